@@ -1,0 +1,124 @@
+import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { domainToASCII } from 'node:url';
+
+import { TunnelError } from '@tunnel/shared';
+
+/** Where a server listens unless it is told otherwise, and what an address without scheme and port means. */
+export const DEFAULT_SERVER_PORT = 7835;
+
+const WS_PORT = 80;
+const WSS_PORT = 443;
+
+const FORMS = 'host, host:port, [v6]:port, ws://host:port/path or wss://host/path';
+
+/** Where a server is. Made by `parseServerAddress`, and then in canonical form. */
+export interface ServerAddress {
+  /** TLS below the WebSocket. */
+  readonly secure: boolean;
+  /** A name in ASCII and lower case, or an IP address; IPv6 without brackets, perhaps with a zone (`fe80::1%eth0`). */
+  readonly host: string;
+  readonly port: number;
+  /** Begins with a slash. */
+  readonly path: string;
+}
+
+/**
+ * Reads what a user gives as a server: host, host:port, [v6]:port, ws://host:port/path or wss://host/path. Without a
+ * scheme it means `ws` and port 7835; with one, the port that belongs to the scheme (80, 443), as in any other URL.
+ * Throws a `TunnelError` `usage`.
+ */
+export function parseServerAddress(text: string): ServerAddress {
+  const refuse = (reason: string): never => {
+    throw new TunnelError('usage', {
+      detail: `${JSON.stringify(withoutUserInformation(text))} is no server address: ${reason}`,
+      hint: `give the server as ${FORMS}`,
+    });
+  };
+  if (text === '') return refuse('it is empty');
+  // oxlint-disable-next-line no-control-regex -- they have no business in an address
+  if (/[\s\u0000-\u001f\u007f\\]/.test(text)) return refuse('it has a space, a backslash or a control character in it');
+
+  const [, scheme, rest = text] = /^([^:/?#[\]]*):\/\/(.*)$/.exec(text) ?? [];
+  if (scheme !== undefined && !/^wss?$/i.test(scheme)) return refuse('the scheme is neither ws nor wss');
+  if (/[?#]/.test(rest)) return refuse('a query or fragment cannot be used');
+  const slash = rest.indexOf('/');
+  const authority = slash === -1 ? rest : rest.slice(0, slash);
+  if (authority.includes('@')) return refuse('user and password cannot be used');
+  if (slash !== -1 && scheme === undefined) return refuse('a path needs ws:// or wss:// in front');
+
+  const parts = /^(\[[^[\]]*\]|[^:[\]]*)(?::(.*))?$/.exec(authority);
+  if (parts === null) return refuse('an IPv6 address needs brackets, as in [::1]:7835');
+  const [, bracketedHost = '', portText] = parts;
+  const secure = scheme?.toLowerCase() === 'wss';
+  return {
+    secure,
+    host: canonicalHost(bracketedHost) ?? refuse(bracketedHost === '' ? 'the host is missing' : 'that is no host'),
+    port:
+      portText === undefined
+        ? defaultPort(scheme, secure)
+        : (parsePort(portText) ?? refuse('the port is not a number from 1 to 65535')),
+    // Resolves dots and escapes what has to be, exactly as `ws` will do it again.
+    path: slash === -1 ? '/' : new URL(`ws://host${rest.slice(slash)}`).pathname,
+  };
+}
+
+/**
+ * The canonical text of an address: equal for equal addresses, read by `parseServerAddress`, and the key of what is
+ * remembered about that server. The port is left out where the scheme implies it.
+ */
+export function formatServerAddress(address: ServerAddress): string {
+  return formatUrl(address, address.host);
+}
+
+/** The URL for `ws`: as `formatServerAddress`, without a zone, which means nothing to the other side (RFC 6874). */
+export function webSocketUrl(address: ServerAddress): string {
+  return formatUrl(address, withoutZone(address.host));
+}
+
+/** `host:port`, with brackets around IPv6. */
+export function formatHostAndPort(host: string, port: number): string {
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+}
+
+/** An IPv6 address may name the interface that it is reached through, behind a percent sign. */
+export function withoutZone(host: string): string {
+  return isIP(host) === 6 ? (host.split('%', 1)[0] ?? host) : host;
+}
+
+function formatUrl({ secure, port, path }: ServerAddress, host: string): string {
+  const bracketedHost = isIP(host) === 6 ? `[${host}]` : host;
+  const portText = port === (secure ? WSS_PORT : WS_PORT) ? '' : `:${port}`;
+  return `${secure ? 'wss' : 'ws'}://${bracketedHost}${portText}${path === '/' ? '' : path}`;
+}
+
+function defaultPort(scheme: string | undefined, secure: boolean): number {
+  if (scheme === undefined) return DEFAULT_SERVER_PORT;
+  return secure ? WSS_PORT : WS_PORT;
+}
+
+function parsePort(text: string): number | undefined {
+  const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65_535 ? port : undefined;
+}
+
+function canonicalHost(text: string): string | undefined {
+  if (text.startsWith('[')) {
+    const [address = '', ...zone] = text.slice(1, -1).split('%');
+    if (!isIPv6(address) || zone.length > 1 || (zone[0] !== undefined && !/^[\w.~-]+$/.test(zone[0]))) return undefined;
+    const canonical = new URL(`ws://[${address}]`).hostname.slice(1, -1);
+    return zone[0] === undefined ? canonical : `${canonical}%${zone[0]}`;
+  }
+  if (isIPv4(text)) return text;
+  // URLs read 3000 or 0x7f.1 as IPv4 addresses. Nobody who writes them here means that.
+  if (/(?:^|\.)(?:\d+|0x[\da-f]*)\.?$/i.test(text)) return undefined;
+  if (/[^\p{L}\p{M}\p{N}._-]/u.test(text)) return undefined;
+  const ascii = domainToASCII(text);
+  const labels = (ascii.endsWith('.') ? ascii.slice(0, -1) : ascii).split('.');
+  const isName = ascii.length <= 253 && labels.every((label) => /^[a-z\d_-]{1,63}$/.test(label));
+  return isName && isIP(ascii) === 0 ? ascii : undefined;
+}
+
+/** A password in the wrong place must not get into an error that is printed or logged. */
+function withoutUserInformation(text: string): string {
+  return text.replace(/^((?:[^/]*:\/\/)?).*@/s, '$1***@');
+}

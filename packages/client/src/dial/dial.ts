@@ -1,0 +1,79 @@
+import type { Socket } from 'node:net';
+
+import { TunnelError } from '@tunnel/shared';
+
+import type { ServerAddress } from './address.ts';
+import type { DialPhase } from './byte-stream.ts';
+import { openByteStream } from './byte-stream.ts';
+import type { DialWarning, Lookup } from './happy-eyeballs.ts';
+import type { CertificateAuthorities } from './tls.ts';
+import { wrapInTls } from './tls.ts';
+import type { OpenedWebSocket } from './upgrade.ts';
+import { openWebSocket } from './upgrade.ts';
+
+export interface DialOptions {
+  readonly signal: AbortSignal;
+  /** For all steps together, in ms. */
+  readonly timeoutMs: number;
+  /** A longer message of the server ends the WebSocket. */
+  readonly maxPayloadBytes: number;
+  /** Trusted instead of the system's, for `wss`. */
+  readonly ca?: CertificateAuthorities | undefined;
+  /** Sent along with the upgrade request. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Unpredictable WebSocket masks instead of zeros. */
+  readonly realMasks?: boolean | undefined;
+  readonly onWarning?: ((warning: DialWarning) => void) | undefined;
+  /** Told when a step begins. */
+  readonly onPhase?: ((phase: DialPhase) => void) | undefined;
+  /** Instead of the system's resolver. */
+  readonly lookup?: Lookup | undefined;
+}
+
+const WORDS_FOR_PHASE: Readonly<Record<DialPhase, string>> = {
+  lookup: 'while looking up the name',
+  connect: 'while connecting',
+  tls: 'during the TLS handshake',
+  upgrade: 'while waiting for the WebSocket answer',
+};
+
+/**
+ * One attempt to reach a server: name, TCP, TLS for `wss`, WebSocket. The WebSocket comes back paused: attach the
+ * listeners, then call `webSocket.resume()`. Rejects with a `TunnelError` that names the step: `dns-failed`, `tcp-…`,
+ * `tls-failed`, `upgrade-…`, `attempt-timeout`; with `stopped` when the signal aborts. Nothing is left open then.
+ */
+export async function dial(address: ServerAddress, options: DialOptions): Promise<OpenedWebSocket> {
+  const { timeoutMs, maxPayloadBytes, ca, headers, realMasks, onWarning, lookup } = options;
+  let phase: DialPhase = 'lookup';
+  const onPhase = (begun: DialPhase): void => {
+    phase = begun;
+    options.onPhase?.(begun);
+  };
+
+  // Not AbortSignal.any: a signal that lives as long as the process would collect one of them for every attempt.
+  const controller = new AbortController();
+  const { signal } = controller;
+  const onAbort = (): void => controller.abort(new TunnelError('stopped', { cause: options.signal.reason }));
+  const onTimeout = (): void =>
+    controller.abort(new TunnelError('attempt-timeout', { detail: `${WORDS_FOR_PHASE[phase]}, after ${timeoutMs} ms` }));
+  if (options.signal.aborted) onAbort();
+  options.signal.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(onTimeout, timeoutMs);
+  try {
+    let socket: Socket = await openByteStream(address, { signal, onPhase, onWarning, lookup });
+    if (address.secure) {
+      onPhase('tls');
+      socket = await wrapInTls(socket, address, { signal, ca });
+    }
+    onPhase('upgrade');
+    const opened = await openWebSocket(socket, address, { signal, maxPayloadBytes, headers, realMasks });
+    if (signal.aborted) {
+      opened.webSocket.terminate();
+      signal.throwIfAborted();
+    }
+    return opened;
+  } finally {
+    clearTimeout(timer);
+    options.signal.removeEventListener('abort', onAbort);
+  }
+}

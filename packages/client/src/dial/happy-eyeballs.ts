@@ -1,0 +1,225 @@
+import { lookup as dnsLookup } from 'node:dns/promises';
+import type { Socket } from 'node:net';
+import { connect as netConnect, isIP } from 'node:net';
+
+import type { ErrorCode } from '@tunnel/shared';
+import { TunnelError } from '@tunnel/shared';
+
+import { formatHostAndPort } from './address.ts';
+
+/** RFC 8305, section 5: "Connection Attempt Delay", recommended value. */
+export const ATTEMPT_DELAY_MS = 250;
+
+/** Of what a name server answers no more is tried: with the delay between them, the last one starts after 4 s. */
+export const GREATEST_ADDRESS_COUNT = 16;
+
+/** Idle time before the first TCP keepalive probe. */
+export const KEEPALIVE_DELAY_MS = 15_000;
+
+export interface IpAddress {
+  readonly address: string;
+  readonly family: number;
+}
+
+/** All addresses of a name, best first. Rejects with an error whose `code` says why. */
+export type Lookup = (host: string) => Promise<readonly IpAddress[]>;
+
+/** Something that is worse than it should be, and does not keep the attempt from succeeding. */
+export interface DialWarning {
+  readonly message: string;
+  readonly cause: unknown;
+}
+
+export interface ConnectOptions {
+  /** Rejects with the signal's reason. With an `attempt-timeout` as reason, with `tcp-timeout` and what was tried. */
+  readonly signal: AbortSignal;
+  readonly onWarning?: ((warning: DialWarning) => void) | undefined;
+  /** Begins a connection; for tests. */
+  readonly connect?: ((address: IpAddress, port: number) => Socket) | undefined;
+}
+
+const lookupsUnderWay = new Map<string, Promise<readonly IpAddress[]>>();
+
+/**
+ * The system's resolver. Nothing is remembered, but a lookup that is under way is shared: it cannot be ended, and
+ * holds one of the four threads that files and scrypt need too. A few attempts with a dead name server would block all.
+ */
+export const systemLookup: Lookup = (host) => {
+  const underWay = lookupsUnderWay.get(host);
+  if (underWay !== undefined) return underWay;
+  const lookup = dnsLookup(host, { all: true, verbatim: true }).finally(() => lookupsUnderWay.delete(host));
+  lookupsUnderWay.set(host, lookup);
+  return lookup;
+};
+
+/**
+ * The addresses to try for a host, in the order of RFC 8305, section 4: families take turns, IPv6 first. Looked up anew
+ * at every call; a numeric host is not looked up. Rejects with `dns-failed`, or with the signal's reason.
+ */
+export async function lookUpAddresses(
+  host: string,
+  { signal, lookup = systemLookup }: { readonly signal: AbortSignal; readonly lookup?: Lookup | undefined },
+): Promise<readonly IpAddress[]> {
+  signal.throwIfAborted();
+  const family = isIP(host);
+  if (family !== 0) return [{ address: host, family }];
+
+  const { promise: aborted, stop } = rejectionOnAbort(signal);
+  try {
+    const addresses = await Promise.race([aborted, lookup(host).catch((error: unknown) => throwDnsFailed(host, error))]);
+    if (addresses.length === 0) throw new TunnelError('dns-failed', { detail: `${host} has no address` });
+    return interleaveFamilies(addresses).slice(0, GREATEST_ADDRESS_COUNT);
+  } finally {
+    stop();
+  }
+}
+
+/** IPv6 and IPv4 in turns, each in the order given, duplicates left out. */
+export function interleaveFamilies(addresses: readonly IpAddress[]): IpAddress[] {
+  const unique = [...new Map(addresses.map((each) => [each.address, each])).values()];
+  const v6 = unique.filter(({ family }) => family === 6);
+  const v4 = unique.filter(({ family }) => family !== 6);
+  return Array.from({ length: Math.max(v6.length, v4.length) }, (_, index) => [v6[index], v4[index]])
+    .flat()
+    .filter((each) => each !== undefined);
+}
+
+/**
+ * A TCP connection to whichever address answers first (RFC 8305, section 5): attempts start 250 ms apart, at once after
+ * a failure, and none is given up before another has connected. The socket has no Nagle delay and TCP keepalive, and a
+ * listener that keeps an error from ending the process. Rejects with a `tcp-…` code that fits all that was tried.
+ */
+export function connectToFirst(
+  addresses: readonly IpAddress[],
+  port: number,
+  { signal, onWarning, connect = startConnection }: ConnectOptions,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const waiting = [...addresses];
+    const pending = new Map<Socket, IpAddress>();
+    const failures: ConnectFailure[] = [];
+    let timer: NodeJS.Timeout | undefined;
+
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      for (const socket of pending.keys()) socket.destroy();
+      pending.clear();
+    };
+    const onAbort = (): void => {
+      reject(abortedWhileConnecting(signal.reason, [...pending.values()], failures, port));
+      end();
+    };
+    const startNext = (): void => {
+      clearTimeout(timer);
+      const address = waiting.shift();
+      if (address === undefined) {
+        if (pending.size > 0) return;
+        end();
+        reject(connectFailed(failures, port));
+        return;
+      }
+      const socket = connect(address, port);
+      pending.set(socket, address);
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        // Later errors belong to whoever has the socket then, and come with 'close'.
+        if (!pending.delete(socket)) return;
+        failures.push({ address, error });
+        startNext();
+      });
+      socket.once('connect', () => {
+        if (!pending.delete(socket)) return;
+        end();
+        setSocketOptions(socket, onWarning);
+        resolve(socket);
+      });
+      if (waiting.length > 0) timer = setTimeout(startNext, ATTEMPT_DELAY_MS);
+    };
+
+    signal.addEventListener('abort', onAbort, { once: true });
+    startNext();
+  });
+}
+
+interface ConnectFailure {
+  readonly address: IpAddress;
+  readonly error: NodeJS.ErrnoException;
+}
+
+function startConnection({ address, family }: IpAddress, port: number): Socket {
+  return netConnect({ host: address, port, family, autoSelectFamily: false });
+}
+
+function setSocketOptions(socket: Socket, onWarning: ConnectOptions['onWarning']): void {
+  socket.setNoDelay(true);
+  try {
+    socket.setKeepAlive(true, KEEPALIVE_DELAY_MS);
+  } catch (error) {
+    onWarning?.({ message: 'TCP keepalive could not be set', cause: error });
+  }
+}
+
+type TcpFailureCode = Extract<ErrorCode, `tcp-${string}`>;
+
+const CODES_BY_ERRNO: ReadonlyMap<string, TcpFailureCode> = new Map([
+  ['ECONNREFUSED', 'tcp-refused'],
+  ['ETIMEDOUT', 'tcp-timeout'],
+  ['EHOSTUNREACH', 'tcp-unreachable'],
+  ['ENETUNREACH', 'tcp-unreachable'],
+  // What a machine says that has no address of that family.
+  ['EADDRNOTAVAIL', 'tcp-unreachable'],
+  ['EAFNOSUPPORT', 'tcp-unreachable'],
+]);
+
+function connectFailed(failures: readonly ConnectFailure[], port: number): TunnelError {
+  const codes = new Set(failures.map(({ error }) => CODES_BY_ERRNO.get(error.code ?? '') ?? 'tcp-failed'));
+  // A machine without IPv6 reaches no IPv6 address: what the others said tells more.
+  if (codes.size > 1) codes.delete('tcp-unreachable');
+  const [code = 'tcp-failed'] = codes;
+  return new TunnelError(codes.size === 1 ? code : 'tcp-failed', {
+    detail: describeFailures(failures, port),
+    cause: causeOf(failures),
+  });
+}
+
+function abortedWhileConnecting(
+  reason: unknown,
+  pending: readonly IpAddress[],
+  failures: readonly ConnectFailure[],
+  port: number,
+): Error {
+  if (!(reason instanceof TunnelError && reason.code === 'attempt-timeout')) return reason as Error;
+  const unanswered = pending.map(({ address }) => `${formatHostAndPort(address, port)} did not answer`);
+  return new TunnelError('tcp-timeout', {
+    detail: [...unanswered, ...failures.map((failure) => describeFailure(failure, port))].join(', '),
+    cause: reason,
+  });
+}
+
+function describeFailures(failures: readonly ConnectFailure[], port: number): string {
+  return failures.map((failure) => describeFailure(failure, port)).join(', ');
+}
+
+function describeFailure({ address, error }: ConnectFailure, port: number): string {
+  return `${formatHostAndPort(address.address, port)} ${error.code ?? error.name}`;
+}
+
+function causeOf(failures: readonly ConnectFailure[]): unknown {
+  const errors = failures.map(({ error }) => error);
+  return errors.length === 1 ? errors[0] : new AggregateError(errors);
+}
+
+function throwDnsFailed(host: string, error: unknown): never {
+  const code = (error as NodeJS.ErrnoException).code ?? 'failed';
+  throw new TunnelError('dns-failed', { detail: `${host} ${code}`, cause: error });
+}
+
+function rejectionOnAbort(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {
+  let onAbort = (): void => {};
+  const promise = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+  });
+  signal.addEventListener('abort', onAbort, { once: true });
+  return { promise, stop: () => signal.removeEventListener('abort', onAbort) };
+}

@@ -1,0 +1,15 @@
+/**
+ * The wait that an HTTP answer asks for, in ms; `undefined` when it asks for none that can be read. A date is measured
+ * against the answer's own `Date` where it has one, so that a wrong clock here does no harm (RFC 9110, section 10.2.3).
+ */
+export function parseRetryAfter(
+  { retryAfter, date }: { readonly retryAfter: string | undefined; readonly date: string | undefined },
+  wallClockMs: number,
+): number | undefined {
+  if (retryAfter === undefined) return undefined;
+  if (/^\d+$/.test(retryAfter)) return Number(retryAfter) * 1_000;
+  const until = Date.parse(retryAfter);
+  const sentAt = Date.parse(date ?? '');
+  const waitMs = until - (Number.isNaN(sentAt) ? wallClockMs : sentAt);
+  return waitMs > 0 ? waitMs : undefined;
+}

@@ -1,0 +1,116 @@
+import type { Socket } from 'node:net';
+import { isIP } from 'node:net';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import { connect as tlsConnect } from 'node:tls';
+
+import { TunnelError } from '@tunnel/shared';
+
+import type { ServerAddress } from './address.ts';
+import { formatHostAndPort, withoutZone } from './address.ts';
+
+/** Certificates in PEM that are trusted instead of the system's. */
+export type CertificateAuthorities = NonNullable<SecureContextOptions['ca']>;
+
+export interface TlsOptions {
+  /** Rejects with the signal's reason. */
+  readonly signal: AbortSignal;
+  readonly ca?: CertificateAuthorities | undefined;
+}
+
+/**
+ * Puts TLS on a connected socket and checks that the certificate is the host's. The socket belongs to this function
+ * from the call on: it is destroyed when the promise rejects, which is with `tls-failed` and the reason in words.
+ */
+export function wrapInTls(socket: Socket, address: ServerAddress, { signal, ca }: TlsOptions): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const host = withoutZone(address.host);
+    const fail = (error: unknown): void => {
+      signal.removeEventListener('abort', onAbort);
+      secureSocket?.destroy();
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = (): void => fail(signal.reason);
+    const onFailure = (error: Error | null): void => fail(tlsFailed(address, error));
+    const onClose = (): void => onFailure(socket.errored);
+
+    let secureSocket: TLSSocket | undefined;
+    if (signal.aborted) return onAbort();
+    if (socket.destroyed) return onClose();
+    try {
+      secureSocket = tlsConnect({
+        socket,
+        // The certificate is checked against this one. An IP address must not be sent as a server name (RFC 6066, 3).
+        host,
+        ...(isIP(host) === 0 && { servername: host.replace(/\.$/, '') }),
+        ...(ca !== undefined && { ca }),
+        // WebSockets over HTTP/2 are something else, and a server may prefer HTTP/2 where it is left the choice.
+        ALPNProtocols: ['http/1.1'],
+      });
+    } catch (error) {
+      // A CA file that holds no certificates.
+      return onFailure(error as Error);
+    }
+    const opened = secureSocket;
+    signal.addEventListener('abort', onAbort, { once: true });
+    // Stays for good: an error without a listener would end the process, and 'close' tells the owner.
+    opened.on('error', onFailure);
+    opened.once('close', onClose);
+    opened.once('secureConnect', () => {
+      signal.removeEventListener('abort', onAbort);
+      opened.removeListener('close', onClose);
+      opened.removeListener('error', onFailure);
+      opened.on('error', () => {});
+      resolve(opened);
+    });
+  });
+}
+
+interface Reason {
+  readonly words: string;
+  readonly hint?: string;
+}
+
+const UNKNOWN_ISSUER: Reason = {
+  words: 'the certificate comes from an issuer that is not trusted here',
+  hint: 'give the issuer\'s certificate with --ca FILE, or have the server send its whole chain',
+};
+const SELF_SIGNED: Reason = {
+  words: 'the certificate is self-signed',
+  hint: 'give the certificate with --ca FILE if it is the server\'s',
+};
+const NO_TLS: Reason = { words: 'the other side does not speak TLS', hint: 'use ws:// where there is no TLS' };
+
+/** By the codes of OpenSSL's verification and of Node. */
+const REASONS: ReadonlyMap<string, Reason> = new Map<string, Reason>([
+  ['CERT_HAS_EXPIRED', { words: 'the certificate has expired', hint: 'renew the server\'s certificate, and check this machine\'s clock' }],
+  ['CERT_NOT_YET_VALID', { words: 'the certificate is not valid yet', hint: 'check this machine\'s clock' }],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', { words: 'the certificate is for another name', hint: 'use the name that the certificate is for' }],
+  ['HOSTNAME_MISMATCH', { words: 'the certificate is for another name', hint: 'use the name that the certificate is for' }],
+  ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_ISSUER],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', UNKNOWN_ISSUER],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNKNOWN_ISSUER],
+  ['CERT_UNTRUSTED', UNKNOWN_ISSUER],
+  ['SELF_SIGNED_CERT_IN_CHAIN', UNKNOWN_ISSUER],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', SELF_SIGNED],
+  ['CERT_REVOKED', { words: 'the certificate was revoked' }],
+  ['INVALID_PURPOSE', { words: 'the certificate is not for servers' }],
+  ['EPROTO', NO_TLS],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', NO_TLS],
+  ['ERR_SSL_PACKET_LENGTH_TOO_LONG', NO_TLS],
+  ['ERR_SSL_HTTP_REQUEST', NO_TLS],
+  ['ERR_SSL_UNSUPPORTED_PROTOCOL', { words: 'there is no TLS version in common' }],
+  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', { words: 'there is no TLS version in common' }],
+  ['ECONNRESET', { words: 'the other side closed the connection during the TLS handshake' }],
+  ['EPIPE', { words: 'the other side closed the connection during the TLS handshake' }],
+]);
+
+function tlsFailed({ host, port }: ServerAddress, error: NodeJS.ErrnoException | null): TunnelError {
+  const code = error?.code ?? (error === null ? 'ECONNRESET' : error.name);
+  const reason: Reason = REASONS.get(code) ?? { words: 'the TLS handshake failed' };
+  return new TunnelError('tls-failed', {
+    detail: `${formatHostAndPort(host, port)}, ${reason.words} (${code})`,
+    ...(reason.hint !== undefined && { hint: reason.hint }),
+    ...(error !== null && { cause: error }),
+  });
+}

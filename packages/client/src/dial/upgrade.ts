@@ -1,0 +1,143 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+
+import { TunnelError } from '@tunnel/shared';
+import { WebSocket } from 'ws';
+
+import type { ServerAddress } from './address.ts';
+import { formatHostAndPort, webSocketUrl } from './address.ts';
+import { parseRetryAfter } from './retry-after.ts';
+
+/** Of where a redirection points to no more is shown. */
+const GREATEST_LOCATION_LENGTH = 200;
+
+export interface UpgradeOptions {
+  /** Rejects with the signal's reason. */
+  readonly signal: AbortSignal;
+  /** A longer message of the server ends the WebSocket. */
+  readonly maxPayloadBytes: number;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Unpredictable masks, as RFC 6455, section 5.3 wants them. Otherwise they are all zero, which `ws` then skips: they
+   * protect proxies from chosen plain text, and only ciphertext is sent here.
+   */
+  readonly realMasks?: boolean | undefined;
+}
+
+/** An open WebSocket. It is paused: nothing that the server sent is lost before `webSocket.resume()`. */
+export interface OpenedWebSocket {
+  readonly socket: Socket;
+  readonly webSocket: WebSocket;
+  readonly responseHeaders: IncomingHttpHeaders;
+}
+
+/**
+ * Opens a WebSocket over a connected socket, which belongs to this function from the call on: it is destroyed when the
+ * promise rejects, with `upgrade-refused` for another HTTP answer than 101, else with `upgrade-failed`.
+ *
+ * The WebSocket comes back paused. Messages may arrive in one packet with the 101, and `ws` emits them in the tick after
+ * 'open', which is before a promise's continuation runs. Attach the listeners, then call `webSocket.resume()`. Until
+ * then the end of the connection may go unnoticed as well.
+ */
+export function openWebSocket(
+  socket: Socket,
+  address: ServerAddress,
+  { signal, maxPayloadBytes, headers, realMasks }: UpgradeOptions,
+): Promise<OpenedWebSocket> {
+  return new Promise((resolve, reject) => {
+    let webSocket: WebSocket | undefined;
+    let responseHeaders: IncomingHttpHeaders = {};
+
+    const fail = (error: unknown): void => {
+      signal.removeEventListener('abort', onAbort);
+      // The listeners for 'error' stay: `ws` tells about what is broken off here later.
+      webSocket?.terminate();
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = (): void => fail(signal.reason);
+    const onFailure = (error: Error | null): void => fail(upgradeFailed(address, error));
+
+    if (signal.aborted) return onAbort();
+    // An HTTP request over a dead socket would wait for ever.
+    if (socket.destroyed) return onFailure(socket.errored);
+    try {
+      webSocket = new WebSocket(webSocketUrl(address), {
+        createConnection: () => socket,
+        perMessageDeflate: false,
+        skipUTF8Validation: true,
+        followRedirects: false,
+        maxPayload: maxPayloadBytes,
+        ...(headers !== undefined && { headers: { ...headers } }),
+        ...(realMasks !== true && { generateMask: setZeroMask }),
+      });
+    } catch (error) {
+      // A header that HTTP does not allow.
+      return onFailure(error as Error);
+    }
+    const opening = webSocket;
+    signal.addEventListener('abort', onAbort, { once: true });
+    opening.on('error', onFailure);
+    opening.once('close', () => onFailure(socket.errored));
+    opening.once('unexpected-response', (_request, response) => fail(upgradeRefused(address, response)));
+    opening.once('upgrade', (response) => {
+      responseHeaders = response.headers;
+    });
+    opening.once('open', () => {
+      opening.pause();
+      signal.removeEventListener('abort', onAbort);
+      opening.removeAllListeners();
+      // Whoever takes it over learns of the end by 'close'. An error without a listener would end the process.
+      opening.on('error', () => {});
+      resolve({ socket, webSocket: opening, responseHeaders });
+    });
+  });
+}
+
+function setZeroMask(mask: Buffer): void {
+  mask.fill(0);
+}
+
+function upgradeRefused(address: ServerAddress, response: IncomingMessage): TunnelError {
+  const { statusCode = 0, headers } = response;
+  const location = describeLocation(address, headers.location);
+  // The reason phrase is the other side's text, and may hold anything: the registered one is shown.
+  const status = [`HTTP ${statusCode}`, STATUS_CODES[statusCode]].filter(Boolean).join(' ');
+  const hint = hintFor(statusCode);
+  const retryAfterMs = parseRetryAfter({ retryAfter: headers['retry-after'], date: headers.date }, Date.now());
+  return new TunnelError('upgrade-refused', {
+    detail: location === undefined ? status : `${status}, to ${location}`,
+    authenticated: false,
+    ...(hint !== undefined && { hint }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+}
+
+function hintFor(statusCode: number): string | undefined {
+  if (statusCode === 401 || statusCode === 403) {
+    return 'something in front of the tunnel server refuses this client: check the address and the rules there';
+  }
+  if (statusCode === 404) return 'check the path of the address, and where the reverse proxy passes it to';
+  if (statusCode === 429 || statusCode >= 500) return 'the tunnel server behind it may be down or busy: it will be tried again';
+  return undefined;
+}
+
+/** Where a redirection points to, as printable text. */
+function describeLocation(address: ServerAddress, location: string | undefined): string | undefined {
+  if (location === undefined || !URL.canParse(location, webSocketUrl(address))) return undefined;
+  const { protocol, host, pathname } = new URL(location, webSocketUrl(address));
+  return `${protocol}//${host}${pathname}`.slice(0, GREATEST_LOCATION_LENGTH);
+}
+
+function upgradeFailed({ host, port }: ServerAddress, error: NodeJS.ErrnoException | null): TunnelError {
+  const code = error?.code;
+  let reason = error?.message.toLowerCase() ?? 'the connection was closed';
+  if (code === 'ECONNRESET' || code === 'EPIPE') reason = `the connection was closed (${code})`;
+  // What the HTTP parser of Node says.
+  else if (code?.startsWith('HPE_')) reason = `what answered does not speak HTTP (${code})`;
+  return new TunnelError('upgrade-failed', {
+    detail: `${formatHostAndPort(host, port)}, ${reason}`,
+    ...(error !== null && { cause: error }),
+  });
+}

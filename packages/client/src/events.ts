@@ -1,0 +1,65 @@
+import type { ErrorCode } from '@tunnel/shared';
+import type { LocalTarget } from './options.ts';
+
+/** A public address and what stands behind it. */
+export interface OpenTunnel {
+  readonly target: LocalTarget;
+  /** `tcp://host:port` */
+  readonly url: string;
+  readonly port: number;
+}
+
+/** Why something ended or failed: `reason` is for people, `code` for programs. */
+export interface Cause {
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+/** What a client tells, by event name. */
+export interface ClientEvents {
+  /** All tunnels are open. */
+  readonly ready: {
+    readonly tunnels: readonly OpenTunnel[];
+    readonly sessionId: string;
+    /** The session was carried on: no connection was lost. False on the first link. */
+    readonly resumed: boolean;
+    /** Visitors' connections that were lost since the last link. */
+    readonly lostStreams: number;
+    /** The server's public key, base64url. */
+    readonly serverKey: string;
+    /** Where this key was pinned just now; undefined where it was known before. */
+    readonly pinnedAt: string | undefined;
+  };
+  /** The link is gone. */
+  readonly disconnected: Cause;
+  /** The next attempt follows after `delayMs`. */
+  readonly retrying: Cause & {
+    /** Attempts since the last established link, beginning with 1. */
+    readonly attempt: number;
+    readonly delayMs: number;
+    /** What a person can do. */
+    readonly hint: string;
+    /** How long there has been no link, in ms; since the start, where there was none yet. */
+    readonly downMs: number;
+  };
+  /** Something a person should know that ends nothing. */
+  readonly warning: Cause & { readonly hint: string };
+  /** A local service cannot be reached, or can be again. */
+  readonly service: {
+    readonly target: LocalTarget;
+    readonly state: 'down' | 'still-down' | 'up';
+    readonly reason: string;
+    /** Visitors turned away since it went down. */
+    readonly refused: number;
+    readonly downMs: number;
+  };
+  /** A visitor's connection began or ended. */
+  readonly stream: {
+    readonly state: 'opened' | 'closed' | 'reset';
+    readonly target: LocalTarget;
+    readonly visitor: string;
+    readonly code?: string;
+  };
+  /** The last event. */
+  readonly stopped: Cause & { readonly exitCode: number; readonly hint: string };
+}

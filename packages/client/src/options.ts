@@ -1,0 +1,52 @@
+import type { HeartbeatSettings } from '@tunnel/shared';
+import type { ServerAddress } from './dial/address.ts';
+
+/** A local service that visitors are to reach. */
+export interface LocalTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface TunnelOptions {
+  readonly target: LocalTarget;
+  /** Public port to ask for; 0 (default) for any free one. */
+  readonly port?: number;
+  /** What the server keeps the port's lease under; by default the target as text. */
+  readonly name?: string;
+}
+
+/** Remembers which key a server address had, so that nobody else can be it later. */
+export interface PinStore {
+  /** The pinned 32-byte key, or undefined. Throws `TunnelError` with `state-damaged` where a pin cannot be read. */
+  read(address: string): Promise<Uint8Array | undefined>;
+  write(address: string, key: Uint8Array): Promise<void>;
+  /** Where the pin of this address is kept, for people. */
+  describe(address: string): string;
+}
+
+export interface ClientOptions {
+  readonly server: ServerAddress;
+  /** At least one. */
+  readonly tunnels: readonly TunnelOptions[];
+  /** The client's X25519 private key, 32 bytes. */
+  readonly identity: Uint8Array;
+  readonly secret?: string | undefined;
+  /** The server's public key, where it is known beforehand: 32 bytes. Goes before any pin. */
+  readonly serverKey?: Uint8Array | undefined;
+  /** Without it nothing is pinned: then `serverKey` or `secret` has to do. */
+  readonly pins?: PinStore | undefined;
+  /** Default true. False: one attempt, one link. */
+  readonly reconnect?: boolean;
+  /** Default 30,000; at least 100. */
+  readonly maxReconnectDelayMs?: number;
+  /** Default 2,000 and 8,000. */
+  readonly heartbeat?: HeartbeatSettings;
+  /** For one attempt, all its steps. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** CA certificates in PEM for `wss`; default the system's. */
+  readonly ca?: string | undefined;
+  /** How long running streams may go on after `stop`. Default 1,000. */
+  readonly stopGraceMs?: number;
+  /** Program and version, told to the server. */
+  readonly agent?: string;
+}

@@ -1,0 +1,59 @@
+import type { HeartbeatSettings } from '@tunnel/shared';
+
+export interface ServerOptions {
+  /** Where the control port listens; default all addresses. */
+  readonly host?: string | undefined;
+  /** Default 7835; 0 picks a free one. */
+  readonly port?: number;
+  /** Where public ports are opened; default as `host`. */
+  readonly tunnelHost?: string | undefined;
+  /** Public ports that may be asked for; default 1024 to 65535. */
+  readonly minPort?: number;
+  readonly maxPort?: number;
+  /** The server's X25519 private key, 32 bytes. */
+  readonly identity: Uint8Array;
+  /** The shared secret. */
+  readonly secret: string;
+  /** Still accepted while clients are moved to the new one. */
+  readonly previousSecret?: string | undefined;
+  /** Default 2,000 and 8,000. */
+  readonly heartbeat?: HeartbeatSettings;
+  /** How long a session is kept without a link, in ms; 0 turns resume off. Default 120,000. */
+  readonly resumeWindowMs?: number;
+  /** How long running streams may go on after `stop`, in ms. Default 10,000. */
+  readonly drainTimeoutMs?: number;
+  /** Host in public addresses; default what clients dialed. */
+  readonly publicHost?: string | undefined;
+  /** Program and version, told to clients. */
+  readonly agent?: string;
+}
+
+/** What a server tells, by event name. `clientKey` is the client's public key, base64url. */
+export interface ServerEvents {
+  readonly listening: { readonly port: number; readonly serverKey: string };
+  /** A new session began. */
+  readonly 'client-connected': SessionInfo & { readonly address: string; readonly agent: string };
+  /** A session lost its link and waits for the next one, or ended (`ended`). */
+  readonly 'client-disconnected': SessionInfo & {
+    readonly code: string;
+    readonly reason: string;
+    readonly ended: boolean;
+  };
+  /** A session goes on over a new link. */
+  readonly 'client-resumed': SessionInfo & { readonly address: string };
+  /** A session was without a link for the resume window. */
+  readonly 'client-expired': SessionInfo & { readonly lostStreams: number };
+  /** A link came to nothing. */
+  readonly 'client-refused': { readonly code: string; readonly reason: string; readonly address: string };
+  readonly 'tunnel-opened': SessionInfo & { readonly port: number; readonly name: string };
+  readonly 'tunnel-closed': SessionInfo & { readonly port: number; readonly code: string };
+  readonly 'visitor-refused': SessionInfo & { readonly code: string; readonly port: number };
+  /** Something an operator should know that ends nothing. */
+  readonly warning: { readonly code: string; readonly reason: string };
+  readonly stopped: Record<string, never>;
+}
+
+export interface SessionInfo {
+  readonly sessionId: string;
+  readonly clientKey: string;
+}

@@ -1,0 +1,237 @@
+/**
+ * What to do after a failure.
+ *
+ * - `fatal`: trying again cannot help; the program ends.
+ * - `fatal-at-start`: as `fatal` before this process had its first established link, retried afterwards.
+ * - `retry`: passes by itself, or somebody on the path could have caused it; tried again with backoff.
+ * - `retry-now`: the next attempt is a different one, so it need not wait for the backoff to grow.
+ */
+export type Disposition = 'fatal' | 'fatal-at-start' | 'retry' | 'retry-now';
+
+/** Who has to act for the failure to go away. */
+export type Fault = 'usage' | 'network' | 'server' | 'client' | 'service' | 'nobody' | 'program';
+
+export interface ErrorKind {
+  readonly disposition: Disposition;
+  readonly fault: Fault;
+  /** Exit code when this ends the program. */
+  readonly exitCode: number;
+  /** One lower-case clause without a full stop; `detail` of a `TunnelError` is put behind it. */
+  readonly summary: string;
+  /** What a person can do about it. */
+  readonly hint: string;
+}
+
+/** Every failure that this product tells anybody about, on the wire, in an event or in the terminal. */
+export const ERRORS = {
+  // ── usage and files (exit 2) ──
+  usage: kind('fatal', 'usage', 2, 'wrong usage', 'run the command with --help'),
+  'secret-missing': kind(
+    'fatal',
+    'usage',
+    2,
+    'no secret, no --server-key and no pinned server key: the server could be anybody',
+    'give the secret that the server printed: --secret-file FILE, --secret SECRET or TUNNEL_SECRET',
+  ),
+  'secret-unusable': kind('fatal', 'usage', 2, 'the secret cannot be used', 'give a file that holds the secret on its first line'),
+  'key-unusable': kind('fatal', 'usage', 2, 'the key cannot be used', 'a key is 32 bytes in base64url, 43 characters'),
+  'state-unusable': kind(
+    'fatal',
+    'usage',
+    2,
+    'the state directory cannot be used',
+    'make it writable for this user, or give another one with --state-dir',
+  ),
+  'state-damaged': kind(
+    'fatal',
+    'usage',
+    2,
+    'a file in the state directory is damaged',
+    'restore it from a backup; or remove it, and then every peer has to learn the new one',
+  ),
+  'state-locked': kind(
+    'fatal',
+    'usage',
+    2,
+    'another server uses this state directory',
+    'stop the other server, or give this one a directory of its own with --state-dir',
+  ),
+  'server-not-found': kind(
+    'fatal',
+    'usage',
+    2,
+    'no server was named and none runs on this machine for this user',
+    'name the server with --to HOST, or start one here with `tunnel server`',
+  ),
+
+  // ── the steps of an attempt ──
+  'dns-failed': kind('retry', 'network', 4, 'the name could not be looked up', 'check the host name and this machine\'s DNS'),
+  'tcp-refused': kind(
+    'retry',
+    'server',
+    4,
+    'connection refused',
+    'is `tunnel server` running there, and is this its port (default 7835)?',
+  ),
+  'tcp-unreachable': kind('retry', 'network', 4, 'the server cannot be reached', 'check this machine\'s network and the route to the server'),
+  'tcp-timeout': kind(
+    'retry',
+    'network',
+    4,
+    'no answer in time',
+    'a firewall may drop the packets: open the server\'s control port (default 7835)',
+  ),
+  'tcp-failed': kind('retry', 'network', 4, 'the connection could not be made', 'check the network between here and the server'),
+  'tls-failed': kind('retry', 'server', 4, 'no TLS connection could be made', 'check the certificate and the port; use ws:// where there is no TLS'),
+  'upgrade-refused': kind(
+    'retry',
+    'server',
+    4,
+    'what answered did not accept a WebSocket',
+    'check address, port and path; a reverse proxy must pass WebSocket upgrades on',
+  ),
+  'upgrade-failed': kind(
+    'retry',
+    'server',
+    4,
+    'the connection ended before the WebSocket was open',
+    'check that address and port belong to a tunnel server',
+  ),
+  'handshake-failed': kind(
+    'retry',
+    'server',
+    4,
+    'the handshake failed',
+    'something between here and the server changes the traffic, or the other side is no tunnel server',
+  ),
+  'attempt-timeout': kind('retry', 'network', 4, 'the attempt took too long', 'check the network, or allow more with --connect-timeout'),
+  'proxy-auth-required': kind(
+    'fatal-at-start',
+    'usage',
+    3,
+    'the proxy demands credentials',
+    'put user and password into the proxy\'s URL: http://user:password@host:port',
+  ),
+  'proxy-failed': kind('retry', 'network', 4, 'the proxy did not connect', 'check the proxy\'s address and whether it allows this destination'),
+
+  // ── who is who ──
+  'secret-refused': kind(
+    'fatal',
+    'usage',
+    3,
+    'the server refused the secret',
+    'use the secret of that server: it prints the client command when it starts on a terminal, and keeps it in `secret` in its state directory',
+  ),
+  'key-refused': kind('fatal', 'usage', 3, 'the server does not admit this client\'s key', 'have the key listed in the server\'s authorized keys'),
+  'server-key-changed': kind(
+    'fatal-at-start',
+    'server',
+    3,
+    'the server is not who it was',
+    'if the server was really set up anew, remove the pin file named above or give its new key with --server-key',
+  ),
+  'version-unsupported': kind(
+    'fatal',
+    'usage',
+    5,
+    'the two sides have no protocol version in common',
+    'bring client and server to versions that fit',
+  ),
+
+  // ── what was asked for ──
+  'port-not-allowed': kind('fatal', 'usage', 5, 'the server does not open this port', 'ask for a port in the server\'s range (--min-port, --max-port)'),
+  'port-in-use': kind(
+    'fatal-at-start',
+    'server',
+    5,
+    'the public port is in use',
+    'ask for another port, or leave --port out to get a free one',
+  ),
+  'port-unavailable': kind('retry', 'server', 5, 'the server could not open a public port', 'look into the server\'s log'),
+  'tunnel-limit': kind('fatal', 'usage', 5, 'too many tunnels', 'ask for fewer tunnels, or raise the server\'s limit'),
+
+  // ── what a server says about itself ──
+  'at-capacity': kind('retry', 'server', 4, 'the server is at capacity', 'it will be tried again'),
+  draining: kind('retry', 'server', 4, 'the server is restarting', 'it will be tried again'),
+  'stale-link': kind('retry', 'nobody', 4, 'a newer link of this client took over', 'nothing: the newer link goes on'),
+  'session-unknown': kind('retry-now', 'server', 4, 'the server does not know the session any more', 'nothing: a new session follows'),
+  'session-expired': kind('retry-now', 'nobody', 4, 'the session was without a link for too long', 'nothing: a new session follows'),
+  'session-taken-over': kind('retry', 'nobody', 5, 'another process with this identity took the public port', 'run only one client with --port for each port'),
+
+  // ── how a link ends ──
+  'heartbeat-timeout': kind('retry', 'network', 4, 'nothing was heard from the other side', 'the network between is interrupted'),
+  'link-closed': kind('retry', 'server', 4, 'the other side closed the link', 'look into the server\'s log'),
+  'link-reset': kind('retry', 'network', 4, 'the link broke', 'the network between is interrupted, or the other side was stopped'),
+  'link-replaced': kind('retry', 'nobody', 4, 'a newer link took over', 'nothing'),
+  'record-unreadable': kind('retry', 'network', 4, 'a record could not be decrypted', 'something between here and the server changes the traffic'),
+  'protocol-error': kind('retry', 'program', 4, 'the other side broke the protocol', 'bring both sides to the same version; report it if that is so'),
+
+  // ── server ──
+  'listen-in-use': kind('fatal', 'usage', 6, 'the address is in use', 'stop what listens there, or choose another port with --port'),
+  'listen-denied': kind('fatal', 'usage', 6, 'no permission to listen there', 'ports below 1024 need privileges: choose a higher one'),
+  'listen-failed': kind('fatal', 'usage', 6, 'cannot listen there', 'check --host and --port'),
+
+  // ── why a stream was reset ──
+  'stream-reset': kind('retry', 'nobody', 1, 'the connection was reset', 'nothing'),
+  'service-unavailable': kind('retry', 'service', 1, 'the local service did not accept the connection', 'start the service'),
+  'stream-idle': kind('retry', 'nobody', 1, 'a half-closed connection on which nothing moved was reset', 'nothing'),
+  'stream-limit': kind('retry', 'server', 1, 'too many connections at once', 'raise the limit'),
+  'stream-unexpected': kind('retry', 'program', 1, 'this side opens no streams', 'nothing'),
+  'session-lost': kind('retry', 'nobody', 1, 'the session could not be carried on', 'nothing'),
+  'tunnel-closed': kind('retry', 'nobody', 1, 'the tunnel was closed', 'nothing'),
+
+  // ── ends ──
+  stopped: kind('fatal', 'nobody', 0, 'stopped', 'nothing'),
+  'server-stopped': kind('retry', 'server', 4, 'the server was stopped', 'it will be tried again'),
+  internal: kind('fatal', 'program', 1, 'a fault of the program', 'please report it with the log'),
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** Whether a code that came over the wire is one that this version knows. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}
+
+export interface TunnelErrorOptions {
+  /** What the cause was, with names and values: put behind the summary. */
+  readonly detail?: string;
+  /** Replaces the registry's hint where more is known. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+  /** When to come back, as whoever failed the attempt says, in ms. */
+  readonly retryAfterMs?: number;
+  /** Whether the server that says so proved who it is. Without that the hint counts only up to the backoff's cap. */
+  readonly authenticated?: boolean;
+}
+
+/** A failure with a code from the registry. `message` is for people; decide by `code`, never by text. */
+export class TunnelError extends Error {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly hint: string;
+  readonly retryAfterMs: number | undefined;
+  readonly authenticated: boolean;
+
+  constructor(code: ErrorCode, options: TunnelErrorOptions = {}) {
+    const { summary, hint } = ERRORS[code];
+    super(
+      options.detail ? `${summary}: ${options.detail}` : summary,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.name = 'TunnelError';
+    this.code = code;
+    this.detail = options.detail ?? '';
+    this.hint = options.hint ?? hint;
+    this.retryAfterMs = options.retryAfterMs;
+    this.authenticated = options.authenticated ?? false;
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code];
+  }
+}
+
+function kind(disposition: Disposition, fault: Fault, exitCode: number, summary: string, hint: string): ErrorKind {
+  return { disposition, fault, exitCode, summary, hint };
+}

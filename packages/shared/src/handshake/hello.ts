@@ -1,0 +1,175 @@
+import { INSTANCE_BYTES, MAX_DETAIL_BYTES, MAX_VERSIONS, RESUME_TOKEN_BYTES, SESSION_ID_BYTES } from './constants.ts';
+import { HandshakeError } from './error.ts';
+import { FieldReader, FieldWriter, utf8Bytes } from './fields.ts';
+
+// The payloads of the handshake's messages. Numbers are big-endian. What follows the known fields is ignored, which
+// lets a later version append some. Texts come from the peer and may hold control characters: escape before showing.
+
+/** Payload of message 1: what the client can do. */
+export interface Offer {
+  /** Protocol versions, 1 to 65535 each; from 1 to 16 of them. */
+  readonly versions: readonly number[];
+  /** Feature bits, 32 of them. */
+  readonly features: number;
+}
+
+/** Payload of message 2: what the server chose. */
+export interface Answer {
+  /** One of those offered; 0 when there is none in common. */
+  readonly version: number;
+  /** The feature bits that both know. */
+  readonly features: number;
+}
+
+/** A session to be carried on over this link. */
+export interface Resume {
+  /** 16 bytes. */
+  readonly sessionId: Uint8Array;
+  /** 32 bytes, secret. */
+  readonly token: Uint8Array;
+  /** Number of the last numbered frame received. */
+  readonly received: number;
+  /** Number of the first numbered frame that will follow on this link. */
+  readonly next: number;
+}
+
+/** Payload of message 3: who the client is, and what it wants. */
+export interface Claim {
+  /** 16 random bytes of the client's process. */
+  readonly instance: Uint8Array;
+  /** Rises with every link of the instance; 1 to 2^53 - 1. */
+  readonly linkNumber: number;
+  readonly heartbeatIntervalMs: number;
+  readonly heartbeatTimeoutMs: number;
+  /** The client's program and version, at most 255 bytes of UTF-8. */
+  readonly agent: string;
+  /** Without it, the client wants a new session. */
+  readonly resume?: Resume;
+}
+
+/** Why the server refused message 3. */
+export interface Refusal {
+  /** One or more of `a-z`, `0-9` and `-`, at most 255. */
+  readonly code: string;
+  /** How long to stay away at least; 0 is no hint. */
+  readonly retryAfterMs: number;
+  /** For people; cut to 512 bytes of UTF-8 when it is encoded. */
+  readonly detail: string;
+}
+
+const WANTS_NEW = 0;
+const WANTS_RESUME = 1;
+const CODE = /^[a-z0-9-]+$/;
+
+function requireThat(condition: boolean, message: string): void {
+  if (!condition) throw new HandshakeError('malformed', message);
+}
+
+export function encodeOffer(offer: Offer): Uint8Array {
+  requireVersions(offer.versions);
+  const writer = new FieldWriter().u8(offer.versions.length);
+  for (const version of offer.versions) writer.u16(version);
+  return writer.u32(offer.features).finish();
+}
+
+export function decodeOffer(payload: Uint8Array): Offer {
+  const reader = new FieldReader(payload);
+  const versionCount = reader.u8();
+  // Checked before the loop too, so that a bad count costs nothing.
+  requireThat(versionCount <= MAX_VERSIONS, 'the offer has too many versions');
+  const versions: number[] = [];
+  for (let index = 0; index < versionCount; index += 1) versions.push(reader.u16());
+  requireVersions(versions);
+  return { versions, features: reader.u32() };
+}
+
+function requireVersions(versions: readonly number[]): void {
+  requireThat(versions.length >= 1 && versions.length <= MAX_VERSIONS, `an offer has 1 to ${MAX_VERSIONS} versions`);
+  requireThat(!versions.includes(0), 'version 0 cannot be offered: it says that none is in common');
+}
+
+export function encodeAnswer(answer: Answer): Uint8Array {
+  return new FieldWriter().u16(answer.version).u32(answer.features).finish();
+}
+
+export function decodeAnswer(payload: Uint8Array): Answer {
+  const reader = new FieldReader(payload);
+  return { version: reader.u16(), features: reader.u32() };
+}
+
+/** Throws HandshakeError `malformed` when the answer has anything that was not offered. */
+export function requireOffered(answer: Answer, offer: Offer): void {
+  requireThat(answer.version === 0 || offer.versions.includes(answer.version), 'the answer has a version not offered');
+  requireThat((answer.features & ~offer.features) === 0, 'the answer has features not offered');
+}
+
+export function encodeClaim(claim: Claim): Uint8Array {
+  requireThat(claim.linkNumber >= 1, 'link numbers start at 1');
+  const agent = utf8Bytes(claim.agent);
+  const writer = new FieldWriter()
+    .bytes(claim.instance, INSTANCE_BYTES)
+    .u64(claim.linkNumber)
+    .u32(claim.heartbeatIntervalMs)
+    .u32(claim.heartbeatTimeoutMs)
+    .u8(agent.length)
+    .raw(agent);
+  if (claim.resume === undefined) return writer.u8(WANTS_NEW).finish();
+  return writer
+    .u8(WANTS_RESUME)
+    .bytes(claim.resume.sessionId, SESSION_ID_BYTES)
+    .bytes(claim.resume.token, RESUME_TOKEN_BYTES)
+    .u64(claim.resume.received)
+    .u64(claim.resume.next)
+    .finish();
+}
+
+export function decodeClaim(payload: Uint8Array): Claim {
+  const reader = new FieldReader(payload);
+  const claim: Claim = {
+    instance: reader.bytes(INSTANCE_BYTES),
+    linkNumber: reader.u64(),
+    heartbeatIntervalMs: reader.u32(),
+    heartbeatTimeoutMs: reader.u32(),
+    agent: reader.utf8(reader.u8()),
+  };
+  requireThat(claim.linkNumber >= 1, 'link numbers start at 1');
+  const wants = reader.u8();
+  if (wants === WANTS_NEW) return claim;
+  requireThat(wants === WANTS_RESUME, 'the claim wants something unknown');
+  return { ...claim, resume: decodeResume(reader) };
+}
+
+function decodeResume(reader: FieldReader): Resume {
+  return {
+    sessionId: reader.bytes(SESSION_ID_BYTES),
+    token: reader.bytes(RESUME_TOKEN_BYTES),
+    received: reader.u64(),
+    next: reader.u64(),
+  };
+}
+
+export function encodeRefusal(refusal: Refusal): Uint8Array {
+  requireThat(CODE.test(refusal.code), 'a code has only a-z, 0-9 and -');
+  const code = utf8Bytes(refusal.code);
+  // Cut, not refused: that a text is long must not keep the client from hearing the code.
+  const detail = cutUtf8(utf8Bytes(refusal.detail), MAX_DETAIL_BYTES);
+  return new FieldWriter().u8(code.length).raw(code).u32(refusal.retryAfterMs).u16(detail.length).raw(detail).finish();
+}
+
+export function decodeRefusal(payload: Uint8Array): Refusal {
+  const reader = new FieldReader(payload);
+  const code = reader.utf8(reader.u8());
+  requireThat(CODE.test(code), 'a code has only a-z, 0-9 and -');
+  const retryAfterMs = reader.u32();
+  const detailBytes = reader.u16();
+  requireThat(detailBytes <= MAX_DETAIL_BYTES, 'the detail is too long');
+  return { code, retryAfterMs, detail: reader.utf8(detailBytes) };
+}
+
+/** The longest start of at most `max` bytes that does not end inside a character. */
+function cutUtf8(text: Uint8Array, max: number): Uint8Array {
+  if (text.length <= max) return text;
+  let end = max;
+  while (end > 0 && ((text[end] ?? 0) & 0xc0) === 0x80) end -= 1; // 10xxxxxx goes on with a character
+  return text.subarray(0, end);
+}

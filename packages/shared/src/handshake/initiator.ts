@@ -1,0 +1,138 @@
+import type { NoiseCrypto } from '../noise/crypto.ts';
+import { HandshakeState } from '../noise/handshake-state.ts';
+import { XXpsk3 } from '../noise/patterns.ts';
+import { MAX_HANDSHAKE_BYTES, PROLOGUE } from './constants.ts';
+import { asHandshakeStep, HandshakeError } from './error.ts';
+import {
+  type Answer,
+  type Claim,
+  decodeAnswer,
+  encodeClaim,
+  encodeOffer,
+  type Offer,
+  type Refusal,
+  requireOffered,
+} from './hello.ts';
+import { openRefusal, refusalAd, refusalSealOf } from './refusal-seal.ts';
+import { type Transport, transportOf } from './transport.ts';
+
+export interface InitiatorOptions {
+  readonly crypto: NoiseCrypto;
+  /** The client's identity: a private key. */
+  readonly s: Uint8Array;
+  /** A fresh private key for this handshake alone. */
+  readonly e: Uint8Array;
+  readonly offer: Offer;
+}
+
+/** What message 2 said. Nothing about the client has been sent yet: decide now whether `serverKey` may know it. */
+export interface ServerHello {
+  readonly answer: Answer;
+  /** The server's identity, proven. */
+  readonly serverKey: Uint8Array;
+}
+
+/**
+ *     writes-1 -> reads-2 -> writes-3 -> done
+ *
+ * and from each of the first three to `over`, when it fails or no version is in common.
+ */
+type Step =
+  | { readonly at: 'writes-1' | 'reads-2' | 'writes-3'; readonly noise: HandshakeState }
+  | {
+      readonly at: 'done';
+      readonly transport: Transport;
+      readonly refusalKey: Uint8Array;
+      readonly refusalAd: Uint8Array;
+    }
+  | { readonly at: 'over' };
+
+type NoiseStep = Extract<Step, { readonly noise: HandshakeState }>;
+
+/**
+ * The client's side of `Noise_XXpsk3_25519_ChaChaPoly_SHA256` with prologue `tunnel/1`. Bytes in, bytes out; every
+ * failure is a HandshakeError and ends the handshake.
+ */
+export class Initiator {
+  readonly #crypto: NoiseCrypto;
+  readonly #offer: Offer;
+  #step: Step;
+
+  constructor(options: InitiatorOptions) {
+    const { crypto, s, e } = options;
+    this.#crypto = crypto;
+    this.#offer = options.offer;
+    const noise = asHandshakeStep(
+      () => new HandshakeState({ crypto, pattern: XXpsk3, role: 'initiator', prologue: PROLOGUE, s, e }),
+    );
+    this.#step = { at: 'writes-1', noise };
+  }
+
+  // -> e
+  message1(): Uint8Array {
+    const noise = this.#leave('writes-1');
+    const message = asHandshakeStep(() => noise.writeMessage(encodeOffer(this.#offer)));
+    this.#step = { at: 'reads-2', noise };
+    return message;
+  }
+
+  // <- e, ee, s, es
+  /** An answer with version 0 ends the handshake: there is no common version, and message 3 cannot be written. */
+  readMessage2(bytes: Uint8Array): ServerHello {
+    const noise = this.#leave('reads-2');
+    if (bytes.length > MAX_HANDSHAKE_BYTES) throw new HandshakeError('too-large', 'message 2 is too large');
+    const answer = decodeAnswer(asHandshakeStep(() => noise.readMessage(bytes)));
+    requireOffered(answer, this.#offer);
+    const serverKey = noise.rs;
+    if (serverKey === undefined) throw new HandshakeError('out-of-order', 'message 2 brought no key');
+    if (answer.version !== 0) this.#step = { at: 'writes-3', noise };
+    return { answer, serverKey };
+  }
+
+  // -> s, se, psk
+  /** Records may follow at once; whether the server accepts is said by its first record, or by a refusal. */
+  message3(claim: Claim, psk: Uint8Array): Uint8Array {
+    const noise = this.#leave('writes-3');
+    const seal = refusalSealOf(this.#crypto, noise);
+    const message = asHandshakeStep(() => {
+      noise.setPsk(psk);
+      return noise.writeMessage(encodeClaim(claim));
+    });
+    this.#step = {
+      at: 'done',
+      transport: transportOf(noise),
+      refusalKey: seal.key,
+      refusalAd: refusalAd(this.#crypto, seal, message),
+    };
+    return message;
+  }
+
+  /** There once message 3 is written. */
+  get transport(): Transport {
+    return this.#done().transport;
+  }
+
+  /**
+   * The refusal, if the server said it about the very message 3 that this side wrote. Undefined for anything else,
+   * which is then no reason to give up: somebody else's words, or a refusal of something altered on the way.
+   */
+  openRefusal(bytes: Uint8Array): Refusal | undefined {
+    const step = this.#done();
+    if (bytes.length > MAX_HANDSHAKE_BYTES) return undefined;
+    return openRefusal(this.#crypto, step.refusalKey, step.refusalAd, bytes);
+  }
+
+  #done(): Extract<Step, { readonly at: 'done' }> {
+    if (this.#step.at !== 'done')
+      throw new HandshakeError('out-of-order', `message 3 is not written: ${this.#step.at}`);
+    return this.#step;
+  }
+
+  /** Stands at `over` until the caller moves on, so that an exception on the way ends the handshake. */
+  #leave(at: NoiseStep['at']): HandshakeState {
+    const step = this.#step;
+    if (step.at !== at) throw new HandshakeError('out-of-order', `the handshake is at ${step.at}, not ${at}`);
+    this.#step = { at: 'over' };
+    return step.noise;
+  }
+}

@@ -1,0 +1,164 @@
+import type { NoiseCrypto } from '../noise/crypto.ts';
+import { DH_BYTES, TAG_BYTES } from '../noise/crypto.ts';
+import { NoiseError } from '../noise/error.ts';
+import { HandshakeState } from '../noise/handshake-state.ts';
+import { XXpsk3 } from '../noise/patterns.ts';
+import { MAX_HANDSHAKE_BYTES, PROLOGUE } from './constants.ts';
+import { asHandshakeStep, HandshakeError } from './error.ts';
+import {
+  type Answer,
+  type Claim,
+  decodeClaim,
+  decodeOffer,
+  encodeAnswer,
+  type Offer,
+  type Refusal,
+  requireOffered,
+} from './hello.ts';
+import { refusalAd, refusalSealOf, sealRefusal } from './refusal-seal.ts';
+import { type Transport, transportOf } from './transport.ts';
+
+export interface ResponderOptions {
+  readonly crypto: NoiseCrypto;
+  /** The server's identity: a private key. */
+  readonly s: Uint8Array;
+  /** A fresh private key for this handshake alone. */
+  readonly e: Uint8Array;
+}
+
+export type Message3Outcome =
+  | {
+      readonly kind: 'opened';
+      readonly claim: Claim;
+      /** The client's identity, proven. */
+      readonly clientKey: Uint8Array;
+      /** Which of the psks it was. */
+      readonly pskIndex: number;
+      readonly transport: Transport;
+    }
+  | {
+      readonly kind: 'secret-refused';
+      /** Claimed, not proven: it may decide nothing, and stands here for the log. */
+      readonly clientKey: Uint8Array;
+      /** The refusal to send, before the server closes. Once only. */
+      readonly sealRefusal: (refusal: Refusal) => Uint8Array;
+    }
+  /** Not even `s` opened: close without a word, since there is nobody known to speak to. */
+  | { readonly kind: 'unreadable' };
+
+/**
+ *     reads-1 -> writes-2 -> reads-3 -> over
+ *
+ * and from each to `over`, when it fails or no version is in common.
+ */
+type Step =
+  | { readonly at: 'reads-1'; readonly noise: HandshakeState }
+  | { readonly at: 'writes-2'; readonly noise: HandshakeState; readonly offer: Offer }
+  | { readonly at: 'reads-3'; readonly noise: HandshakeState }
+  | { readonly at: 'over' };
+
+/** `s` and the payload have a tag each. */
+const MIN_MESSAGE3_BYTES = DH_BYTES + TAG_BYTES + TAG_BYTES;
+
+/**
+ * The server's side of `Noise_XXpsk3_25519_ChaChaPoly_SHA256` with prologue `tunnel/1`. Bytes in, bytes out; every
+ * failure is a HandshakeError and ends the handshake.
+ */
+export class Responder {
+  readonly #crypto: NoiseCrypto;
+  #step: Step;
+
+  constructor(options: ResponderOptions) {
+    const { crypto, s, e } = options;
+    this.#crypto = crypto;
+    const noise = asHandshakeStep(
+      () => new HandshakeState({ crypto, pattern: XXpsk3, role: 'responder', prologue: PROLOGUE, s, e }),
+    );
+    this.#step = { at: 'reads-1', noise };
+  }
+
+  // -> e
+  readMessage1(bytes: Uint8Array): Offer {
+    const { noise } = this.#leave('reads-1');
+    requireSize(bytes, 1);
+    const offer = decodeOffer(asHandshakeStep(() => noise.readMessage(bytes)));
+    this.#step = { at: 'writes-2', noise, offer };
+    return offer;
+  }
+
+  // <- e, ee, s, es
+  /** An answer with version 0 ends the handshake, once it is sent. */
+  message2(answer: Answer): Uint8Array {
+    const { noise, offer } = this.#leave('writes-2');
+    requireOffered(answer, offer);
+    const message = asHandshakeStep(() => noise.writeMessage(encodeAnswer(answer)));
+    if (answer.version !== 0) this.#step = { at: 'reads-3', noise };
+    return message;
+  }
+
+  // -> s, se, psk
+  /** Tries the psks in their order; there must be at least one. */
+  readMessage3(bytes: Uint8Array, psks: readonly Uint8Array[]): Message3Outcome {
+    const { noise } = this.#leave('reads-3');
+    requireSize(bytes, 3);
+    if (bytes.length < MIN_MESSAGE3_BYTES) throw new HandshakeError('malformed', 'message 3 is too short');
+    // Noise without a psk would be another protocol; who admits by key only uses the zero psk, and says so.
+    if (psks.length === 0) throw new HandshakeError('out-of-order', 'there is no psk to try');
+    let clientKey: Uint8Array | undefined;
+    for (const [pskIndex, psk] of psks.entries()) {
+      const attempt = noise.clone();
+      const claim = asHandshakeStep(() => tryMessage3(attempt, bytes, psk));
+      clientKey = attempt.rs;
+      if (clientKey === undefined) return { kind: 'unreadable' };
+      if (claim !== undefined) {
+        return { kind: 'opened', claim, clientKey, pskIndex, transport: transportOf(attempt) };
+      }
+    }
+    if (clientKey === undefined) return { kind: 'unreadable' };
+    return { kind: 'secret-refused', clientKey, sealRefusal: this.#refusalSealer(noise, bytes) };
+  }
+
+  /** `noise` stands after message 2: what was tried were its clones. */
+  #refusalSealer(noise: HandshakeState, message3: Uint8Array): (refusal: Refusal) => Uint8Array {
+    const seal = refusalSealOf(this.#crypto, noise);
+    const ad = refusalAd(this.#crypto, seal, message3);
+    let key: Uint8Array | undefined = seal.key;
+    return (refusal) => {
+      if (key === undefined) throw new HandshakeError('out-of-order', 'a refusal was sealed already');
+      const bytes = sealRefusal(this.#crypto, key, ad, refusal);
+      key = undefined; // One nonce, one refusal.
+      return bytes;
+    };
+  }
+
+  /** Stands at `over` until the caller moves on, so that an exception on the way ends the handshake. */
+  #leave<At extends Step['at']>(at: At): Extract<Step, { readonly at: At }> {
+    const step = this.#step;
+    if (step.at !== at) throw new HandshakeError('out-of-order', `the handshake is at ${step.at}, not ${at}`);
+    this.#step = { at: 'over' };
+    return step as Extract<Step, { readonly at: At }>;
+  }
+}
+
+function requireSize(bytes: Uint8Array, number: 1 | 3): void {
+  if (bytes.length > MAX_HANDSHAKE_BYTES) throw new HandshakeError('too-large', `message ${number} is too large`);
+}
+
+/**
+ * The claim, or undefined when this psk does not open it to one.
+ *
+ * A payload that opens and is no claim must look like a wrong secret, not like an error of its own. ChaCha20-Poly1305
+ * does not commit to its key: in 4 KiB fits one ciphertext that authenticates under some 250 guessed psks at once, and
+ * a server that told "opened" from "did not open" would test them all with one attempt (Len, Grubbs, Ristenpart:
+ * "Partitioning Oracle Attacks", 2021). An honest client's claim is never malformed, since its version was agreed.
+ */
+function tryMessage3(noise: HandshakeState, bytes: Uint8Array, psk: Uint8Array): Claim | undefined {
+  noise.setPsk(psk);
+  try {
+    return decodeClaim(noise.readMessage(bytes));
+  } catch (error) {
+    if (error instanceof NoiseError && error.reason === 'unauthentic') return undefined;
+    if (error instanceof HandshakeError && error.reason === 'malformed') return undefined;
+    throw error;
+  }
+}

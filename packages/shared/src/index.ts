@@ -1,0 +1,27 @@
+export { ERRORS, isErrorCode, TunnelError } from './errors.ts';
+export type { Disposition, ErrorCode, ErrorKind, Fault, TunnelErrorOptions } from './errors.ts';
+
+export * from './wire/constants.ts';
+export type * from './wire/frame.ts';
+export { encodeFrame } from './wire/encode.ts';
+export { decodeFrames } from './wire/decode.ts';
+
+export { INSTANCE_BYTES, MAX_HANDSHAKE_BYTES } from './handshake/constants.ts';
+export { HandshakeError } from './handshake/error.ts';
+export type { Answer, Claim, Offer, Refusal, Resume } from './handshake/hello.ts';
+export { Initiator } from './handshake/initiator.ts';
+export { Responder } from './handshake/responder.ts';
+export type { Message3Outcome } from './handshake/responder.ts';
+export type { Transport } from './handshake/transport.ts';
+
+export { WINDOW_BUDGET_BYTES } from './session/constants.ts';
+export type { SessionEvent } from './session/events.ts';
+export type { HeartbeatSettings } from './session/heartbeat.ts';
+export { WindowBudget } from './session/receive-window.ts';
+export { RecordBuilder } from './session/record-builder.ts';
+export { Session } from './session/session.ts';
+export type { ResumePoint } from './session/session.ts';
+
+export { Backoff, DEFAULT_MAX_RECONNECT_DELAY_MS } from './reconnect/backoff.ts';
+export { RetryPolicy } from './reconnect/retry-policy.ts';
+export type { RetryDecision } from './reconnect/retry-policy.ts';

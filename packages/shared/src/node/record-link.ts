@@ -1,0 +1,111 @@
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import { TunnelError } from '../errors.ts';
+import type { Transport } from '../handshake/transport.ts';
+import { RecordOpener, RecordSealer } from './crypto.ts';
+
+/** A link that was told to close is destroyed after this, whether the peer answered or not, in ms. */
+const CLOSE_GRACE_MS = 1_000;
+
+export interface RecordLinkHandlers {
+  onRecord(plaintext: Uint8Array): void;
+  /** Everything queued went to the kernel. */
+  onDrain(): void;
+  /** Told once; not for one's own `destroy`. */
+  onEnd(error: TunnelError): void;
+}
+
+/** A WebSocket whose handshake is done: encrypted records go out and come in. */
+export class RecordLink {
+  readonly #webSocket: WebSocket;
+  readonly #socket: Socket;
+  readonly #sealer: RecordSealer;
+  readonly #opener: RecordOpener;
+  #handlers: RecordLinkHandlers | undefined;
+  #closeTimer: NodeJS.Timeout | undefined;
+
+  /** Takes the WebSocket over. Attaches its listeners at once, so nothing is lost between handshake and records. */
+  constructor(webSocket: WebSocket, socket: Socket, transport: Transport) {
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.#sealer = new RecordSealer(transport.sendKey);
+    this.#opener = new RecordOpener(transport.receiveKey);
+  }
+
+  start(handlers: RecordLinkHandlers): void {
+    this.#handlers = handlers;
+    this.#webSocket.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary));
+    this.#webSocket.on('error', (error) => this.#onError(error));
+    this.#webSocket.on('close', (code, reason) => this.#onClose(code, reason));
+    this.#socket.on('drain', this.#onDrain);
+  }
+
+  /** Bytes that wait in this process for the socket. */
+  get queuedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Bytes that went through the socket since it was opened. */
+  get drainedBytes(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  get bytesRead(): number {
+    return this.#socket.bytesRead;
+  }
+
+  /** Seals one record's plaintext and sends it. */
+  send(parts: readonly Uint8Array[]): void {
+    this.#webSocket.send(Buffer.concat(this.#sealer.seal(parts)), { binary: true });
+  }
+
+  /** Ends the link politely: what was sent still goes out. No handler is called any more. */
+  close(code: number, reason: string): void {
+    this.#handlers = undefined;
+    this.#socket.off('drain', this.#onDrain);
+    this.#webSocket.close(code, reason);
+    this.#closeTimer = setTimeout(() => this.#webSocket.terminate(), CLOSE_GRACE_MS);
+  }
+
+  /** Ends the link at once. No handler is called any more. */
+  destroy(): void {
+    this.#handlers = undefined;
+    this.#socket.off('drain', this.#onDrain);
+    this.#webSocket.terminate();
+  }
+
+  readonly #onDrain = (): void => this.#handlers?.onDrain();
+
+  #onMessage(data: Buffer, isBinary: boolean): void {
+    if (!this.#handlers) return;
+    if (!isBinary) {
+      this.#end(new TunnelError('protocol-error', { detail: 'a text message' }));
+      return;
+    }
+    const plaintext = this.#opener.open(data);
+    if (plaintext) this.#handlers.onRecord(plaintext);
+    else this.#end(new TunnelError('record-unreadable'));
+  }
+
+  #onError(error: Error & { code?: string }): void {
+    const isProtocol = error.code?.startsWith('WS_ERR') === true;
+    const code = isProtocol ? 'protocol-error' : 'link-reset';
+    this.#end(new TunnelError(code, { detail: error.code ?? error.message, cause: error }));
+  }
+
+  #onClose(code: number, reason: Buffer): void {
+    clearTimeout(this.#closeTimer);
+    // 1006: the connection ended without a word.
+    const error =
+      code === 1006
+        ? new TunnelError('link-reset', { detail: 'the connection ended', cause: this.#socket.errored ?? undefined })
+        : new TunnelError('link-closed', { detail: `WebSocket code ${code} ${reason.toString()}`.trim() });
+    this.#end(error);
+  }
+
+  #end(error: TunnelError): void {
+    const handlers = this.#handlers;
+    this.destroy();
+    handlers?.onEnd(error);
+  }
+}

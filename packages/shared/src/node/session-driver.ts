@@ -1,0 +1,196 @@
+import { TunnelError } from '../errors.ts';
+import type { SessionEvent } from '../session/events.ts';
+import { RecordBuilder } from '../session/record-builder.ts';
+import { RecordPace } from '../session/record-pace.ts';
+import type { Session } from '../session/session.ts';
+import { monotonicNow } from './clock.ts';
+import type { RecordLink } from './record-link.ts';
+import { StreamPipe } from './stream-pipe.ts';
+
+/** Events that are not about a stream's bytes: for the client or the server around the session. */
+export type DriverEvent = Exclude<
+  SessionEvent,
+  { type: 'stream-data' | 'stream-ended' | 'stream-reset' | 'stream-writable' }
+>;
+
+export interface SessionDriverHandlers {
+  onEvent(event: DriverEvent): void;
+  /** The link is gone; the session is kept. Not told for `detach`. */
+  onLinkEnd(error: TunnelError): void;
+  /** A stream's socket is closed on this side. */
+  onStreamClosed(streamId: number, resetCode: string | undefined): void;
+}
+
+/** One for the process: `Session.nextRecord` and `RecordLink.send` are done with it before anyone else needs it. */
+const builder = new RecordBuilder();
+
+/**
+ * Drives a session with real sockets and real time: feeds it records, sends what it has to send, keeps its one timer, and
+ * joins its streams to sockets.
+ */
+export class SessionDriver {
+  readonly session: Session;
+  readonly #handlers: SessionDriverHandlers;
+  readonly #pipes = new Map<number, StreamPipe>();
+  #link: { readonly records: RecordLink; readonly pace: RecordPace } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Infinity;
+  #isFlushDue = false;
+
+  constructor(session: Session, handlers: SessionDriverHandlers) {
+    this.session = session;
+    this.#handlers = handlers;
+  }
+
+  /** Carries the session over this link, for which `beginLink` or `acceptLink` was just called. */
+  attach(records: RecordLink): void {
+    this.#link = { records, pace: new RecordPace(monotonicNow()) };
+    records.start({
+      onRecord: (plaintext) => this.#receive(plaintext),
+      onDrain: () => this.#flush(),
+      onEnd: (error) => this.#dropLink(error),
+    });
+    // At once: a hello that is followed by its records needs no further round trip.
+    this.#flush();
+  }
+
+  /** Lets go of the link without ado. */
+  detach(): void {
+    this.#link?.records.destroy();
+    this.#forgetLink();
+  }
+
+  /** Sends what is queued and closes the link politely. */
+  close(webSocketCode: number, reason: string): void {
+    this.#flush();
+    this.#link?.records.close(webSocketCode, reason);
+    this.#forgetLink();
+  }
+
+  /** Something may be to be sent; it goes out with everything else of this turn of the event loop. */
+  flushSoon(): void {
+    if (this.#isFlushDue || !this.#link) return;
+    this.#isFlushDue = true;
+    setImmediate(() => {
+      this.#isFlushDue = false;
+      this.#flush();
+    });
+  }
+
+  /** The pipe of a stream that was just opened. */
+  addPipe(streamId: number): StreamPipe {
+    const pipe = new StreamPipe(streamId, this.session, {
+      flushSoon: () => this.flushSoon(),
+      onClosed: (resetCode) => {
+        this.#pipes.delete(streamId);
+        this.#handlers.onStreamClosed(streamId, resetCode);
+      },
+    });
+    this.#pipes.set(streamId, pipe);
+    return pipe;
+  }
+
+  /** Connections of this session that are open on this side. */
+  get pipeCount(): number {
+    return this.#pipes.size;
+  }
+
+  /** The session is over: every connection is reset. Returns how many there were. */
+  dispose(code: string): number {
+    const lost = this.#pipes.size;
+    this.detach();
+    for (const pipe of this.#pipes.values()) pipe.resetByPeer(code);
+    this.session.dispose();
+    return lost;
+  }
+
+  #receive(plaintext: Uint8Array): void {
+    const link = this.#link;
+    if (!link) return;
+    try {
+      this.session.receive(plaintext, monotonicNow(), link.records.bytesRead);
+    } catch (error) {
+      this.#dispatch();
+      if (!(error instanceof TunnelError)) throw error;
+      if (this.#link === link) this.#dropLink(error);
+      return;
+    }
+    this.#dispatch();
+    this.flushSoon();
+  }
+
+  #flush(): void {
+    for (let link = this.#link; link; link = this.#link) {
+      const now = monotonicNow();
+      const { records, pace } = link;
+      const limitBytes = pace.next(now, records.queuedBytes, records.drainedBytes);
+      if (records.queuedBytes >= limitBytes) break;
+      const parts = this.session.nextRecord(now, builder, limitBytes);
+      if (!parts) break;
+      records.send(parts);
+      this.#dispatch();
+    }
+    this.#armTimer();
+  }
+
+  #dispatch(): void {
+    for (let events = this.session.takeEvents(); events.length > 0; events = this.session.takeEvents()) {
+      for (const event of events) this.#handle(event);
+    }
+  }
+
+  #handle(event: SessionEvent): void {
+    switch (event.type) {
+      case 'stream-data':
+        this.#pipes.get(event.streamId)?.deliver(event.data);
+        return;
+      case 'stream-ended':
+        this.#pipes.get(event.streamId)?.endByPeer();
+        return;
+      case 'stream-reset':
+        this.#pipes.get(event.streamId)?.resetByPeer(event.code);
+        return;
+      case 'stream-writable':
+        this.#pipes.get(event.streamId)?.resume();
+        return;
+      default:
+        this.#handlers.onEvent(event);
+    }
+  }
+
+  #dropLink(error: TunnelError): void {
+    this.detach();
+    this.#handlers.onLinkEnd(error);
+  }
+
+  #forgetLink(): void {
+    this.#link = undefined;
+    this.session.endLink();
+    clearTimeout(this.#timer);
+    this.#timerAt = Infinity;
+  }
+
+  /** One timer for everything; it is moved only when something is due earlier. */
+  #armTimer(): void {
+    const deadline = this.session.deadline;
+    if (deadline >= this.#timerAt || deadline === Infinity) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = deadline;
+    this.#timer = setTimeout(() => this.#onTimer(), Math.max(0, Math.ceil(deadline - monotonicNow())));
+  }
+
+  #onTimer(): void {
+    this.#timerAt = Infinity;
+    const link = this.#link;
+    if (!link) return;
+    const now = monotonicNow();
+    // Moved on meanwhile: nothing is due yet.
+    if (this.session.deadline <= now && this.session.tick(now, link.records.bytesRead) === 'dead') {
+      const seconds = ((this.session.heartbeatTimeoutMs ?? 0) / 1000).toFixed(1);
+      this.#dropLink(new TunnelError('heartbeat-timeout', { detail: `for ${seconds} s` }));
+      return;
+    }
+    this.#dispatch();
+    this.#flush();
+  }
+}

@@ -1,0 +1,123 @@
+import type { Socket } from 'node:net';
+import type { Session } from '../session/session.ts';
+import { monotonicNow } from './clock.ts';
+
+export interface StreamPipeHandlers {
+  /** The session may have something to send. */
+  flushSoon(): void;
+  /** The socket is closed; `resetCode` says why the stream was reset, undefined for a clean end. */
+  onClosed(resetCode: string | undefined): void;
+}
+
+/**
+ * Joins one stream of a session to one TCP socket: bytes, half-closes and resets, both ways. What arrives before there is
+ * a socket waits; it is never more than the stream's first credit.
+ */
+export class StreamPipe {
+  readonly streamId: number;
+  readonly #session: Session;
+  readonly #handlers: StreamPipeHandlers;
+  #socket: Socket | undefined;
+  #waiting: Uint8Array[] = [];
+  /** Bytes that the socket did not pass to the kernel yet. */
+  #unflushedBytes = 0;
+  #isEndDue = false;
+  #resetCode: string | undefined;
+
+  constructor(streamId: number, session: Session, handlers: StreamPipeHandlers) {
+    this.streamId = streamId;
+    this.#session = session;
+    this.#handlers = handlers;
+  }
+
+  /** Whether the stream was reset before there was a socket. */
+  get isReset(): boolean {
+    return this.#resetCode !== undefined;
+  }
+
+  /** The socket must have been made with `allowHalfOpen`. It belongs to the pipe from here on. */
+  attach(socket: Socket): void {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#session.write(this.streamId, chunk) <= 0) socket.pause();
+      this.#handlers.flushSoon();
+    });
+    socket.on('end', () => {
+      this.#session.end(this.streamId, monotonicNow());
+      this.#handlers.flushSoon();
+    });
+    socket.on('error', () => this.#resetStream('stream-reset'));
+    socket.on('close', () => this.#onClose(socket));
+    for (const data of this.#waiting) this.#write(socket, data);
+    this.#waiting = [];
+    this.#endIfDue();
+  }
+
+  /** Bytes of the peer's. */
+  deliver(data: Uint8Array): void {
+    if (this.#socket) this.#write(this.#socket, data);
+    else this.#waiting.push(data);
+  }
+
+  /** The peer sends no more. */
+  endByPeer(): void {
+    this.#isEndDue = true;
+    this.#endIfDue();
+  }
+
+  /** The stream is over: the socket's other end gets a reset too, never a clean end, since data may be missing. */
+  resetByPeer(code: string): void {
+    if (this.#resetCode !== undefined) return;
+    this.#resetCode = code;
+    this.#waiting = [];
+    if (!this.#socket) this.#handlers.onClosed(code);
+    else resetSocket(this.#socket);
+  }
+
+  /** Ends the stream from this side, before or instead of a socket. */
+  reset(code: string): void {
+    this.#session.reset(this.streamId, code);
+    this.#handlers.flushSoon();
+    this.resetByPeer(code);
+  }
+
+  /** The stream can take more again. */
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  #write(socket: Socket, data: Uint8Array): void {
+    this.#unflushedBytes += data.length;
+    socket.write(data, () => {
+      this.#unflushedBytes -= data.length;
+      this.#endIfDue();
+      this.#session.consumed(this.streamId, data.length, monotonicNow());
+      this.#handlers.flushSoon();
+    });
+  }
+
+  /** Only once everything is flushed: libuv cannot reset a connection whose FIN waits behind data. */
+  #endIfDue(): void {
+    if (this.#isEndDue && this.#unflushedBytes === 0) this.#socket?.end();
+  }
+
+  #resetStream(code: string): void {
+    if (this.#resetCode !== undefined) return;
+    this.#resetCode = code;
+    this.#session.reset(this.streamId, code);
+    this.#handlers.flushSoon();
+  }
+
+  #onClose(socket: Socket): void {
+    // Closed before both directions had their end: the peer must not take it for one.
+    if (!socket.readableEnded || !socket.writableFinished) this.#resetStream('stream-reset');
+    this.#handlers.onClosed(this.#resetCode);
+  }
+}
+
+/** Closes with RST, where the state of the socket allows it. */
+function resetSocket(socket: Socket): void {
+  const isFinOnItsWay = socket.writableEnded && !socket.writableFinished;
+  if (socket.connecting || isFinOnItsWay) socket.destroy();
+  else socket.resetAndDestroy();
+}

@@ -1,0 +1,18 @@
+import type { Socket } from 'node:net';
+
+/** The kernel asks a silent peer after this long, in ms. */
+export const KEEPALIVE_DELAY_MS = 15_000;
+
+/**
+ * What every socket here gets: no waiting for more to send, and TCP keepalive. Returns the reason where an option cannot be
+ * set, which is worth a warning and no more.
+ */
+export function prepareSocket(socket: Socket): Error | undefined {
+  try {
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEPALIVE_DELAY_MS);
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}

@@ -1,0 +1,176 @@
+import { concat } from './bytes.ts';
+import type { CipherState } from './cipher-state.ts';
+import { DH_BYTES, KEY_BYTES, type NoiseCrypto, TAG_BYTES } from './crypto.ts';
+import { NoiseError } from './error.ts';
+import type { HandshakePattern, Token } from './patterns.ts';
+import { SymmetricState } from './symmetric-state.ts';
+
+export interface HandshakeStateOptions {
+  readonly crypto: NoiseCrypto;
+  readonly pattern: HandshakePattern;
+  readonly role: 'initiator' | 'responder';
+  readonly prologue: Uint8Array;
+  /** The own static private key. */
+  readonly s: Uint8Array;
+  /** The own ephemeral private key: fresh random bytes for every handshake, fixed ones only in tests. */
+  readonly e: Uint8Array;
+}
+
+/** The message that is next (0 is the first), or a handshake that failed and stays so. */
+type Progress = number | 'failed';
+
+/**
+ * The HandshakeState of Noise sections 5.3 and 9 (revision 34), for patterns without pre-messages. The specification's
+ * letters are the names: `e`, `s` own keys, `re`, `rs` the remote's public ones, `h` and `ck` in the symmetric state.
+ */
+export class HandshakeState {
+  readonly #options: HandshakeStateOptions;
+  readonly #isPskHandshake: boolean;
+  readonly #symmetric: SymmetricState;
+  #progress: Progress = 0;
+  #re: Uint8Array | undefined;
+  #rs: Uint8Array | undefined;
+  #psk: Uint8Array | undefined;
+
+  constructor(options: HandshakeStateOptions, symmetric?: SymmetricState) {
+    this.#options = options;
+    this.#isPskHandshake = options.pattern.messages.some((tokens) => tokens.includes('psk'));
+    if (symmetric !== undefined) {
+      this.#symmetric = symmetric;
+      return;
+    }
+    const protocolName = `Noise_${options.pattern.name}_25519_ChaChaPoly_SHA256`;
+    this.#symmetric = SymmetricState.initialize(options.crypto, protocolName);
+    this.#symmetric.mixHash(options.prologue);
+  }
+
+  /** An independent copy, for trying several psks on one message. */
+  clone(): HandshakeState {
+    const copy = new HandshakeState(this.#options, this.#symmetric.clone());
+    copy.#progress = this.#progress;
+    copy.#re = this.#re;
+    copy.#rs = this.#rs;
+    copy.#psk = this.#psk;
+    return copy;
+  }
+
+  /** The remote's static public key, once it was read; after a failure, it tells whether `s` itself had opened. */
+  get rs(): Uint8Array | undefined {
+    return this.#rs;
+  }
+
+  get ck(): Uint8Array {
+    return this.#symmetric.ck;
+  }
+
+  get h(): Uint8Array {
+    return this.#symmetric.h;
+  }
+
+  /** Sets the psk, at the latest before the message that has the `psk` token. */
+  setPsk(psk: Uint8Array): void {
+    if (psk.length !== KEY_BYTES) throw new NoiseError('malformed', `a psk has ${KEY_BYTES} bytes`);
+    this.#psk = psk;
+  }
+
+  writeMessage(payload: Uint8Array): Uint8Array {
+    const { tokens, next } = this.#begin('write');
+    const parts: Uint8Array[] = [];
+    for (const token of tokens) {
+      if (token === 'e') {
+        const e = this.#options.crypto.publicKey(this.#options.e);
+        this.#mixEphemeral(e);
+        parts.push(e);
+      } else if (token === 's') {
+        parts.push(this.#symmetric.encryptAndHash(this.#options.crypto.publicKey(this.#options.s)));
+      } else {
+        this.#mix(token);
+      }
+    }
+    parts.push(this.#symmetric.encryptAndHash(payload));
+    this.#progress = next;
+    return concat(...parts);
+  }
+
+  /** The payload. After an error the handshake is over. */
+  readMessage(message: Uint8Array): Uint8Array {
+    const { tokens, next } = this.#begin('read');
+    let rest = message;
+    const take = (length: number): Uint8Array => {
+      if (rest.length < length) throw new NoiseError('malformed', 'the handshake message is too short');
+      const taken = rest.subarray(0, length);
+      rest = rest.subarray(length);
+      return taken;
+    };
+    for (const token of tokens) {
+      if (token === 'e') {
+        // Copied: the message may be a view of a buffer that its owner uses again.
+        this.#re = new Uint8Array(take(DH_BYTES));
+        this.#mixEphemeral(this.#re);
+      } else if (token === 's') {
+        const tagBytes = this.#symmetric.hasKey ? TAG_BYTES : 0;
+        this.#rs = new Uint8Array(this.#symmetric.decryptAndHash(take(DH_BYTES + tagBytes)));
+      } else {
+        this.#mix(token);
+      }
+    }
+    if (this.#symmetric.hasKey && rest.length < TAG_BYTES) {
+      throw new NoiseError('malformed', 'the handshake message has no room for its tag');
+    }
+    const payload = this.#symmetric.decryptAndHash(rest);
+    this.#progress = next;
+    return payload;
+  }
+
+  /** The transport ciphers, once every message went through. */
+  split(): { readonly send: CipherState; readonly receive: CipherState } {
+    if (this.#progress !== this.#options.pattern.messages.length) {
+      throw new NoiseError('out-of-order', 'the handshake has not ended');
+    }
+    const [c1, c2] = this.#symmetric.split();
+    return this.#options.role === 'initiator' ? { send: c1, receive: c2 } : { send: c2, receive: c1 };
+  }
+
+  /** Marks the handshake as failed until the caller stores `next`: an exception on the way leaves it dead. */
+  #begin(direction: 'write' | 'read'): { readonly tokens: readonly Token[]; readonly next: number } {
+    const index = this.#progress;
+    const tokens = index === 'failed' ? undefined : this.#options.pattern.messages[index];
+    if (index === 'failed' || tokens === undefined) throw new NoiseError('out-of-order', 'the handshake is over');
+    const sender = index % 2 === 0 ? 'initiator' : 'responder';
+    if ((sender === this.#options.role) !== (direction === 'write')) {
+      throw new NoiseError('out-of-order', `message ${index + 1} is the ${sender}'s`);
+    }
+    this.#progress = 'failed';
+    return { tokens, next: index + 1 };
+  }
+
+  #mixEphemeral(e: Uint8Array): void {
+    this.#symmetric.mixHash(e);
+    // Section 9.2: with psks, `e` must also randomise the key, since a psk alone would give the same key each time.
+    if (this.#isPskHandshake) this.#symmetric.mixKey(e);
+  }
+
+  #mix(token: Exclude<Token, 'e' | 's'>): void {
+    const initiator = this.#options.role === 'initiator';
+    switch (token) {
+      case 'ee':
+        return this.#mixAgreement(this.#options.e, this.#re);
+      case 'es':
+        return initiator
+          ? this.#mixAgreement(this.#options.e, this.#rs)
+          : this.#mixAgreement(this.#options.s, this.#re);
+      case 'se':
+        return initiator
+          ? this.#mixAgreement(this.#options.s, this.#re)
+          : this.#mixAgreement(this.#options.e, this.#rs);
+      case 'psk':
+        if (this.#psk === undefined) throw new NoiseError('out-of-order', 'no psk was set');
+        return this.#symmetric.mixKeyAndHash(this.#psk);
+    }
+  }
+
+  #mixAgreement(own: Uint8Array, remote: Uint8Array | undefined): void {
+    if (remote === undefined) throw new NoiseError('out-of-order', 'the remote key is not known yet');
+    this.#symmetric.mixKey(this.#options.crypto.dh(own, remote));
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Implementation constants of the session: each side may choose its own without breaking the protocol.
+ */
+
+/** What is sent and not acknowledged is kept for a resume, up to this. At the bound no numbered frames go out. */
+export const LOG_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** What keeping one frame costs besides its bytes. */
+export const LOG_ENTRY_OVERHEAD_BYTES = 64;
+
+/** An acknowledgement goes out by itself after this long, in ms, … */
+export const ACKNOWLEDGE_DELAY_MS = 25;
+/** … or once this much was received. */
+export const ACKNOWLEDGE_BYTES = 256 * 1024;
+
+/** What a client replays before it knows what the server already has. More would often be sent twice. */
+export const UNCONFIRMED_REPLAY_BYTES = 64 * 1024;
+
+/** Bytes of one stream that are taken from its socket before the link took them. Above it the socket is not read. */
+export const SEND_QUEUE_BYTES = 256 * 1024;
+
+/** The largest receive window of a stream. */
+export const MAX_WINDOW_BYTES = 16 * 1024 * 1024;
+
+/** What all streams of a process may hold in windows above the initial ones. */
+export const WINDOW_BUDGET_BYTES = 256 * 1024 * 1024;
+
+/** Round trips look this much longer to a window than they are: batches and event loops take their time. In ms. */
+export const WINDOW_SLACK_MS = 10;
+
+/** Control frames that wait for a link or for room in the log. A peer that makes it grow further breaks the protocol. */
+export const CONTROL_QUEUE_LIMIT = 65_536;
+
+/** A socket that was not read because its stream could not send is read again once this much may be sent. */
+export const WRITABLE_AGAIN_BYTES = 16 * 1024;
+
+/** Data is not cut into pieces below this size only to fill a record. */
+export const LEAST_PIECE_BYTES = 1024;
+
+/** A half-closed stream on which nothing moved for this long is reset, in ms. */
+export const HALF_CLOSED_IDLE_MS = 10 * 60 * 1000;
+
+/** Data frames up to this size are copied next to their headers; larger ones are handed on as they are. */
+export const COPY_BELOW_BYTES = 2 * 1024;
+
+/** What a stream may send before it is another stream's turn. Smaller where records are small. */
+export const QUANTUM_BYTES = 64 * 1024;
+
+/** The longest "next within" that a peer is believed, in ms. */
+export const MAX_NEXT_WITHIN_MS = 10 * 60 * 1000;
+
+/** Progress inside a record counts as life for at most this many timeouts. */
+export const PROGRESS_TIMEOUTS = 4;

@@ -1,0 +1,156 @@
+import { MIN_HEARTBEAT_TIMEOUT_MS } from '../wire/constants.ts';
+import type { HeartbeatFrame } from '../wire/frame.ts';
+import { MAX_NEXT_WITHIN_MS, PROGRESS_TIMEOUTS } from './constants.ts';
+
+export interface HeartbeatSettings {
+  /** A record is sent at least this often, in ms. */
+  readonly intervalMs: number;
+  /** Without any record for this long the link is dead, in ms. */
+  readonly timeoutMs: number;
+}
+
+/** What a `tick` found: nothing to do, a heartbeat is to be sent, or the link is dead. */
+export type HeartbeatVerdict = 'quiet' | 'send' | 'dead';
+
+/**
+ * Liveness of one link. Times are monotonic ms. Nothing here sends or waits: the owner asks for `deadline`, calls `tick`
+ * then, and sends `frame()` when told to.
+ */
+export class Heartbeat {
+  readonly #own: HeartbeatSettings;
+  readonly #startedAt: number;
+  #intervalMs: number;
+  #timeoutMs: number;
+  #sentAt: number;
+  #recordAt: number;
+  #progressAt: number;
+  #bytesRead = 0;
+  /** How much longer than the timeout the peer may be quiet, because it said so. */
+  #graceMs = 0;
+  /** The next heartbeat goes out without waiting for the interval. The first one does. */
+  #isDue = true;
+  /** The next heartbeat asks for an answer. The first one does: it tells that the link works both ways. */
+  #wantsAnswer = true;
+  /** A deadline that was noticed late was armed anew, and nothing was heard since. */
+  #rearmedAt: number | undefined;
+  #heard: { readonly timestamp: number; readonly at: number } | undefined;
+  #roundTripMs: number | undefined;
+  #leastRoundTripMs: number;
+  #answered = false;
+
+  /** `roundTripMs` is the first estimate, from the handshake. */
+  constructor(own: HeartbeatSettings, now: number, roundTripMs: number) {
+    this.#own = own;
+    this.#startedAt = now;
+    this.#sentAt = now;
+    this.#recordAt = now;
+    this.#progressAt = now;
+    this.#leastRoundTripMs = roundTripMs;
+    this.#timeoutMs = own.timeoutMs;
+    this.#intervalMs = Math.min(own.intervalMs, own.timeoutMs / 4);
+  }
+
+  /** The peer announced its settings: the smaller timeout counts for both. */
+  agree(peer: HeartbeatSettings): void {
+    this.#timeoutMs = Math.max(MIN_HEARTBEAT_TIMEOUT_MS, Math.min(this.#own.timeoutMs, peer.timeoutMs));
+    this.#intervalMs = Math.min(this.#own.intervalMs, this.#timeoutMs / 4);
+  }
+
+  get timeoutMs(): number {
+    return this.#timeoutMs;
+  }
+
+  get intervalMs(): number {
+    return this.#intervalMs;
+  }
+
+  /** The last measured round trip in ms; undefined before the first. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs;
+  }
+
+  /** The least round trip seen on this link, in ms: what the path costs without queues. */
+  get leastRoundTripMs(): number {
+    return this.#leastRoundTripMs;
+  }
+
+  /** Whether the peer answered a heartbeat of this link. */
+  get isAnswered(): boolean {
+    return this.#answered;
+  }
+
+  /** A whole record came. `bytesRead` is what was read from the link's socket so far. */
+  recordReceived(now: number, bytesRead: number): void {
+    this.#recordAt = now;
+    this.#progressAt = now;
+    this.#bytesRead = bytesRead;
+    this.#graceMs = 0;
+    this.#rearmedAt = undefined;
+  }
+
+  /** A heartbeat frame came in a record. */
+  frameReceived(frame: HeartbeatFrame, now: number): void {
+    this.#heard = { timestamp: frame.timestamp, at: now };
+    this.#graceMs = Math.max(0, Math.min(frame.nextWithinMs, MAX_NEXT_WITHIN_MS) - this.#timeoutMs / 4);
+    if (frame.answerNow) this.#isDue = true;
+    if (!frame.echo) return;
+    this.#answered = true;
+    const roundTripMs = ((this.#timestamp(now) - frame.echo.timestamp) >>> 0) - frame.echo.heldMs;
+    if (roundTripMs < 0 || roundTripMs > MAX_NEXT_WITHIN_MS) return;
+    this.#roundTripMs = roundTripMs;
+    this.#leastRoundTripMs = Math.min(this.#leastRoundTripMs, roundTripMs);
+  }
+
+  /** When `tick` has something to do, unless something is received before. */
+  get deadline(): number {
+    if (this.#isDue) return this.#sentAt;
+    return Math.min(this.#sentAt + this.#intervalMs, this.#deathAt);
+  }
+
+  tick(now: number, bytesRead: number): HeartbeatVerdict {
+    if (bytesRead > this.#bytesRead) {
+      this.#bytesRead = bytesRead;
+      this.#progressAt = now;
+    }
+    const deathAt = this.#deathAt;
+    if (now >= deathAt) {
+      const late = now - deathAt;
+      if (late <= this.#intervalMs || this.#rearmedAt !== undefined) return 'dead';
+      // The process stood still: what the peer sent meanwhile is not read yet. Ask, and judge after one more timeout.
+      this.#rearmedAt = now;
+      this.probe();
+    }
+    return this.#isDue || now >= this.#sentAt + this.#intervalMs ? 'send' : 'quiet';
+  }
+
+  /** Makes the next `tick` send a heartbeat that is answered at once. */
+  probe(): void {
+    this.#isDue = true;
+    this.#wantsAnswer = true;
+  }
+
+  /** The heartbeat to send now. */
+  frame(now: number): HeartbeatFrame {
+    const answerNow = this.#wantsAnswer;
+    this.#wantsAnswer = false;
+    this.#isDue = false;
+    this.#sentAt = now;
+    return {
+      type: 'heartbeat',
+      answerNow,
+      timestamp: this.#timestamp(now),
+      echo: this.#heard && { timestamp: this.#heard.timestamp, heldMs: Math.round(now - this.#heard.at) },
+      nextWithinMs: Math.ceil(this.#intervalMs),
+    };
+  }
+
+  get #deathAt(): number {
+    if (this.#rearmedAt !== undefined) return this.#rearmedAt + this.#timeoutMs;
+    const alive = Math.min(this.#progressAt, this.#recordAt + PROGRESS_TIMEOUTS * this.#timeoutMs);
+    return alive + this.#timeoutMs + this.#graceMs;
+  }
+
+  #timestamp(now: number): number {
+    return Math.round(now - this.#startedAt) >>> 0;
+  }
+}

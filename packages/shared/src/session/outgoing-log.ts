@@ -1,0 +1,62 @@
+import { LOG_ENTRY_OVERHEAD_BYTES } from './constants.ts';
+import { Fifo } from './fifo.ts';
+import type { Stream } from './stream.ts';
+
+/** A numbered frame that was handed to a link and that the peer has not acknowledged. */
+export type LogEntry =
+  | { readonly kind: 'data'; readonly stream: Stream; readonly data: Uint8Array }
+  | { readonly kind: 'end' | 'reset'; readonly stream: Stream; readonly frame: Uint8Array }
+  | { readonly kind: 'control'; readonly frame: Uint8Array };
+
+/** Unacknowledged frames in the order of their numbers. The first frame of a session has number 1. */
+export class OutgoingLog {
+  readonly #entries = new Fifo<LogEntry>();
+  #acknowledged = 0;
+  #bytes = 0;
+
+  /** Number of the last acknowledged frame. */
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+
+  /** Number that the next new frame gets. */
+  get next(): number {
+    return this.#acknowledged + this.#entries.length + 1;
+  }
+
+  /** Each frame counts as its bytes plus what keeping it costs. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get frames(): number {
+    return this.#entries.length;
+  }
+
+  append(entry: LogEntry): void {
+    this.#entries.push(entry);
+    this.#bytes += sizeOf(entry);
+  }
+
+  /** The entry with this number, which must be unacknowledged. */
+  at(number: number): LogEntry {
+    const entry = this.#entries.at(number - this.#acknowledged - 1);
+    if (!entry) throw new RangeError(`frame ${number} is not in the log`);
+    return entry;
+  }
+
+  /** Drops everything up to `number`, telling each entry to `each`. `number` must be below `next`. */
+  acknowledge(number: number, each: (entry: LogEntry) => void): void {
+    while (this.#acknowledged < number) {
+      const entry = this.#entries.shift();
+      if (!entry) throw new RangeError(`frame ${number} was never sent`);
+      this.#acknowledged += 1;
+      this.#bytes -= sizeOf(entry);
+      each(entry);
+    }
+  }
+}
+
+function sizeOf(entry: LogEntry): number {
+  return (entry.kind === 'data' ? entry.data.length : entry.frame.length) + LOG_ENTRY_OVERHEAD_BYTES;
+}

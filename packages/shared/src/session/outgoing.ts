@@ -1,0 +1,188 @@
+import { malformed } from '../wire/byte-reader.ts';
+import { DATA_HEADER_BYTES, FRAME_HEADER_BYTES } from '../wire/constants.ts';
+import { encodeFrame } from '../wire/encode.ts';
+import type { NumberedFrame } from '../wire/frame.ts';
+import {
+  CONTROL_QUEUE_LIMIT,
+  LEAST_PIECE_BYTES,
+  LOG_ENTRY_OVERHEAD_BYTES,
+  LOG_LIMIT_BYTES,
+  QUANTUM_BYTES,
+  UNCONFIRMED_REPLAY_BYTES,
+} from './constants.ts';
+import { FairQueue } from './fair-queue.ts';
+import { Fifo } from './fifo.ts';
+import { OutgoingLog, type LogEntry } from './outgoing-log.ts';
+import type { RecordBuilder } from './record-builder.ts';
+import type { Stream } from './stream.ts';
+
+type ControlEntry =
+  | { readonly kind: 'control'; readonly frame: Uint8Array }
+  | { readonly kind: 'reset'; readonly stream: Stream };
+
+/** END: header and stream id. */
+const END_BYTES = FRAME_HEADER_BYTES + 4;
+
+/**
+ * The sending half of a session: what is numbered, in which order, and what is sent again on a new link. Frames are numbered
+ * by their place in the row, so a link only has to know the number of its first one; gaps are filled with VOID.
+ */
+export class Outgoing {
+  readonly #log = new OutgoingLog();
+  readonly #control = new Fifo<ControlEntry>();
+  readonly #fair = new FairQueue();
+  /** Number of the next numbered frame on the present link. Below `next` while the link is catching up. */
+  #position = 1;
+  #unconfirmedBytes = 0;
+
+  /** Number of the last frame that the peer acknowledged. */
+  get acknowledged(): number {
+    return this.#log.acknowledged;
+  }
+
+  /** Number that the next new frame gets. */
+  get next(): number {
+    return this.#log.next;
+  }
+
+  get logBytes(): number {
+    return this.#log.bytes;
+  }
+
+  /** A new link: everything unacknowledged goes out again. Returns the number of the first frame on it. */
+  beginLink(): number {
+    this.#position = this.#log.acknowledged + 1;
+    this.#unconfirmedBytes = 0;
+    return this.#position;
+  }
+
+  /** A numbered frame that belongs to no stream's data; goes out before data. */
+  sendControl(frame: NumberedFrame): void {
+    this.#pushControl({ kind: 'control', frame: encodeFrame(frame) });
+  }
+
+  sendReset(stream: Stream): void {
+    this.#pushControl({ kind: 'reset', stream });
+  }
+
+  /** The stream has data that it may send, or an END. */
+  activate(stream: Stream): void {
+    this.#fair.activate(stream);
+  }
+
+  /** The peer has everything up to `number`. Throws `protocol-error` for a frame that was never sent. */
+  acknowledge(number: number, each: (entry: LogEntry) => void): void {
+    if (number >= this.#log.next) throw malformed('an acknowledgement of a frame that was not sent');
+    this.#log.acknowledge(number, each);
+  }
+
+  /**
+   * Adds numbered frames to the record. Before the link is `confirmed` (a client that does not know yet what the server
+   * has) only a little goes out. `onSent` is told which streams moved.
+   */
+  fill(record: RecordBuilder, recordBytes: number, confirmed: boolean, onSent: (stream: Stream) => void): void {
+    if (this.#replay(record, confirmed) && this.#sendControls(record, confirmed)) {
+      this.#sendData(record, recordBytes, confirmed, onSent);
+    }
+  }
+
+  #mayAdd(record: RecordBuilder, bytes: number, confirmed: boolean): boolean {
+    if (!confirmed && this.#unconfirmedBytes + bytes > UNCONFIRMED_REPLAY_BYTES) return false;
+    // A frame that is larger than a small record goes alone: numbered frames cannot be cut again.
+    return record.bytes === 0 || bytes <= record.room;
+  }
+
+  /** What the link has to catch up with. True when it has. */
+  #replay(record: RecordBuilder, confirmed: boolean): boolean {
+    while (this.#position < this.#log.next) {
+      const withdrawn = this.#countWithdrawn();
+      if (withdrawn > 0) {
+        if (!this.#mayAdd(record, END_BYTES, confirmed)) return false;
+        record.add({ type: 'void', count: withdrawn });
+        this.#position += withdrawn;
+        continue;
+      }
+      const entry = this.#log.at(this.#position);
+      const bytes = entry.kind === 'data' ? entry.data.length + DATA_HEADER_BYTES : entry.frame.length;
+      if (!this.#mayAdd(record, bytes, confirmed)) return false;
+      this.#emit(record, entry);
+    }
+    return true;
+  }
+
+  /** How many frames from the position on need not be sent: the peer has them, or their stream was reset since. */
+  #countWithdrawn(): number {
+    let number = Math.max(this.#position, this.#log.acknowledged + 1);
+    while (number < this.#log.next) {
+      const entry = this.#log.at(number);
+      if (entry.kind !== 'data' && entry.kind !== 'end') break;
+      if (!entry.stream.isReset) break;
+      number += 1;
+    }
+    return number - this.#position;
+  }
+
+  #sendControls(record: RecordBuilder, confirmed: boolean): boolean {
+    for (let first = this.#control.peek(); first; first = this.#control.peek()) {
+      const frame = first.kind === 'control' ? first.frame : resetFrame(first.stream);
+      if (!this.#mayAdd(record, frame.length, confirmed) || this.#logRoom() < frame.length) return false;
+      this.#control.shift();
+      if (first.kind === 'reset') first.stream.stepOutgoing('reset-sent');
+      this.#append(record, first.kind === 'control' ? first : { kind: 'reset', stream: first.stream, frame });
+    }
+    return true;
+  }
+
+  #sendData(record: RecordBuilder, recordBytes: number, confirmed: boolean, onSent: (stream: Stream) => void): void {
+    const quantumBytes = Math.max(LEAST_PIECE_BYTES, Math.min(QUANTUM_BYTES, recordBytes >>> 2));
+    for (;;) {
+      const stream = this.#fair.next(quantumBytes, hasWork);
+      if (!stream) return;
+      const room = Math.min(record.room, this.#logRoom());
+      const wanted = Math.min(stream.sendableBytes, stream.deficitBytes);
+      const bytes = Math.min(wanted, room - DATA_HEADER_BYTES);
+      if (bytes < Math.min(wanted, LEAST_PIECE_BYTES) || room < END_BYTES) return;
+      if (!confirmed && this.#unconfirmedBytes + bytes > UNCONFIRMED_REPLAY_BYTES) return;
+      if (wanted > 0) {
+        const data = stream.dequeue(bytes);
+        stream.deficitBytes -= data.length;
+        this.#append(record, { kind: 'data', stream, data });
+      }
+      if (stream.isEndDue && record.room >= END_BYTES) {
+        stream.stepOutgoing('end-sent');
+        this.#append(record, { kind: 'end', stream, frame: encodeFrame({ type: 'end', streamId: stream.id }) });
+      }
+      onSent(stream);
+    }
+  }
+
+  #append(record: RecordBuilder, entry: LogEntry): void {
+    this.#log.append(entry);
+    this.#emit(record, entry);
+  }
+
+  #emit(record: RecordBuilder, entry: LogEntry): void {
+    const before = record.bytes;
+    if (entry.kind === 'data') record.addData(entry.stream.id, entry.data);
+    else record.addEncoded(entry.frame);
+    this.#position += 1;
+    this.#unconfirmedBytes += record.bytes - before;
+  }
+
+  #logRoom(): number {
+    return LOG_LIMIT_BYTES - this.#log.bytes - LOG_ENTRY_OVERHEAD_BYTES;
+  }
+
+  #pushControl(entry: ControlEntry): void {
+    if (this.#control.length >= CONTROL_QUEUE_LIMIT) throw malformed('more requests than answers can be kept for');
+    this.#control.push(entry);
+  }
+}
+
+function hasWork(stream: Stream): boolean {
+  return stream.sendableBytes > 0 || stream.isEndDue;
+}
+
+function resetFrame(stream: Stream): Uint8Array {
+  return encodeFrame({ type: 'reset', streamId: stream.id, code: stream.resetCode });
+}

@@ -1,0 +1,95 @@
+import { malformed } from '../wire/byte-reader.ts';
+import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
+import { MAX_WINDOW_BYTES, WINDOW_SLACK_MS } from './constants.ts';
+
+/** What the windows of a process may take together, above each stream's initial one. */
+export class WindowBudget {
+  readonly limitBytes: number;
+  usedBytes = 0;
+
+  constructor(limitBytes: number) {
+    this.limitBytes = limitBytes;
+  }
+
+  /** As much of `bytes` as is left. */
+  take(bytes: number): number {
+    const granted = Math.max(0, Math.min(bytes, this.limitBytes - this.usedBytes));
+    this.usedBytes += granted;
+    return granted;
+  }
+
+  giveBack(bytes: number): void {
+    this.usedBytes -= bytes;
+  }
+}
+
+/**
+ * One direction's credit at the receiving end. The window grows with what the local side takes in a round trip, so that one
+ * stream fills a long fat link, and a side that does not read holds no more than the window.
+ */
+export class ReceiveWindow {
+  readonly #budget: WindowBudget;
+  #windowBytes = INITIAL_CREDIT_BYTES;
+  /** Offsets, counted from the start of the stream. */
+  #received = 0;
+  #consumed = 0;
+  #granted = INITIAL_CREDIT_BYTES;
+  #measuredAt: number;
+  #measuredFrom = 0;
+
+  constructor(now: number, budget: WindowBudget) {
+    this.#measuredAt = now;
+    this.#budget = budget;
+  }
+
+  /** Up to which offset the peer may send. */
+  get granted(): number {
+    return this.#granted;
+  }
+
+  get windowBytes(): number {
+    return this.#windowBytes;
+  }
+
+  /** Bytes that arrived and that the local side has not taken yet. */
+  get heldBytes(): number {
+    return this.#received - this.#consumed;
+  }
+
+  /** Throws `protocol-error` where the peer sends more than it was granted. */
+  receive(bytes: number): void {
+    this.#received += bytes;
+    if (this.#received > this.#granted) throw malformed('data beyond the credit of its stream');
+  }
+
+  /** The local side took `bytes`. True when a CREDIT frame is due. `roundTripMs` is the link's least round-trip time. */
+  consume(bytes: number, now: number, roundTripMs: number): boolean {
+    this.#consumed += bytes;
+    this.#measure(now, roundTripMs);
+    const grantable = this.#consumed + this.#windowBytes - this.#granted;
+    return grantable >= this.#windowBytes / 4;
+  }
+
+  /** Grants all that may be granted and returns the new offset. */
+  grant(): number {
+    this.#granted = Math.max(this.#granted, this.#consumed + this.#windowBytes);
+    return this.#granted;
+  }
+
+  /** Gives what was taken from the budget back. The window is not used after this. */
+  release(): void {
+    this.#budget.giveBack(this.#windowBytes - INITIAL_CREDIT_BYTES);
+    this.#windowBytes = INITIAL_CREDIT_BYTES;
+  }
+
+  /** Twice the bandwidth-delay product: the sender stays busy while a grant is on its way. */
+  #measure(now: number, roundTripMs: number): void {
+    const elapsedMs = now - this.#measuredAt;
+    if (elapsedMs < Math.max(roundTripMs, 1)) return;
+    const bytesPerMs = (this.#consumed - this.#measuredFrom) / elapsedMs;
+    this.#measuredAt = now;
+    this.#measuredFrom = this.#consumed;
+    const wanted = Math.min(2 * bytesPerMs * (roundTripMs + WINDOW_SLACK_MS), MAX_WINDOW_BYTES);
+    if (wanted > this.#windowBytes) this.#windowBytes += this.#budget.take(Math.ceil(wanted) - this.#windowBytes);
+  }
+}

@@ -1,0 +1,526 @@
+import { malformed } from '../wire/byte-reader.ts';
+import { MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
+import { FrameReader } from '../wire/decode.ts';
+import { encodeFrame } from '../wire/encode.ts';
+import type { AcceptedFrame, DataFrame, Frame, GoodbyeFrame, NumberedFrame, UnnumberedFrame } from '../wire/frame.ts';
+import { Acknowledger } from './acknowledger.ts';
+import { HALF_CLOSED_IDLE_MS, WRITABLE_AGAIN_BYTES } from './constants.ts';
+import type { SessionEvent } from './events.ts';
+import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
+import type { LogEntry } from './outgoing-log.ts';
+import { Outgoing } from './outgoing.ts';
+import { ReceiveWindow, type WindowBudget } from './receive-window.ts';
+import type { RecordBuilder } from './record-builder.ts';
+import { Stream } from './stream.ts';
+
+/** What the two sides say of a session when a link begins: it may be cut, and both know what the other has. */
+export interface ResumePoint {
+  /** Number of the last numbered frame that was received; 0 for none. */
+  readonly received: number;
+  /** Number of the first numbered frame that follows on this link. */
+  readonly next: number;
+}
+
+interface Link {
+  readonly heartbeat: Heartbeat;
+  /** Number of the next numbered frame that the peer sends on this link. Unknown to a client until `accepted`. */
+  incomingNext: number;
+  /** A client does not know what the server has before `accepted`. */
+  isConfirmed: boolean;
+  /** Highest number sent on an earlier link: acknowledging it says nothing about this one. */
+  readonly sentBefore: number;
+  isAnswered: boolean;
+}
+
+/** Unnumbered frames that are worth more than a link's queue are few and small. */
+const ACKNOWLEDGEMENT_BYTES = 12;
+
+/**
+ * What a client and a server share across links: streams, their order, what is not acknowledged. One object for either side.
+ *
+ * No I/O and no clock: `now` is monotonic milliseconds, records come in through `receive` and go out through `nextRecord`,
+ * `deadline` says when `tick` has something to do, and `takeEvents` says what happened. What the peer may not do throws
+ * `TunnelError` with `protocol-error`: the owner then drops the link.
+ */
+export class Session {
+  readonly #role: 'client' | 'server';
+  readonly #budget: WindowBudget;
+  readonly #outgoing = new Outgoing();
+  readonly #acknowledger = new Acknowledger();
+  readonly #streams = new Map<number, Stream>();
+  /** In the order in which they last moved. */
+  readonly #halfClosed = new Set<Stream>();
+  readonly #creditDue = new Set<Stream>();
+  #events: SessionEvent[] = [];
+  #unnumbered: Uint8Array[] = [];
+  #link: Link | undefined;
+  /** Server-opened streams have odd ids, client-opened ones (none yet) even ids. */
+  #nextStreamId: number;
+  #highestPeerStreamId = 0;
+  #heartbeatDue = false;
+  #leastRoundTripMs = 0;
+
+  constructor(options: { readonly role: 'client' | 'server'; readonly budget: WindowBudget }) {
+    this.#role = options.role;
+    this.#budget = options.budget;
+    this.#nextStreamId = options.role === 'server' ? 1 : 2;
+  }
+
+  // ── links ──
+
+  /** Where this side stands, for the hello of the next link. */
+  get resumePoint(): ResumePoint {
+    return { received: this.#acknowledger.received, next: this.#outgoing.acknowledged + 1 };
+  }
+
+  /** Whether a peer that says this of the session can be carried on. */
+  canResumeFrom(peer: ResumePoint): boolean {
+    return (
+      peer.received >= this.#outgoing.acknowledged &&
+      peer.received < this.#outgoing.next &&
+      peer.next <= this.#acknowledger.received + 1
+    );
+  }
+
+  /** A client's link begins: message 3 was sent, `accepted` is on its way. `roundTripMs` is the handshake's. */
+  beginLink(now: number, own: HeartbeatSettings, roundTripMs: number): void {
+    this.#startLink(now, new Heartbeat(own, now, roundTripMs), 0, false);
+  }
+
+  /** A server's link begins: sends `accepted`. `canResumeFrom(peer)` must hold; for a new session the peer is at 0 and 1. */
+  acceptLink(
+    now: number,
+    own: HeartbeatSettings,
+    roundTripMs: number,
+    peer: ResumePoint & { readonly heartbeat: HeartbeatSettings },
+    session: Pick<AcceptedFrame, 'sessionId' | 'token' | 'resumeWindowMs' | 'agent'>,
+  ): void {
+    this.#acknowledge(peer.received);
+    const heartbeat = new Heartbeat(own, now, roundTripMs);
+    heartbeat.agree(peer.heartbeat);
+    this.#startLink(now, heartbeat, peer.next, true);
+    this.#unnumbered.push(
+      encodeFrame({
+        type: 'accepted',
+        ...session,
+        ...this.resumePoint,
+        heartbeatIntervalMs: own.intervalMs,
+        heartbeatTimeoutMs: own.timeoutMs,
+      }),
+    );
+  }
+
+  /** The link is gone; streams stand still until the next one. */
+  endLink(): void {
+    this.#link = undefined;
+    this.#heartbeatDue = false;
+  }
+
+  get hasLink(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** The last round trip measured by heartbeats on this link, in ms. */
+  get roundTripMs(): number | undefined {
+    return this.#link?.heartbeat.roundTripMs;
+  }
+
+  /** The heartbeat timeout that both sides agreed on, in ms; undefined without a link. */
+  get heartbeatTimeoutMs(): number | undefined {
+    return this.#link?.heartbeat.timeoutMs;
+  }
+
+  /** Makes the link prove that it lives: a heartbeat goes out at once and asks for an answer. */
+  probe(): void {
+    this.#link?.heartbeat.probe();
+  }
+
+  // ── records and time ──
+
+  /**
+   * One record's plaintext came. `bytesRead` is what was read from the link's socket so far. Throws `protocol-error`; events
+   * of the frames before the offending one are kept.
+   */
+  receive(record: Uint8Array, now: number, bytesRead: number): void {
+    const link = this.#link;
+    if (!link) return;
+    link.heartbeat.recordReceived(now, bytesRead);
+    const reader = new FrameReader(record);
+    for (let frame = reader.next(); frame; frame = reader.next()) this.#receiveFrame(frame, link, now);
+  }
+
+  /**
+   * The next record's plaintext, in parts that are valid until the builder is used again; undefined where nothing is to be
+   * sent now. `limitBytes` bounds its size.
+   */
+  nextRecord(now: number, record: RecordBuilder, limitBytes: number): readonly Uint8Array[] | undefined {
+    const link = this.#link;
+    if (!link) return undefined;
+    const recordBytes = Math.min(limitBytes, MAX_PLAINTEXT_BYTES) - ACKNOWLEDGEMENT_BYTES;
+    record.start(recordBytes);
+    for (const frame of this.#unnumbered) record.addEncoded(frame);
+    this.#unnumbered = [];
+    if (this.#heartbeatDue) {
+      record.add(link.heartbeat.frame(now));
+      this.#heartbeatDue = false;
+    }
+    for (const stream of this.#creditDue) {
+      if (record.room <= 0) break;
+      record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
+      this.#creditDue.delete(stream);
+    }
+    this.#outgoing.fill(record, recordBytes, link.isConfirmed, (stream) => this.#onSent(stream, now));
+    const acknowledged = this.#acknowledger.take(now, record.bytes > 0);
+    if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
+    return record.bytes === 0 ? undefined : record.finish();
+  }
+
+  /** When `tick` has something to do: monotonic ms, Infinity without a link. */
+  get deadline(): number {
+    if (!this.#link) return Infinity;
+    const oldest = this.#halfClosed.values().next().value;
+    return Math.min(
+      this.#link.heartbeat.deadline,
+      this.#acknowledger.dueAt,
+      oldest ? oldest.movedAt + HALF_CLOSED_IDLE_MS : Infinity,
+    );
+  }
+
+  /** Time passed. 'dead': nothing was heard from the peer in time, the owner drops the link. */
+  tick(now: number, bytesRead: number): 'alive' | 'dead' {
+    if (!this.#link) return 'alive';
+    const verdict = this.#link.heartbeat.tick(now, bytesRead);
+    if (verdict === 'dead') return 'dead';
+    if (verdict === 'send') this.#heartbeatDue = true;
+    for (const stream of this.#halfClosed) {
+      if (stream.movedAt + HALF_CLOSED_IDLE_MS > now) break;
+      this.reset(stream.id, 'stream-idle');
+      this.#events.push({ type: 'stream-reset', streamId: stream.id, code: 'stream-idle' });
+    }
+    return 'alive';
+  }
+
+  takeEvents(): readonly SessionEvent[] {
+    const events = this.#events;
+    if (events.length > 0) this.#events = [];
+    return events;
+  }
+
+  // ── streams ──
+
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** What is kept for a resume, in bytes with overhead. */
+  get logBytes(): number {
+    return this.#outgoing.logBytes;
+  }
+
+  /** What arrived for this stream and was not consumed yet, in bytes. */
+  heldBytes(streamId: number): number {
+    return this.#streams.get(streamId)?.window.heldBytes ?? 0;
+  }
+
+  /** A visitor came (servers only). Undefined at the limit of streams. Data may be written at once. */
+  openStream(tunnelId: number, address: string, port: number, now: number): number | undefined {
+    if (this.#streams.size >= STREAM_LIMIT) return undefined;
+    const stream = this.#addStream(this.#nextStreamId, now);
+    this.#nextStreamId += 2;
+    this.#outgoing.sendControl({ type: 'open', streamId: stream.id, tunnelId, address, port });
+    return stream.id;
+  }
+
+  /** Takes `data` over. Returns how many more bytes may be written; at 0 or below, wait for `stream-writable`. */
+  write(streamId: number, data: Uint8Array): number {
+    const stream = this.#streams.get(streamId);
+    if (!stream || stream.outgoing !== 'open' || data.length === 0) return 0;
+    stream.enqueue(data);
+    if (stream.sendableBytes > 0) this.#outgoing.activate(stream);
+    stream.isHeld = stream.writableBytes <= 0;
+    return stream.writableBytes;
+  }
+
+  /** Nothing more will be written (half-close). */
+  end(streamId: number, now: number): void {
+    const stream = this.#streams.get(streamId);
+    if (!stream || stream.outgoing !== 'open') return;
+    stream.stepOutgoing('end');
+    if (stream.isEndDue) this.#outgoing.activate(stream);
+    this.#touch(stream, now);
+  }
+
+  /** Ends the stream in both directions; what is queued is dropped. */
+  reset(streamId: number, code: string): void {
+    const stream = this.#streams.get(streamId);
+    if (!stream || stream.isReset) return;
+    // Everything was said in both directions: the peer has no use for a reset.
+    if (stream.incoming === 'ended' && stream.outgoing === 'ended') return;
+    stream.stepIncoming('discard');
+    this.#resetOutgoing(stream, code);
+  }
+
+  /** The local side took `bytes` of what arrived: the peer may send more. */
+  consumed(streamId: number, bytes: number, now: number): void {
+    const stream = this.#streams.get(streamId);
+    if (!stream) return;
+    const isGrantDue = stream.window.consume(bytes, now, this.#leastRoundTripMs);
+    if (isGrantDue && stream.incoming === 'open') this.#creditDue.add(stream);
+    if (this.#halfClosed.has(stream)) this.#touch(stream, now);
+  }
+
+  // ── the session itself ──
+
+  /** Numbered frames about tunnels. They arrive once and in order, also over a resume. */
+  sendTunnelFrame(frame: Extract<NumberedFrame, { tunnelId: number }> & { type: `tunnel-${string}` }): void {
+    this.#outgoing.sendControl(frame);
+  }
+
+  /** Unnumbered; lost where the link breaks before it goes out. */
+  sendNotice(frame: GoodbyeFrame | Extract<UnnumberedFrame, { type: 'drain' }>): void {
+    if (this.#link) this.#unnumbered.push(encodeFrame(frame));
+  }
+
+  /** Gives back what the session holds of the process's window budget. It is not used after this. */
+  dispose(): void {
+    for (const stream of this.#streams.values()) stream.window.release();
+    this.#streams.clear();
+    this.#halfClosed.clear();
+    this.endLink();
+  }
+
+  // ── inside ──
+
+  #startLink(now: number, heartbeat: Heartbeat, incomingNext: number, isConfirmed: boolean): void {
+    this.#acknowledger.beginLink();
+    this.#outgoing.beginLink();
+    this.#unnumbered = [];
+    this.#leastRoundTripMs = heartbeat.leastRoundTripMs;
+    const sentBefore = this.#outgoing.next - 1;
+    this.#link = { heartbeat, incomingNext, isConfirmed, sentBefore, isAnswered: false };
+    this.#heartbeatDue = true;
+    for (const stream of this.#streams.values()) {
+      if (stream.incoming === 'open') this.#creditDue.add(stream);
+    }
+    // Idle time without a link does not count.
+    for (const stream of this.#halfClosed) stream.movedAt = now;
+  }
+
+  #receiveFrame(frame: Frame, link: Link, now: number): void {
+    switch (frame.type) {
+      case 'accepted':
+      case 'refused':
+      case 'acknowledgement':
+      case 'credit':
+      case 'heartbeat':
+      case 'goodbye':
+      case 'drain':
+        this.#receiveUnnumbered(frame, link, now);
+        return;
+      default:
+        this.#receiveNumbered(frame, link, now);
+    }
+  }
+
+  #receiveUnnumbered(frame: UnnumberedFrame, link: Link, now: number): void {
+    switch (frame.type) {
+      case 'accepted':
+        this.#receiveAccepted(frame, link);
+        return;
+      case 'refused':
+        if (this.#role === 'server' || link.isConfirmed) throw malformed('an unexpected refusal');
+        this.#events.push(frame);
+        return;
+      case 'acknowledgement':
+        this.#acknowledge(frame.number);
+        if (frame.number > link.sentBefore) this.#answered(link);
+        return;
+      case 'credit':
+        this.#receiveCredit(frame.streamId, frame.offset);
+        return;
+      case 'heartbeat':
+        link.heartbeat.frameReceived(frame, now);
+        this.#leastRoundTripMs = link.heartbeat.leastRoundTripMs;
+        if (link.heartbeat.isAnswered) this.#answered(link);
+        return;
+      case 'goodbye':
+        this.#events.push(frame);
+        return;
+      case 'drain':
+        if (this.#role === 'server') throw malformed('only servers drain');
+        this.#events.push(frame);
+    }
+  }
+
+  #receiveAccepted(frame: AcceptedFrame, link: Link): void {
+    if (this.#role === 'server' || link.isConfirmed) throw malformed('an unexpected accepted');
+    if (!this.canResumeFrom(frame)) throw malformed('the server resumes from where this session never was');
+    link.isConfirmed = true;
+    link.incomingNext = frame.next;
+    link.heartbeat.agree({ intervalMs: frame.heartbeatIntervalMs, timeoutMs: frame.heartbeatTimeoutMs });
+    this.#acknowledge(frame.received);
+    this.#events.push({ type: 'accepted', frame });
+  }
+
+  #answered(link: Link): void {
+    if (link.isAnswered) return;
+    link.isAnswered = true;
+    this.#events.push({ type: 'answered' });
+  }
+
+  #receiveNumbered(frame: NumberedFrame, link: Link, now: number): void {
+    if (!link.isConfirmed) throw malformed('a numbered frame before accepted');
+    const received = this.#acknowledger.received;
+    const number = link.incomingNext;
+    const last = frame.type === 'void' ? number + frame.count - 1 : number;
+    link.incomingNext = last + 1;
+    if (last <= received) return; // came on an earlier link
+    if (frame.type !== 'void') this.#apply(frame, now);
+    this.#acknowledger.receive(last, frame.type === 'data' ? frame.data.length : 0, now);
+  }
+
+  #apply(frame: Exclude<NumberedFrame, { type: 'void' }>, now: number): void {
+    switch (frame.type) {
+      case 'data':
+        this.#receiveData(frame, now);
+        return;
+      case 'open':
+        this.#receiveOpen(frame, now);
+        return;
+      case 'end': {
+        const stream = this.#liveStream(frame.streamId);
+        const wasOpen = stream.incoming === 'open';
+        if (!stream.stepIncoming('end')) throw malformed('a second end of a stream');
+        if (wasOpen) this.#events.push({ type: 'stream-ended', streamId: stream.id });
+        this.#creditDue.delete(stream);
+        this.#touch(stream, now);
+        return;
+      }
+      case 'reset':
+        this.#receiveReset(frame.streamId, frame.code);
+        return;
+      case 'tunnel-request':
+        if (this.#role === 'client') throw malformed('only clients ask for tunnels');
+        this.#events.push(frame);
+        return;
+      case 'tunnel-granted':
+      case 'tunnel-refused':
+        if (this.#role === 'server') throw malformed('only servers grant tunnels');
+        this.#events.push(frame);
+        return;
+      case 'tunnel-close':
+        this.#events.push(frame);
+    }
+  }
+
+  #receiveOpen(frame: Extract<NumberedFrame, { type: 'open' }>, now: number): void {
+    const isOdd = frame.streamId % 2 === 1;
+    if (frame.streamId === 0 || isOdd === (this.#role === 'server')) throw malformed('a stream id of the other side');
+    if (frame.streamId <= this.#highestPeerStreamId) throw malformed('a stream id that was used before');
+    // The peer may not have heard yet that slots are used up here.
+    if (this.#streams.size >= 2 * STREAM_LIMIT) throw malformed('too many streams');
+    this.#highestPeerStreamId = frame.streamId;
+    const stream = this.#addStream(frame.streamId, now);
+    if (this.#role === 'server') this.reset(stream.id, 'stream-unexpected');
+    else this.#events.push({ ...frame, type: 'stream-opened' });
+  }
+
+  #receiveData(frame: DataFrame, now: number): void {
+    const stream = this.#liveStream(frame.streamId);
+    stream.window.receive(frame.data.length);
+    if (stream.incoming === 'open') this.#events.push({ type: 'stream-data', streamId: stream.id, data: frame.data });
+    else if (stream.incoming !== 'discarding') throw malformed('data after the end of its stream');
+    if (this.#halfClosed.has(stream)) this.#touch(stream, now);
+  }
+
+  #receiveReset(streamId: number, code: string): void {
+    const stream = this.#streams.get(streamId);
+    if (!stream) {
+      this.#requireKnown(streamId);
+      return; // it crossed with the stream's last acknowledgement
+    }
+    const isNews = stream.incoming !== 'discarding';
+    if (!stream.stepIncoming('reset')) throw malformed('a second reset of a stream');
+    if (isNews) this.#events.push({ type: 'stream-reset', streamId, code });
+    this.#creditDue.delete(stream);
+    if (stream.outgoing === 'open' || stream.outgoing === 'ending') this.#resetOutgoing(stream, 'stream-reset');
+    else this.#closeIfOver(stream);
+  }
+
+  #receiveCredit(streamId: number, offset: number): void {
+    const stream = this.#streams.get(streamId);
+    if (!stream) {
+      this.#requireKnown(streamId);
+      return; // it crossed with the stream's end
+    }
+    stream.raiseCredit(offset);
+    if (stream.sendableBytes > 0) this.#outgoing.activate(stream);
+    this.#tellWritable(stream);
+  }
+
+  #acknowledge(number: number): void {
+    this.#outgoing.acknowledge(number, (entry) => this.#onAcknowledged(entry));
+  }
+
+  #onAcknowledged(entry: LogEntry): void {
+    if (entry.kind !== 'end' && entry.kind !== 'reset') return;
+    entry.stream.stepOutgoing(entry.kind === 'end' ? 'end-acknowledged' : 'reset-acknowledged');
+    this.#closeIfOver(entry.stream);
+  }
+
+  #onSent(stream: Stream, now: number): void {
+    if (this.#halfClosed.has(stream)) this.#touch(stream, now);
+    this.#tellWritable(stream);
+  }
+
+  #tellWritable(stream: Stream): void {
+    if (!stream.isHeld || stream.outgoing !== 'open' || stream.writableBytes < WRITABLE_AGAIN_BYTES) return;
+    stream.isHeld = false;
+    this.#events.push({ type: 'stream-writable', streamId: stream.id });
+  }
+
+  #addStream(id: number, now: number): Stream {
+    const stream = new Stream(id, now, new ReceiveWindow(now, this.#budget));
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  #resetOutgoing(stream: Stream, code: string): void {
+    stream.stepOutgoing('reset');
+    stream.resetCode = code;
+    stream.dropQueue();
+    this.#halfClosed.delete(stream);
+    this.#creditDue.delete(stream);
+    this.#outgoing.sendReset(stream);
+  }
+
+  #liveStream(id: number): Stream {
+    const stream = this.#streams.get(id);
+    if (!stream) throw malformed(`a frame for stream ${id}, which is not open`);
+    return stream;
+  }
+
+  /** A frame for a stream that is over may still be on its way; one for a stream that never was breaks the protocol. */
+  #requireKnown(id: number): void {
+    const isOwn = (id % 2 === 1) === (this.#role === 'server');
+    const wasOpened = id > 0 && (isOwn ? id < this.#nextStreamId : id <= this.#highestPeerStreamId);
+    if (!wasOpened) throw malformed(`a frame for stream ${id}, which was never opened`);
+  }
+
+  /** Something moved on this stream, or its half-closed state changed. */
+  #touch(stream: Stream, now: number): void {
+    this.#halfClosed.delete(stream);
+    if (this.#closeIfOver(stream)) return;
+    stream.movedAt = now;
+    if (stream.isHalfClosed) this.#halfClosed.add(stream);
+  }
+
+  #closeIfOver(stream: Stream): boolean {
+    if (!stream.isOver) return false;
+    stream.window.release();
+    this.#halfClosed.delete(stream);
+    this.#creditDue.delete(stream);
+    this.#streams.delete(stream.id);
+    return true;
+  }
+}

@@ -1,0 +1,114 @@
+import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
+import { SEND_QUEUE_BYTES } from './constants.ts';
+import { Fifo } from './fifo.ts';
+import type { ReceiveWindow } from './receive-window.ts';
+import {
+  INCOMING,
+  isOver,
+  OUTGOING,
+  type IncomingEvent,
+  type IncomingState,
+  type OutgoingEvent,
+  type OutgoingState,
+} from './stream-state.ts';
+
+/** One visitor's connection inside a session: its states, what waits to be sent, and its credit both ways. */
+export class Stream {
+  readonly id: number;
+  readonly window: ReceiveWindow;
+  outgoing: OutgoingState = 'open';
+  incoming: IncomingState = 'open';
+  resetCode = '';
+  /** When something last moved; watched while the stream is half-closed. */
+  movedAt: number;
+  /** What the fair queue knows of this stream. */
+  turn: 'none' | 'fresh' | 'queued' = 'none';
+  deficitBytes = 0;
+  /** The local side was told to stop writing and waits to be told to go on. */
+  isHeld = false;
+
+  readonly #queue = new Fifo<Uint8Array>();
+  #queuedBytes = 0;
+  /** Offset up to which bytes were numbered. */
+  #sent = 0;
+  #credit = INITIAL_CREDIT_BYTES;
+
+  constructor(id: number, now: number, window: ReceiveWindow) {
+    this.id = id;
+    this.movedAt = now;
+    this.window = window;
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** How many bytes may go to a link now. */
+  get sendableBytes(): number {
+    return Math.min(this.#queuedBytes, this.#credit - this.#sent);
+  }
+
+  /** How many more bytes the local side may write; at most 0 says stop. */
+  get writableBytes(): number {
+    return Math.min(this.#credit - this.#sent, SEND_QUEUE_BYTES) - this.#queuedBytes;
+  }
+
+  /** An END can be sent: it was asked for and nothing is queued before it. */
+  get isEndDue(): boolean {
+    return this.outgoing === 'ending' && this.#queuedBytes === 0;
+  }
+
+  /** One direction is closed and the other still waits for something. */
+  get isHalfClosed(): boolean {
+    if (this.incoming === 'ended') return this.outgoing === 'open' || this.outgoing === 'ending';
+    return this.incoming === 'open' && this.outgoing !== 'open' && !this.isReset;
+  }
+
+  get isOver(): boolean {
+    return isOver(this.outgoing, this.incoming);
+  }
+
+  get isReset(): boolean {
+    return this.outgoing === 'resetting' || this.outgoing === 'reset';
+  }
+
+  stepOutgoing(event: OutgoingEvent): void {
+    const next = OUTGOING[this.outgoing][event];
+    if (!next) throw new Error(`stream ${this.id}: ${event} while ${this.outgoing}`);
+    this.outgoing = next;
+  }
+
+  /** False where the peer may not do this in the stream's state. */
+  stepIncoming(event: IncomingEvent): boolean {
+    const next = INCOMING[this.incoming][event];
+    if (next) this.incoming = next;
+    return next !== undefined;
+  }
+
+  enqueue(data: Uint8Array): void {
+    this.#queue.push(data);
+    this.#queuedBytes += data.length;
+  }
+
+  /** The next bytes to send, at most `limit`; numbered from here on. */
+  dequeue(limit: number): Uint8Array {
+    const first = this.#queue.peek();
+    if (!first) throw new RangeError(`stream ${this.id} has nothing queued`);
+    const data = first.length > limit ? first.subarray(0, limit) : first;
+    if (data === first) this.#queue.shift();
+    else this.#queue.replaceFirst(first.subarray(limit));
+    this.#queuedBytes -= data.length;
+    this.#sent += data.length;
+    return data;
+  }
+
+  dropQueue(): void {
+    this.#queue.clear();
+    this.#queuedBytes = 0;
+  }
+
+  /** The peer grants up to `offset`. Offsets only rise; a late, lower one says nothing. */
+  raiseCredit(offset: number): void {
+    if (offset > this.#credit) this.#credit = offset;
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Specification constants: both sides must agree on them. Changing one changes the protocol, and `docs/protocol.md` with it.
+ */
+
+/** The protocol version that this code speaks. */
+export const PROTOCOL_VERSION = 1;
+
+/** One record as it travels, its 16-byte tag included. Also the largest WebSocket message that is accepted. */
+export const MAX_RECORD_BYTES = 256 * 1024;
+
+/** What the AEAD adds to a record's plaintext. */
+export const RECORD_TAG_BYTES = 16;
+
+/** The largest plaintext of a record. */
+export const MAX_PLAINTEXT_BYTES: number = MAX_RECORD_BYTES - RECORD_TAG_BYTES;
+
+/** Type (1) and length of the payload (3). */
+export const FRAME_HEADER_BYTES = 4;
+
+/** Header and stream id of a DATA frame. */
+export const DATA_HEADER_BYTES = FRAME_HEADER_BYTES + 4;
+
+/** What each direction of a stream may send before the first CREDIT frame, in bytes. */
+export const INITIAL_CREDIT_BYTES = 64 * 1024;
+
+/** The least heartbeat timeout that may be announced, in ms. Below it, ordinary scheduling noise would look like death. */
+export const MIN_HEARTBEAT_TIMEOUT_MS = 500;
+
+/** Session ids, in bytes. */
+export const SESSION_ID_BYTES = 16;
+
+/** Resume tokens, in bytes. */
+export const RESUME_TOKEN_BYTES = 32;
+
+/** Streams that a session may have open at a time. At the bound new visitors are reset. */
+export const STREAM_LIMIT = 16_384;
+
+/** Tunnels that a session may have at a time. */
+export const TUNNEL_LIMIT = 256;

@@ -1,0 +1,120 @@
+import { ByteReader, malformed } from './byte-reader.ts';
+import { FRAME_HEADER_BYTES, RESUME_TOKEN_BYTES, SESSION_ID_BYTES } from './constants.ts';
+import { FRAME_TYPE, IGNORABLE_TYPES, type Frame, type HeartbeatFrame } from './frame.ts';
+
+/**
+ * Reads the frames of one record's plaintext, one at a time. Bytes of DATA frames are views into the record.
+ *
+ * Throws `TunnelError` with code `protocol-error`, and nothing else, whatever the input.
+ */
+export class FrameReader {
+  readonly #record: Uint8Array;
+  #offset = 0;
+
+  constructor(record: Uint8Array) {
+    this.#record = record;
+  }
+
+  /** The next frame, or undefined at the end of the record. Unknown frames that may be ignored are passed over. */
+  next(): Frame | undefined {
+    const record = this.#record;
+    while (this.#offset < record.length) {
+      const start = this.#offset + FRAME_HEADER_BYTES;
+      if (start > record.length) throw malformed('a frame header is cut off');
+      const type = record[start - 4]!;
+      const length = (record[start - 3]! << 16) | (record[start - 2]! << 8) | record[start - 1]!;
+      const end = start + length;
+      if (end > record.length) throw malformed('a frame ends beyond its record');
+      this.#offset = end;
+      if (type === FRAME_TYPE.data) return decodeData(record, start, end);
+      const payload = new ByteReader(record, start, end);
+      const frame = decodePayload(type, payload);
+      if (payload.remaining > 0 && frame) throw malformed(`a ${frame.type} frame is too long`);
+      if (frame) return frame;
+    }
+    return undefined;
+  }
+}
+
+/** All frames of one record's plaintext. */
+export function decodeFrames(record: Uint8Array): Frame[] {
+  const reader = new FrameReader(record);
+  const frames: Frame[] = [];
+  for (let frame = reader.next(); frame; frame = reader.next()) frames.push(frame);
+  return frames;
+}
+
+function decodeData(record: Uint8Array, start: number, end: number): Frame {
+  if (end - start < 5) throw malformed('a data frame without data');
+  const b = record;
+  const streamId = ((b[start]! << 24) | (b[start + 1]! << 16) | (b[start + 2]! << 8) | b[start + 3]!) >>> 0;
+  return { type: 'data', streamId, data: record.subarray(start + 4, end) };
+}
+
+function decodePayload(type: number, p: ByteReader): Frame | undefined {
+  switch (type) {
+    case FRAME_TYPE.accepted:
+      return {
+        type: 'accepted',
+        sessionId: p.bytes(SESSION_ID_BYTES).slice(),
+        token: p.bytes(RESUME_TOKEN_BYTES).slice(),
+        received: p.u64(),
+        next: p.u64(),
+        resumeWindowMs: p.u32(),
+        heartbeatIntervalMs: p.u32(),
+        heartbeatTimeoutMs: p.u32(),
+        agent: p.text(p.u8()),
+      };
+    case FRAME_TYPE.refused:
+      return { type: 'refused', code: p.text(p.u8()), retryAfterMs: p.u32(), detail: p.text(p.u16()) };
+    case FRAME_TYPE.acknowledgement:
+      return { type: 'acknowledgement', number: p.u64() };
+    case FRAME_TYPE.credit:
+      return { type: 'credit', streamId: p.u32(), offset: p.u64() };
+    case FRAME_TYPE.heartbeat:
+      return decodeHeartbeat(p);
+    case FRAME_TYPE.goodbye:
+      return { type: 'goodbye', code: p.text(p.u8()) };
+    case FRAME_TYPE.drain:
+      return { type: 'drain', retryAfterMs: p.u32(), spreadMs: p.u32(), graceMs: p.u32() };
+    case FRAME_TYPE.open:
+      return { type: 'open', streamId: p.u32(), tunnelId: p.u32(), port: p.u16(), address: p.text(p.u8()) };
+    case FRAME_TYPE.end:
+      return { type: 'end', streamId: p.u32() };
+    case FRAME_TYPE.reset:
+      return { type: 'reset', streamId: p.u32(), code: p.text(p.u8()) };
+    case FRAME_TYPE.void: {
+      const count = p.u32();
+      if (count === 0) throw malformed('a void frame that stands for nothing');
+      return { type: 'void', count };
+    }
+    case FRAME_TYPE.tunnelRequest:
+      return { type: 'tunnel-request', tunnelId: p.u32(), port: p.u16(), name: p.text(p.u8()) };
+    case FRAME_TYPE.tunnelGranted:
+      return { type: 'tunnel-granted', tunnelId: p.u32(), port: p.u16(), host: p.text(p.u8()) };
+    case FRAME_TYPE.tunnelRefused:
+      return { type: 'tunnel-refused', tunnelId: p.u32(), code: p.text(p.u8()), detail: p.text(p.u16()) };
+    case FRAME_TYPE.tunnelClose:
+      return { type: 'tunnel-close', tunnelId: p.u32(), code: p.text(p.u8()) };
+    default:
+      if (type >= IGNORABLE_TYPES.first && type <= IGNORABLE_TYPES.last) return undefined;
+      throw malformed(`a frame of unknown type 0x${type.toString(16).padStart(2, '0')}`);
+  }
+}
+
+const ANSWER_NOW = 1;
+const HAS_ECHO = 2;
+
+function decodeHeartbeat(p: ByteReader): HeartbeatFrame {
+  const flags = p.u8();
+  const timestamp = p.u32();
+  const echoed = p.u32();
+  const heldMs = p.u32();
+  return {
+    type: 'heartbeat',
+    answerNow: (flags & ANSWER_NOW) !== 0,
+    timestamp,
+    echo: (flags & HAS_ECHO) === 0 ? undefined : { timestamp: echoed, heldMs },
+    nextWithinMs: p.u32(),
+  };
+}

@@ -1,0 +1,161 @@
+import { FRAME_HEADER_BYTES } from './constants.ts';
+import { FRAME_TYPE, type DataFrame, type Frame } from './frame.ts';
+
+const utf8 = new TextEncoder();
+
+/** The largest text that a field with a length of one byte holds. */
+const MAX_SHORT_TEXT_BYTES = 255;
+/** Details are for people; longer ones are cut. */
+const MAX_DETAIL_BYTES = 512;
+
+/** One frame as bytes. Texts that are too long for their field are cut at a character. */
+export function encodeFrame(frame: Frame): Uint8Array {
+  if (frame.type === 'data') {
+    const bytes = new Uint8Array(FRAME_HEADER_BYTES + 4 + frame.data.length);
+    writeDataHeader(bytes, 0, frame.streamId, frame.data.length);
+    bytes.set(frame.data, FRAME_HEADER_BYTES + 4);
+    return bytes;
+  }
+  return encodeControl(frame);
+}
+
+/** Writes type, length and stream id of a DATA frame at `offset`; its data follows them. */
+export function writeDataHeader(target: Uint8Array, offset: number, streamId: number, dataBytes: number): void {
+  const length = dataBytes + 4;
+  target[offset] = FRAME_TYPE.data;
+  target[offset + 1] = length >>> 16;
+  target[offset + 2] = length >>> 8;
+  target[offset + 3] = length;
+  target[offset + 4] = streamId >>> 24;
+  target[offset + 5] = streamId >>> 16;
+  target[offset + 6] = streamId >>> 8;
+  target[offset + 7] = streamId;
+}
+
+function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
+  switch (frame.type) {
+    case 'accepted':
+      return new Payload(FRAME_TYPE.accepted)
+        .bytes(frame.sessionId)
+        .bytes(frame.token)
+        .u64(frame.received)
+        .u64(frame.next)
+        .u32(frame.resumeWindowMs)
+        .u32(frame.heartbeatIntervalMs)
+        .u32(frame.heartbeatTimeoutMs)
+        .shortText(frame.agent)
+        .frame();
+    case 'refused':
+      return new Payload(FRAME_TYPE.refused)
+        .shortText(frame.code)
+        .u32(frame.retryAfterMs)
+        .detail(frame.detail)
+        .frame();
+    case 'acknowledgement':
+      return new Payload(FRAME_TYPE.acknowledgement).u64(frame.number).frame();
+    case 'credit':
+      return new Payload(FRAME_TYPE.credit).u32(frame.streamId).u64(frame.offset).frame();
+    case 'heartbeat':
+      return new Payload(FRAME_TYPE.heartbeat)
+        .u8((frame.answerNow ? 1 : 0) | (frame.echo ? 2 : 0))
+        .u32(frame.timestamp)
+        .u32(frame.echo?.timestamp ?? 0)
+        .u32(frame.echo?.heldMs ?? 0)
+        .u32(frame.nextWithinMs)
+        .frame();
+    case 'goodbye':
+      return new Payload(FRAME_TYPE.goodbye).shortText(frame.code).frame();
+    case 'drain':
+      return new Payload(FRAME_TYPE.drain).u32(frame.retryAfterMs).u32(frame.spreadMs).u32(frame.graceMs).frame();
+    case 'open':
+      return new Payload(FRAME_TYPE.open)
+        .u32(frame.streamId)
+        .u32(frame.tunnelId)
+        .u16(frame.port)
+        .shortText(frame.address)
+        .frame();
+    case 'end':
+      return new Payload(FRAME_TYPE.end).u32(frame.streamId).frame();
+    case 'reset':
+      return new Payload(FRAME_TYPE.reset).u32(frame.streamId).shortText(frame.code).frame();
+    case 'void':
+      return new Payload(FRAME_TYPE.void).u32(frame.count).frame();
+    case 'tunnel-request':
+      return new Payload(FRAME_TYPE.tunnelRequest)
+        .u32(frame.tunnelId)
+        .u16(frame.port)
+        .shortText(frame.name)
+        .frame();
+    case 'tunnel-granted':
+      return new Payload(FRAME_TYPE.tunnelGranted)
+        .u32(frame.tunnelId)
+        .u16(frame.port)
+        .shortText(frame.host)
+        .frame();
+    case 'tunnel-refused':
+      return new Payload(FRAME_TYPE.tunnelRefused)
+        .u32(frame.tunnelId)
+        .shortText(frame.code)
+        .detail(frame.detail)
+        .frame();
+    case 'tunnel-close':
+      return new Payload(FRAME_TYPE.tunnelClose).u32(frame.tunnelId).shortText(frame.code).frame();
+  }
+}
+
+/** Collects the fields of one frame; its length is filled in at the end. */
+class Payload {
+  readonly #bytes: number[];
+
+  constructor(type: number) {
+    this.#bytes = [type, 0, 0, 0];
+  }
+
+  u8(value: number): this {
+    this.#bytes.push(value & 0xff);
+    return this;
+  }
+
+  u16(value: number): this {
+    return this.u8(value >>> 8).u8(value);
+  }
+
+  u32(value: number): this {
+    return this.u16(value >>> 16).u16(value & 0xffff);
+  }
+
+  u64(value: number): this {
+    return this.u32(Math.floor(value / 0x1_0000_0000)).u32(value % 0x1_0000_0000);
+  }
+
+  bytes(value: Uint8Array): this {
+    this.#bytes.push(...value);
+    return this;
+  }
+
+  shortText(value: string): this {
+    const bytes = cut(value, MAX_SHORT_TEXT_BYTES);
+    return this.u8(bytes.length).bytes(bytes);
+  }
+
+  detail(value: string): this {
+    const bytes = cut(value, MAX_DETAIL_BYTES);
+    return this.u16(bytes.length).bytes(bytes);
+  }
+
+  frame(): Uint8Array {
+    const bytes = Uint8Array.from(this.#bytes);
+    const length = bytes.length - FRAME_HEADER_BYTES;
+    bytes[1] = length >>> 16;
+    bytes[2] = length >>> 8;
+    bytes[3] = length;
+    return bytes;
+  }
+}
+
+/** UTF-8 bytes, at most `limit` of them, never half a character. */
+function cut(text: string, limit: number): Uint8Array {
+  const bytes = new Uint8Array(limit);
+  const { written } = utf8.encodeInto(text, bytes);
+  return bytes.subarray(0, written);
+}

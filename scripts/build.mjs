@@ -1,0 +1,82 @@
+// Bundles the command into packages/cli/dist/tunnel.js, unless the bundle is newer than all it is made of.
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+const entry = join(root, 'packages/cli/src/tunnel.ts');
+const bundle = join(root, 'packages/cli/dist/tunnel.js');
+
+const modifiedMs = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+/** A folder counts as well: its time changes when a file in it is deleted or renamed. */
+function newestMs(folder) {
+  let newest = modifiedMs(folder);
+  for (const item of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, item.name);
+    if (item.isDirectory()) newest = Math.max(newest, newestMs(path));
+    else if (!item.name.endsWith('.test.ts')) newest = Math.max(newest, modifiedMs(path));
+  }
+  return newest;
+}
+
+function isStale() {
+  const builtMs = modifiedMs(bundle);
+  if (builtMs === 0) return true;
+  const packages = join(root, 'packages');
+  const inputs = [modifiedMs(import.meta.filename), modifiedMs(join(root, 'pnpm-lock.yaml'))];
+  for (const name of readdirSync(packages)) {
+    inputs.push(newestMs(join(packages, name, 'src')), modifiedMs(join(packages, name, 'package.json')));
+  }
+  return inputs.some((ms) => ms > builtMs);
+}
+
+async function build() {
+  const { build: bundleWith } = await import('esbuild');
+  const startedAt = new Date();
+  // CommonJS packages in the bundle call require(), which an ES module does not have.
+  const banner = [
+    `import { createRequire as bannerCreateRequire } from 'node:module';`,
+    `const require = bannerCreateRequire(import.meta.url);`,
+  ];
+  if (!readFileSync(entry, 'utf8').startsWith('#!')) banner.unshift('#!/usr/bin/env node');
+  const { outputFiles } = await bundleWith({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile: bundle,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    sourcemap: true,
+    banner: { js: banner.join('\n') },
+    write: false,
+    logLevel: 'warning',
+  });
+  mkdirSync(dirname(bundle), { recursive: true });
+  // Whoever starts the bundle meanwhile sees the old one or the new one, never half of one. A source that was
+  // edited during the build stays newer than the bundle.
+  for (const { path, contents } of outputFiles) {
+    const half = `${path}.${process.pid}`;
+    writeFileSync(half, contents);
+    chmodSync(half, path === bundle ? 0o755 : 0o644);
+    utimesSync(half, startedAt, startedAt);
+    renameSync(half, path);
+  }
+}
+
+if (isStale()) {
+  // esbuild has reported what is wrong already.
+  await build().catch((error) => {
+    if (!Array.isArray(error.errors)) throw error;
+    process.exitCode = 1;
+  });
+}
