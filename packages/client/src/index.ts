@@ -1,1 +1,5 @@
-export {};
+export { Client, createClient } from './client.ts';
+export { formatServerAddress, parseServerAddress } from './dial/address.ts';
+export type { ServerAddress } from './dial/address.ts';
+export type { Cause, ClientEvents, OpenTunnel } from './events.ts';
+export type { ClientOptions, LocalTarget, PinStore, TunnelOptions } from './options.ts';

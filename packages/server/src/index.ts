@@ -1,1 +1,2 @@
-export {};
+export { createServer, Server } from './server.ts';
+export type { ServerEvents, ServerOptions, SessionInfo } from './options.ts';

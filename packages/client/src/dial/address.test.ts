@@ -116,7 +116,11 @@ describe('writes', () => {
   });
 
   test('what it reads again as the same, whatever was read', () => {
-    const host = fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6().map((address) => `[${address}]`));
+    const host = fc.oneof(
+      fc.domain(),
+      fc.ipV4(),
+      fc.ipV6().map((address) => `[${address}]`),
+    );
     const port = fc.option(fc.integer({ min: 1, max: 65_535 }));
     const property = fc.property(
       fc.constantFrom('', 'ws://', 'wss://'),
@@ -143,7 +147,9 @@ describe('writes', () => {
     };
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
-      fc.array(fc.constantFrom('ws://', '[', ']', ':', '/', '%', '@', '.', '::1', '80', 'a', 'xn--', '#')).map((parts) => parts.join('')),
+      fc
+        .array(fc.constantFrom('ws://', '[', ']', ':', '/', '%', '@', '.', '::1', '80', 'a', 'xn--', '#'))
+        .map((parts) => parts.join('')),
     );
     const property = fc.property(text, (given) => {
       expect([expect.any(Number), 'usage']).toContainEqual(outcome(given));

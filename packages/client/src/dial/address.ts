@@ -4,7 +4,7 @@ import { domainToASCII } from 'node:url';
 import { TunnelError } from '@tunnel/shared';
 
 /** Where a server listens unless it is told otherwise, and what an address without scheme and port means. */
-export const DEFAULT_SERVER_PORT = 7835;
+const DEFAULT_SERVER_PORT = 7835;
 
 const WS_PORT = 80;
 const WSS_PORT = 443;
@@ -46,7 +46,7 @@ export function parseServerAddress(text: string): ServerAddress {
   if (authority.includes('@')) return refuse('user and password cannot be used');
   if (slash !== -1 && scheme === undefined) return refuse('a path needs ws:// or wss:// in front');
 
-  const parts = /^(\[[^[\]]*\]|[^:[\]]*)(?::(.*))?$/.exec(authority);
+  const parts = /^(\[[^[\]]*\]|[^:[\]]*)(?::([^:[\]]*))?$/.exec(authority);
   if (parts === null) return refuse('an IPv6 address needs brackets, as in [::1]:7835');
   const [, bracketedHost = '', portText] = parts;
   const secure = scheme?.toLowerCase() === 'wss';

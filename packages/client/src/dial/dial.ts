@@ -55,7 +55,9 @@ export async function dial(address: ServerAddress, options: DialOptions): Promis
   const { signal } = controller;
   const onAbort = (): void => controller.abort(new TunnelError('stopped', { cause: options.signal.reason }));
   const onTimeout = (): void =>
-    controller.abort(new TunnelError('attempt-timeout', { detail: `${WORDS_FOR_PHASE[phase]}, after ${timeoutMs} ms` }));
+    controller.abort(
+      new TunnelError('attempt-timeout', { detail: `${WORDS_FOR_PHASE[phase]}, after ${timeoutMs} ms` }),
+    );
   if (options.signal.aborted) onAbort();
   options.signal.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(onTimeout, timeoutMs);

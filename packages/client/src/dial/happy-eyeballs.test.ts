@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { Socket, connect as netConnect } from 'node:net';
 
 import { TunnelError } from '@tunnel/shared';
@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import type { IpAddress } from './happy-eyeballs.ts';
 import { connectToFirst, interleaveFamilies, lookUpAddresses } from './happy-eyeballs.ts';
-import { failureOf, listenRaw, refusedPort } from './loopback.fixture.ts';
+import { closeOf, failureOf, listenRaw, refusedPort } from './loopback.fixture.ts';
 
 const v6 = (address: string): IpAddress => ({ address, family: 6 });
 const v4 = (address: string): IpAddress => ({ address, family: 4 });
@@ -44,7 +44,9 @@ describe('the addresses of a name', () => {
       lookUpAddresses('localhost', { signal }),
       lookUpAddresses('localhost', { signal }),
     ]);
-    expect(first.map(({ address }) => address)).toEqual(expect.arrayContaining([expect.stringMatching(/^(127\.|::1$)/)]));
+    expect(first.map(({ address }) => address)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^(127\.|::1$)/)]),
+    );
     expect(second).toEqual(first);
   });
 
@@ -93,7 +95,7 @@ class FakeNetwork {
   async fail(address: string, code: string): Promise<void> {
     const socket = this.get(address);
     socket.destroy(Object.assign(new Error(code), { code }));
-    await once(socket, 'close');
+    await closeOf(socket);
   }
 }
 
@@ -104,8 +106,9 @@ describe('attempts', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   });
   afterEach(() => {
-    expect(vi.getTimerCount()).toBe(0);
+    const count = vi.getTimerCount();
     vi.useRealTimers();
+    if (count > 0) throw new Error(`${count} timers are left`);
   });
 
   test('start 250 ms apart, none is given up, the first that connects wins', async () => {
@@ -186,7 +189,10 @@ describe('attempts', () => {
   test('that end with the deadline of the attempt are a timeout that says what was tried', async () => {
     const network = new FakeNetwork();
     const controller = new AbortController();
-    const connecting = connectToFirst(addresses.slice(0, 2), 80, { signal: controller.signal, connect: network.connect });
+    const connecting = connectToFirst(addresses.slice(0, 2), 80, {
+      signal: controller.signal,
+      connect: network.connect,
+    });
     await network.fail('::1', 'ENETUNREACH');
     controller.abort(new TunnelError('attempt-timeout'));
     expect(await failureOf(connecting)).toMatchObject({
@@ -229,7 +235,7 @@ describe('on real sockets', () => {
     expect(keepAlive).toHaveBeenCalledWith(true, 15_000);
     expect(noDelay).toHaveBeenCalledWith(true);
     socket.destroy();
-    await once(socket, 'close');
+    await closeOf(socket);
     vi.restoreAllMocks();
   });
 
@@ -244,10 +250,14 @@ describe('on real sockets', () => {
   });
 
   test('a reset after the connection was handed over ends no process', async () => {
-    const port = await listenRaw((socket) => socket.resetAndDestroy());
+    const connections = new EventEmitter();
+    const connection = once(connections, 'connection');
+    const port = await listenRaw((socket) => connections.emit('connection', socket));
     const socket = await connectToFirst([v4('127.0.0.1')], port, { signal });
-    const closed = once(socket, 'close');
+    const [serverSide] = (await connection) as [Socket];
+    const closed = closeOf(socket);
     socket.resume();
+    serverSide.resetAndDestroy();
     await closed;
     expect(socket.destroyed).toBe(true);
   });

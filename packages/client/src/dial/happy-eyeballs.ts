@@ -8,13 +8,13 @@ import { TunnelError } from '@tunnel/shared';
 import { formatHostAndPort } from './address.ts';
 
 /** RFC 8305, section 5: "Connection Attempt Delay", recommended value. */
-export const ATTEMPT_DELAY_MS = 250;
+const ATTEMPT_DELAY_MS = 250;
 
 /** Of what a name server answers no more is tried: with the delay between them, the last one starts after 4 s. */
-export const GREATEST_ADDRESS_COUNT = 16;
+const GREATEST_ADDRESS_COUNT = 16;
 
 /** Idle time before the first TCP keepalive probe. */
-export const KEEPALIVE_DELAY_MS = 15_000;
+const KEEPALIVE_DELAY_MS = 15_000;
 
 export interface IpAddress {
   readonly address: string;
@@ -44,7 +44,7 @@ const lookupsUnderWay = new Map<string, Promise<readonly IpAddress[]>>();
  * The system's resolver. Nothing is remembered, but a lookup that is under way is shared: it cannot be ended, and
  * holds one of the four threads that files and scrypt need too. A few attempts with a dead name server would block all.
  */
-export const systemLookup: Lookup = (host) => {
+const systemLookup: Lookup = (host) => {
   const underWay = lookupsUnderWay.get(host);
   if (underWay !== undefined) return underWay;
   const lookup = dnsLookup(host, { all: true, verbatim: true }).finally(() => lookupsUnderWay.delete(host));
@@ -66,7 +66,10 @@ export async function lookUpAddresses(
 
   const { promise: aborted, stop } = rejectionOnAbort(signal);
   try {
-    const addresses = await Promise.race([aborted, lookup(host).catch((error: unknown) => throwDnsFailed(host, error))]);
+    const addresses = await Promise.race([
+      aborted,
+      lookup(host).catch((error: unknown) => throwDnsFailed(host, error)),
+    ]);
     if (addresses.length === 0) throw new TunnelError('dns-failed', { detail: `${host} has no address` });
     return interleaveFamilies(addresses).slice(0, GREATEST_ADDRESS_COUNT);
   } finally {

@@ -1,4 +1,5 @@
 // Servers on loopback for the tests of this folder; each ends with its test.
+import type { EventEmitter } from 'node:events';
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
@@ -50,6 +51,13 @@ export async function connected(port: number): Promise<Socket> {
     socket.destroy();
   });
   return socket;
+}
+
+/** Waits for 'close' and tells its arguments. Unlike `once` it lets errors come before. */
+export function closeOf(emitter: EventEmitter): Promise<unknown[]> {
+  return new Promise((resolve) => {
+    emitter.once('close', (...given: unknown[]) => resolve(given));
+  });
 }
 
 /** The `TunnelError` that a promise rejects with. */

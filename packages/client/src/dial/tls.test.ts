@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { TlsOptions as ServerOptions } from 'node:tls';
 import { createServer as createTlsServer } from 'node:tls';
@@ -10,11 +10,12 @@ import { parseServerAddress } from './address.ts';
 import {
   EXPIRED_CERTIFICATE,
   OTHER_NAME_CERTIFICATE,
+  SELF_SIGNED_CERTIFICATE,
   TEST_AUTHORITY,
   TEST_CERTIFICATE,
   TEST_KEY,
 } from './certificates.fixture.ts';
-import { connected, failureOf, listen, listenRaw } from './loopback.fixture.ts';
+import { closeOf, connected, failureOf, listen, listenRaw } from './loopback.fixture.ts';
 import { wrapInTls } from './tls.ts';
 
 const { signal } = new AbortController();
@@ -51,7 +52,7 @@ describe('connects', () => {
     expect(String((await once(socket, 'data'))[0])).toBe('hello');
     expect(seen.servername || false).toBe(servername);
     socket.destroy();
-    await once(socket, 'close');
+    await closeOf(socket);
   });
 
   test('and a reset afterwards ends no process', async () => {
@@ -59,7 +60,7 @@ describe('connects', () => {
     const server = createTlsServer({ cert: TEST_CERTIFICATE, key: TEST_KEY });
     server.on('connection', (socket: Socket) => sockets.push(socket));
     const socket = await wrap('localhost', await listen(server));
-    const closed = once(socket, 'close');
+    const closed = closeOf(socket);
     for (const each of sockets) each.resetAndDestroy();
     await closed;
     expect(socket.destroyed).toBe(true);
@@ -81,18 +82,78 @@ describe('says in words', () => {
       undefined,
       'the certificate comes from an issuer that is not trusted here (UNABLE_TO_VERIFY_LEAF_SIGNATURE)',
     ],
-    ['self-signed', TEST_AUTHORITY, undefined, 'the certificate is self-signed (DEPTH_ZERO_SELF_SIGNED_CERT)'],
+    ['self-signed', SELF_SIGNED_CERTIFICATE, undefined, 'the certificate is self-signed (DEPTH_ZERO_SELF_SIGNED_CERT)'],
   ])('a certificate that is %s', async (_name, certificate, ca, words) => {
-    // The authority's certificate has the authority's key, which is not kept: a server needs no key to send one.
-    const port = await listenTls(certificate === TEST_AUTHORITY ? TEST_CERTIFICATE : certificate);
+    const port = await listenTls(certificate);
     const socket = await connected(port);
-    const error = await failureOf(
-      certificate === TEST_AUTHORITY
-        ? Promise.reject(new TunnelError('tls-failed', { detail: `localhost:${port}, ${words}` }))
-        : wrapInTls(socket, parseServerAddress(`wss://localhost:${port}`), { signal, ...(ca && { ca }) }),
-    );
+    const error = await failureOf(wrapInTls(socket, parseServerAddress(`wss://localhost:${port}`), { signal, ca }));
     expect(error).toMatchObject({ code: 'tls-failed', detail: `localhost:${port}, ${words}` });
-    expect(error.hint).not.toBe('');
-    if (certificate !== TEST_AUTHORITY) expect(socket.destroyed).toBe(true);
+    expect(error.hint).toContain(words.includes('issuer') || words.includes('self-signed') ? '--ca' : 'certificate');
+    expect(socket.destroyed).toBe(true);
   });
+
+  test('a certificate for a name, where an address was dialed', async () => {
+    const port = await listenTls(OTHER_NAME_CERTIFICATE);
+    const error = await failureOf(wrap('127.0.0.1', port));
+    expect(error.detail).toContain('the certificate is for another name');
+  });
+
+  test('a server without TLS', async () => {
+    const port = await listenRaw((socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    expect(await failureOf(wrap('localhost', port))).toMatchObject({
+      code: 'tls-failed',
+      detail: `localhost:${port}, the other side does not speak TLS (ERR_SSL_WRONG_VERSION_NUMBER)`,
+      hint: 'use ws:// where there is no TLS',
+    });
+  });
+
+  test('no TLS version in common', async () => {
+    const port = await listenTls(TEST_CERTIFICATE, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1' });
+    expect((await failureOf(wrap('localhost', port))).code).toBe('tls-failed');
+  });
+
+  test.each([
+    ['closes', (socket: Socket) => socket.end()],
+    ['resets after the first bytes', (socket: Socket) => socket.once('data', () => socket.resetAndDestroy())],
+    ['closes after the first bytes', (socket: Socket) => socket.once('data', () => socket.end())],
+  ])('a server that %s', async (_name, act) => {
+    const port = await listenRaw((socket) => void act(socket));
+    const error = await failureOf(wrap('localhost', port));
+    expect(error.code).toBe('tls-failed');
+    expect(error.detail).toContain('the other side closed the connection during the TLS handshake');
+  });
+
+  test('a socket that is dead already', async () => {
+    const socket = await connected(await listenRaw(() => {}));
+    socket.destroy();
+    const error = await failureOf(wrapInTls(socket, parseServerAddress('wss://localhost'), { signal }));
+    expect(error.code).toBe('tls-failed');
+  });
+
+  test('an authority that is none', async () => {
+    const error = await failureOf(wrap('localhost', await listenTls(TEST_CERTIFICATE), 'nonsense'));
+    expect(error.code).toBe('tls-failed');
+  });
+});
+
+test('an abort ends the handshake and the connection', async () => {
+  const controller = new AbortController();
+  const arrivals = new EventEmitter();
+  const arrived = once(arrivals, 'hello');
+  const port = await listenRaw((socket) => {
+    socket.once('data', () => arrivals.emit('hello', socket));
+  });
+  const socket = await connected(port);
+  const wrapping = wrapInTls(socket, parseServerAddress(`wss://localhost:${port}`), { signal: controller.signal });
+  const [serverSide] = (await arrived) as [Socket];
+  const closed = closeOf(serverSide);
+  controller.abort(new TunnelError('stopped'));
+  expect((await failureOf(wrapping)).code).toBe('stopped');
+  await closed;
+  expect(socket.destroyed).toBe(true);
+
+  const another = await connected(port);
+  const late = wrapInTls(another, parseServerAddress(`wss://localhost:${port}`), { signal: controller.signal });
+  expect((await failureOf(late)).code).toBe('stopped');
+  expect(another.destroyed).toBe(true);
 });

@@ -73,20 +73,29 @@ interface Reason {
 
 const UNKNOWN_ISSUER: Reason = {
   words: 'the certificate comes from an issuer that is not trusted here',
-  hint: 'give the issuer\'s certificate with --ca FILE, or have the server send its whole chain',
+  hint: "give the issuer's certificate with --ca FILE, or have the server send its whole chain",
 };
 const SELF_SIGNED: Reason = {
   words: 'the certificate is self-signed',
-  hint: 'give the certificate with --ca FILE if it is the server\'s',
+  hint: "give the certificate with --ca FILE if it is the server's",
 };
 const NO_TLS: Reason = { words: 'the other side does not speak TLS', hint: 'use ws:// where there is no TLS' };
 
 /** By the codes of OpenSSL's verification and of Node. */
 const REASONS: ReadonlyMap<string, Reason> = new Map<string, Reason>([
-  ['CERT_HAS_EXPIRED', { words: 'the certificate has expired', hint: 'renew the server\'s certificate, and check this machine\'s clock' }],
-  ['CERT_NOT_YET_VALID', { words: 'the certificate is not valid yet', hint: 'check this machine\'s clock' }],
-  ['ERR_TLS_CERT_ALTNAME_INVALID', { words: 'the certificate is for another name', hint: 'use the name that the certificate is for' }],
-  ['HOSTNAME_MISMATCH', { words: 'the certificate is for another name', hint: 'use the name that the certificate is for' }],
+  [
+    'CERT_HAS_EXPIRED',
+    { words: 'the certificate has expired', hint: "renew the server's certificate, and check this machine's clock" },
+  ],
+  ['CERT_NOT_YET_VALID', { words: 'the certificate is not valid yet', hint: "check this machine's clock" }],
+  [
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    { words: 'the certificate is for another name', hint: 'use the name that the certificate is for' },
+  ],
+  [
+    'HOSTNAME_MISMATCH',
+    { words: 'the certificate is for another name', hint: 'use the name that the certificate is for' },
+  ],
   ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_ISSUER],
   ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', UNKNOWN_ISSUER],
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', UNKNOWN_ISSUER],

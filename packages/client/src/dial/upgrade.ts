@@ -119,7 +119,8 @@ function hintFor(statusCode: number): string | undefined {
     return 'something in front of the tunnel server refuses this client: check the address and the rules there';
   }
   if (statusCode === 404) return 'check the path of the address, and where the reverse proxy passes it to';
-  if (statusCode === 429 || statusCode >= 500) return 'the tunnel server behind it may be down or busy: it will be tried again';
+  if (statusCode === 429 || statusCode >= 500)
+    return 'the tunnel server behind it may be down or busy: it will be tried again';
   return undefined;
 }
 

@@ -5,3 +5,20 @@ export { SessionDriver } from './session-driver.ts';
 export type { DriverEvent, SessionDriverHandlers } from './session-driver.ts';
 export type { StreamPipe } from './stream-pipe.ts';
 export { KEEPALIVE_DELAY_MS, prepareSocket } from './tcp.ts';
+export {
+  createOnce,
+  describeSystemError,
+  makePrivateDirectory,
+  PRIVATE_MODE,
+  readTextFile,
+  removeFile,
+  writeFileAtomic,
+  writeNew,
+} from './files.ts';
+export { decodeKey, encodeKey, formatIdentity, generateIdentity, loadOrCreateIdentity, parseIdentity } from './keys.ts';
+export type { Identity } from './keys.ts';
+export { takeProcessLock } from './process-lock.ts';
+export type { ProcessLock } from './process-lock.ts';
+export { isRunning, ownProcess } from './process-stamp.ts';
+export type { ProcessStamp } from './process-stamp.ts';
+export { generateSecret, loadOrCreateSecret, readSecretFile, requireSecret, SAFE_SECRET_CHARACTERS } from './secrets.ts';

@@ -21,23 +21,32 @@ export class RecordLink {
   readonly #socket: Socket;
   readonly #sealer: RecordSealer;
   readonly #opener: RecordOpener;
+  readonly #readRefusal: ((message: Uint8Array) => TunnelError | undefined) | undefined;
   #handlers: RecordLinkHandlers | undefined;
-  #closeTimer: NodeJS.Timeout | undefined;
 
-  /** Takes the WebSocket over. Attaches its listeners at once, so nothing is lost between handshake and records. */
-  constructor(webSocket: WebSocket, socket: Socket, transport: Transport) {
+  /** `readRefusal` is asked about a first message that is no record: a client may have been refused. */
+  constructor(
+    webSocket: WebSocket,
+    socket: Socket,
+    transport: Transport,
+    readRefusal?: (message: Uint8Array) => TunnelError | undefined,
+  ) {
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#sealer = new RecordSealer(transport.sendKey);
     this.#opener = new RecordOpener(transport.receiveKey);
+    this.#readRefusal = readRefusal;
   }
 
+  /** Records flow from here on; a paused WebSocket is resumed. */
   start(handlers: RecordLinkHandlers): void {
     this.#handlers = handlers;
     this.#webSocket.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary));
     this.#webSocket.on('error', (error) => this.#onError(error));
     this.#webSocket.on('close', (code, reason) => this.#onClose(code, reason));
     this.#socket.on('drain', this.#onDrain);
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.resume();
+    else setImmediate(() => this.#end(new TunnelError('link-reset', { detail: 'the connection ended' })));
   }
 
   /** Bytes that wait in this process for the socket. */
@@ -63,8 +72,10 @@ export class RecordLink {
   close(code: number, reason: string): void {
     this.#handlers = undefined;
     this.#socket.off('drain', this.#onDrain);
+    const timer = setTimeout(() => this.#webSocket.terminate(), CLOSE_GRACE_MS);
+    this.#webSocket.once('close', () => clearTimeout(timer));
+    this.#webSocket.resume();
     this.#webSocket.close(code, reason);
-    this.#closeTimer = setTimeout(() => this.#webSocket.terminate(), CLOSE_GRACE_MS);
   }
 
   /** Ends the link at once. No handler is called any more. */
@@ -82,9 +93,10 @@ export class RecordLink {
       this.#end(new TunnelError('protocol-error', { detail: 'a text message' }));
       return;
     }
+    const isFirst = this.#opener.count === 0;
     const plaintext = this.#opener.open(data);
     if (plaintext) this.#handlers.onRecord(plaintext);
-    else this.#end(new TunnelError('record-unreadable'));
+    else this.#end((isFirst && this.#readRefusal?.(data)) || new TunnelError('record-unreadable'));
   }
 
   #onError(error: Error & { code?: string }): void {
@@ -94,7 +106,6 @@ export class RecordLink {
   }
 
   #onClose(code: number, reason: Buffer): void {
-    clearTimeout(this.#closeTimer);
     // 1006: the connection ended without a word.
     const error =
       code === 1006

@@ -23,6 +23,7 @@ export class StreamPipe {
   #unflushedBytes = 0;
   #isEndDue = false;
   #resetCode: string | undefined;
+  #cancelConnecting: (() => void) | undefined;
 
   constructor(streamId: number, session: Session, handlers: StreamPipeHandlers) {
     this.streamId = streamId;
@@ -30,14 +31,15 @@ export class StreamPipe {
     this.#handlers = handlers;
   }
 
-  /** Whether the stream was reset before there was a socket. */
-  get isReset(): boolean {
-    return this.#resetCode !== undefined;
+  /** A socket is being made; `cancel` is called where the stream is reset before it is there. */
+  expectSocket(cancel: () => void): void {
+    this.#cancelConnecting = cancel;
   }
 
   /** The socket must have been made with `allowHalfOpen`. It belongs to the pipe from here on. */
   attach(socket: Socket): void {
     this.#socket = socket;
+    this.#cancelConnecting = undefined;
     socket.on('data', (chunk: Buffer) => {
       if (this.#session.write(this.streamId, chunk) <= 0) socket.pause();
       this.#handlers.flushSoon();
@@ -70,8 +72,12 @@ export class StreamPipe {
     if (this.#resetCode !== undefined) return;
     this.#resetCode = code;
     this.#waiting = [];
-    if (!this.#socket) this.#handlers.onClosed(code);
-    else resetSocket(this.#socket);
+    if (this.#socket) {
+      resetSocket(this.#socket);
+      return;
+    }
+    this.#cancelConnecting?.();
+    this.#handlers.onClosed(code);
   }
 
   /** Ends the stream from this side, before or instead of a socket. */

@@ -2,7 +2,7 @@
 export const FLOOR_DELAY_MS = 50;
 
 /** Upper bound of the first wait; it doubles with every further failure. */
-export const BASE_DELAY_MS = 250;
+const BASE_DELAY_MS = 250;
 
 export const DEFAULT_MAX_RECONNECT_DELAY_MS = 30_000;
 

@@ -1,5 +1,5 @@
 /** Retries in a row after links that died young that start the delay anew. */
-export const QUICK_RETRIES = 5;
+const QUICK_RETRIES = 5;
 
 /** One quick retry comes back after this. A link that lives as long therefore never runs out of them. */
 export const QUICK_RETRY_REFILL_MS = 10_000;

@@ -4,7 +4,7 @@ import { Backoff, DEFAULT_MAX_RECONNECT_DELAY_MS, FLOOR_DELAY_MS } from './backo
 import { QUICK_RETRY_REFILL_MS, RetryBucket } from './retry-bucket.ts';
 
 /** An authenticated server is believed that it wants to be left alone for this long, and no longer. */
-export const GREATEST_RETRY_AFTER_MS = 300_000;
+const GREATEST_RETRY_AFTER_MS = 300_000;
 
 /** A wait that somebody asked for is up to this part longer, so that those who were told the same do not come together. */
 const RETRY_AFTER_SPREAD = 0.25;

@@ -13,6 +13,9 @@ export const ACKNOWLEDGE_DELAY_MS = 25;
 /** … or once this much was received. */
 export const ACKNOWLEDGE_BYTES = 256 * 1024;
 
+/** An ACKNOWLEDGEMENT frame. Room is kept for one at the end of each record. */
+export const ACKNOWLEDGEMENT_BYTES = 12;
+
 /** What a client replays before it knows what the server already has. More would often be sent twice. */
 export const UNCONFIRMED_REPLAY_BYTES = 64 * 1024;
 

@@ -9,12 +9,9 @@ export interface HeartbeatSettings {
   readonly timeoutMs: number;
 }
 
-/** What a `tick` found: nothing to do, a heartbeat is to be sent, or the link is dead. */
-export type HeartbeatVerdict = 'quiet' | 'send' | 'dead';
-
 /**
- * Liveness of one link. Times are monotonic ms. Nothing here sends or waits: the owner asks for `deadline`, calls `tick`
- * then, and sends `frame()` when told to.
+ * Liveness of one link. Times are monotonic ms. Nothing here sends or waits: the owner calls `tick` at the `deadline`, and
+ * sends `frame()` with the next record once `isDue`.
  */
 export class Heartbeat {
   readonly #own: HeartbeatSettings;
@@ -27,8 +24,12 @@ export class Heartbeat {
   #bytesRead = 0;
   /** How much longer than the timeout the peer may be quiet, because it said so. */
   #graceMs = 0;
-  /** The next heartbeat goes out without waiting for the interval. The first one does. */
-  #isDue = true;
+  /**
+   * - `later`: the interval runs.
+   * - `now`: a heartbeat is due before that. The first one is.
+   * - `ticked`: it is due, `tick` knows, and it waits for the link to take a record: no reason to be woken again.
+   */
+  #due: 'later' | 'now' | 'ticked' = 'now';
   /** The next heartbeat asks for an answer. The first one does: it tells that the link works both ways. */
   #wantsAnswer = true;
   /** A deadline that was noticed late was armed anew, and nothing was heard since. */
@@ -92,22 +93,34 @@ export class Heartbeat {
   frameReceived(frame: HeartbeatFrame, now: number): void {
     this.#heard = { timestamp: frame.timestamp, at: now };
     this.#graceMs = Math.max(0, Math.min(frame.nextWithinMs, MAX_NEXT_WITHIN_MS) - this.#timeoutMs / 4);
-    if (frame.answerNow) this.#isDue = true;
+    if (frame.answerNow) this.#due = 'now';
     if (!frame.echo) return;
     this.#answered = true;
-    const roundTripMs = ((this.#timestamp(now) - frame.echo.timestamp) >>> 0) - frame.echo.heldMs;
-    if (roundTripMs < 0 || roundTripMs > MAX_NEXT_WITHIN_MS) return;
-    this.#roundTripMs = roundTripMs;
-    this.#leastRoundTripMs = Math.min(this.#leastRoundTripMs, roundTripMs);
+    const awayMs = (this.#timestamp(now) - frame.echo.timestamp) >>> 0;
+    if (awayMs > MAX_NEXT_WITHIN_MS) return;
+    // Both sides round: a round trip of less than a millisecond can come out below zero.
+    this.#roundTripMs = Math.max(0, awayMs - frame.echo.heldMs);
+    this.#leastRoundTripMs = Math.min(this.#leastRoundTripMs, this.#roundTripMs);
   }
 
   /** When `tick` has something to do, unless something is received before. */
   get deadline(): number {
-    if (this.#isDue) return this.#sentAt;
-    return Math.min(this.#sentAt + this.#intervalMs, this.#deathAt);
+    switch (this.#due) {
+      case 'later':
+        return Math.min(this.#sentAt + this.#intervalMs, this.#deathAt);
+      case 'now':
+        return this.#sentAt;
+      case 'ticked':
+        return this.#deathAt;
+    }
   }
 
-  tick(now: number, bytesRead: number): HeartbeatVerdict {
+  /** Whether the next record is to carry a heartbeat. */
+  isDue(now: number): boolean {
+    return this.#due !== 'later' || now >= this.#sentAt + this.#intervalMs;
+  }
+
+  tick(now: number, bytesRead: number): 'alive' | 'dead' {
     if (bytesRead > this.#bytesRead) {
       this.#bytesRead = bytesRead;
       this.#progressAt = now;
@@ -120,12 +133,13 @@ export class Heartbeat {
       this.#rearmedAt = now;
       this.probe();
     }
-    return this.#isDue || now >= this.#sentAt + this.#intervalMs ? 'send' : 'quiet';
+    if (this.isDue(now)) this.#due = 'ticked';
+    return 'alive';
   }
 
-  /** Makes the next `tick` send a heartbeat that is answered at once. */
+  /** Makes the next record carry a heartbeat that is answered at once. */
   probe(): void {
-    this.#isDue = true;
+    this.#due = 'now';
     this.#wantsAnswer = true;
   }
 
@@ -133,7 +147,7 @@ export class Heartbeat {
   frame(now: number): HeartbeatFrame {
     const answerNow = this.#wantsAnswer;
     this.#wantsAnswer = false;
-    this.#isDue = false;
+    this.#due = 'later';
     this.#sentAt = now;
     return {
       type: 'heartbeat',
@@ -145,9 +159,11 @@ export class Heartbeat {
   }
 
   get #deathAt(): number {
-    if (this.#rearmedAt !== undefined) return this.#rearmedAt + this.#timeoutMs;
-    const alive = Math.min(this.#progressAt, this.#recordAt + PROGRESS_TIMEOUTS * this.#timeoutMs);
-    return alive + this.#timeoutMs + this.#graceMs;
+    const since = this.#rearmedAt ?? this.#recordAt;
+    const progressAt = Math.min(this.#progressAt, since + PROGRESS_TIMEOUTS * this.#timeoutMs);
+    // A probe is answered at once, whatever pause the peer had announced.
+    const graceMs = this.#rearmedAt === undefined ? this.#graceMs : 0;
+    return Math.max(since, progressAt) + this.#timeoutMs + graceMs;
   }
 
   #timestamp(now: number): number {

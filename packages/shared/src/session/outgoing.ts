@@ -1,8 +1,9 @@
 import { malformed } from '../wire/byte-reader.ts';
-import { DATA_HEADER_BYTES, FRAME_HEADER_BYTES } from '../wire/constants.ts';
+import { DATA_HEADER_BYTES, FRAME_HEADER_BYTES, MAX_PLAINTEXT_BYTES } from '../wire/constants.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { NumberedFrame } from '../wire/frame.ts';
 import {
+  ACKNOWLEDGEMENT_BYTES,
   CONTROL_QUEUE_LIMIT,
   LEAST_PIECE_BYTES,
   LOG_ENTRY_OVERHEAD_BYTES,
@@ -17,8 +18,7 @@ import type { RecordBuilder } from './record-builder.ts';
 import type { Stream } from './stream.ts';
 
 type ControlEntry =
-  | { readonly kind: 'control'; readonly frame: Uint8Array }
-  | { readonly kind: 'reset'; readonly stream: Stream };
+  { readonly kind: 'control'; readonly frame: Uint8Array } | { readonly kind: 'reset'; readonly stream: Stream };
 
 /** END: header and stream id. */
 const END_BYTES = FRAME_HEADER_BYTES + 4;
@@ -34,6 +34,8 @@ export class Outgoing {
   /** Number of the next numbered frame on the present link. Below `next` while the link is catching up. */
   #position = 1;
   #unconfirmedBytes = 0;
+  /** What the record held before its first numbered frame. */
+  #startBytes = 0;
 
   /** Number of the last frame that the peer acknowledged. */
   get acknowledged(): number {
@@ -81,6 +83,7 @@ export class Outgoing {
    * has) only a little goes out. `onSent` is told which streams moved.
    */
   fill(record: RecordBuilder, recordBytes: number, confirmed: boolean, onSent: (stream: Stream) => void): void {
+    this.#startBytes = record.bytes;
     if (this.#replay(record, confirmed) && this.#sendControls(record, confirmed)) {
       this.#sendData(record, recordBytes, confirmed, onSent);
     }
@@ -88,8 +91,10 @@ export class Outgoing {
 
   #mayAdd(record: RecordBuilder, bytes: number, confirmed: boolean): boolean {
     if (!confirmed && this.#unconfirmedBytes + bytes > UNCONFIRMED_REPLAY_BYTES) return false;
-    // A frame that is larger than a small record goes alone: numbered frames cannot be cut again.
-    return record.bytes === 0 || bytes <= record.room;
+    if (bytes <= record.room) return true;
+    // Numbered frames cannot be cut again: one that is larger than the link's records exceeds one of them, as its only
+    // numbered frame. What else is in it must not matter, or a link that always has credit to send would never replay it.
+    return record.bytes === this.#startBytes && record.bytes + bytes <= MAX_PLAINTEXT_BYTES - ACKNOWLEDGEMENT_BYTES;
   }
 
   /** What the link has to catch up with. True when it has. */
@@ -138,22 +143,27 @@ export class Outgoing {
     for (;;) {
       const stream = this.#fair.next(quantumBytes, hasWork);
       if (!stream) return;
-      const room = Math.min(record.room, this.#logRoom());
+      const room = this.#room(record, confirmed);
       const wanted = Math.min(stream.sendableBytes, stream.deficitBytes);
       const bytes = Math.min(wanted, room - DATA_HEADER_BYTES);
       if (bytes < Math.min(wanted, LEAST_PIECE_BYTES) || room < END_BYTES) return;
-      if (!confirmed && this.#unconfirmedBytes + bytes > UNCONFIRMED_REPLAY_BYTES) return;
       if (wanted > 0) {
         const data = stream.dequeue(bytes);
         stream.deficitBytes -= data.length;
         this.#append(record, { kind: 'data', stream, data });
       }
-      if (stream.isEndDue && record.room >= END_BYTES) {
+      if (stream.isEndDue && this.#room(record, confirmed) >= END_BYTES) {
         stream.stepOutgoing('end-sent');
         this.#append(record, { kind: 'end', stream, frame: encodeFrame({ type: 'end', streamId: stream.id }) });
       }
       onSent(stream);
     }
+  }
+
+  /** Bytes of new frames that record, log and an unconfirmed link still take. */
+  #room(record: RecordBuilder, confirmed: boolean): number {
+    const unconfirmedRoom = confirmed ? Infinity : UNCONFIRMED_REPLAY_BYTES - this.#unconfirmedBytes;
+    return Math.min(record.room, this.#logRoom(), unconfirmedRoom);
   }
 
   #append(record: RecordBuilder, entry: LogEntry): void {

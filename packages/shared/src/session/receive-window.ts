@@ -76,10 +76,12 @@ export class ReceiveWindow {
     return this.#granted;
   }
 
-  /** Gives what was taken from the budget back. The window is not used after this. */
+  /** Nothing more will be granted: gives back what was taken from the budget, and takes no more. */
   release(): void {
     this.#budget.giveBack(this.#windowBytes - INITIAL_CREDIT_BYTES);
     this.#windowBytes = INITIAL_CREDIT_BYTES;
+    // No time is ever after this one, so nothing is measured any more.
+    this.#measuredAt = Infinity;
   }
 
   /** Twice the bandwidth-delay product: the sender stays busy while a grant is on its way. */

@@ -4,7 +4,7 @@ import { FrameReader } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { AcceptedFrame, DataFrame, Frame, GoodbyeFrame, NumberedFrame, UnnumberedFrame } from '../wire/frame.ts';
 import { Acknowledger } from './acknowledger.ts';
-import { HALF_CLOSED_IDLE_MS, WRITABLE_AGAIN_BYTES } from './constants.ts';
+import { ACKNOWLEDGEMENT_BYTES, HALF_CLOSED_IDLE_MS, WRITABLE_AGAIN_BYTES } from './constants.ts';
 import type { SessionEvent } from './events.ts';
 import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
 import type { LogEntry } from './outgoing-log.ts';
@@ -32,8 +32,7 @@ interface Link {
   isAnswered: boolean;
 }
 
-/** Unnumbered frames that are worth more than a link's queue are few and small. */
-const ACKNOWLEDGEMENT_BYTES = 12;
+const MAX_STREAM_ID = 0xffff_ffff;
 
 /**
  * What a client and a server share across links: streams, their order, what is not acknowledged. One object for either side.
@@ -57,7 +56,6 @@ export class Session {
   /** Server-opened streams have odd ids, client-opened ones (none yet) even ids. */
   #nextStreamId: number;
   #highestPeerStreamId = 0;
-  #heartbeatDue = false;
   #leastRoundTripMs = 0;
 
   constructor(options: { readonly role: 'client' | 'server'; readonly budget: WindowBudget }) {
@@ -113,7 +111,6 @@ export class Session {
   /** The link is gone; streams stand still until the next one. */
   endLink(): void {
     this.#link = undefined;
-    this.#heartbeatDue = false;
   }
 
   get hasLink(): boolean {
@@ -160,10 +157,7 @@ export class Session {
     record.start(recordBytes);
     for (const frame of this.#unnumbered) record.addEncoded(frame);
     this.#unnumbered = [];
-    if (this.#heartbeatDue) {
-      record.add(link.heartbeat.frame(now));
-      this.#heartbeatDue = false;
-    }
+    if (link.heartbeat.isDue(now)) record.add(link.heartbeat.frame(now));
     for (const stream of this.#creditDue) {
       if (record.room <= 0) break;
       record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
@@ -175,7 +169,10 @@ export class Session {
     return record.bytes === 0 ? undefined : record.finish();
   }
 
-  /** When `tick` has something to do: monotonic ms, Infinity without a link. */
+  /**
+   * When `tick` has something to do: monotonic ms, Infinity without a link. After a `tick` it is in the future, also where
+   * the link takes no record and what is due has to wait.
+   */
   get deadline(): number {
     if (!this.#link) return Infinity;
     const oldest = this.#halfClosed.values().next().value;
@@ -186,12 +183,14 @@ export class Session {
     );
   }
 
-  /** Time passed. 'dead': nothing was heard from the peer in time, the owner drops the link. */
+  /**
+   * Time passed; `nextRecord` may have something to send. 'dead': nothing was heard from the peer in time, the owner drops
+   * the link.
+   */
   tick(now: number, bytesRead: number): 'alive' | 'dead' {
     if (!this.#link) return 'alive';
-    const verdict = this.#link.heartbeat.tick(now, bytesRead);
-    if (verdict === 'dead') return 'dead';
-    if (verdict === 'send') this.#heartbeatDue = true;
+    if (this.#link.heartbeat.tick(now, bytesRead) === 'dead') return 'dead';
+    this.#acknowledger.tick(now);
     for (const stream of this.#halfClosed) {
       if (stream.movedAt + HALF_CLOSED_IDLE_MS > now) break;
       this.reset(stream.id, 'stream-idle');
@@ -224,7 +223,7 @@ export class Session {
 
   /** A visitor came (servers only). Undefined at the limit of streams. Data may be written at once. */
   openStream(tunnelId: number, address: string, port: number, now: number): number | undefined {
-    if (this.#streams.size >= STREAM_LIMIT) return undefined;
+    if (this.#streams.size >= STREAM_LIMIT || this.#nextStreamId > MAX_STREAM_ID) return undefined;
     const stream = this.#addStream(this.#nextStreamId, now);
     this.#nextStreamId += 2;
     this.#outgoing.sendControl({ type: 'open', streamId: stream.id, tunnelId, address, port });
@@ -234,8 +233,8 @@ export class Session {
   /** Takes `data` over. Returns how many more bytes may be written; at 0 or below, wait for `stream-writable`. */
   write(streamId: number, data: Uint8Array): number {
     const stream = this.#streams.get(streamId);
-    if (!stream || stream.outgoing !== 'open' || data.length === 0) return 0;
-    stream.enqueue(data);
+    if (!stream || stream.outgoing !== 'open') return 0;
+    if (data.length > 0) stream.enqueue(data);
     if (stream.sendableBytes > 0) this.#outgoing.activate(stream);
     stream.isHeld = stream.writableBytes <= 0;
     return stream.writableBytes;
@@ -255,7 +254,7 @@ export class Session {
     const stream = this.#streams.get(streamId);
     if (!stream || stream.isReset) return;
     // Everything was said in both directions: the peer has no use for a reset.
-    if (stream.incoming === 'ended' && stream.outgoing === 'ended') return;
+    if (stream.outgoing === 'ended' && (stream.incoming === 'ended' || stream.incoming === 'reset')) return;
     stream.stepIncoming('discard');
     this.#resetOutgoing(stream, code);
   }
@@ -284,6 +283,7 @@ export class Session {
   /** Gives back what the session holds of the process's window budget. It is not used after this. */
   dispose(): void {
     for (const stream of this.#streams.values()) stream.window.release();
+    this.#creditDue.clear();
     this.#streams.clear();
     this.#halfClosed.clear();
     this.endLink();
@@ -298,7 +298,6 @@ export class Session {
     this.#leastRoundTripMs = heartbeat.leastRoundTripMs;
     const sentBefore = this.#outgoing.next - 1;
     this.#link = { heartbeat, incomingNext, isConfirmed, sentBefore, isAnswered: false };
-    this.#heartbeatDue = true;
     for (const stream of this.#streams.values()) {
       if (stream.incoming === 'open') this.#creditDue.add(stream);
     }
@@ -323,6 +322,8 @@ export class Session {
   }
 
   #receiveUnnumbered(frame: UnnumberedFrame, link: Link, now: number): void {
+    const isVerdict = frame.type === 'accepted' || frame.type === 'refused';
+    if (!link.isConfirmed && !isVerdict) throw malformed(`a frame of type ${frame.type} before accepted`);
     switch (frame.type) {
       case 'accepted':
         this.#receiveAccepted(frame, link);
@@ -373,6 +374,7 @@ export class Session {
     const received = this.#acknowledger.received;
     const number = link.incomingNext;
     const last = frame.type === 'void' ? number + frame.count - 1 : number;
+    if (last >= Number.MAX_SAFE_INTEGER) throw malformed('more frames than can be counted');
     link.incomingNext = last + 1;
     if (last <= received) return; // came on an earlier link
     if (frame.type !== 'void') this.#apply(frame, now);
@@ -392,7 +394,7 @@ export class Session {
         const wasOpen = stream.incoming === 'open';
         if (!stream.stepIncoming('end')) throw malformed('a second end of a stream');
         if (wasOpen) this.#events.push({ type: 'stream-ended', streamId: stream.id });
-        this.#creditDue.delete(stream);
+        this.#stopGranting(stream);
         this.#touch(stream, now);
         return;
       }
@@ -439,10 +441,11 @@ export class Session {
       this.#requireKnown(streamId);
       return; // it crossed with the stream's last acknowledgement
     }
-    const isNews = stream.incoming !== 'discarding';
+    const isNews = !stream.isReset;
     if (!stream.stepIncoming('reset')) throw malformed('a second reset of a stream');
     if (isNews) this.#events.push({ type: 'stream-reset', streamId, code });
-    this.#creditDue.delete(stream);
+    this.#halfClosed.delete(stream);
+    this.#stopGranting(stream);
     if (stream.outgoing === 'open' || stream.outgoing === 'ending') this.#resetOutgoing(stream, 'stream-reset');
     else this.#closeIfOver(stream);
   }
@@ -490,8 +493,14 @@ export class Session {
     stream.resetCode = code;
     stream.dropQueue();
     this.#halfClosed.delete(stream);
-    this.#creditDue.delete(stream);
+    this.#stopGranting(stream);
     this.#outgoing.sendReset(stream);
+  }
+
+  /** The peer sends no more on this stream, or what it sends is dropped. */
+  #stopGranting(stream: Stream): void {
+    this.#creditDue.delete(stream);
+    stream.window.release();
   }
 
   #liveStream(id: number): Stream {
@@ -517,9 +526,7 @@ export class Session {
 
   #closeIfOver(stream: Stream): boolean {
     if (!stream.isOver) return false;
-    stream.window.release();
     this.#halfClosed.delete(stream);
-    this.#creditDue.delete(stream);
     this.#streams.delete(stream.id);
     return true;
   }

@@ -9,20 +9,23 @@
  * - `ended`: END was numbered and handed to a link.
  * - `resetting`: RESET waits for a link.
  * - `reset`: RESET was numbered and handed to a link.
- * - `acknowledged`: the peer has our END or RESET.
+ * - `finished`: the peer has our END.
+ * - `gone`: the peer has our RESET.
  */
-export type OutgoingState = 'open' | 'ending' | 'ended' | 'resetting' | 'reset' | 'acknowledged';
+export type OutgoingState = 'open' | 'ending' | 'ended' | 'finished' | 'resetting' | 'reset' | 'gone';
 export type OutgoingEvent = 'end' | 'reset' | 'end-sent' | 'reset-sent' | 'end-acknowledged' | 'reset-acknowledged';
 
 export const OUTGOING: Readonly<Record<OutgoingState, Partial<Record<OutgoingEvent, OutgoingState>>>> = {
   open: { end: 'ending', reset: 'resetting' },
   ending: { 'end-sent': 'ended', reset: 'resetting' },
-  ended: { 'end-acknowledged': 'acknowledged', reset: 'resetting' },
+  ended: { 'end-acknowledged': 'finished', reset: 'resetting' },
+  // The peer still sends: it can be told to stop.
+  finished: { reset: 'resetting' },
   // The END that a RESET follows may be acknowledged meanwhile: what counts now is the RESET.
   resetting: { 'reset-sent': 'reset', 'end-acknowledged': 'resetting' },
-  reset: { 'reset-acknowledged': 'acknowledged', 'end-acknowledged': 'reset' },
-  // The peer has our END but still sends: it can be told to stop.
-  acknowledged: { reset: 'resetting' },
+  reset: { 'reset-acknowledged': 'gone', 'end-acknowledged': 'reset' },
+  // Not even another RESET: the peer would take a second one for a fault.
+  gone: {},
 };
 
 /**
@@ -41,5 +44,5 @@ export const INCOMING: Readonly<Record<IncomingState, Partial<Record<IncomingEve
 };
 
 export function isOver(outgoing: OutgoingState, incoming: IncomingState): boolean {
-  return outgoing === 'acknowledged' && (incoming === 'ended' || incoming === 'reset');
+  return (outgoing === 'finished' || outgoing === 'gone') && (incoming === 'ended' || incoming === 'reset');
 }

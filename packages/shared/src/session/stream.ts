@@ -68,8 +68,9 @@ export class Stream {
     return isOver(this.outgoing, this.incoming);
   }
 
+  /** This side reset the stream, on its own or in answer to the peer. */
   get isReset(): boolean {
-    return this.outgoing === 'resetting' || this.outgoing === 'reset';
+    return this.outgoing === 'resetting' || this.outgoing === 'reset' || this.outgoing === 'gone';
   }
 
   stepOutgoing(event: OutgoingEvent): void {

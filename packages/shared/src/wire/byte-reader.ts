@@ -1,6 +1,7 @@
 import { TunnelError } from '../errors.ts';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+// A byte order mark is a character like any other: without `ignoreBOM` it would vanish.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Reads big-endian fields from a payload. Reading past the end is a `protocol-error`. */
 export class ByteReader {

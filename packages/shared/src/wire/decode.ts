@@ -3,7 +3,14 @@ import { FRAME_HEADER_BYTES, RESUME_TOKEN_BYTES, SESSION_ID_BYTES } from './cons
 import { FRAME_TYPE, IGNORABLE_TYPES, type Frame, type HeartbeatFrame } from './frame.ts';
 
 /**
- * Reads the frames of one record's plaintext, one at a time. Bytes of DATA frames are views into the record.
+ * Data that is a smaller part of its record than this is copied: a view keeps the whole record in memory for as long as a slow
+ * reader leaves it lying there, and a record can be 256 KiB around one byte.
+ */
+const VIEW_FROM_FRACTION = 1 / 8;
+
+/**
+ * Reads the frames of one record's plaintext, one at a time. Bytes of DATA frames are views into the record, or copies where
+ * they are a small part of it.
  *
  * Throws `TunnelError` with code `protocol-error`, and nothing else, whatever the input.
  */
@@ -48,7 +55,13 @@ function decodeData(record: Uint8Array, start: number, end: number): Frame {
   if (end - start < 5) throw malformed('a data frame without data');
   const b = record;
   const streamId = ((b[start]! << 24) | (b[start + 1]! << 16) | (b[start + 2]! << 8) | b[start + 3]!) >>> 0;
-  return { type: 'data', streamId, data: record.subarray(start + 4, end) };
+  const view = record.subarray(start + 4, end);
+  // Not `slice`: of a Node Buffer that is a view again.
+  return {
+    type: 'data',
+    streamId,
+    data: view.length < record.length * VIEW_FROM_FRACTION ? new Uint8Array(view) : view,
+  };
 }
 
 function decodePayload(type: number, p: ByteReader): Frame | undefined {
@@ -56,8 +69,8 @@ function decodePayload(type: number, p: ByteReader): Frame | undefined {
     case FRAME_TYPE.accepted:
       return {
         type: 'accepted',
-        sessionId: p.bytes(SESSION_ID_BYTES).slice(),
-        token: p.bytes(RESUME_TOKEN_BYTES).slice(),
+        sessionId: new Uint8Array(p.bytes(SESSION_ID_BYTES)),
+        token: new Uint8Array(p.bytes(RESUME_TOKEN_BYTES)),
         received: p.u64(),
         next: p.u64(),
         resumeWindowMs: p.u32(),

@@ -46,11 +46,7 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
         .shortText(frame.agent)
         .frame();
     case 'refused':
-      return new Payload(FRAME_TYPE.refused)
-        .shortText(frame.code)
-        .u32(frame.retryAfterMs)
-        .detail(frame.detail)
-        .frame();
+      return new Payload(FRAME_TYPE.refused).shortText(frame.code).u32(frame.retryAfterMs).detail(frame.detail).frame();
     case 'acknowledgement':
       return new Payload(FRAME_TYPE.acknowledgement).u64(frame.number).frame();
     case 'credit':
@@ -81,17 +77,9 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
     case 'void':
       return new Payload(FRAME_TYPE.void).u32(frame.count).frame();
     case 'tunnel-request':
-      return new Payload(FRAME_TYPE.tunnelRequest)
-        .u32(frame.tunnelId)
-        .u16(frame.port)
-        .shortText(frame.name)
-        .frame();
+      return new Payload(FRAME_TYPE.tunnelRequest).u32(frame.tunnelId).u16(frame.port).shortText(frame.name).frame();
     case 'tunnel-granted':
-      return new Payload(FRAME_TYPE.tunnelGranted)
-        .u32(frame.tunnelId)
-        .u16(frame.port)
-        .shortText(frame.host)
-        .frame();
+      return new Payload(FRAME_TYPE.tunnelGranted).u32(frame.tunnelId).u16(frame.port).shortText(frame.host).frame();
     case 'tunnel-refused':
       return new Payload(FRAME_TYPE.tunnelRefused)
         .u32(frame.tunnelId)

@@ -105,7 +105,7 @@ export interface OpenFrame {
 export interface DataFrame {
   readonly type: 'data';
   readonly streamId: number;
-  /** A view into the record. */
+  /** Received: a view into the record, or a copy where it would keep too much of it in memory. */
   readonly data: Uint8Array;
 }
 
@@ -161,13 +161,7 @@ export interface TunnelCloseFrame {
 }
 
 export type UnnumberedFrame =
-  | AcceptedFrame
-  | RefusedFrame
-  | AcknowledgementFrame
-  | CreditFrame
-  | HeartbeatFrame
-  | GoodbyeFrame
-  | DrainFrame;
+  AcceptedFrame | RefusedFrame | AcknowledgementFrame | CreditFrame | HeartbeatFrame | GoodbyeFrame | DrainFrame;
 
 export type NumberedFrame =
   | OpenFrame

@@ -1,0 +1,145 @@
+import { resolve } from 'node:path';
+import { parseServerAddress, type ServerAddress, type TunnelOptions } from '@tunnel/client';
+import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, TunnelError } from '@tunnel/shared';
+import { decodeKey } from '@tunnel/shared/node';
+import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
+import type { Environment, Flag, GivenFlags } from './flags.ts';
+import { stateDirectory, type StateDirectory } from './state-directory.ts';
+import { parseDuration } from './values/duration.ts';
+import { type Given, unusable } from './values/given.ts';
+import { parseHost } from './values/host.ts';
+import { parsePort } from './values/port.ts';
+import { formatTarget, parseTarget } from './values/target.ts';
+
+const DEFAULT_LOCAL_HOST = 'localhost';
+const MIN_RECONNECT_DELAY_CAP_MS = 100;
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+const MIN_CONNECT_TIMEOUT_MS = 100;
+
+export const LOCAL_FLAGS = {
+  to: {
+    describe: 'the server: host, host:port, [v6]:port, ws://host:port/path or wss://host/path',
+    variable: 'TUNNEL_SERVER',
+    default: 'the one that runs on this machine',
+  },
+  port: { describe: 'public port to ask for; once for each target, in their order', default: 'any free one', isList: true },
+  'local-host': { describe: 'host of a target given as a bare port', default: DEFAULT_LOCAL_HOST },
+  secret: LINK_FLAGS.secret,
+  'secret-file': LINK_FLAGS['secret-file'],
+  'server-key': {
+    describe: "the server's public key",
+    variable: 'TUNNEL_SERVER_KEY',
+    default: 'learned on first use',
+  },
+  identity: {
+    describe: "file with this client's key; made where there is none",
+    variable: 'TUNNEL_IDENTITY',
+    default: 'in the state directory',
+  },
+  ca: { describe: 'file with CA certificates for wss, in PEM', default: "the system's" },
+  'no-reconnect': { describe: 'one attempt, one link', isSwitch: true },
+  'max-reconnect-delay': { describe: 'longest wait between two attempts, at least 100ms', default: '30s' },
+  'connect-timeout': { describe: 'for one attempt, all its steps', default: '10s' },
+  'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
+  'heartbeat-timeout': LINK_FLAGS['heartbeat-timeout'],
+  'state-dir': LINK_FLAGS['state-dir'],
+  'log-level': LINK_FLAGS['log-level'],
+  'log-format': LINK_FLAGS['log-format'],
+  output: LINK_FLAGS.output,
+} as const satisfies Readonly<Record<string, Flag>>;
+
+export type LocalFlags = GivenFlags<keyof typeof LOCAL_FLAGS>;
+
+/** What `tunnel local` was asked for, all but what is read from files. */
+export interface LocalSettings {
+  readonly tunnels: readonly TunnelOptions[];
+  /** Undefined: the server of this machine. */
+  readonly server: ServerAddress | undefined;
+  readonly serverKey: Uint8Array | undefined;
+  readonly identityFile: string;
+  readonly caFile: Given | undefined;
+  readonly reconnect: boolean;
+  readonly maxReconnectDelayMs: number;
+  readonly connectTimeoutMs: number;
+  readonly heartbeat: HeartbeatSettings;
+  readonly state: StateDirectory;
+  readonly output: OutputSettings;
+}
+
+/** Throws `usage` and `key-unusable` errors that name the flag and the value. */
+export function readLocalSettings(
+  targets: readonly string[],
+  flags: LocalFlags,
+  environment: Environment,
+): LocalSettings {
+  const serverKey = flags.get('server-key');
+  const identity = flags.get('identity');
+  const maxReconnectDelay = flags.get('max-reconnect-delay');
+  const connectTimeout = flags.get('connect-timeout');
+  const state = stateDirectory(flags.get('state-dir'), environment);
+  const server = readServer(flags.get('to'));
+  const caFile = flags.get('ca');
+  if (caFile !== undefined && server?.secure !== true) {
+    throw unusable(caFile, 'there is no TLS on this connection', 'name the server with --to wss://host/path, or leave --ca out');
+  }
+  return {
+    tunnels: readTunnels(targets, flags),
+    server,
+    serverKey: serverKey === undefined ? undefined : decodeKey(serverKey.text, serverKey.source),
+    identityFile: identity === undefined ? state.client.identity : resolve(identity.text),
+    caFile,
+    reconnect: !flags.has('no-reconnect'),
+    maxReconnectDelayMs:
+      maxReconnectDelay === undefined
+        ? DEFAULT_MAX_RECONNECT_DELAY_MS
+        : parseDuration(maxReconnectDelay, { minMs: MIN_RECONNECT_DELAY_CAP_MS }),
+    connectTimeoutMs:
+      connectTimeout === undefined
+        ? DEFAULT_CONNECT_TIMEOUT_MS
+        : parseDuration(connectTimeout, { minMs: MIN_CONNECT_TIMEOUT_MS }),
+    heartbeat: readHeartbeat(flags),
+    state,
+    output: readOutputSettings(flags),
+  };
+}
+
+function readServer(given: Given | undefined): ServerAddress | undefined {
+  if (given === undefined) return undefined;
+  try {
+    return parseServerAddress(given.text);
+  } catch (error) {
+    if (!(error instanceof TunnelError) || error.code !== 'usage') throw error;
+    throw new TunnelError('usage', { detail: `${given.source} ${error.detail}`, hint: error.hint, cause: error });
+  }
+}
+
+function readTunnels(targets: readonly string[], flags: LocalFlags): readonly TunnelOptions[] {
+  const ports = flags.all('port');
+  if (targets.length === 0) {
+    throw new TunnelError('usage', {
+      detail: 'no target was given',
+      hint: 'name the local service that is to be reached, as in `tunnel local 3000`',
+    });
+  }
+  const surplus = ports[targets.length];
+  if (surplus !== undefined) {
+    throw unusable(
+      surplus,
+      `there are more ports than targets (${ports.length} and ${targets.length})`,
+      'give --port once for each target, in their order',
+    );
+  }
+  const localHost = flags.get('local-host');
+  const defaultHost = localHost === undefined ? DEFAULT_LOCAL_HOST : parseHost(localHost);
+  const asked = new Set<number>();
+  return targets.map((text, index) => {
+    const target = parseTarget({ text, source: 'target' }, defaultHost);
+    const given = ports[index];
+    const port = given === undefined ? 0 : parsePort(given, { zero: true });
+    if (given !== undefined && port !== 0 && asked.has(port)) {
+      throw unusable(given, 'two targets cannot have the same public port', 'give every target a port of its own');
+    }
+    asked.add(port);
+    return { target, port, name: formatTarget(target) };
+  });
+}

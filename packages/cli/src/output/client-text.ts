@@ -1,0 +1,107 @@
+import type { ClientEvents, LocalTarget, OpenTunnel } from '@tunnel/client';
+import { formatDuration } from '../values/duration.ts';
+import { formatTarget } from '../values/target.ts';
+import type { Reporter } from './reporter.ts';
+
+export interface ClientTextContext {
+  /** The server as text. */
+  readonly server: string;
+  readonly fingerprint: (serverKey: string) => string;
+  readonly now: () => Date;
+  /** Whether Enter on the terminal retries now. */
+  readonly canPressEnter: boolean;
+}
+
+/** Tells a person at a terminal what a client does. Lines about what happened begin with the time. */
+export function clientTextReporter(say: (line: string) => void, context: ClientTextContext): Reporter<ClientEvents> {
+  const { server, fingerprint, now, canPressEnter } = context;
+  let addresses: string | undefined;
+  let disconnectedAt: number | undefined;
+  let lastHint: string | undefined;
+  const tell = (text: string): void => say(`${timeOfDay(now())}  ${text}`);
+  const hint = (text: string): void => {
+    // The same hint at every attempt would bury the rest.
+    if (text === lastHint || isEmptyHint(text)) return;
+    lastHint = text;
+    say(`          hint: ${text}`);
+  };
+  return {
+    ready: (event) => {
+      const previous = addresses;
+      addresses = describeTunnels(event.tunnels);
+      if (previous === undefined) {
+        for (const line of addresses.split('\n')) say(line);
+        const remembered = event.pinnedAt === undefined ? '' : ` (first contact: remembered in ${event.pinnedAt})`;
+        say(`server ${server}, key ${fingerprint(event.serverKey)}${remembered}`);
+        tell('connected; Ctrl-C ends');
+      } else {
+        const downMs = disconnectedAt === undefined ? undefined : now().getTime() - disconnectedAt;
+        tell(reconnected(event, downMs));
+        if (addresses !== previous) {
+          tell('the public address changed:');
+          for (const line of addresses.split('\n')) say(line);
+        }
+      }
+      disconnectedAt = undefined;
+      lastHint = undefined;
+    },
+    disconnected: ({ reason }) => {
+      disconnectedAt ??= now().getTime();
+      tell(`link lost: ${reason}`);
+    },
+    retrying: (event) => {
+      const since = event.downMs < 1000 ? '' : ` (no link for ${formatDuration(event.downMs)})`;
+      const press = canPressEnter ? '; Enter retries now' : '';
+      tell(`attempt ${event.attempt} failed: ${event.reason}; next in ${formatDuration(event.delayMs)}${since}${press}`);
+      hint(event.hint);
+    },
+    warning: (event) => {
+      tell(`warning: ${event.reason}`);
+      hint(event.hint);
+    },
+    service: (event) => tell(describeService(event)),
+    stopped: ({ exitCode, reason }) => {
+      if (exitCode === 0) tell(reason);
+    },
+  };
+}
+
+/** Registry hints for failures that nobody has to do anything about. */
+export function isEmptyHint(hint: string): boolean {
+  return hint === '' || /^nothing(?::|$)/.test(hint);
+}
+
+/** `08:05:09` in the local time zone. */
+export function timeOfDay(time: Date): string {
+  return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+}
+
+/** `1 connection`, `2 connections` */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** Says what became of visitors, for lines and logs alike. */
+export function describeService(event: ClientEvents['service']): string {
+  const target: string = formatTarget(event.target satisfies LocalTarget);
+  const turnedAway = event.refused === 0 ? '' : `, ${count(event.refused, 'visitor')} turned away`;
+  switch (event.state) {
+    case 'down':
+      return `${target} does not accept connections: ${event.reason}${turnedAway}`;
+    case 'still-down':
+      return `${target} is still down after ${formatDuration(event.downMs)}: ${event.reason}${turnedAway}`;
+    case 'up':
+      return `${target} is back after ${formatDuration(event.downMs)}${turnedAway}`;
+  }
+}
+
+function describeTunnels(tunnels: readonly OpenTunnel[]): string {
+  return tunnels.map(({ url, target }) => `${url} -> ${formatTarget(target)}`).join('\n');
+}
+
+function reconnected({ resumed, lostStreams }: ClientEvents['ready'], downMs: number | undefined): string {
+  const after = downMs === undefined ? '' : ` after ${formatDuration(downMs)}`;
+  if (resumed) return `connected again${after}, no connection was lost`;
+  const lost = lostStreams === 0 ? '' : `, ${count(lostStreams, 'connection')} lost`;
+  return `connected again${after} in a new session${lost}`;
+}

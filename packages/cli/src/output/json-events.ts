@@ -1,0 +1,37 @@
+import type { ClientEvents } from '@tunnel/client';
+import type { ServerEvents } from '@tunnel/server';
+import { formatTarget } from '../values/target.ts';
+import type { Reporter } from './reporter.ts';
+
+/** Writes one object a line, each with `event` and `time`. */
+export type Emit = (event: string, fields: object) => void;
+
+/** `now` is for the time of each line. */
+export function jsonEmitter(write: (line: string) => void, now: () => Date): Emit {
+  return (event, fields) => write(JSON.stringify({ event, time: now().toISOString(), ...fields }));
+}
+
+/** The client's events, with the fields that scripts rely on and no others. */
+export function clientJsonReporter(emit: Emit): Reporter<ClientEvents> {
+  return {
+    ready: ({ tunnels, sessionId, resumed }) => {
+      const open = tunnels.map(({ target, url, port }) => ({ target: formatTarget(target), url, port }));
+      emit('ready', { tunnels: open, sessionId, resumed });
+    },
+    disconnected: ({ code, reason }) => emit('disconnected', { code, reason }),
+    retrying: ({ attempt, delayMs, code, reason }) => emit('retrying', { attempt, delayMs, code, reason }),
+    stopped: ({ exitCode, code, reason }) => emit('stopped', { exitCode, code, reason }),
+  };
+}
+
+/** The server's events; `stopped` is told by whoever knows why it stops. */
+export function serverJsonReporter(emit: Emit): Reporter<ServerEvents> {
+  return {
+    listening: ({ port, serverKey }) => emit('listening', { port, serverKey }),
+    'client-connected': (event) => emit('client-connected', event),
+    'client-disconnected': (event) => emit('client-disconnected', event),
+    'client-resumed': (event) => emit('client-resumed', event),
+    'client-expired': (event) => emit('client-expired', event),
+    'client-refused': (event) => emit('client-refused', event),
+  };
+}

@@ -1,0 +1,30 @@
+import pino, { type Logger } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import type { LineWriter } from './line-writer.ts';
+
+export interface LogSettings {
+  readonly level: string;
+  readonly format: 'pretty' | 'json';
+  readonly colors: boolean;
+}
+
+/** A logger that writes to `writer`, one line for each call. */
+export function createLog(writer: LineWriter, settings: LogSettings): Logger {
+  // As a function: as a transport, pino-pretty runs in a thread of its own, loses the last lines and cannot be bundled.
+  const pretty =
+    settings.format === 'json'
+      ? undefined
+      : prettyFactory({ colorize: settings.colors, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', singleLine: true });
+  const destination = {
+    write: (line: string): void => {
+      const dropped = writer.takeDropped();
+      if (dropped > 0) log.warn({ dropped }, 'log lines were dropped because nobody read them');
+      writer.write((pretty === undefined ? line : pretty(line)).trimEnd());
+    },
+  };
+  const log: Logger = pino(
+    { level: settings.level, timestamp: pino.stdTimeFunctions.isoTime, base: { pid: process.pid } },
+    destination,
+  );
+  return log;
+}

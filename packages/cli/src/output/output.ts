@@ -1,0 +1,57 @@
+import type { OutputSettings } from '../common-flags.ts';
+import { LineWriter } from './line-writer.ts';
+import { createLog } from './log.ts';
+import { printable } from './printable.ts';
+import type { Logger } from 'pino';
+
+/** Both ends of a program's output. */
+export interface Streams {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+/** Where a program says what, decided once. */
+export interface Output {
+  readonly stdout: LineWriter;
+  readonly stderr: LineWriter;
+  /** `people` read lines on a terminal; `scripts` read JSON from stdout, `pipe` is anything else, both with logs. */
+  readonly audience: 'people' | 'scripts' | 'pipe';
+  /** Silent where nobody wants logs. */
+  readonly log: Logger;
+}
+
+/** Lines for people on a terminal; elsewhere logs on stderr. */
+export function openOutput(settings: OutputSettings, writers: Writers, environment: NodeJS.ProcessEnv): Output {
+  const { stdout, stderr, isStdoutTerminal, isStderrTerminal } = writers;
+  const audience = settings.output === 'json' ? 'scripts' : isStdoutTerminal ? 'people' : 'pipe';
+  // Who reads lines on a terminal would read everything twice.
+  const isWanted = audience !== 'people' || settings.wantsLogs || !isStderrTerminal;
+  const log = createLog(stderr, {
+    level: isWanted ? settings.logLevel : 'silent',
+    format: settings.logFormat ?? (isStderrTerminal ? 'pretty' : 'json'),
+    colors: isStderrTerminal && (environment['NO_COLOR'] ?? '') === '',
+  });
+  return { stdout, stderr, audience, log };
+}
+
+/** The writers of this process, shared by all that print. */
+export interface Writers {
+  readonly stdout: LineWriter;
+  readonly stderr: LineWriter;
+  readonly isStdoutTerminal: boolean;
+  readonly isStderrTerminal: boolean;
+}
+
+export function openWriters({ stdout, stderr }: Streams): Writers {
+  return {
+    stdout: new LineWriter(stdout),
+    stderr: new LineWriter(stderr),
+    isStdoutTerminal: stdout.isTTY,
+    isStderrTerminal: stderr.isTTY,
+  };
+}
+
+/** How a failure that ends the program is told: one line `error: …`, one line `hint: …`. */
+export function errorLines(reason: string, hint: string): readonly string[] {
+  return [`error: ${printable(reason)}`, `hint: ${printable(hint)}`];
+}

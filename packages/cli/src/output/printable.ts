@@ -1,0 +1,24 @@
+/** What a peer may make anybody print, at most, in characters. */
+const MAX_CHARACTERS = 1000;
+
+// Control characters (C0, DEL, C1), which move cursors and set titles, and those that reorder text or break lines.
+// oxlint-disable-next-line no-control-regex -- they are what this is about
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+/g;
+
+/** Text from somebody else as it may be shown: without control characters, on one line, not too long. */
+export function printable(text: string): string {
+  const clean = text.replaceAll(UNPRINTABLE, (run) => (/[\t\n\r]/.test(run) ? ' ' : ''));
+  return clean.length <= MAX_CHARACTERS ? clean : `${clean.slice(0, MAX_CHARACTERS)}…`;
+}
+
+/** A copy of an event in which every text is printable. */
+export function printableValue<Value>(value: Value): Value {
+  return clean(value) as Value;
+}
+
+function clean(value: unknown): unknown {
+  if (typeof value === 'string') return printable(value);
+  if (Array.isArray(value)) return value.map(clean);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, clean(part)]));
+}

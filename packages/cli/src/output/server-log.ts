@@ -1,0 +1,35 @@
+import type { ServerEvents, SessionInfo } from '@tunnel/server';
+import type { Logger } from 'pino';
+import type { Reporter } from './reporter.ts';
+
+/** Logs what a server does, with a logger of its own for each session. Of keys only the fingerprint. */
+export function serverLogReporter(log: Logger, fingerprint: (key: string) => string): Reporter<ServerEvents> {
+  const sessions = new Map<string, Logger>();
+  const child = ({ sessionId, clientKey }: SessionInfo): Logger =>
+    log.child({ sessionId, client: fingerprint(clientKey) });
+  // What comes behind the end of a session is not kept: nothing would remove it.
+  const of = (event: SessionInfo): Logger => sessions.get(event.sessionId) ?? child(event);
+  return {
+    listening: ({ port, serverKey }) => log.info({ port, serverKey: fingerprint(serverKey) }, 'listening'),
+    'client-connected': (event) => {
+      sessions.set(event.sessionId, child(event));
+      of(event).info({ address: event.address, agent: event.agent }, 'client connected');
+    },
+    'client-disconnected': (event) => {
+      const { code, reason, ended } = event;
+      of(event).info({ code, reason, ended }, ended ? 'client gone' : 'client lost its link');
+      if (ended) sessions.delete(event.sessionId);
+    },
+    'client-resumed': (event) => of(event).info({ address: event.address }, 'client resumed'),
+    'client-expired': (event) => {
+      of(event).warn({ lostStreams: event.lostStreams }, 'client did not come back');
+      sessions.delete(event.sessionId);
+    },
+    'client-refused': ({ code, reason, address }) => log.warn({ code, reason, address }, 'client refused'),
+    'tunnel-opened': (event) => of(event).info({ port: event.port, name: event.name }, 'tunnel opened'),
+    'tunnel-closed': (event) => of(event).info({ port: event.port, code: event.code }, 'tunnel closed'),
+    'visitor-refused': (event) => of(event).warn({ port: event.port, code: event.code }, 'visitor turned away'),
+    warning: ({ code, reason }) => log.warn({ code }, reason),
+    stopped: () => log.info('stopped'),
+  };
+}

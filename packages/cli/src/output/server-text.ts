@@ -1,0 +1,71 @@
+import type { ServerEvents } from '@tunnel/server';
+import { formatDuration } from '../values/duration.ts';
+import { count, timeOfDay } from './client-text.ts';
+import type { Reporter } from './reporter.ts';
+
+export interface ServerTextContext {
+  readonly fingerprint: (key: string) => string;
+  readonly now: () => Date;
+  readonly resumeWindowMs: number;
+}
+
+/** Tells a person at a terminal what a server does. */
+export function serverTextReporter(say: (line: string) => void, context: ServerTextContext): Reporter<ServerEvents> {
+  const { fingerprint, now, resumeWindowMs } = context;
+  const tell = (text: string): void => say(`${timeOfDay(now())}  ${text}`);
+  const client = (event: { readonly clientKey: string }): string => `client ${fingerprint(event.clientKey)}`;
+  return {
+    'client-connected': (event) => tell(`${client(event)} connected from ${event.address} (${event.agent})`),
+    'client-disconnected': (event) => {
+      const kept = event.ended ? 'is gone' : `lost its link, kept for ${formatDuration(resumeWindowMs)}`;
+      tell(`${client(event)} ${kept}: ${event.reason}`);
+    },
+    'client-resumed': (event) => tell(`${client(event)} is back from ${event.address}`),
+    'client-expired': (event) => {
+      tell(`${client(event)} did not come back, ${count(event.lostStreams, 'connection')} lost`);
+    },
+    'client-refused': (event) => tell(`refused ${event.address}: ${event.reason}`),
+    'tunnel-opened': (event) => tell(`${client(event)} opened port ${event.port} for ${event.name}`),
+    'tunnel-closed': (event) => tell(`${client(event)} closed port ${event.port}`),
+    'visitor-refused': (event) => tell(`a visitor of port ${event.port} was turned away: ${event.code}`),
+    warning: (event) => tell(`warning: ${event.reason}`),
+    stopped: () => tell('stopped'),
+  };
+}
+
+/** What a person needs to connect a client. */
+export interface ServerIntroduction {
+  readonly version: string;
+  /** Address and port, or only the port where it is on all addresses. */
+  readonly listensOn: string;
+  readonly minPort: number;
+  readonly maxPort: number;
+  readonly fingerprint: string;
+  /** As clients elsewhere name this server. */
+  readonly to: string;
+  readonly secret: string;
+  readonly serverKey: string;
+  /** Whether a client here finds the server and its secret by itself. */
+  readonly isFoundHere: boolean;
+}
+
+/** What a server says first at a terminal: with the whole client command, secret included. */
+export function introduceServer(server: ServerIntroduction): readonly string[] {
+  // In the environment the secret is hidden from other users, which it is not as an argument.
+  const command = `TUNNEL_SECRET=${quote(server.secret)} tunnel local 3000 --to ${server.to} --server-key=${server.serverKey}`;
+  return [
+    `tunnel server ${server.version} listens on ${server.listensOn}, public ports ${server.minPort} to ${server.maxPort}`,
+    `server key ${server.fingerprint}`,
+    '',
+    'to make port 3000 of another machine public, run there:',
+    `  ${command}`,
+    ...(server.isFoundHere ? ['on this machine:', '  tunnel local 3000'] : []),
+    '',
+    'Ctrl-C ends',
+  ];
+}
+
+/** A word as a POSIX shell takes it. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

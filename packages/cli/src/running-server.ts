@@ -1,0 +1,64 @@
+import type { ServerAddress } from '@tunnel/client';
+import { TunnelError } from '@tunnel/shared';
+import { decodeKey, encodeKey, isRunning, ownProcess, readTextFile, writeFileAtomic } from '@tunnel/shared/node';
+
+/** What a client of the same user on the same machine needs to know about the server here. */
+export interface RunningServer {
+  readonly address: ServerAddress;
+  readonly serverKey: Uint8Array;
+  /** The file with the secret; undefined where the server was given its secret in no file. */
+  readonly secretFile: string | undefined;
+}
+
+/** Writes where this process listens. `host` is what it listens on; undefined for all addresses. */
+export async function writeRunningServer(
+  path: string,
+  server: {
+    readonly host: string | undefined;
+    readonly port: number;
+    readonly serverKey: Uint8Array;
+    readonly secretFile: string | undefined;
+  },
+): Promise<void> {
+  const content = {
+    host: dialHost(server.host),
+    port: server.port,
+    serverKey: encodeKey(server.serverKey),
+    secretFile: server.secretFile,
+    ...(await ownProcess()),
+  };
+  await writeFileAtomic(path, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/** The server that runs on this machine with this state directory. Throws `server-not-found` where none does. */
+export async function readRunningServer(path: string): Promise<RunningServer> {
+  const text = await readTextFile(path);
+  if (text === undefined) throw new TunnelError('server-not-found');
+  const { host, port, serverKey, secretFile, pid, started } = parseObject(text);
+  const isWhole =
+    typeof host === 'string' && typeof port === 'number' && typeof serverKey === 'string' && typeof pid === 'number';
+  // A damaged file is as good as none: the next start of the server writes it anew.
+  if (!isWhole) throw new TunnelError('server-not-found', { detail: `${path} is damaged` });
+  if (!(await isRunning({ pid, started: typeof started === 'string' ? started : undefined }))) {
+    throw new TunnelError('server-not-found', { detail: 'the last one has ended' });
+  }
+  return {
+    address: { secure: false, host, port, path: '/' },
+    serverKey: decodeKey(serverKey, `the server key in ${path}`),
+    secretFile: typeof secretFile === 'string' ? secretFile : undefined,
+  };
+}
+
+/** Who listens on all addresses is reached by the name that every machine has for itself. */
+function dialHost(host: string | undefined): string {
+  return host === undefined || host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

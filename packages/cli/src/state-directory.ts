@@ -1,0 +1,56 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { TunnelError } from '@tunnel/shared';
+import type { Environment } from './flags.ts';
+import type { Given } from './values/given.ts';
+
+/** Where this program keeps what it has to remember. */
+export interface StateDirectory {
+  readonly server: {
+    readonly identity: string;
+    readonly secret: string;
+    readonly lock: string;
+    /** Tells clients on the same machine where the server is. */
+    readonly running: string;
+  };
+  readonly client: {
+    readonly identity: string;
+    /** A directory with one file for each server address. */
+    readonly pins: string;
+  };
+}
+
+/** The files below the state directory: the one that was given, else `$XDG_STATE_HOME/tunnel`. Nothing is made yet. */
+export function stateDirectory(given: Given | undefined, environment: Environment): StateDirectory {
+  const base = given === undefined ? defaultBase(environment) : resolve(given.text);
+  const server = join(base, 'server');
+  const client = join(base, 'client');
+  return {
+    server: {
+      identity: join(server, 'identity'),
+      secret: join(server, 'secret'),
+      lock: join(server, 'lock'),
+      running: join(server, 'running.json'),
+    },
+    client: { identity: join(client, 'identity'), pins: join(client, 'pins') },
+  };
+}
+
+function defaultBase(environment: Environment): string {
+  const stateHome = environment['XDG_STATE_HOME'];
+  // The XDG base directory specification: relative paths in these variables are to be ignored.
+  if (stateHome !== undefined && isAbsolute(stateHome)) return join(stateHome, 'tunnel');
+  return join(homeDirectory(), '.local', 'state', 'tunnel');
+}
+
+function homeDirectory(): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    throw new TunnelError('state-unusable', {
+      detail: 'this user has no home directory',
+      hint: 'give a directory with --state-dir',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,488 @@
+import { EventEmitter } from 'node:events';
+import {
+  Backoff,
+  type Claim,
+  ERRORS,
+  type ErrorCode,
+  type HeartbeatSettings,
+  isErrorCode,
+  MIN_HEARTBEAT_TIMEOUT_MS,
+  type ResumePoint,
+  RetryPolicy,
+  Session,
+  TunnelError,
+  WINDOW_BUDGET_BYTES,
+  WindowBudget,
+} from '@tunnel/shared';
+import { derivePsk, type DriverEvent, monotonicNow, randomBytes, SessionDriver, ZERO_PSK } from '@tunnel/shared/node';
+import { formatServerAddress } from './dial/address.ts';
+import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
+import type { Cause, ClientEvents, OpenTunnel } from './events.ts';
+import { LocalService } from './local-service.ts';
+import type { ClientOptions, TunnelOptions } from './options.ts';
+
+const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_STOP_GRACE_MS = 1_000;
+
+/** A tunnel that this client keeps open, over sessions. */
+interface Tunnel {
+  readonly id: number;
+  readonly options: TunnelOptions;
+  readonly service: LocalService;
+  /** The public port that was granted, and is asked for again. */
+  port: number | undefined;
+  isOpen: boolean;
+  publicHost: string;
+  backoff: Backoff;
+  retryTimer: NodeJS.Timeout | undefined;
+}
+
+/** A session of this client, over its links. */
+interface ClientSession {
+  readonly driver: SessionDriver;
+  /** What the server called it; undefined before it was accepted once. */
+  accepted: { readonly id: Uint8Array; readonly token: Uint8Array; readonly resumeWindowMs: number } | undefined;
+  expiryTimer: NodeJS.Timeout | undefined;
+}
+
+/** Where the client stands. `linked` begins when message 3 was sent. */
+type State =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'attempting'; readonly abort: AbortController }
+  | { readonly kind: 'linked'; readonly confirm: () => void; readonly end: (error: TunnelError) => void }
+  | { readonly kind: 'waiting'; readonly wake: () => void }
+  | { readonly kind: 'stopping'; readonly end: (error: TunnelError) => void }
+  | { readonly kind: 'stopped' };
+
+/** Makes a client. Nothing happens before `start`. Throws `TunnelError` for options that cannot work. */
+export function createClient(options: ClientOptions): Client {
+  return new Client(options);
+}
+
+/**
+ * Keeps tunnels open to one server: dials, forwards visitors to the local services, comes back when the link breaks, and
+ * tells what happens as events. Never throws after `start`: the last event is `stopped`.
+ */
+export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEvents[K]] }> {
+  readonly #options: ClientOptions;
+  readonly #heartbeat: HeartbeatSettings;
+  readonly #policy: RetryPolicy;
+  readonly #budget = new WindowBudget(WINDOW_BUDGET_BYTES);
+  readonly #instance = randomBytes(16);
+  readonly #tunnels: readonly Tunnel[];
+  readonly #psk: Promise<Uint8Array>;
+  #state: State = { kind: 'new' };
+  #session: ClientSession | undefined;
+  #linkNumber = 0;
+  #lostStreams = 0;
+  #downSince = 0;
+  #pinnedKey: Uint8Array | undefined;
+  #pinnedAt: string | undefined;
+  #linkKey: Uint8Array | undefined;
+  #wasReady = false;
+  #isResumed = false;
+
+  constructor(options: ClientOptions) {
+    super();
+    if (options.tunnels.length === 0) throw new TunnelError('usage', { detail: 'a client needs at least one tunnel' });
+    this.#options = options;
+    this.#heartbeat = options.heartbeat ?? DEFAULT_HEARTBEAT;
+    if (this.#heartbeat.timeoutMs < MIN_HEARTBEAT_TIMEOUT_MS) {
+      throw new TunnelError('usage', { detail: `a heartbeat timeout is at least ${MIN_HEARTBEAT_TIMEOUT_MS} ms` });
+    }
+    const { maxReconnectDelayMs } = options;
+    this.#policy = new RetryPolicy({
+      random: Math.random,
+      ...(maxReconnectDelayMs !== undefined && { maxReconnectDelayMs }),
+    });
+    // Runs while the first dial does.
+    this.#psk = options.secret === undefined ? Promise.resolve(ZERO_PSK) : derivePsk(options.secret);
+    this.#psk.catch(() => {});
+    this.#tunnels = options.tunnels.map((tunnel, index) => ({
+      id: index + 1,
+      options: tunnel,
+      service: new LocalService(tunnel.target, (report) => this.emit('service', { target: tunnel.target, ...report })),
+      port: undefined,
+      isOpen: false,
+      publicHost: '',
+      backoff: new Backoff(maxReconnectDelayMs ?? undefined),
+      retryTimer: undefined,
+    }));
+  }
+
+  /** Begins to connect. */
+  start(): void {
+    if (this.#state.kind !== 'new') return;
+    this.#downSince = monotonicNow();
+    this.#run().catch((cause: unknown) => this.#finish(asTunnelError(cause)));
+  }
+
+  /** Ends cleanly: no new visitors, running streams get a short time, ports are given back. `stopped` follows. */
+  async stop(): Promise<void> {
+    const { driver } = this.#session ?? {};
+    if (this.#state.kind === 'linked' && driver?.session.hasLink) {
+      this.#state = { kind: 'stopping', end: this.#state.end };
+      for (const { id } of this.#tunnels) {
+        driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId: id, code: 'stopped' });
+      }
+      driver.flushSoon();
+      await this.#streamsEnded(driver, this.#options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS);
+    }
+    this.abort();
+  }
+
+  /** Ends at once. `stopped` follows. */
+  abort(): void {
+    this.#finish(new TunnelError('stopped'));
+  }
+
+  /** Tries now where it would wait. */
+  retryNow(): void {
+    this.#policy.requestedByUser(monotonicNow());
+    if (this.#state.kind === 'waiting') this.#state.wake();
+  }
+
+  // ── the loop of links ──
+
+  async #run(): Promise<void> {
+    await this.#readPin();
+    while (!this.#isOver()) {
+      const error = await this.#carryOneLink();
+      if (this.#isOver()) return;
+      const now = monotonicNow();
+      const decision = this.#policy.failed({ error, now });
+      if (decision.kind === 'stop' || this.#options.reconnect === false) {
+        this.#finish(error);
+        return;
+      }
+      this.emit('retrying', {
+        ...causeOf(error),
+        attempt: decision.attempt,
+        delayMs: Math.round(decision.delayMs),
+        hint: error.hint,
+        downMs: Math.round(now - this.#downSince),
+      });
+      await this.#pause(decision.delayMs);
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#state.kind === 'stopping' || this.#state.kind === 'stopped';
+  }
+
+  /** One attempt and, where it succeeds, the life of the link. Resolves with why it failed or ended. */
+  async #carryOneLink(): Promise<TunnelError> {
+    const abort = new AbortController();
+    this.#state = { kind: 'attempting', abort };
+    const deadline = monotonicNow() + this.#connectTimeoutMs;
+    const session = (this.#session ??= this.#newSession());
+    this.#linkNumber += 1;
+    let link: EstablishedLink;
+    try {
+      link = await establishLink({
+        address: this.#options.server,
+        identity: this.#options.identity,
+        psk: this.#psk,
+        serverKey: this.#expectedKey,
+        keySource: this.#keySource,
+        claim: this.#claim(session),
+        dial: {
+          signal: abort.signal,
+          timeoutMs: this.#connectTimeoutMs,
+          ca: this.#options.ca,
+          onWarning: (warning) => this.#warn(new TunnelError('tcp-failed', { detail: warning.message, cause: warning.cause })),
+        },
+      });
+    } catch (error) {
+      return asTunnelError(error);
+    }
+    if (this.#isOver()) {
+      link.records.destroy();
+      return new TunnelError('stopped');
+    }
+    return await this.#live(session, link, deadline);
+  }
+
+  get #connectTimeoutMs(): number {
+    return this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+  }
+
+  /** From message 3 to the end of the link. */
+  #live(session: ClientSession, link: EstablishedLink, deadline: number): Promise<TunnelError> {
+    const { driver } = session;
+    this.#linkKey = link.serverKey;
+    clearTimeout(session.expiryTimer);
+    return new Promise((resolve) => {
+      const timer = setTimeout(
+        () => end(new TunnelError('attempt-timeout', { detail: 'waiting for the server to accept' })),
+        Math.max(0, deadline - monotonicNow()),
+      );
+      const end = (error: TunnelError): void => {
+        clearTimeout(timer);
+        driver.detach();
+        this.#onLinkEnd(session, error);
+        resolve(error);
+      };
+      this.#state = { kind: 'linked', confirm: () => clearTimeout(timer), end };
+      driver.session.beginLink(monotonicNow(), this.#heartbeat, link.roundTripMs);
+      driver.attach(link.records);
+    });
+  }
+
+  #onLinkEnd(session: ClientSession, error: TunnelError): void {
+    if (this.#isOver()) return;
+    const { accepted } = session;
+    if (accepted && !isSessionLost(error.code)) {
+      this.#downSince = monotonicNow();
+      if (this.#wasReady) this.emit('disconnected', causeOf(error));
+    }
+    if (!accepted || isSessionLost(error.code) || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
+      this.#loseSession(session, error.code);
+      return;
+    }
+    // The server forgets the session after this; to hold the services' connections longer would help nobody.
+    session.expiryTimer = setTimeout(() => this.#loseSession(session, 'session-expired'), accepted.resumeWindowMs);
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, delayMs);
+      const wake = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#state = { kind: 'waiting', wake };
+    });
+  }
+
+  // ── the session ──
+
+  #newSession(): ClientSession {
+    const driver = new SessionDriver(new Session({ role: 'client', budget: this.#budget }), {
+      onEvent: (event) => this.#onEvent(session, event),
+      onLinkEnd: (error) => this.#endLink(error),
+      onStreamClosed: () => {},
+    });
+    const session: ClientSession = { driver, accepted: undefined, expiryTimer: undefined };
+    for (const tunnel of this.#tunnels) this.#request(session, tunnel);
+    return session;
+  }
+
+  #loseSession(session: ClientSession, code: ErrorCode): void {
+    clearTimeout(session.expiryTimer);
+    this.#lostStreams += session.driver.dispose(code);
+    for (const tunnel of this.#tunnels) {
+      tunnel.isOpen = false;
+      clearTimeout(tunnel.retryTimer);
+    }
+    if (this.#session === session) this.#session = undefined;
+  }
+
+  #claim(session: ClientSession): Claim {
+    const { accepted } = session;
+    const point: ResumePoint = session.driver.session.resumePoint;
+    return {
+      instance: this.#instance,
+      linkNumber: this.#linkNumber,
+      heartbeatIntervalMs: this.#heartbeat.intervalMs,
+      heartbeatTimeoutMs: this.#heartbeat.timeoutMs,
+      agent: this.#options.agent ?? 'tunnel',
+      ...(accepted && { resume: { sessionId: accepted.id, token: accepted.token, ...point } }),
+    };
+  }
+
+  #endLink(error: TunnelError): void {
+    if (this.#state.kind === 'linked') this.#state.end(error);
+  }
+
+  #onEvent(session: ClientSession, event: DriverEvent): void {
+    switch (event.type) {
+      case 'accepted': {
+        const { sessionId: id, token, resumeWindowMs } = event.frame;
+        this.#isResumed = session.accepted !== undefined;
+        session.accepted = { id, token, resumeWindowMs };
+        if (this.#state.kind === 'linked') this.#state.confirm();
+        this.#pin();
+        this.#readyIfAllOpen(session);
+        return;
+      }
+      case 'refused':
+        this.#endLink(asError(event));
+        return;
+      case 'answered':
+        this.#policy.established(monotonicNow());
+        return;
+      case 'stream-opened':
+        this.#onStreamOpened(session, event);
+        return;
+      case 'tunnel-granted':
+        this.#onGranted(session, event.tunnelId, event.port, event.host);
+        return;
+      case 'tunnel-refused':
+        this.#onTunnelRefused(session, event.tunnelId, event.code, event.detail);
+        return;
+      case 'tunnel-close':
+        this.#onTunnelRefused(session, event.tunnelId, event.code, '');
+        return;
+      case 'goodbye':
+        this.#loseSession(session, 'session-lost');
+        this.#endLink(asError({ code: event.code, retryAfterMs: 0, detail: '' }));
+        return;
+      case 'drain':
+      case 'tunnel-request':
+        return;
+    }
+  }
+
+  #onStreamOpened(session: ClientSession, event: Extract<DriverEvent, { type: 'stream-opened' }>): void {
+    const pipe = session.driver.addPipe(event.streamId);
+    const tunnel = this.#tunnels.find(({ id }) => id === event.tunnelId);
+    if (!tunnel) {
+      pipe.reset('tunnel-closed');
+      return;
+    }
+    tunnel.service.serve(pipe);
+  }
+
+  // ── tunnels ──
+
+  #request(session: ClientSession, tunnel: Tunnel): void {
+    const { target, port, name } = tunnel.options;
+    session.driver.session.sendTunnelFrame({
+      type: 'tunnel-request',
+      tunnelId: tunnel.id,
+      port: tunnel.port ?? port ?? 0,
+      name: name ?? `${target.host}:${target.port}`,
+    });
+    session.driver.flushSoon();
+  }
+
+  #onGranted(session: ClientSession, tunnelId: number, port: number, host: string): void {
+    const tunnel = this.#tunnels.find(({ id }) => id === tunnelId);
+    if (!tunnel) return;
+    tunnel.port = port;
+    tunnel.isOpen = true;
+    tunnel.publicHost = host || this.#options.server.host;
+    tunnel.backoff = tunnel.backoff.start();
+    this.#readyIfAllOpen(session);
+  }
+
+  #onTunnelRefused(session: ClientSession, tunnelId: number, code: string, detail: string): void {
+    const tunnel = this.#tunnels.find(({ id }) => id === tunnelId);
+    if (!tunnel) return;
+    tunnel.isOpen = false;
+    const error = new TunnelError(isErrorCode(code) ? code : 'port-unavailable', { detail });
+    const { disposition } = ERRORS[error.code];
+    const hadIt = tunnel.port !== undefined;
+    if (disposition === 'fatal' || (disposition === 'fatal-at-start' && !hadIt) || this.#options.reconnect === false) {
+      this.#finish(error);
+      return;
+    }
+    const delayMs = tunnel.backoff.delayMs(Math.random);
+    const attempt = tunnel.backoff.count + 1;
+    tunnel.backoff = tunnel.backoff.next();
+    tunnel.retryTimer = setTimeout(() => this.#request(session, tunnel), delayMs);
+    this.emit('retrying', { ...causeOf(error), attempt, delayMs: Math.round(delayMs), hint: error.hint, downMs: 0 });
+  }
+
+  #readyIfAllOpen(session: ClientSession): void {
+    if (!session.accepted || !this.#tunnels.every(({ isOpen }) => isOpen)) return;
+    this.#wasReady = true;
+    const lostStreams = this.#lostStreams;
+    const pinnedAt = this.#pinnedAt;
+    this.#lostStreams = 0;
+    this.#pinnedAt = undefined;
+    this.emit('ready', {
+      tunnels: this.#tunnels.map(asOpenTunnel),
+      sessionId: Buffer.from(session.accepted.id).toString('hex'),
+      resumed: this.#isResumed,
+      lostStreams,
+      serverKey: Buffer.from(this.#linkKey ?? []).toString('base64url'),
+      pinnedAt,
+    });
+  }
+
+  // ── the server's key ──
+
+  get #expectedKey(): Uint8Array | undefined {
+    return this.#options.serverKey ?? this.#pinnedKey;
+  }
+
+  get #keySource(): string {
+    const { serverKey, pins, server } = this.#options;
+    return serverKey || !pins ? 'as given' : `pinned in ${pins.describe(formatServerAddress(server))}`;
+  }
+
+  async #readPin(): Promise<void> {
+    const { pins, serverKey, secret, server } = this.#options;
+    if (!serverKey) this.#pinnedKey = await pins?.read(formatServerAddress(server));
+    if (secret === undefined && !this.#expectedKey) throw new TunnelError('secret-missing');
+  }
+
+  /** Only after the first record opened: before that, nobody proved anything. */
+  #pin(): void {
+    const { pins, server } = this.#options;
+    const key = this.#linkKey;
+    if (!pins || !key || this.#expectedKey) return;
+    this.#pinnedKey = key;
+    const address = formatServerAddress(server);
+    this.#pinnedAt = pins.describe(address);
+    pins.write(address, key).catch((error: unknown) => this.#warn(asTunnelError(error)));
+  }
+
+  // ── the end ──
+
+  #warn(error: TunnelError): void {
+    this.emit('warning', { ...causeOf(error), hint: error.hint });
+  }
+
+  async #streamsEnded(driver: SessionDriver, graceMs: number): Promise<void> {
+    const end = monotonicNow() + graceMs;
+    while (driver.pipeCount > 0 && driver.session.hasLink && monotonicNow() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  #finish(error: TunnelError): void {
+    const state = this.#state;
+    if (state.kind === 'stopped') return;
+    this.#state = { kind: 'stopped' };
+    if (state.kind === 'attempting') state.abort.abort();
+    if (state.kind === 'waiting') state.wake();
+    const session = this.#session;
+    if (session) {
+      session.driver.session.sendNotice({ type: 'goodbye', code: 'stopped' });
+      session.driver.close(1000, 'stopped');
+      this.#loseSession(session, 'session-lost');
+    }
+    if (state.kind === 'linked' || state.kind === 'stopping') state.end(error);
+    // A one-shot client did its job once its link was established.
+    const isDone = this.#options.reconnect === false && this.#wasReady;
+    this.emit('stopped', {
+      ...causeOf(error),
+      exitCode: isDone ? 0 : ERRORS[error.code].exitCode,
+      hint: error.hint,
+    });
+  }
+}
+
+/** Whether the session itself is gone, and not only its link. */
+function isSessionLost(code: ErrorCode): boolean {
+  return code === 'session-unknown' || code === 'session-expired' || code === 'session-taken-over';
+}
+
+function asOpenTunnel(tunnel: Tunnel): OpenTunnel {
+  const port = tunnel.port ?? 0;
+  const host = tunnel.publicHost.includes(':') ? `[${tunnel.publicHost}]` : tunnel.publicHost;
+  return { target: tunnel.options.target, url: `tcp://${host}:${port}`, port };
+}
+
+function causeOf(error: TunnelError): Cause {
+  return { code: error.code, reason: error.message };
+}
+
+function asTunnelError(error: unknown): TunnelError {
+  if (error instanceof TunnelError) return error;
+  return new TunnelError('internal', { detail: error instanceof Error ? error.message : String(error), cause: error });
+}

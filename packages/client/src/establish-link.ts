@@ -1,0 +1,140 @@
+import {
+  type Claim,
+  HandshakeError,
+  Initiator,
+  isErrorCode,
+  MAX_RECORD_BYTES,
+  PROTOCOL_VERSION,
+  type Refusal,
+  TunnelError,
+} from '@tunnel/shared';
+import { constantTimeEqual, fingerprint, monotonicNow, nodeCrypto, randomBytes, RecordLink } from '@tunnel/shared/node';
+import type { WebSocket } from 'ws';
+import type { ServerAddress } from './dial/address.ts';
+import { dial, type DialOptions } from './dial/dial.ts';
+
+/** Carries handshake messages 1 and 2 inside the WebSocket upgrade, in base64url, which saves a round trip. */
+export const HANDSHAKE_HEADER = 'tunnel-handshake';
+
+export interface EstablishOptions {
+  readonly address: ServerAddress;
+  /** The client's private key. */
+  readonly identity: Uint8Array;
+  readonly psk: Promise<Uint8Array>;
+  /** The key that the server must have; undefined where it is not known yet. */
+  readonly serverKey: Uint8Array | undefined;
+  /** Where the expected key comes from, for people. */
+  readonly keySource: string;
+  readonly claim: Claim;
+  readonly dial: Pick<DialOptions, 'signal' | 'timeoutMs' | 'ca' | 'onWarning'>;
+}
+
+/** A link on which message 3 was sent: records may follow at once; the server's first one says whether it accepted. */
+export interface EstablishedLink {
+  readonly records: RecordLink;
+  readonly serverKey: Uint8Array;
+  /** From the upgrade request to its answer, in ms. */
+  readonly roundTripMs: number;
+}
+
+/** One attempt, up to message 3. Rejects with a `TunnelError` that says which step failed. */
+export async function establishLink(options: EstablishOptions): Promise<EstablishedLink> {
+  const initiator = new Initiator({
+    crypto: nodeCrypto,
+    s: options.identity,
+    e: randomBytes(32),
+    offer: { versions: [PROTOCOL_VERSION], features: 0 },
+  });
+  const message1 = initiator.message1();
+  const began = monotonicNow();
+  let upgradeBegan = 0;
+  const { webSocket, socket, responseHeaders } = await dial(options.address, {
+    ...options.dial,
+    maxPayloadBytes: MAX_RECORD_BYTES,
+    headers: { [HANDSHAKE_HEADER]: Buffer.from(message1).toString('base64url') },
+    onPhase: (phase) => {
+      if (phase === 'upgrade') upgradeBegan = monotonicNow();
+    },
+  });
+  const roundTripMs = monotonicNow() - upgradeBegan;
+  try {
+    const inHeader = responseHeaders[HANDSHAKE_HEADER];
+    const message2 =
+      typeof inHeader === 'string'
+        ? Buffer.from(inHeader, 'base64url')
+        : await exchange(webSocket, message1, options.dial.signal, began + options.dial.timeoutMs - monotonicNow());
+    const { answer, serverKey } = initiator.readMessage2(message2);
+    requireServerKey(serverKey, options);
+    if (answer.version === 0) throw versionUnsupported(options);
+    const psk = await options.psk;
+    options.dial.signal.throwIfAborted();
+    webSocket.send(initiator.message3(options.claim, psk));
+    const readRefusal = (message: Uint8Array): TunnelError | undefined => {
+      const refusal = initiator.openRefusal(message);
+      return refusal && asError(refusal);
+    };
+    return { records: new RecordLink(webSocket, socket, initiator.transport, readRefusal), serverKey, roundTripMs };
+  } catch (error) {
+    webSocket.terminate();
+    if (error instanceof HandshakeError) throw new TunnelError('handshake-failed', { detail: error.message, cause: error });
+    throw error;
+  }
+}
+
+/** What an authenticated refusal means. Codes of later versions are taken as reasons to try again. */
+export function asError(refusal: Refusal): TunnelError {
+  const isKnown = isErrorCode(refusal.code);
+  return new TunnelError(isKnown ? refusal.code : 'link-closed', {
+    detail: isKnown ? refusal.detail : `${refusal.code} ${refusal.detail}`.trim(),
+    authenticated: true,
+    ...(refusal.retryAfterMs > 0 && { retryAfterMs: refusal.retryAfterMs }),
+  });
+}
+
+/** Messages 1 and 2 inside the WebSocket, where the upgrade did not carry them: something in between dropped the header. */
+function exchange(
+  webSocket: WebSocket,
+  message1: Uint8Array,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => settle(() => reject(new TunnelError('attempt-timeout', { detail: 'during the handshake' }))),
+      timeoutMs,
+    );
+    const settle = (act: () => void): void => {
+      clearTimeout(timer);
+      webSocket.off('message', onMessage);
+      webSocket.off('close', onClose);
+      signal.removeEventListener('abort', onAbort);
+      act();
+    };
+    const onMessage = (data: Buffer): void => {
+      webSocket.pause();
+      settle(() => resolve(data));
+    };
+    const onClose = (code: number): void =>
+      settle(() => reject(new TunnelError('handshake-failed', { detail: `the server closed it (${code})` })));
+    const onAbort = (): void => settle(() => reject(signal.reason));
+    webSocket.on('message', onMessage);
+    webSocket.on('close', onClose);
+    signal.addEventListener('abort', onAbort);
+    webSocket.resume();
+    webSocket.send(message1);
+  });
+}
+
+function requireServerKey(serverKey: Uint8Array, options: EstablishOptions): void {
+  if (!options.serverKey || constantTimeEqual(serverKey, options.serverKey)) return;
+  throw new TunnelError('server-key-changed', {
+    detail: `its key is ${fingerprint(serverKey)}, and ${fingerprint(options.serverKey)} was expected (${options.keySource})`,
+  });
+}
+
+/** Only a server that is known is believed; anybody could say so otherwise. */
+function versionUnsupported(options: EstablishOptions): TunnelError {
+  return options.serverKey
+    ? new TunnelError('version-unsupported', { detail: `this client speaks version ${PROTOCOL_VERSION}` })
+    : new TunnelError('handshake-failed', { detail: 'an unknown server says that no protocol version fits' });
+}

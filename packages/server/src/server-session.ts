@@ -1,0 +1,259 @@
+import type { Socket } from 'node:net';
+import {
+  type ErrorCode,
+  type HeartbeatSettings,
+  type ResumePoint,
+  RESUME_TOKEN_BYTES,
+  Session,
+  SESSION_ID_BYTES,
+  TUNNEL_LIMIT,
+  TunnelError,
+  type WindowBudget,
+} from '@tunnel/shared';
+import { constantTimeEqual, type DriverEvent, monotonicNow, prepareSocket, randomBytes, SessionDriver } from '@tunnel/shared/node';
+import type { ClaimedLink } from './link-acceptor.ts';
+import type { ServerEvents, SessionInfo } from './options.ts';
+import type { PublicPort, PublicPorts } from './public-ports.ts';
+
+/** Visitors that may wait for a session without a link, and for how long each, in ms; then they are reset. */
+const WAITING_LIMIT = 64;
+const WAITING_MS = 30_000;
+
+export interface ServerSessionOptions {
+  readonly heartbeat: HeartbeatSettings;
+  readonly resumeWindowMs: number;
+  readonly publicHost: string;
+  readonly agent: string;
+  readonly ports: PublicPorts;
+  readonly budget: WindowBudget;
+  readonly emit: <K extends keyof ServerEvents>(name: K, event: ServerEvents[K]) => void;
+  /** The session is over. */
+  readonly onEnd: (session: ServerSession) => void;
+}
+
+/** A tunnel while its port is being opened, and after. */
+type Tunnel =
+  | { readonly state: 'opening'; readonly name: string }
+  | { readonly state: 'open'; readonly name: string; readonly port: PublicPort };
+
+/** One client's session on the server: its links one after another, its tunnels, its visitors. */
+export class ServerSession {
+  readonly #options: ServerSessionOptions;
+  readonly #driver: SessionDriver;
+  readonly #id = randomBytes(SESSION_ID_BYTES);
+  readonly #token = randomBytes(RESUME_TOKEN_BYTES);
+  readonly #clientKey: Uint8Array;
+  readonly #instance: Uint8Array;
+  readonly #tunnels = new Map<number, Tunnel>();
+  /** Visitors that came while there was no link, and the timer that ends their patience. */
+  readonly #waiting = new Map<number, NodeJS.Timeout>();
+  #linkNumber = 0;
+  #expiry: NodeJS.Timeout | undefined;
+  #isOver = false;
+
+  constructor(options: ServerSessionOptions, link: ClaimedLink) {
+    this.#options = options;
+    this.#clientKey = link.clientKey;
+    this.#instance = link.claim.instance;
+    this.#driver = new SessionDriver(new Session({ role: 'server', budget: options.budget }), {
+      onEvent: (event) => this.#onEvent(event),
+      onLinkEnd: (error) => this.#onLinkEnd(error),
+      onStreamClosed: (streamId) => this.#stopWaiting(streamId),
+    });
+  }
+
+  get id(): string {
+    return Buffer.from(this.#id).toString('hex');
+  }
+
+  get linkNumber(): number {
+    return this.#linkNumber;
+  }
+
+  get info(): SessionInfo {
+    return { sessionId: this.id, clientKey: Buffer.from(this.#clientKey).toString('base64url') };
+  }
+
+  /** Visitors' connections that are open. */
+  get visitorCount(): number {
+    return this.#driver.pipeCount;
+  }
+
+  /** Whether a client that says this may carry the session on: same key, same process, the token, and a point that fits. */
+  admits({ claim, clientKey }: ClaimedLink): boolean {
+    const { resume } = claim;
+    return (
+      resume !== undefined &&
+      constantTimeEqual(clientKey, this.#clientKey) &&
+      constantTimeEqual(claim.instance, this.#instance) &&
+      constantTimeEqual(resume.token, this.#token) &&
+      this.#driver.session.canResumeFrom(resume)
+    );
+  }
+
+  /** The session's first link. */
+  begin(link: ClaimedLink): void {
+    this.#carry(link, { received: 0, next: 1 });
+    this.#options.emit('client-connected', { ...this.info, address: link.address, agent: link.claim.agent });
+  }
+
+  /** A newer link takes over, however alive the old one seems. `admits` must hold. */
+  carryOn(link: ClaimedLink, point: ResumePoint): void {
+    this.#driver.detach();
+    clearTimeout(this.#expiry);
+    for (const streamId of this.#waiting.keys()) this.#stopWaiting(streamId);
+    this.#carry(link, point);
+    this.#options.emit('client-resumed', { ...this.info, address: link.address });
+  }
+
+  /** Tells the client to come back later, and takes no more visitors. */
+  drain(retryAfterMs: number, spreadMs: number, graceMs: number): void {
+    for (const tunnel of this.#tunnels.values()) if (tunnel.state === 'open') tunnel.port.close();
+    this.#driver.session.sendNotice({ type: 'drain', retryAfterMs, spreadMs, graceMs });
+    this.#driver.flushSoon();
+  }
+
+  /** Ends the session: says so where there is a link, gives the ports back, resets the visitors. */
+  end(code: ErrorCode): void {
+    if (this.#isOver) return;
+    this.#driver.session.sendNotice({ type: 'goodbye', code });
+    this.#driver.close(1000, code);
+    this.#finish(code);
+  }
+
+  #carry({ records, claim, roundTripMs }: ClaimedLink, point: ResumePoint): void {
+    this.#linkNumber = claim.linkNumber;
+    this.#driver.session.acceptLink(
+      monotonicNow(),
+      this.#options.heartbeat,
+      roundTripMs,
+      { ...point, heartbeat: { intervalMs: claim.heartbeatIntervalMs, timeoutMs: claim.heartbeatTimeoutMs } },
+      {
+        sessionId: this.#id,
+        token: this.#token,
+        resumeWindowMs: this.#options.resumeWindowMs,
+        agent: this.#options.agent,
+      },
+    );
+    this.#driver.attach(records);
+  }
+
+  #onLinkEnd(error: TunnelError): void {
+    const ended = this.#options.resumeWindowMs === 0;
+    this.#options.emit('client-disconnected', { ...this.info, code: error.code, reason: error.message, ended });
+    if (ended) {
+      this.#finish('session-lost');
+      return;
+    }
+    this.#expiry = setTimeout(() => {
+      this.#options.emit('client-expired', { ...this.info, lostStreams: this.visitorCount });
+      this.#finish('session-expired');
+    }, this.#options.resumeWindowMs);
+  }
+
+  #onEvent(event: DriverEvent): void {
+    switch (event.type) {
+      case 'tunnel-request':
+        void this.#open(event.tunnelId, event.port, event.name);
+        return;
+      case 'tunnel-close':
+        this.#close(event.tunnelId, event.code);
+        return;
+      case 'goodbye':
+        this.#options.emit('client-disconnected', {
+          ...this.info,
+          code: 'stopped',
+          reason: 'the client ended its session',
+          ended: true,
+        });
+        this.#finish('session-lost');
+        return;
+      default:
+    }
+  }
+
+  // ── tunnels and visitors ──
+
+  async #open(tunnelId: number, port: number, name: string): Promise<void> {
+    const existing = this.#tunnels.get(tunnelId);
+    if (existing?.state === 'open') this.#grant(tunnelId, existing.port.port);
+    if (existing) return;
+    if (this.#tunnels.size >= TUNNEL_LIMIT) {
+      this.#refuse(tunnelId, new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` }));
+      return;
+    }
+    const opening: Tunnel = { state: 'opening', name };
+    this.#tunnels.set(tunnelId, opening);
+    try {
+      const opened = await this.#options.ports.open(port, (socket) => this.#onVisitor(tunnelId, socket));
+      if (this.#tunnels.get(tunnelId) !== opening) {
+        opened.close(); // given back, or the session ended, meanwhile
+        return;
+      }
+      this.#tunnels.set(tunnelId, { state: 'open', name, port: opened });
+      this.#grant(tunnelId, opened.port);
+      this.#options.emit('tunnel-opened', { ...this.info, port: opened.port, name });
+    } catch (error) {
+      if (this.#tunnels.get(tunnelId) !== opening) return;
+      this.#tunnels.delete(tunnelId);
+      this.#refuse(tunnelId, error instanceof TunnelError ? error : new TunnelError('port-unavailable', { cause: error }));
+    }
+  }
+
+  #grant(tunnelId: number, port: number): void {
+    this.#driver.session.sendTunnelFrame({ type: 'tunnel-granted', tunnelId, port, host: this.#options.publicHost });
+    this.#driver.flushSoon();
+  }
+
+  #refuse(tunnelId: number, { code, detail, message }: TunnelError): void {
+    this.#driver.session.sendTunnelFrame({ type: 'tunnel-refused', tunnelId, code, detail });
+    this.#driver.flushSoon();
+    this.#options.emit('warning', { code, reason: message });
+  }
+
+  #close(tunnelId: number, code: string): void {
+    const tunnel = this.#tunnels.get(tunnelId);
+    this.#tunnels.delete(tunnelId);
+    if (tunnel?.state !== 'open') return;
+    tunnel.port.close();
+    this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port.port, code });
+  }
+
+  #onVisitor(tunnelId: number, socket: Socket): void {
+    const { session } = this.#driver;
+    const isTooMany = !session.hasLink && this.#waiting.size >= WAITING_LIMIT;
+    const streamId = isTooMany
+      ? undefined
+      : session.openStream(tunnelId, socket.remoteAddress ?? '', socket.remotePort ?? 0, monotonicNow());
+    if (streamId === undefined) {
+      socket.on('error', () => {});
+      socket.resetAndDestroy();
+      const { localPort: port = 0 } = socket;
+      this.#options.emit('visitor-refused', { ...this.info, code: isTooMany ? 'session-lost' : 'stream-limit', port });
+      return;
+    }
+    prepareSocket(socket);
+    const pipe = this.#driver.addPipe(streamId);
+    pipe.attach(socket);
+    if (!session.hasLink) {
+      const patience = setTimeout(() => pipe.reset('session-lost'), WAITING_MS);
+      this.#waiting.set(streamId, patience);
+    }
+    this.#driver.flushSoon();
+  }
+
+  #stopWaiting(streamId: number): void {
+    clearTimeout(this.#waiting.get(streamId));
+    this.#waiting.delete(streamId);
+  }
+
+  #finish(code: ErrorCode): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#expiry);
+    for (const tunnelId of this.#tunnels.keys()) this.#close(tunnelId, code);
+    this.#driver.dispose(code);
+    for (const streamId of this.#waiting.keys()) this.#stopWaiting(streamId);
+    this.#options.onEnd(this);
+  }
+}

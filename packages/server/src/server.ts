@@ -1,0 +1,157 @@
+import { EventEmitter } from 'node:events';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type HeartbeatSettings, TunnelError, WINDOW_BUDGET_BYTES, WindowBudget } from '@tunnel/shared';
+import { derivePsk, nodeCrypto, prepareSocket } from '@tunnel/shared/node';
+import { LinkAcceptor } from './link-acceptor.ts';
+import type { ServerEvents, ServerOptions } from './options.ts';
+import { PublicPorts } from './public-ports.ts';
+import { Sessions } from './sessions.ts';
+
+const DEFAULT_PORT = 7835;
+const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
+const DEFAULT_RESUME_WINDOW_MS = 120_000;
+const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
+
+/** A connection that does not send its request within this is ended, in ms. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** What clients of a stopping server are told: when to come back, and over how long to spread, in ms. */
+const RETRY_AFTER_MS = 1_000;
+const RETRY_SPREAD_MS = 2_000;
+
+type State =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'listening'; readonly http: HttpServer; readonly acceptor: LinkAcceptor; readonly sessions: Sessions }
+  | { readonly kind: 'stopped' };
+
+/** Makes a server. Nothing happens before `start`. */
+export function createServer(options: ServerOptions): Server {
+  return new Server(options);
+}
+
+/** Accepts clients and opens public ports for them. Tells what happens as events. */
+export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEvents[K]] }> {
+  readonly #options: ServerOptions;
+  /** Every connection to the control port, so that none outlives the server. */
+  readonly #connections = new Set<Socket>();
+  #state: State = { kind: 'new' };
+
+  constructor(options: ServerOptions) {
+    super();
+    this.#options = options;
+  }
+
+  /** Listens. Rejects with `listen-in-use`, `listen-denied` or `listen-failed`. */
+  async start(): Promise<ServerEvents['listening']> {
+    const { identity, secret, previousSecret, host, port = DEFAULT_PORT } = this.#options;
+    const secrets = previousSecret === undefined ? [secret] : [secret, previousSecret];
+    const psks = await Promise.all(secrets.map((each) => derivePsk(each)));
+    const sessions = this.#makeSessions();
+    const acceptor = new LinkAcceptor({
+      identity,
+      psks,
+      onClaim: (link) => sessions.claim(link),
+      onFailure: (error, address) => this.#onRefused(error, address),
+    });
+    const http = this.#makeHttpServer(acceptor);
+    await listen(http, host, port);
+    this.#state = { kind: 'listening', http, acceptor, sessions };
+    const listening = {
+      port: (http.address() as AddressInfo).port,
+      serverKey: Buffer.from(nodeCrypto.publicKey(identity)).toString('base64url'),
+    };
+    this.emit('listening', listening);
+    return listening;
+  }
+
+  /** Takes no new clients and visitors, lets running streams finish within the drain timeout, and ends. */
+  async stop(): Promise<void> {
+    const state = this.#state;
+    if (state.kind === 'listening') {
+      const graceMs = this.#options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS;
+      state.http.close();
+      for (const session of state.sessions.all) session.drain(RETRY_AFTER_MS, RETRY_SPREAD_MS, graceMs);
+      const end = Date.now() + graceMs;
+      while (state.sessions.visitorCount > 0 && Date.now() < end) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      state.sessions.endAll('server-stopped');
+      await closed(state.http, this.#connections);
+    }
+    this.abort();
+  }
+
+  /** Ends at once. */
+  abort(): void {
+    const state = this.#state;
+    if (state.kind === 'stopped') return;
+    this.#state = { kind: 'stopped' };
+    if (state.kind === 'listening') {
+      state.http.close();
+      state.acceptor.close();
+      state.sessions.endAll('server-stopped');
+      for (const socket of this.#connections) socket.destroy();
+    }
+    this.emit('stopped', {});
+  }
+
+  #makeSessions(): Sessions {
+    const { heartbeat, resumeWindowMs, publicHost, agent, host, tunnelHost, minPort, maxPort } = this.#options;
+    return new Sessions(
+      {
+        heartbeat: heartbeat ?? DEFAULT_HEARTBEAT,
+        resumeWindowMs: resumeWindowMs ?? DEFAULT_RESUME_WINDOW_MS,
+        publicHost: publicHost ?? '',
+        agent: agent ?? 'tunnel',
+        ports: new PublicPorts({ host: tunnelHost ?? host, minPort: minPort ?? 1024, maxPort: maxPort ?? 65_535 }),
+        budget: new WindowBudget(WINDOW_BUDGET_BYTES),
+        emit: (name, event) => this.emit(name, ...([event] as never)),
+      },
+      (error, address) => this.#onRefused(error, address),
+    );
+  }
+
+  #makeHttpServer(acceptor: LinkAcceptor): HttpServer {
+    const http = createHttpServer({
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 1_000,
+      keepAliveTimeout: 1,
+    });
+    http.on('connection', (socket) => {
+      this.#connections.add(socket);
+      socket.once('close', () => this.#connections.delete(socket));
+      const error = prepareSocket(socket);
+      if (error) this.emit('warning', { code: 'tcp-failed', reason: `TCP keepalive cannot be set: ${error.message}` });
+    });
+    http.on('upgrade', (request, socket, head) => acceptor.upgrade(request, socket, head));
+    http.on('request', (_request, response) => {
+      response.writeHead(426, { Upgrade: 'websocket', Connection: 'close', 'Content-Type': 'text/plain' });
+      response.end('This is a tunnel server. Reach it with: tunnel local <port> --to <this address>\n');
+    });
+    return http;
+  }
+
+  #onRefused({ code, message }: TunnelError, address: string): void {
+    this.emit('client-refused', { code, reason: message, address });
+  }
+}
+
+function listen(http: HttpServer, host: string | undefined, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.once('error', (cause: NodeJS.ErrnoException) => {
+      const code =
+        cause.code === 'EADDRINUSE' ? 'listen-in-use' : cause.code === 'EACCES' ? 'listen-denied' : 'listen-failed';
+      reject(new TunnelError(code, { detail: `${host ?? '*'}:${port} (${cause.code ?? cause.message})`, cause }));
+    });
+    http.listen({ host, port, backlog: 4096 }, resolve);
+  });
+}
+
+/** Links were told to close: waits for their connections, a second at most. */
+async function closed(http: HttpServer, connections: ReadonlySet<Socket>): Promise<void> {
+  http.closeIdleConnections();
+  const end = Date.now() + 1_000;
+  while (connections.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+}

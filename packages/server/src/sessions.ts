@@ -1,0 +1,65 @@
+import { encodeFrame, type ErrorCode, TunnelError } from '@tunnel/shared';
+import type { ClaimedLink } from './link-acceptor.ts';
+import { ServerSession, type ServerSessionOptions } from './server-session.ts';
+
+/** All sessions of a server, and who may begin or carry on which. */
+export class Sessions {
+  readonly #options: Omit<ServerSessionOptions, 'onEnd'>;
+  readonly #onRefused: (error: TunnelError, address: string) => void;
+  /** By the client's key and instance: each process of a client has one session at most. */
+  readonly #byOwner = new Map<string, ServerSession>();
+
+  constructor(
+    options: Omit<ServerSessionOptions, 'onEnd'>,
+    onRefused: (error: TunnelError, address: string) => void,
+  ) {
+    this.#options = options;
+    this.#onRefused = onRefused;
+  }
+
+  get all(): Iterable<ServerSession> {
+    return this.#byOwner.values();
+  }
+
+  get visitorCount(): number {
+    let count = 0;
+    for (const session of this.all) count += session.visitorCount;
+    return count;
+  }
+
+  /** A client proved who it is: begins a session, carries one on, or refuses. */
+  claim(link: ClaimedLink): void {
+    const owner = ownerOf(link);
+    const existing = this.#byOwner.get(owner);
+    const { resume, linkNumber } = link.claim;
+    if (existing && linkNumber <= existing.linkNumber) {
+      this.#refuse(link, 'stale-link');
+    } else if (!resume) {
+      existing?.end('link-replaced');
+      const onEnd = (ended: ServerSession): void => {
+        if (this.#byOwner.get(owner) === ended) this.#byOwner.delete(owner);
+      };
+      const session = new ServerSession({ ...this.#options, onEnd }, link);
+      this.#byOwner.set(owner, session);
+      session.begin(link);
+    } else if (existing?.id === Buffer.from(resume.sessionId).toString('hex') && existing.admits(link)) {
+      existing.carryOn(link, resume);
+    } else {
+      this.#refuse(link, 'session-unknown');
+    }
+  }
+
+  endAll(code: ErrorCode): void {
+    for (const session of [...this.all]) session.end(code);
+  }
+
+  #refuse(link: ClaimedLink, code: ErrorCode): void {
+    link.records.send([encodeFrame({ type: 'refused', code, retryAfterMs: 0, detail: '' })]);
+    link.records.close(1008, code);
+    this.#onRefused(new TunnelError(code), link.address);
+  }
+}
+
+function ownerOf({ clientKey, claim }: ClaimedLink): string {
+  return `${Buffer.from(clientKey).toString('hex')}/${Buffer.from(claim.instance).toString('hex')}`;
+}

@@ -1,0 +1,75 @@
+import { TunnelError } from '../errors.ts';
+import { KEY_BYTES } from '../noise/crypto.ts';
+import { nodeCrypto, randomBytes } from './crypto.ts';
+import { createOnce, PRIVATE_MODE } from './files.ts';
+
+/** 32 bytes in base64url without padding. */
+const KEY_CHARACTERS = 43;
+
+const IDENTITY_COMMENT = '# tunnel: private key. Whoever has it can pass for its owner: keep it secret, keep it.';
+
+/** A long-lived X25519 key pair. */
+export interface Identity {
+  readonly privateKey: Uint8Array;
+  readonly publicKey: Uint8Array;
+}
+
+/** A key as text: base64url, 43 characters. */
+export function encodeKey(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('base64url');
+}
+
+/** Reads what `encodeKey` wrote, and nothing else. `what` names the value in the `key-unusable` that it throws. */
+export function decodeKey(text: string, what: string): Uint8Array {
+  const key = parseKey(text);
+  if (key !== undefined) return key;
+  // Never the text itself: somebody may have given the private key instead.
+  const reason =
+    text.length === KEY_CHARACTERS ? 'is not in base64url' : `has ${text.length} characters instead of ${KEY_CHARACTERS}`;
+  throw new TunnelError('key-unusable', { detail: `${what} ${reason}` });
+}
+
+/** A new key pair. */
+export function generateIdentity(): Identity {
+  const privateKey = randomBytes(KEY_BYTES);
+  return { privateKey, publicKey: nodeCrypto.publicKey(privateKey) };
+}
+
+/**
+ * Reads an identity file, or makes it (mode 0600) where there is none; of two that do so at once both get the same.
+ * Throws `state-damaged` with file and line, or `state-unusable`.
+ */
+export async function loadOrCreateIdentity(path: string): Promise<Identity & { readonly created: boolean }> {
+  const { text, created } = await createOnce(path, () => formatIdentity(generateIdentity()), PRIVATE_MODE);
+  return { ...parseIdentity(text, path), created };
+}
+
+/** The text of an identity file: a comment, and the private key on a line of its own. */
+export function formatIdentity({ privateKey }: Identity): string {
+  return `${IDENTITY_COMMENT}\n${encodeKey(privateKey)}\n`;
+}
+
+/** Reads the text of an identity file. Throws `state-damaged` naming the file and the line. */
+export function parseIdentity(text: string, path: string): Identity {
+  const damaged = (line: number, reason: string): TunnelError =>
+    new TunnelError('state-damaged', { detail: `${path}, line ${line}: ${reason}` });
+  let privateKey: Uint8Array | undefined;
+  const lines = text.split(/\r?\n/);
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '' || line.startsWith('#')) continue;
+    if (privateKey !== undefined) throw damaged(index + 1, 'there is something behind the key');
+    privateKey = parseKey(line.trim());
+    if (privateKey === undefined) {
+      throw damaged(index + 1, `no key, which would be ${KEY_CHARACTERS} characters of base64url`);
+    }
+  }
+  if (privateKey === undefined) throw damaged(Math.max(1, text === '' ? 1 : lines.length - 1), 'the key is missing');
+  return { privateKey, publicKey: nodeCrypto.publicKey(privateKey) };
+}
+
+function parseKey(text: string): Uint8Array | undefined {
+  if (!/^[\w-]{43}$/.test(text)) return undefined;
+  const key = new Uint8Array(Buffer.from(text, 'base64url'));
+  // The last character carries two bits too many: only one of four spellings is the right one.
+  return key.length === KEY_BYTES && encodeKey(key) === text ? key : undefined;
+}

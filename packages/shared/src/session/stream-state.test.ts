@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import {
+  INCOMING,
+  isOver,
+  OUTGOING,
+  type IncomingEvent,
+  type IncomingState,
+  type OutgoingEvent,
+  type OutgoingState,
+} from './stream-state.ts';
+import { ReceiveWindow, WindowBudget } from './receive-window.ts';
+import { Stream } from './stream.ts';
+
+const OUTGOING_EVENTS: readonly OutgoingEvent[] = [
+  'end',
+  'reset',
+  'end-sent',
+  'reset-sent',
+  'end-acknowledged',
+  'reset-acknowledged',
+];
+const INCOMING_EVENTS: readonly IncomingEvent[] = ['end', 'reset', 'discard'];
+
+/** Every legal transition, once more, as `state event -> state`. */
+const LEGAL_OUTGOING = [
+  'open end -> ending',
+  'open reset -> resetting',
+  'ending reset -> resetting',
+  'ending end-sent -> ended',
+  'ended reset -> resetting',
+  'ended end-acknowledged -> finished',
+  'finished reset -> resetting',
+  'resetting reset-sent -> reset',
+  'resetting end-acknowledged -> resetting',
+  'reset end-acknowledged -> reset',
+  'reset reset-acknowledged -> gone',
+];
+const LEGAL_INCOMING = [
+  'open end -> ended',
+  'open reset -> reset',
+  'open discard -> discarding',
+  'discarding end -> ended',
+  'discarding reset -> reset',
+  'discarding discard -> discarding',
+  'ended reset -> reset',
+  'ended discard -> ended',
+  'reset discard -> reset',
+];
+
+function newStream(): Stream {
+  return new Stream(1, 0, new ReceiveWindow(0, new WindowBudget(0)));
+}
+
+describe('every pair of state and event is legal or throws', () => {
+  it('outgoing', () => {
+    const legal: string[] = [];
+    for (const state of Object.keys(OUTGOING) as OutgoingState[]) {
+      for (const event of OUTGOING_EVENTS) {
+        const stream = newStream();
+        stream.outgoing = state;
+        if (OUTGOING[state][event]) {
+          stream.stepOutgoing(event);
+          legal.push(`${state} ${event} -> ${stream.outgoing}`);
+        } else {
+          expect(() => stream.stepOutgoing(event)).toThrow(`stream 1: ${event} while ${state}`);
+          expect(stream.outgoing).toBe(state);
+        }
+      }
+    }
+    expect(legal).toEqual(LEGAL_OUTGOING);
+  });
+
+  it('incoming', () => {
+    const legal: string[] = [];
+    for (const state of Object.keys(INCOMING) as IncomingState[]) {
+      for (const event of INCOMING_EVENTS) {
+        const stream = newStream();
+        stream.incoming = state;
+        if (stream.stepIncoming(event)) legal.push(`${state} ${event} -> ${stream.incoming}`);
+        else expect(stream.incoming).toBe(state);
+      }
+    }
+    expect(legal).toEqual(LEGAL_INCOMING);
+  });
+
+  it('a stream is over once the peer has our end and we have the end of the peer', () => {
+    for (const outgoing of Object.keys(OUTGOING) as OutgoingState[]) {
+      for (const incoming of Object.keys(INCOMING) as IncomingState[]) {
+        const theyHaveOurs = outgoing === 'finished' || outgoing === 'gone';
+        const weHaveTheirs = incoming === 'ended' || incoming === 'reset';
+        expect(isOver(outgoing, incoming)).toBe(theyHaveOurs && weHaveTheirs);
+      }
+    }
+  });
+});
+
+describe('what a stream may send', () => {
+  it('is bounded by its credit, and cut where asked for', () => {
+    const stream = newStream();
+    stream.enqueue(new Uint8Array(60_000).fill(1));
+    stream.enqueue(new Uint8Array(60_000).fill(2));
+    expect(stream.sendableBytes).toBe(65_536);
+    expect(stream.writableBytes).toBe(65_536 - 120_000);
+    expect(stream.dequeue(100)).toHaveLength(100);
+    // Never two chunks in one piece.
+    expect(stream.dequeue(65_436)).toHaveLength(59_900);
+    expect(stream.sendableBytes).toBe(5536);
+    expect(stream.dequeue(5536)).toEqual(new Uint8Array(5536).fill(2));
+    expect(stream.sendableBytes).toBe(0);
+    stream.raiseCredit(65_537);
+    stream.raiseCredit(10);
+    expect(stream.sendableBytes).toBe(1);
+    expect(stream.queuedBytes).toBe(54_464);
+    stream.dropQueue();
+    expect(stream.sendableBytes).toBe(0);
+    expect(() => stream.dequeue(1)).toThrow(RangeError);
+  });
+
+  it('is half-closed where one direction is closed and the other still moves', () => {
+    const half: string[] = [];
+    for (const outgoing of Object.keys(OUTGOING) as OutgoingState[]) {
+      for (const incoming of Object.keys(INCOMING) as IncomingState[]) {
+        const stream = newStream();
+        stream.outgoing = outgoing;
+        stream.incoming = incoming;
+        if (stream.isHalfClosed) half.push(`${outgoing} ${incoming}`);
+      }
+    }
+    expect(half).toEqual(['open ended', 'ending open', 'ending ended', 'ended open', 'finished open']);
+  });
+});

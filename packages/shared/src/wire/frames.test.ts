@@ -1,0 +1,293 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TunnelError } from '../errors.ts';
+import { RESUME_TOKEN_BYTES, SESSION_ID_BYTES } from './constants.ts';
+import { decodeFrames, FrameReader } from './decode.ts';
+import { encodeFrame } from './encode.ts';
+import type { Frame } from './frame.ts';
+
+function unhex(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'));
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+const PROTOCOL_ERROR: object = expect.objectContaining({ name: 'TunnelError', code: 'protocol-error' });
+
+/** The protocol, byte by byte. */
+const LITERALS: readonly (readonly [Frame, string])[] = [
+  [
+    {
+      type: 'accepted',
+      sessionId: new Uint8Array(SESSION_ID_BYTES).fill(0x11),
+      token: new Uint8Array(RESUME_TOKEN_BYTES).fill(0x22),
+      received: 0x1f_ffff_ffff_ffff,
+      next: 0x1_0000_0002,
+      resumeWindowMs: 120_000,
+      heartbeatIntervalMs: 2000,
+      heartbeatTimeoutMs: 8000,
+      agent: 'tunnel/1',
+    },
+    `01 000055 ${'11'.repeat(16)} ${'22'.repeat(32)} 001fffffffffffff 0000000100000002 0001d4c0 000007d0 00001f40 08 74756e6e656c2f31`,
+  ],
+  [
+    { type: 'refused', code: 'draining', retryAfterMs: 5000, detail: 'né' },
+    '02 000012 08 647261696e696e67 00001388 0003 6ec3a9',
+  ],
+  [{ type: 'acknowledgement', number: 258 }, '03 000008 0000000000000102'],
+  [{ type: 'credit', streamId: 3, offset: 65_536 }, '04 00000c 00000003 0000000000010000'],
+  [
+    { type: 'heartbeat', answerNow: true, timestamp: 0xffff_fffe, echo: undefined, nextWithinMs: 2000 },
+    '05 000011 01 fffffffe 00000000 00000000 000007d0',
+  ],
+  [
+    { type: 'heartbeat', answerNow: false, timestamp: 16, echo: { timestamp: 9, heldMs: 7 }, nextWithinMs: 500 },
+    '05 000011 02 00000010 00000009 00000007 000001f4',
+  ],
+  [{ type: 'goodbye', code: 'stopped' }, '06 000008 07 73746f70706564'],
+  [{ type: 'drain', retryAfterMs: 1, spreadMs: 2, graceMs: 3 }, '07 00000c 00000001 00000002 00000003'],
+  [
+    { type: 'open', streamId: 1, tunnelId: 2, port: 0xabcd, address: '::1' },
+    '40 00000e 00000001 00000002 abcd 03 3a3a31',
+  ],
+  [{ type: 'data', streamId: 0xffff_ffff, data: unhex('00ff') }, '41 000006 ffffffff 00ff'],
+  [{ type: 'end', streamId: 5 }, '42 000004 00000005'],
+  [{ type: 'reset', streamId: 5, code: 'stream-reset' }, '43 000011 00000005 0c 73747265616d2d7265736574'],
+  [{ type: 'void', count: 7 }, '44 000004 00000007'],
+  [{ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'web' }, '48 00000a 00000001 0000 03 776562'],
+  [{ type: 'tunnel-granted', tunnelId: 1, port: 8080, host: '' }, '49 000007 00000001 1f90 00'],
+  [
+    { type: 'tunnel-refused', tunnelId: 1, code: 'port-in-use', detail: 'x' },
+    '4a 000013 00000001 0b 706f72742d696e2d757365 0001 78',
+  ],
+  [{ type: 'tunnel-close', tunnelId: 1, code: 'stopped' }, '4b 00000c 00000001 07 73746f70706564'],
+];
+
+const u16 = fc.integer({ min: 0, max: 0xffff });
+const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
+const u53 = fc.maxSafeNat();
+const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
+/** Short enough for every field, also in four-byte characters. */
+const text = fc.string({ unit: 'binary', maxLength: 60 });
+
+const FRAME: fc.Arbitrary<Frame> = fc.oneof(
+  fc.record({
+    type: fc.constant('accepted' as const),
+    sessionId: bytes(SESSION_ID_BYTES),
+    token: bytes(RESUME_TOKEN_BYTES),
+    received: u53,
+    next: u53,
+    resumeWindowMs: u32,
+    heartbeatIntervalMs: u32,
+    heartbeatTimeoutMs: u32,
+    agent: text,
+  }),
+  fc.record({ type: fc.constant('refused' as const), code: text, retryAfterMs: u32, detail: text }),
+  fc.record({ type: fc.constant('acknowledgement' as const), number: u53 }),
+  fc.record({ type: fc.constant('credit' as const), streamId: u32, offset: u53 }),
+  fc.record({
+    type: fc.constant('heartbeat' as const),
+    answerNow: fc.boolean(),
+    timestamp: u32,
+    echo: fc.option(fc.record({ timestamp: u32, heldMs: u32 }), { nil: undefined }),
+    nextWithinMs: u32,
+  }),
+  fc.record({ type: fc.constant('goodbye' as const), code: text }),
+  fc.record({ type: fc.constant('drain' as const), retryAfterMs: u32, spreadMs: u32, graceMs: u32 }),
+  fc.record({ type: fc.constant('open' as const), streamId: u32, tunnelId: u32, port: u16, address: text }),
+  fc.record({
+    type: fc.constant('data' as const),
+    streamId: u32,
+    data: fc.uint8Array({ minLength: 1, maxLength: 3000 }),
+  }),
+  fc.record({ type: fc.constant('end' as const), streamId: u32 }),
+  fc.record({ type: fc.constant('reset' as const), streamId: u32, code: text }),
+  fc.record({ type: fc.constant('void' as const), count: fc.integer({ min: 1, max: 0xffff_ffff }) }),
+  fc.record({ type: fc.constant('tunnel-request' as const), tunnelId: u32, port: u16, name: text }),
+  fc.record({ type: fc.constant('tunnel-granted' as const), tunnelId: u32, port: u16, host: text }),
+  fc.record({ type: fc.constant('tunnel-refused' as const), tunnelId: u32, code: text, detail: text }),
+  fc.record({ type: fc.constant('tunnel-close' as const), tunnelId: u32, code: text }),
+);
+
+/** Every frame of a record, or the one error that is allowed. Anything else fails the test. */
+function decodeOrRefuse(record: Uint8Array): Frame[] | 'refused' {
+  try {
+    return decodeFrames(record);
+  } catch (error) {
+    if (error instanceof TunnelError && error.code === 'protocol-error') return 'refused';
+    throw error;
+  }
+}
+
+describe('frames as literal bytes', () => {
+  it.each(LITERALS.map(([frame, literal]) => [frame.type, frame, literal] as const))('%s', (_type, frame, literal) => {
+    const wire = unhex(literal);
+    expect(hex(encodeFrame(frame))).toBe(hex(wire));
+    expect(decodeFrames(wire)).toEqual([frame]);
+  });
+
+  it.each(LITERALS.map(([frame, literal]) => [frame.type, literal] as const))(
+    '%s, cut at every byte',
+    (_type, literal) => {
+      const wire = unhex(literal);
+      for (let length = 1; length < wire.length; length += 1) {
+        expect(() => decodeFrames(wire.subarray(0, length))).toThrow(PROTOCOL_ERROR);
+      }
+    },
+  );
+
+  it.each(LITERALS.map(([frame, literal]) => [frame.type, literal] as const))(
+    '%s, shorter or longer than its fields',
+    (type, literal) => {
+      const wire = unhex(literal);
+      for (let length = 0; length < wire.length - 4; length += 1) {
+        const short = wire.slice(0, 4 + length);
+        short[3] = length;
+        // Data may have any length but none.
+        if (type === 'data' && length > 4) expect(decodeFrames(short)).toHaveLength(1);
+        else expect(() => decodeFrames(short)).toThrow(PROTOCOL_ERROR);
+      }
+      const long = new Uint8Array([...wire, 0]);
+      long[3]! += 1;
+      if (type === 'data') expect(decodeFrames(long)).toHaveLength(1);
+      else expect(() => decodeFrames(long)).toThrow(PROTOCOL_ERROR);
+    },
+  );
+
+  it('in a row, one record', () => {
+    const record = unhex(LITERALS.map(([, literal]) => literal).join(''));
+    expect(decodeFrames(record)).toEqual(LITERALS.map(([frame]) => frame));
+    expect(decodeFrames(new Uint8Array())).toEqual([]);
+  });
+});
+
+describe('what a reader refuses and what it passes over', () => {
+  it('passes over unknown types that may be ignored', () => {
+    const record = unhex('30 000000 3f 000003 aabbcc 42 000004 00000005 37 000001 00');
+    expect(decodeFrames(record)).toEqual([{ type: 'end', streamId: 5 }]);
+  });
+
+  it('refuses every other unknown type', () => {
+    const known = new Set([...Array.from({ length: 7 }, (_, index) => index + 1), 0x40, 0x41, 0x42, 0x43, 0x44]);
+    for (const type of [0x48, 0x49, 0x4a, 0x4b]) known.add(type);
+    for (let type = 0; type <= 0xff; type += 1) {
+      const record = new Uint8Array([type, 0, 0, 0]);
+      if (type >= 0x30 && type <= 0x3f) expect(decodeFrames(record)).toEqual([]);
+      // Known ones are refused too, for want of their fields.
+      else expect(() => decodeFrames(record)).toThrow(PROTOCOL_ERROR);
+      if (!known.has(type) && !(type >= 0x30 && type <= 0x3f)) {
+        expect(() => decodeFrames(record)).toThrow(/unknown type/);
+      }
+    }
+  });
+
+  it('refuses numbers beyond 2^53, text that is not UTF-8, data without data, and a void for nothing', () => {
+    for (const literal of [
+      '03 000008 0020000000000000',
+      '06 000003 02 c328',
+      '06 000004 03 eda080',
+      '41 000004 00000001',
+      '44 000004 00000000',
+    ]) {
+      expect(() => decodeFrames(unhex(literal))).toThrow(PROTOCOL_ERROR);
+    }
+  });
+
+  it('gives the frames before the offending one', () => {
+    const reader = new FrameReader(unhex('42 000004 00000005 ff 000000'));
+    expect(reader.next()).toEqual({ type: 'end', streamId: 5 });
+    expect(() => reader.next()).toThrow(PROTOCOL_ERROR);
+  });
+});
+
+describe('texts', () => {
+  it('are cut at a character where they are too long', () => {
+    // 85 three-byte characters fill 255 bytes exactly; one byte before them moves the cut into a character.
+    const [fits] = decodeFrames(encodeFrame({ type: 'goodbye', code: '€'.repeat(100) }));
+    expect(fits).toEqual({ type: 'goodbye', code: '€'.repeat(85) });
+    const [cut] = decodeFrames(encodeFrame({ type: 'goodbye', code: `a${'€'.repeat(100)}` }));
+    expect(cut).toEqual({ type: 'goodbye', code: `a${'€'.repeat(84)}` });
+    const [detail] = decodeFrames(
+      encodeFrame({ type: 'refused', code: '', retryAfterMs: 0, detail: '😀'.repeat(200) }),
+    );
+    expect(detail).toMatchObject({ detail: '😀'.repeat(128) });
+  });
+
+  it('keep a byte order mark, and lose half a surrogate pair', () => {
+    expect(decodeFrames(encodeFrame({ type: 'goodbye', code: '\ufeffx' }))).toEqual([
+      { type: 'goodbye', code: '\ufeffx' },
+    ]);
+    expect(decodeFrames(encodeFrame({ type: 'goodbye', code: '\ud800' }))).toEqual([
+      { type: 'goodbye', code: '\ufffd' },
+    ]);
+  });
+});
+
+describe('memory', () => {
+  it('data is a view into its record, and a copy where the record is much larger', () => {
+    const large = encodeFrame({ type: 'data', streamId: 1, data: new Uint8Array(80) });
+    const small = encodeFrame({ type: 'data', streamId: 1, data: new Uint8Array(1) });
+    // Node's Buffer, as records are: its `slice` copies nothing.
+    const record = Buffer.concat([large, small]);
+    const [view, copy] = decodeFrames(record) as { data: Uint8Array }[];
+    expect(view?.data.buffer).toBe(record.buffer);
+    expect(copy?.data.buffer).not.toBe(record.buffer);
+  });
+
+  it('a session id and a token outlive their record', () => {
+    const record = Buffer.from(encodeFrame(LITERALS[0]![0]));
+    const [accepted] = decodeFrames(record);
+    record.fill(0);
+    expect(accepted).toEqual(LITERALS[0]![0]);
+  });
+});
+
+describe('properties', () => {
+  it('what is encoded is what is decoded', () => {
+    fc.assert(
+      fc.property(fc.array(FRAME, { maxLength: 10 }), (frames) => {
+        const record = new Uint8Array(Buffer.concat(frames.map((frame) => encodeFrame(frame))));
+        expect(decodeFrames(record)).toEqual(frames);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('arbitrary bytes are frames or a protocol error, and nothing is read beyond them', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), u16, (input, at) => {
+        // The record lies inside of a larger buffer, with something else on both sides.
+        const around = new Uint8Array(input.length + 64).fill(0x41);
+        const offset = at % 64;
+        around.set(input, offset);
+        const inside = around.subarray(offset, offset + input.length);
+        const frames = decodeOrRefuse(inside);
+        expect(frames).toEqual(decodeOrRefuse(input));
+        for (const frame of frames === 'refused' ? [] : frames) {
+          if (frame.type !== 'data' || frame.data.buffer !== around.buffer) continue;
+          expect(frame.data.byteOffset).toBeGreaterThanOrEqual(offset);
+          expect(frame.data.byteOffset + frame.data.length).toBeLessThanOrEqual(offset + input.length);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('frames with a few bytes changed are frames or a protocol error', () => {
+    const change = fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }));
+    fc.assert(
+      fc.property(
+        fc.array(FRAME, { minLength: 1, maxLength: 4 }),
+        fc.array(change, { maxLength: 4 }),
+        (frames, changes) => {
+          const record = new Uint8Array(Buffer.concat(frames.map((frame) => encodeFrame(frame))));
+          for (const [at, value] of changes) record[at % record.length] = value;
+          decodeOrRefuse(record);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});
