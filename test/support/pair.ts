@@ -1,13 +1,29 @@
 import { type Client, type ClientEvents, type ClientOptions, createClient, parseServerAddress } from '@tunnel/client';
-import { createServer, type Server, type ServerOptions } from '@tunnel/server';
+import { createServer, type Server, type ServerEvents, type ServerOptions } from '@tunnel/server';
 import { randomBytes } from '@tunnel/shared/node';
+import { EventLog } from './event-log.ts';
 
 export const TEST_SECRET = 'a secret of the tests, long enough';
+
+const CLIENT_EVENTS = ['ready', 'disconnected', 'retrying', 'warning', 'service', 'stream', 'stopped'] as const;
+const SERVER_EVENTS = [
+  'client-connected',
+  'client-disconnected',
+  'client-resumed',
+  'client-expired',
+  'client-refused',
+  'tunnel-opened',
+  'tunnel-closed',
+  'visitor-refused',
+  'warning',
+  'stopped',
+] as const;
 
 /** A running server of the library; `close` aborts it. */
 export interface RunningServer extends AsyncDisposable {
   readonly server: Server;
   readonly port: number;
+  readonly log: EventLog<ServerEvents>;
 }
 
 /** Starts a server on a free loopback port. */
@@ -19,17 +35,21 @@ export async function startServer(options: Partial<ServerOptions> = {}): Promise
     secret: TEST_SECRET,
     ...options,
   });
+  const log = new EventLog<ServerEvents>(server, SERVER_EVENTS);
   const { port } = await server.start();
-  return { server, port, [Symbol.asyncDispose]: async () => server.abort() };
+  return { server, port, log, [Symbol.asyncDispose]: async () => server.abort() };
 }
 
 /** A started client of the library; disposing aborts it. */
 export interface RunningClient extends AsyncDisposable {
   readonly client: Client;
+  readonly log: EventLog<ClientEvents>;
   /** The next event of this name, from now on. */
   next<K extends keyof ClientEvents>(name: K): Promise<ClientEvents[K]>;
   /** Public ports of the last `ready`, in the targets' order. */
   readonly ports: readonly number[];
+  /** The first of them. */
+  readonly port: number;
 }
 
 /** Starts a client of a server at a loopback port and waits until it is ready, unless told not to. */
@@ -46,24 +66,30 @@ export async function startClient(
     tunnels: targetPorts.map((port) => ({ target: { host: '127.0.0.1', port } })),
     ...rest,
   });
+  const log = new EventLog<ClientEvents>(client, CLIENT_EVENTS);
   let ports: readonly number[] = [];
   client.on('ready', ({ tunnels }) => {
     ports = tunnels.map(({ port }) => port);
   });
-  const next = <K extends keyof ClientEvents>(name: K): Promise<ClientEvents[K]> =>
-    new Promise((resolve) => client.once(name, resolve as never));
-  const ready = next('ready');
-  const stopped = next('stopped');
+  const next = async <K extends keyof ClientEvents>(name: K): Promise<ClientEvents[K]> =>
+    (await log.waitForNext(name)).event;
   client.start();
   if (waitsForReady) {
-    const end = await Promise.race([ready, stopped]);
-    if ('exitCode' in end) throw new Error(`the client stopped: ${end.code} ${end.reason}`);
+    const { name, event } = await log.waitForAny(['ready', 'stopped']);
+    if (name === 'stopped') {
+      const { code, reason } = event as ClientEvents['stopped'];
+      throw new Error(`the client stopped: ${code} ${reason}`);
+    }
   }
   return {
     client,
+    log,
     next,
     get ports() {
       return ports;
+    },
+    get port() {
+      return ports[0] ?? 0;
     },
     [Symbol.asyncDispose]: async () => client.abort(),
   };

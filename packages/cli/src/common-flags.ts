@@ -1,5 +1,4 @@
-import { MIN_HEARTBEAT_TIMEOUT_MS, type HeartbeatSettings } from '@tunnel/shared';
-import { TunnelError } from '@tunnel/shared';
+import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS, TunnelError } from '@tunnel/shared';
 import { readSecretFile, requireSecret } from '@tunnel/shared/node';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { parseChoice } from './values/choice.ts';

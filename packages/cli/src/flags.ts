@@ -38,6 +38,13 @@ export function addFlags<T>(yargs: Argv<T>, flags: Flags): Argv<T> {
   return yargs;
 }
 
+/** Values may begin with a dash (keys do), so that a flag takes whatever follows it: also another flag. */
+function isFlagOf(flags: Flags, value: unknown): value is string {
+  if (typeof value !== 'string' || !value.startsWith('--')) return false;
+  const [name = ''] = value.slice(2).split('=', 1);
+  return Object.hasOwn(flags, name);
+}
+
 /** Reads what was given for the flags of one command: on the command line, else in the environment. */
 export class GivenFlags<Names extends string> {
   readonly #flags: Readonly<Record<Names, Flag>>;
@@ -51,6 +58,13 @@ export class GivenFlags<Names extends string> {
     this.#environment = environment;
     for (const [name, flag] of Object.entries<Flag>(flags)) {
       const value = given[name];
+      const swallowed = [value].flat().find((text): text is string => isFlagOf(flags, text));
+      if (swallowed !== undefined) {
+        throw new TunnelError('usage', {
+          detail: `--${name} needs a value, and what follows it is ${swallowed}`,
+          hint: `give the value behind --${name}`,
+        });
+      }
       if (flag.isList || !Array.isArray(value)) continue;
       throw new TunnelError('usage', {
         detail: `--${name} was given ${value.length} times${flag.isSwitch ? '' : `: ${value.join(', ')}`}`,

@@ -22,7 +22,11 @@ export const LOCAL_FLAGS = {
     variable: 'TUNNEL_SERVER',
     default: 'the one that runs on this machine',
   },
-  port: { describe: 'public port to ask for; once for each target, in their order', default: 'any free one', isList: true },
+  port: {
+    describe: 'public port to ask for; once for each target, in their order',
+    default: 'any free one',
+    isList: true,
+  },
   'local-host': { describe: 'host of a target given as a bare port', default: DEFAULT_LOCAL_HOST },
   secret: LINK_FLAGS.secret,
   'secret-file': LINK_FLAGS['secret-file'],
@@ -80,7 +84,11 @@ export function readLocalSettings(
   const server = readServer(flags.get('to'));
   const caFile = flags.get('ca');
   if (caFile !== undefined && server?.secure !== true) {
-    throw unusable(caFile, 'there is no TLS on this connection', 'name the server with --to wss://host/path, or leave --ca out');
+    throw unusable(
+      caFile,
+      'there is no TLS on this connection',
+      'name the server with --to wss://host/path, or leave --ca out',
+    );
   }
   return {
     tunnels: readTunnels(targets, flags),

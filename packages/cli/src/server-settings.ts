@@ -20,7 +20,11 @@ export const SERVER_FLAGS = {
   'tunnel-host': { describe: 'address that public ports are opened on', default: 'as --host' },
   'min-port': { describe: 'lowest public port', variable: 'TUNNEL_MIN_PORT', default: '1024' },
   'max-port': { describe: 'highest public port', variable: 'TUNNEL_MAX_PORT', default: '65535' },
-  'public-host': { describe: 'host in public addresses', variable: 'TUNNEL_PUBLIC_HOST', default: 'what clients dialed' },
+  'public-host': {
+    describe: 'host in public addresses',
+    variable: 'TUNNEL_PUBLIC_HOST',
+    default: 'what clients dialed',
+  },
   secret: LINK_FLAGS.secret,
   'secret-file': { describe: LINK_FLAGS['secret-file'].describe, default: 'made on first start' },
   'previous-secret-file': { describe: 'file with a secret that is still accepted while clients move to the new one' },
@@ -54,6 +58,8 @@ export interface ServerSettings {
   readonly drainTimeoutMs: number;
   readonly heartbeat: HeartbeatSettings;
   readonly state: StateDirectory;
+  /** What --state-dir named, for people who are to name it, too. */
+  readonly givenStateDirectory: string | undefined;
   readonly output: OutputSettings;
 }
 
@@ -66,7 +72,8 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
   const identity = flags.get('identity');
   const resumeWindow = flags.get('resume-window');
   const drainTimeout = flags.get('drain-timeout');
-  const state = stateDirectory(flags.get('state-dir'), environment);
+  const stateDir = flags.get('state-dir');
+  const state = stateDirectory(stateDir, environment);
   return {
     host: host === undefined ? undefined : parseHost(host),
     port: port === undefined ? DEFAULT_PORT : parsePort(port, { zero: true }),
@@ -78,6 +85,7 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
     drainTimeoutMs: drainTimeout === undefined ? DEFAULT_DRAIN_TIMEOUT_MS : parseDuration(drainTimeout),
     heartbeat: readHeartbeat(flags),
     state,
+    givenStateDirectory: stateDir === undefined ? undefined : resolve(stateDir.text),
     output: readOutputSettings(flags),
   };
 }

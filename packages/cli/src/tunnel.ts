@@ -1,15 +1,64 @@
 import { readFileSync } from 'node:fs';
+import { TunnelError } from '@tunnel/shared';
+import { runCommandLine } from './command-line.ts';
+import { jsonEmitter } from './output/json-events.ts';
+import { errorLines, openWriters, type Writers } from './output/output.ts';
+import { hideSecret } from './process-title.ts';
 
-import yargs from 'yargs';
-import { hideBin } from 'yargs/helpers';
+/** How long the last lines may take to get out to a reader that is slow, in ms. */
+const DRAIN_TIMEOUT_MS = 2_000;
+/** And how long the process may then take to end by itself, which it does unless something was left open. */
+const EXIT_GRACE_MS = 1_000;
 
 // src/ and dist/ are siblings, so the same path finds the manifest from the source and from the bundle.
 const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 
-await yargs(hideBin(process.argv))
-  .scriptName('tunnel')
-  .locale('en')
-  .version(manifest.version)
-  .showHelpOnFail(false)
-  .strict()
-  .parseAsync();
+const args = process.argv.slice(2);
+const writers = openWriters(process);
+
+function tellFailure(error: unknown): number {
+  const isExpected = error instanceof TunnelError;
+  const failure = isExpected ? error : new TunnelError('internal', { detail: describe(error), cause: error });
+  const { code, kind, hint } = failure;
+  const reason = code === 'usage' ? failure.detail : failure.message;
+  if (asksForJson(args)) {
+    jsonEmitter(
+      (line) => writers.stdout.write(line),
+      () => new Date(),
+    )('stopped', { exitCode: kind.exitCode, code, reason });
+  }
+  for (const line of errorLines(reason, hint)) writers.stderr.write(line);
+  // Only for faults of our own, where a report needs it.
+  if (!isExpected && error instanceof Error) writers.stderr.write(error.stack ?? '');
+  return kind.exitCode;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether events are wanted, also where the command line is wrong in another place. */
+function asksForJson(words: readonly string[]): boolean {
+  return words.includes('--output=json') || words[words.indexOf('--output') + 1] === 'json';
+}
+
+/** Lets out what was written. `process.exit` at once would cut it off where stdout is a pipe. */
+async function end({ stdout, stderr }: Writers, exitCode: number): Promise<void> {
+  process.exitCode = exitCode;
+  await Promise.all([stdout.drained(DRAIN_TIMEOUT_MS), stderr.drained(DRAIN_TIMEOUT_MS)]);
+  setTimeout(() => process.exit(), EXIT_GRACE_MS).unref();
+}
+
+async function endAfterFault(error: unknown): Promise<never> {
+  await end(writers, tellFailure(error));
+  process.exit();
+}
+
+// Rejections that nobody handled come here as well.
+process.on('uncaughtException', (error) => void endAfterFault(error));
+
+hideSecret(args);
+const exitCode = await runCommandLine(args, { version: manifest.version, environment: process.env, writers }).catch(
+  tellFailure,
+);
+await end(writers, exitCode);

@@ -30,8 +30,11 @@ interface Tunnel {
   readonly id: number;
   readonly options: TunnelOptions;
   readonly service: LocalService;
+  readonly name: string;
   /** The public port that was granted, and is asked for again. */
   port: number | undefined;
+  /** The port that an earlier process had: a wish. */
+  rememberedPort: number | undefined;
   isOpen: boolean;
   publicHost: string;
   backoff: Backoff;
@@ -44,16 +47,33 @@ interface ClientSession {
   /** What the server called it; undefined before it was accepted once. */
   accepted: { readonly id: Uint8Array; readonly token: Uint8Array; readonly resumeWindowMs: number } | undefined;
   expiryTimer: NodeJS.Timeout | undefined;
+  /** The server said that it will stop, and when to come back; 0 where it did not. */
+  comeBackAfterMs: number;
 }
 
 /** Where the client stands. `linked` begins when message 3 was sent. */
 type State =
   | { readonly kind: 'new' }
   | { readonly kind: 'attempting'; readonly abort: AbortController }
-  | { readonly kind: 'linked'; readonly confirm: () => void; readonly end: (error: TunnelError) => void }
+  | ({ readonly kind: 'linked' } & LiveLink)
   | { readonly kind: 'waiting'; readonly wake: () => void }
   | { readonly kind: 'stopping'; readonly end: (error: TunnelError) => void }
   | { readonly kind: 'stopped' };
+
+/** A link from message 3 to its end. */
+interface LiveLink {
+  readonly session: ClientSession;
+  /** The server accepted it. */
+  readonly confirm: () => void;
+  readonly end: (error: TunnelError) => void;
+  /** A newer link carries the session on from here. */
+  readonly replace: (next: EstablishedLink) => void;
+}
+
+/** How a link ended: by itself, or because another one took over without a break. */
+type LinkOutcome =
+  | { readonly kind: 'ended'; readonly error: TunnelError }
+  | { readonly kind: 'replaced'; readonly next: EstablishedLink };
 
 /** Makes a client. Nothing happens before `start`. Throws `TunnelError` for options that cannot work. */
 export function createClient(options: ClientOptions): Client {
@@ -103,7 +123,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       id: index + 1,
       options: tunnel,
       service: new LocalService(tunnel.target, (report) => this.emit('service', { target: tunnel.target, ...report })),
+      name: tunnel.name ?? `${tunnel.target.host}:${tunnel.target.port}`,
       port: undefined,
+      rememberedPort: undefined,
       isOpen: false,
       publicHost: '',
       backoff: new Backoff(maxReconnectDelayMs ?? undefined),
@@ -147,8 +169,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   async #run(): Promise<void> {
     await this.#readPin();
+    await this.#recallPorts();
     while (!this.#isOver()) {
-      const error = await this.#carryOneLink();
+      const error = await this.#attempt();
       if (this.#isOver()) return;
       const now = monotonicNow();
       const decision = this.#policy.failed({ error, now });
@@ -171,37 +194,48 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     return this.#state.kind === 'stopping' || this.#state.kind === 'stopped';
   }
 
-  /** One attempt and, where it succeeds, the life of the link. Resolves with why it failed or ended. */
-  async #carryOneLink(): Promise<TunnelError> {
+  /** One attempt and, where it succeeds, the life of its link and of those that replace it. Resolves with why it ended. */
+  async #attempt(): Promise<TunnelError> {
     const abort = new AbortController();
     this.#state = { kind: 'attempting', abort };
-    const deadline = monotonicNow() + this.#connectTimeoutMs;
+    let deadline = monotonicNow() + this.#connectTimeoutMs;
     const session = (this.#session ??= this.#newSession());
-    this.#linkNumber += 1;
-    let link: EstablishedLink;
     try {
-      link = await establishLink({
-        address: this.#options.server,
-        identity: this.#options.identity,
-        psk: this.#psk,
-        serverKey: this.#expectedKey,
-        keySource: this.#keySource,
-        claim: this.#claim(session),
-        dial: {
-          signal: abort.signal,
-          timeoutMs: this.#connectTimeoutMs,
-          ca: this.#options.ca,
-          onWarning: (warning) => this.#warn(new TunnelError('tcp-failed', { detail: warning.message, cause: warning.cause })),
-        },
-      });
+      let link = await this.#dial(session, abort.signal);
+      for (;;) {
+        const outcome = await this.#live(session, link, deadline);
+        if (outcome.kind === 'ended') return outcome.error;
+        link = outcome.next;
+        deadline = monotonicNow() + this.#connectTimeoutMs;
+      }
     } catch (error) {
       return asTunnelError(error);
     }
-    if (this.#isOver()) {
-      link.records.destroy();
-      return new TunnelError('stopped');
-    }
-    return await this.#live(session, link, deadline);
+  }
+
+  async #dial(session: ClientSession, signal: AbortSignal): Promise<EstablishedLink> {
+    const link = await establishLink({
+      address: this.#options.server,
+      identity: this.#options.identity,
+      psk: this.#psk,
+      serverKey: this.#expectedKey,
+      keySource: this.#keySource,
+      makeClaim: () => {
+        // While it was dialed for, the session may have come to its end.
+        if (this.#session !== session) throw new TunnelError('session-expired');
+        signal.throwIfAborted();
+        return this.#makeClaim(session);
+      },
+      dial: {
+        signal,
+        timeoutMs: this.#connectTimeoutMs,
+        ca: this.#options.ca,
+        onWarning: ({ message, cause }) => this.#warn(new TunnelError('tcp-failed', { detail: message, cause })),
+      },
+    });
+    if (!this.#isOver()) return link;
+    link.records.destroy();
+    throw new TunnelError('stopped');
   }
 
   get #connectTimeoutMs(): number {
@@ -209,40 +243,74 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   }
 
   /** From message 3 to the end of the link. */
-  #live(session: ClientSession, link: EstablishedLink, deadline: number): Promise<TunnelError> {
+  #live(session: ClientSession, link: EstablishedLink, deadline: number): Promise<LinkOutcome> {
     const { driver } = session;
     this.#linkKey = link.serverKey;
-    clearTimeout(session.expiryTimer);
     return new Promise((resolve) => {
+      let isConfirmed = false;
       const timer = setTimeout(
         () => end(new TunnelError('attempt-timeout', { detail: 'waiting for the server to accept' })),
         Math.max(0, deadline - monotonicNow()),
       );
+      const confirm = (): void => {
+        clearTimeout(timer);
+        clearTimeout(session.expiryTimer);
+        isConfirmed = true;
+      };
       const end = (error: TunnelError): void => {
         clearTimeout(timer);
         driver.detach();
-        this.#onLinkEnd(session, error);
-        resolve(error);
+        if (!this.#isOver()) this.#onLinkEnd(session, error, isConfirmed);
+        resolve({ kind: 'ended', error });
       };
-      this.#state = { kind: 'linked', confirm: () => clearTimeout(timer), end };
+      const replace = (next: EstablishedLink): void => {
+        clearTimeout(timer);
+        driver.detach();
+        resolve({ kind: 'replaced', next });
+      };
+      this.#state = { kind: 'linked', session, confirm, end, replace };
       driver.session.beginLink(monotonicNow(), this.#heartbeat, link.roundTripMs);
       driver.attach(link.records);
     });
   }
 
-  #onLinkEnd(session: ClientSession, error: TunnelError): void {
-    if (this.#isOver()) return;
+  #onLinkEnd(session: ClientSession, error: TunnelError, wasConfirmed: boolean): void {
     const { accepted } = session;
-    if (accepted && !isSessionLost(error.code)) {
+    if (wasConfirmed) {
       this.#downSince = monotonicNow();
-      if (this.#wasReady) this.emit('disconnected', causeOf(error));
+      this.#tellDisconnected(error);
     }
     if (!accepted || isSessionLost(error.code) || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
       this.#loseSession(session, error.code);
-      return;
+    } else if (wasConfirmed) {
+      // The server forgets the session after this; to hold the services' connections longer would help nobody.
+      session.expiryTimer = setTimeout(() => this.#loseSession(session, 'session-expired'), accepted.resumeWindowMs);
     }
-    // The server forgets the session after this; to hold the services' connections longer would help nobody.
-    session.expiryTimer = setTimeout(() => this.#loseSession(session, 'session-expired'), accepted.resumeWindowMs);
+  }
+
+  #tellDisconnected(error: TunnelError): void {
+    if (this.#wasReady) this.emit('disconnected', causeOf(error));
+  }
+
+  /** Make before break: the link is late, but may live. The next one takes over only once it stands. */
+  async #replaceLink(old: LiveLink, doubt: TunnelError): Promise<void> {
+    const abort = new AbortController();
+    const { session } = old;
+    const isCurrent = (): boolean => this.#state.kind === 'linked' && this.#state.end === old.end;
+    void session.driver.answersWithin(this.#connectTimeoutMs).then((answers) => {
+      if (answers) abort.abort();
+    });
+    try {
+      const next = await this.#dial(session, abort.signal);
+      if (isCurrent()) {
+        this.#tellDisconnected(doubt);
+        old.replace(next);
+      } else {
+        next.records.destroy();
+      }
+    } catch {
+      // The old link goes on, or comes to its own end.
+    }
   }
 
   async #pause(delayMs: number): Promise<void> {
@@ -264,7 +332,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       onLinkEnd: (error) => this.#endLink(error),
       onStreamClosed: () => {},
     });
-    const session: ClientSession = { driver, accepted: undefined, expiryTimer: undefined };
+    const session: ClientSession = { driver, accepted: undefined, expiryTimer: undefined, comeBackAfterMs: 0 };
     for (const tunnel of this.#tunnels) this.#request(session, tunnel);
     return session;
   }
@@ -279,8 +347,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     if (this.#session === session) this.#session = undefined;
   }
 
-  #claim(session: ClientSession): Claim {
+  #makeClaim(session: ClientSession): Claim {
     const { accepted } = session;
+    this.#linkNumber += 1;
     const point: ResumePoint = session.driver.session.resumePoint;
     return {
       instance: this.#instance,
@@ -327,9 +396,16 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         return;
       case 'goodbye':
         this.#loseSession(session, 'session-lost');
-        this.#endLink(asError({ code: event.code, retryAfterMs: 0, detail: '' }));
+        this.#endLink(asError({ code: event.code, retryAfterMs: session.comeBackAfterMs, detail: '' }));
         return;
       case 'drain':
+        session.comeBackAfterMs = event.retryAfterMs + Math.random() * event.spreadMs;
+        return;
+      case 'link-doubtful':
+        if (this.#state.kind === 'linked' && this.#options.reconnect !== false) {
+          void this.#replaceLink(this.#state, new TunnelError('heartbeat-timeout', { detail: 'a new link takes over' }));
+        }
+        return;
       case 'tunnel-request':
         return;
     }
@@ -348,12 +424,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   // ── tunnels ──
 
   #request(session: ClientSession, tunnel: Tunnel): void {
-    const { target, port, name } = tunnel.options;
     session.driver.session.sendTunnelFrame({
       type: 'tunnel-request',
       tunnelId: tunnel.id,
-      port: tunnel.port ?? port ?? 0,
-      name: name ?? `${target.host}:${target.port}`,
+      port: tunnel.port ?? tunnel.options.port ?? tunnel.rememberedPort ?? 0,
+      name: tunnel.name,
     });
     session.driver.flushSoon();
   }
@@ -365,6 +440,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     tunnel.isOpen = true;
     tunnel.publicHost = host || this.#options.server.host;
     tunnel.backoff = tunnel.backoff.start();
+    this.#remember(tunnel.name, port);
     this.#readyIfAllOpen(session);
   }
 
@@ -374,6 +450,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     tunnel.isOpen = false;
     const error = new TunnelError(isErrorCode(code) ? code : 'port-unavailable', { detail });
     const { disposition } = ERRORS[error.code];
+    if (tunnel.rememberedPort !== undefined && tunnel.port === undefined && disposition !== 'retry') {
+      // Somebody else has it by now, or it is out of the server's range: any other will do.
+      tunnel.rememberedPort = undefined;
+      this.#request(session, tunnel);
+      return;
+    }
     const hadIt = tunnel.port !== undefined;
     if (disposition === 'fatal' || (disposition === 'fatal-at-start' && !hadIt) || this.#options.reconnect === false) {
       this.#finish(error);
@@ -403,6 +485,26 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     });
   }
 
+  async #recallPorts(): Promise<void> {
+    const { ports, server } = this.#options;
+    if (!ports) return;
+    for (const tunnel of this.#tunnels) {
+      if (tunnel.options.port) continue;
+      try {
+        const { port, damage } = await ports.recall(formatServerAddress(server), tunnel.name);
+        tunnel.rememberedPort = port;
+        if (damage) this.#warn(asTunnelError(damage));
+      } catch (error) {
+        this.#warn(asTunnelError(error));
+      }
+    }
+  }
+
+  #remember(name: string, port: number): void {
+    const { ports, server } = this.#options;
+    ports?.remember(formatServerAddress(server), name, port).catch((error: unknown) => this.#warn(asTunnelError(error)));
+  }
+
   // ── the server's key ──
 
   get #expectedKey(): Uint8Array | undefined {
@@ -428,7 +530,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#pinnedKey = key;
     const address = formatServerAddress(server);
     this.#pinnedAt = pins.describe(address);
-    pins.write(address, key).catch((error: unknown) => this.#warn(asTunnelError(error)));
+    pins.write(address, key).catch((error: unknown) => {
+      const failure = asTunnelError(error);
+      if (failure.code === 'server-key-changed') this.#finish(failure);
+      else this.#warn(failure);
+    });
   }
 
   // ── the end ──

@@ -25,7 +25,8 @@ export interface EstablishOptions {
   readonly serverKey: Uint8Array | undefined;
   /** Where the expected key comes from, for people. */
   readonly keySource: string;
-  readonly claim: Claim;
+  /** Asked right before message 3 is written: what it says of the session holds until then. It may throw to give up. */
+  readonly makeClaim: () => Claim;
   readonly dial: Pick<DialOptions, 'signal' | 'timeoutMs' | 'ca' | 'onWarning'>;
 }
 
@@ -67,8 +68,7 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     requireServerKey(serverKey, options);
     if (answer.version === 0) throw versionUnsupported(options);
     const psk = await options.psk;
-    options.dial.signal.throwIfAborted();
-    webSocket.send(initiator.message3(options.claim, psk));
+    webSocket.send(initiator.message3(options.makeClaim(), psk));
     const readRefusal = (message: Uint8Array): TunnelError | undefined => {
       const refusal = initiator.openRefusal(message);
       return refusal && asError(refusal);

@@ -2,4 +2,6 @@ export { Client, createClient } from './client.ts';
 export { formatServerAddress, parseServerAddress } from './dial/address.ts';
 export type { ServerAddress } from './dial/address.ts';
 export type { Cause, ClientEvents, OpenTunnel } from './events.ts';
-export type { ClientOptions, LocalTarget, PinStore, TunnelOptions } from './options.ts';
+export { LastPorts } from './last-ports.ts';
+export { PinDirectory } from './pins.ts';
+export type { ClientOptions, LocalTarget, PinStore, PortMemory, TunnelOptions } from './options.ts';

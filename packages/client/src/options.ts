@@ -24,6 +24,13 @@ export interface PinStore {
   describe(address: string): string;
 }
 
+/** Remembers which public port a tunnel had, over starts of the client. What it says is a wish, never a demand. */
+export interface PortMemory {
+  /** The port that this tunnel had, unless another running process has it now. */
+  recall(server: string, name: string): Promise<{ readonly port: number | undefined; readonly damage?: Error }>;
+  remember(server: string, name: string, port: number): Promise<void>;
+}
+
 export interface ClientOptions {
   readonly server: ServerAddress;
   /** At least one. */
@@ -35,6 +42,8 @@ export interface ClientOptions {
   readonly serverKey?: Uint8Array | undefined;
   /** Without it nothing is pinned: then `serverKey` or `secret` has to do. */
   readonly pins?: PinStore | undefined;
+  /** Without it a new start gets the port that the server leased to this identity, or any. */
+  readonly ports?: PortMemory | undefined;
   /** Default true. False: one attempt, one link. */
   readonly reconnect?: boolean;
   /** Default 30,000; at least 100. */

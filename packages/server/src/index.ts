@@ -1,2 +1,4 @@
 export { createServer, Server } from './server.ts';
 export type { ServerEvents, ServerOptions, SessionInfo } from './options.ts';
+export { leaseFile } from './leases.ts';
+export type { Lease, LeaseStore } from './leases.ts';

@@ -1,4 +1,5 @@
 import type { HeartbeatSettings } from '@tunnel/shared';
+import type { LeaseStore } from './leases.ts';
 
 export interface ServerOptions {
   /** Where the control port listens; default all addresses. */
@@ -24,6 +25,8 @@ export interface ServerOptions {
   readonly drainTimeoutMs?: number;
   /** Host in public addresses; default what clients dialed. */
   readonly publicHost?: string | undefined;
+  /** Keeps leases over restarts; without it they last as long as the server. */
+  readonly leases?: LeaseStore | undefined;
   /** Program and version, told to clients. */
   readonly agent?: string;
 }

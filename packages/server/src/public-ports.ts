@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
+import type { Leases } from './leases.ts';
 
 /** Free ports are looked for this often at random before the range counts as full. */
 const RANDOM_TRIES = 64;
@@ -10,6 +11,23 @@ export interface PublicPortsOptions {
   readonly host: string | undefined;
   readonly minPort: number;
   readonly maxPort: number;
+  readonly leases: Leases;
+  /** Until then a leased port is kept for its client, who may not be back yet after a server start: wall-clock ms. */
+  readonly reservedUntil: number;
+  readonly onLeased: () => void;
+}
+
+/** The tunnel that has a port. */
+export interface PortHolder {
+  /** Public key, base64url. */
+  readonly clientKey: string;
+  readonly name: string;
+  readonly hasLink: boolean;
+  /** Whether the client answers, asked just now. */
+  answers(): Promise<boolean>;
+  /** The port goes to a newer process of the same client. */
+  giveUp(): void;
+  onVisitor(socket: Socket): void;
 }
 
 /** A public TCP port that is open. */
@@ -19,26 +37,64 @@ export interface PublicPort {
   close(): void;
 }
 
-/** Opens public ports within the server's range. */
+interface OpenPort extends PublicPort {
+  holder: PortHolder;
+}
+
+/** Opens public ports within the server's range, and decides who gets one that somebody has. */
 export class PublicPorts {
   readonly #options: PublicPortsOptions;
+  readonly #open = new Map<number, OpenPort>();
 
   constructor(options: PublicPortsOptions) {
     this.#options = options;
   }
 
   /** Opens `port`, or any free one for 0. Rejects with `port-not-allowed`, `port-in-use` or `port-unavailable`. */
-  async open(port: number, onVisitor: (socket: Socket) => void): Promise<PublicPort> {
-    const { minPort, maxPort } = this.#options;
-    if (port !== 0) {
-      if (port < minPort || port > maxPort) {
-        throw new TunnelError('port-not-allowed', { detail: `${port}; this server opens ${minPort} to ${maxPort}` });
-      }
-      return await this.#listen(port, onVisitor);
+  async open(port: number, holder: PortHolder): Promise<PublicPort> {
+    const opened = port === 0 ? await this.#openAny(holder) : await this.#openThis(port, holder);
+    this.#options.leases.record(holder.clientKey, holder.name, opened.port, Date.now());
+    this.#options.onLeased();
+    return opened;
+  }
+
+  async #openThis(port: number, holder: PortHolder): Promise<PublicPort> {
+    const { minPort, maxPort, leases, reservedUntil } = this.#options;
+    if (port < minPort || port > maxPort) {
+      throw new TunnelError('port-not-allowed', { detail: `${port}; this server opens ${minPort} to ${maxPort}` });
     }
-    for (let tries = 0; tries < RANDOM_TRIES; tries += 1) {
+    const held = this.#open.get(port);
+    if (held) return await this.#takeOver(held, holder);
+    const leasedTo = leases.clientOf(port);
+    if (leasedTo !== undefined && leasedTo !== holder.clientKey && Date.now() < reservedUntil) {
+      throw new TunnelError('port-in-use', { detail: `${port} is kept for the client that had it before the server started` });
+    }
+    return await this.#listen(port, holder);
+  }
+
+  /** From another process of the same client, and only where that one does not answer any more. */
+  async #takeOver(held: OpenPort, holder: PortHolder): Promise<PublicPort> {
+    const { holder: before, port } = held;
+    if (before.clientKey !== holder.clientKey) throw new TunnelError('port-in-use', { detail: `${port}, by another client` });
+    if (before.hasLink && (await before.answers())) {
+      throw new TunnelError('port-in-use', { detail: `${port}, by another process with this client's key` });
+    }
+    if (held.holder !== before || this.#open.get(port) !== held) return await this.#openThis(port, holder);
+    held.holder = holder;
+    before.giveUp();
+    return held;
+  }
+
+  async #openAny(holder: PortHolder): Promise<PublicPort> {
+    const { minPort, maxPort, leases } = this.#options;
+    const leased = leases.portOf(holder.clientKey, holder.name);
+    for (let tries = 0; tries <= RANDOM_TRIES; tries += 1) {
+      const port = tries === 0 ? leased : randomInt(minPort, maxPort + 1);
+      if (port === undefined || port < minPort || port > maxPort || this.#open.has(port)) continue;
+      // Other clients' ports only where there is little choice.
+      if (tries > 0 && tries < RANDOM_TRIES / 2 && leases.clientOf(port) !== undefined) continue;
       try {
-        return await this.#listen(randomInt(minPort, maxPort + 1), onVisitor);
+        return await this.#listen(port, holder);
       } catch (error) {
         if (!(error instanceof TunnelError) || error.code !== 'port-in-use') throw error;
       }
@@ -46,9 +102,17 @@ export class PublicPorts {
     throw new TunnelError('port-unavailable', { detail: `no free port from ${minPort} to ${maxPort}` });
   }
 
-  #listen(port: number, onVisitor: (socket: Socket) => void): Promise<PublicPort> {
+  #listen(port: number, holder: PortHolder): Promise<PublicPort> {
     return new Promise((resolve, reject) => {
-      const server: TcpServer = createServer({ allowHalfOpen: true, noDelay: true }, onVisitor);
+      const server: TcpServer = createServer({ allowHalfOpen: true }, (socket) => open.holder.onVisitor(socket));
+      const open: OpenPort = {
+        port,
+        holder,
+        close: () => {
+          this.#open.delete(port);
+          server.close();
+        },
+      };
       server.once('error', (cause: NodeJS.ErrnoException) => {
         const code = cause.code === 'EADDRINUSE' ? 'port-in-use' : 'port-unavailable';
         reject(new TunnelError(code, { detail: `${port} (${cause.code ?? cause.message})`, cause }));
@@ -56,7 +120,8 @@ export class PublicPorts {
       server.listen({ port, host: this.#options.host, backlog: 1024 }, () => {
         // A listener that fails later (out of file descriptors) goes on with the next visitor.
         server.removeAllListeners('error').on('error', () => {});
-        resolve({ port, close: () => void server.close() });
+        this.#open.set(port, open);
+        resolve(open);
       });
     });
   }

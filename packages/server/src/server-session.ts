@@ -10,10 +10,19 @@ import {
   TunnelError,
   type WindowBudget,
 } from '@tunnel/shared';
-import { constantTimeEqual, type DriverEvent, monotonicNow, prepareSocket, randomBytes, SessionDriver } from '@tunnel/shared/node';
+import {
+  constantTimeEqual,
+  type DriverEvent,
+  encodeKey,
+  monotonicNow,
+  prepareSocket,
+  randomBytes,
+  SessionDriver,
+  type StreamPipe,
+} from '@tunnel/shared/node';
 import type { ClaimedLink } from './link-acceptor.ts';
 import type { ServerEvents, SessionInfo } from './options.ts';
-import type { PublicPort, PublicPorts } from './public-ports.ts';
+import type { PortHolder, PublicPort, PublicPorts } from './public-ports.ts';
 
 /** Visitors that may wait for a session without a link, and for how long each, in ms; then they are reset. */
 const WAITING_LIMIT = 64;
@@ -31,10 +40,15 @@ export interface ServerSessionOptions {
   readonly onEnd: (session: ServerSession) => void;
 }
 
-/** A tunnel while its port is being opened, and after. */
-type Tunnel =
-  | { readonly state: 'opening'; readonly name: string }
-  | { readonly state: 'open'; readonly name: string; readonly port: PublicPort };
+/** How long a link that may be dead has to answer before its port goes to another process of the same client, in ms. */
+const PROBE_MS = 1_000;
+
+interface Tunnel {
+  readonly name: string;
+  /** Undefined while it is being opened. */
+  port: PublicPort | undefined;
+  readonly visitors: Set<StreamPipe>;
+}
 
 /** One client's session on the server: its links one after another, its tunnels, its visitors. */
 export class ServerSession {
@@ -66,17 +80,16 @@ export class ServerSession {
     return Buffer.from(this.#id).toString('hex');
   }
 
+  get hasVisitors(): boolean {
+    return this.#driver.pipeCount > 0;
+  }
+
   get linkNumber(): number {
     return this.#linkNumber;
   }
 
   get info(): SessionInfo {
-    return { sessionId: this.id, clientKey: Buffer.from(this.#clientKey).toString('base64url') };
-  }
-
-  /** Visitors' connections that are open. */
-  get visitorCount(): number {
-    return this.#driver.pipeCount;
+    return { sessionId: this.id, clientKey: encodeKey(this.#clientKey) };
   }
 
   /** Whether a client that says this may carry the session on: same key, same process, the token, and a point that fits. */
@@ -108,7 +121,7 @@ export class ServerSession {
 
   /** Tells the client to come back later, and takes no more visitors. */
   drain(retryAfterMs: number, spreadMs: number, graceMs: number): void {
-    for (const tunnel of this.#tunnels.values()) if (tunnel.state === 'open') tunnel.port.close();
+    for (const tunnel of this.#tunnels.values()) tunnel.port?.close();
     this.#driver.session.sendNotice({ type: 'drain', retryAfterMs, spreadMs, graceMs });
     this.#driver.flushSoon();
   }
@@ -146,7 +159,7 @@ export class ServerSession {
       return;
     }
     this.#expiry = setTimeout(() => {
-      this.#options.emit('client-expired', { ...this.info, lostStreams: this.visitorCount });
+      this.#options.emit('client-expired', { ...this.info, lostStreams: this.#driver.pipeCount });
       this.#finish('session-expired');
     }, this.#options.resumeWindowMs);
   }
@@ -176,28 +189,52 @@ export class ServerSession {
 
   async #open(tunnelId: number, port: number, name: string): Promise<void> {
     const existing = this.#tunnels.get(tunnelId);
-    if (existing?.state === 'open') this.#grant(tunnelId, existing.port.port);
+    if (existing?.port) this.#grant(tunnelId, existing.port.port);
     if (existing) return;
     if (this.#tunnels.size >= TUNNEL_LIMIT) {
       this.#refuse(tunnelId, new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` }));
       return;
     }
-    const opening: Tunnel = { state: 'opening', name };
-    this.#tunnels.set(tunnelId, opening);
+    const tunnel: Tunnel = { name, port: undefined, visitors: new Set() };
+    this.#tunnels.set(tunnelId, tunnel);
     try {
-      const opened = await this.#options.ports.open(port, (socket) => this.#onVisitor(tunnelId, socket));
-      if (this.#tunnels.get(tunnelId) !== opening) {
+      const opened = await this.#options.ports.open(port, this.#holder(tunnelId, tunnel));
+      if (this.#tunnels.get(tunnelId) !== tunnel) {
         opened.close(); // given back, or the session ended, meanwhile
         return;
       }
-      this.#tunnels.set(tunnelId, { state: 'open', name, port: opened });
+      tunnel.port = opened;
       this.#grant(tunnelId, opened.port);
       this.#options.emit('tunnel-opened', { ...this.info, port: opened.port, name });
     } catch (error) {
-      if (this.#tunnels.get(tunnelId) !== opening) return;
+      if (this.#tunnels.get(tunnelId) !== tunnel) return;
       this.#tunnels.delete(tunnelId);
       this.#refuse(tunnelId, error instanceof TunnelError ? error : new TunnelError('port-unavailable', { cause: error }));
     }
+  }
+
+  #holder(tunnelId: number, tunnel: Tunnel): PortHolder {
+    const { session } = this.#driver;
+    return {
+      clientKey: this.info.clientKey,
+      name: tunnel.name,
+      get hasLink() {
+        return session.hasLink;
+      },
+      answers: () => this.#driver.answersWithin(PROBE_MS),
+      giveUp: () => this.#giveUp(tunnelId, tunnel),
+      onVisitor: (socket) => this.#onVisitor(tunnelId, tunnel, socket),
+    };
+  }
+
+  /** The port has another holder already: only this side of it ends. */
+  #giveUp(tunnelId: number, tunnel: Tunnel): void {
+    const code = 'session-taken-over';
+    this.#tunnels.delete(tunnelId);
+    for (const visitor of tunnel.visitors) visitor.reset(code);
+    this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port?.port ?? 0, code });
+    if (this.#tunnels.size === 0) this.end(code);
+    else this.#driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
   }
 
   #grant(tunnelId: number, port: number): void {
@@ -214,12 +251,12 @@ export class ServerSession {
   #close(tunnelId: number, code: string): void {
     const tunnel = this.#tunnels.get(tunnelId);
     this.#tunnels.delete(tunnelId);
-    if (tunnel?.state !== 'open') return;
+    if (!tunnel?.port) return;
     tunnel.port.close();
     this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port.port, code });
   }
 
-  #onVisitor(tunnelId: number, socket: Socket): void {
+  #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket): void {
     const { session } = this.#driver;
     const isTooMany = !session.hasLink && this.#waiting.size >= WAITING_LIMIT;
     const streamId = isTooMany
@@ -235,6 +272,8 @@ export class ServerSession {
     prepareSocket(socket);
     const pipe = this.#driver.addPipe(streamId);
     pipe.attach(socket);
+    tunnel.visitors.add(pipe);
+    socket.once('close', () => tunnel.visitors.delete(pipe));
     if (!session.hasLink) {
       const patience = setTimeout(() => pipe.reset('session-lost'), WAITING_MS);
       this.#waiting.set(streamId, patience);

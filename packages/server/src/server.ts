@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type HeartbeatSettings, TunnelError, WINDOW_BUDGET_BYTES, WindowBudget } from '@tunnel/shared';
-import { derivePsk, nodeCrypto, prepareSocket } from '@tunnel/shared/node';
+import { derivePsk, encodeKey, monotonicNow, nodeCrypto, prepareSocket } from '@tunnel/shared/node';
+import { Leases } from './leases.ts';
 import { LinkAcceptor } from './link-acceptor.ts';
 import type { ServerEvents, ServerOptions } from './options.ts';
 import { PublicPorts } from './public-ports.ts';
@@ -12,13 +13,16 @@ const DEFAULT_PORT = 7835;
 const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
 const DEFAULT_RESUME_WINDOW_MS = 120_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
+const DRAIN_POLL_MS = 20;
 
 /** A connection that does not send its request within this is ended, in ms. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /** What clients of a stopping server are told: when to come back, and over how long to spread, in ms. */
 const RETRY_AFTER_MS = 1_000;
-const RETRY_SPREAD_MS = 2_000;
+const LEAST_RETRY_SPREAD_MS = 1_000;
+const RETRY_SPREAD_MS_PER_SESSION = 6;
+const GREATEST_RETRY_SPREAD_MS = 20_000;
 
 type State =
   | { readonly kind: 'new' }
@@ -47,7 +51,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     const { identity, secret, previousSecret, host, port = DEFAULT_PORT } = this.#options;
     const secrets = previousSecret === undefined ? [secret] : [secret, previousSecret];
     const psks = await Promise.all(secrets.map((each) => derivePsk(each)));
-    const sessions = this.#makeSessions();
+    const sessions = this.#makeSessions(await this.#readLeases());
     const acceptor = new LinkAcceptor({
       identity,
       psks,
@@ -59,7 +63,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     this.#state = { kind: 'listening', http, acceptor, sessions };
     const listening = {
       port: (http.address() as AddressInfo).port,
-      serverKey: Buffer.from(nodeCrypto.publicKey(identity)).toString('base64url'),
+      serverKey: encodeKey(nodeCrypto.publicKey(identity)),
     };
     this.emit('listening', listening);
     return listening;
@@ -71,12 +75,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     if (state.kind === 'listening') {
       const graceMs = this.#options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS;
       state.http.close();
-      for (const session of state.sessions.all) session.drain(RETRY_AFTER_MS, RETRY_SPREAD_MS, graceMs);
-      const end = Date.now() + graceMs;
-      while (state.sessions.visitorCount > 0 && Date.now() < end) {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-      state.sessions.endAll('server-stopped');
+      await this.#drain(state.sessions);
       await closed(state.http, this.#connections);
     }
     this.abort();
@@ -96,15 +95,54 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     this.emit('stopped', {});
   }
 
-  #makeSessions(): Sessions {
-    const { heartbeat, resumeWindowMs, publicHost, agent, host, tunnelHost, minPort, maxPort } = this.#options;
+  /** Tells clients to come back, lets visitors finish, ends each session once its last one is gone. */
+  async #drain(sessions: Sessions): Promise<void> {
+    const graceMs = this.#options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS;
+    const spreadMs = Math.max(
+      LEAST_RETRY_SPREAD_MS,
+      Math.min(GREATEST_RETRY_SPREAD_MS, sessions.count * RETRY_SPREAD_MS_PER_SESSION),
+    );
+    const end = monotonicNow() + graceMs;
+    for (const session of sessions.all) session.drain(RETRY_AFTER_MS, spreadMs, graceMs);
+    // A turn of the event loop for the announcement, before the first good-byes.
+    do {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+      for (const session of sessions.all) if (!session.hasVisitors) session.end('server-stopped');
+    } while (sessions.count > 0 && monotonicNow() < end && this.#state.kind === 'listening');
+    sessions.endAll('server-stopped');
+  }
+
+  async #readLeases(): Promise<Leases> {
+    const stored = await this.#options.leases?.read();
+    if (stored?.damage) this.emit('warning', { code: 'cache-damaged', reason: stored.damage.message });
+    return new Leases(stored?.value ?? [], Date.now());
+  }
+
+  #saveLeases(leases: Leases): void {
+    this.#options.leases?.write(leases.all).catch((error: unknown) => {
+      const { code, message } = error instanceof TunnelError ? error : new TunnelError('internal', { cause: error });
+      this.emit('warning', { code, reason: message });
+    });
+  }
+
+  #makeSessions(leases: Leases): Sessions {
+    const { heartbeat, resumeWindowMs = DEFAULT_RESUME_WINDOW_MS, publicHost, agent } = this.#options;
+    const { host, tunnelHost, minPort = 1024, maxPort = 65_535 } = this.#options;
+    const ports = new PublicPorts({
+      host: tunnelHost ?? host,
+      minPort,
+      maxPort,
+      leases,
+      reservedUntil: Date.now() + resumeWindowMs,
+      onLeased: () => this.#saveLeases(leases),
+    });
     return new Sessions(
       {
         heartbeat: heartbeat ?? DEFAULT_HEARTBEAT,
-        resumeWindowMs: resumeWindowMs ?? DEFAULT_RESUME_WINDOW_MS,
+        resumeWindowMs,
         publicHost: publicHost ?? '',
         agent: agent ?? 'tunnel',
-        ports: new PublicPorts({ host: tunnelHost ?? host, minPort: minPort ?? 1024, maxPort: maxPort ?? 65_535 }),
+        ports,
         budget: new WindowBudget(WINDOW_BUDGET_BYTES),
         emit: (name, event) => this.emit(name, ...([event] as never)),
       },
@@ -152,6 +190,6 @@ function listen(http: HttpServer, host: string | undefined, port: number): Promi
 /** Links were told to close: waits for their connections, a second at most. */
 async function closed(http: HttpServer, connections: ReadonlySet<Socket>): Promise<void> {
   http.closeIdleConnections();
-  const end = Date.now() + 1_000;
-  while (connections.size > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+  const end = monotonicNow() + 1_000;
+  while (connections.size > 0 && monotonicNow() < end) await new Promise((resolve) => setTimeout(resolve, 10));
 }

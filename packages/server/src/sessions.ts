@@ -2,6 +2,10 @@ import { encodeFrame, type ErrorCode, TunnelError } from '@tunnel/shared';
 import type { ClaimedLink } from './link-acceptor.ts';
 import { ServerSession, type ServerSessionOptions } from './server-session.ts';
 
+/** Sessions that a server keeps; beyond it clients are told to come back after a while, in ms. */
+const SESSION_LIMIT = 16_384;
+const CAPACITY_RETRY_MS = 30_000;
+
 /** All sessions of a server, and who may begin or carry on which. */
 export class Sessions {
   readonly #options: Omit<ServerSessionOptions, 'onEnd'>;
@@ -21,10 +25,8 @@ export class Sessions {
     return this.#byOwner.values();
   }
 
-  get visitorCount(): number {
-    let count = 0;
-    for (const session of this.all) count += session.visitorCount;
-    return count;
+  get count(): number {
+    return this.#byOwner.size;
   }
 
   /** A client proved who it is: begins a session, carries one on, or refuses. */
@@ -34,6 +36,8 @@ export class Sessions {
     const { resume, linkNumber } = link.claim;
     if (existing && linkNumber <= existing.linkNumber) {
       this.#refuse(link, 'stale-link');
+    } else if (!resume && !existing && this.#byOwner.size >= SESSION_LIMIT) {
+      this.#refuse(link, 'at-capacity', CAPACITY_RETRY_MS);
     } else if (!resume) {
       existing?.end('link-replaced');
       const onEnd = (ended: ServerSession): void => {
@@ -53,8 +57,8 @@ export class Sessions {
     for (const session of [...this.all]) session.end(code);
   }
 
-  #refuse(link: ClaimedLink, code: ErrorCode): void {
-    link.records.send([encodeFrame({ type: 'refused', code, retryAfterMs: 0, detail: '' })]);
+  #refuse(link: ClaimedLink, code: ErrorCode, retryAfterMs = 0): void {
+    link.records.send([encodeFrame({ type: 'refused', code, retryAfterMs, detail: '' })]);
     link.records.close(1008, code);
     this.#onRefused(new TunnelError(code), link.address);
   }

@@ -49,6 +49,13 @@ export const ERRORS = {
     'a file in the state directory is damaged',
     'restore it from a backup; or remove it, and then every peer has to learn the new one',
   ),
+  'cache-damaged': kind(
+    'retry',
+    'nobody',
+    1,
+    'a file of remembered values is damaged',
+    'nothing: it was set aside and is made anew',
+  ),
   'state-locked': kind(
     'fatal',
     'usage',

@@ -10,7 +10,8 @@ export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) 
     ready: ({ tunnels, sessionId, resumed, lostStreams, serverKey, pinnedAt }) => {
       const open = tunnels.map(({ target, url }) => ({ url, target: formatTarget(target) }));
       const key = fingerprint(serverKey);
-      if (pinnedAt !== undefined) log.info({ serverKey: key, file: pinnedAt }, 'first contact: the server key is remembered');
+      if (pinnedAt !== undefined)
+        log.info({ serverKey: key, file: pinnedAt }, 'first contact: the server key is remembered');
       log.info({ tunnels: open, sessionId, resumed, lostStreams, serverKey: key }, 'ready');
     },
     disconnected: ({ code, reason }) => log.warn({ code, reason }, 'link lost'),
@@ -24,7 +25,10 @@ export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) 
       else log.warn(fields, describeService(event));
     },
     stream: ({ state, target, visitor, code }) => {
-      log.debug({ target: formatTarget(target), visitor, ...(code === undefined ? {} : { code }) }, `connection ${state}`);
+      log.debug(
+        { target: formatTarget(target), visitor, ...(code === undefined ? {} : { code }) },
+        `connection ${state}`,
+      );
     },
     stopped: ({ exitCode, code, reason }) => {
       if (exitCode === 0) log.info({ exitCode, code }, reason);

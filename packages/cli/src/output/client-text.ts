@@ -18,6 +18,8 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
   let addresses: string | undefined;
   let disconnectedAt: number | undefined;
   let lastHint: string | undefined;
+  /** Why the link was lost, while that is the last line. */
+  let toldReason: string | undefined;
   const tell = (text: string): void => say(`${timeOfDay(now())}  ${text}`);
   const hint = (text: string): void => {
     // The same hint at every attempt would bury the rest.
@@ -48,11 +50,15 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
     disconnected: ({ reason }) => {
       disconnectedAt ??= now().getTime();
       tell(`link lost: ${reason}`);
+      toldReason = reason;
     },
     retrying: (event) => {
       const since = event.downMs < 1000 ? '' : ` (no link for ${formatDuration(event.downMs)})`;
       const press = canPressEnter ? '; Enter retries now' : '';
-      tell(`attempt ${event.attempt} failed: ${event.reason}; next in ${formatDuration(event.delayMs)}${since}${press}`);
+      const wait = formatDuration(event.delayMs);
+      if (event.reason === toldReason) tell(`trying again in ${wait}${press}`);
+      else tell(`attempt ${event.attempt} failed: ${event.reason}; next in ${wait}${since}${press}`);
+      toldReason = undefined;
       hint(event.hint);
     },
     warning: (event) => {
@@ -68,7 +74,7 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
 
 /** Registry hints for failures that nobody has to do anything about. */
 export function isEmptyHint(hint: string): boolean {
-  return hint === '' || /^nothing(?::|$)/.test(hint);
+  return hint === '' || /^(?:nothing\b|it will be tried again$)/.test(hint);
 }
 
 /** `08:05:09` in the local time zone. */

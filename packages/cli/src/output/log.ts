@@ -14,7 +14,12 @@ export function createLog(writer: LineWriter, settings: LogSettings): Logger {
   const pretty =
     settings.format === 'json'
       ? undefined
-      : prettyFactory({ colorize: settings.colors, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss', singleLine: true });
+      : prettyFactory({
+          colorize: settings.colors,
+          ignore: 'pid,hostname',
+          translateTime: 'SYS:HH:MM:ss',
+          singleLine: true,
+        });
   const destination = {
     write: (line: string): void => {
       const dropped = writer.takeDropped();

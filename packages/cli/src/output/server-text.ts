@@ -45,8 +45,8 @@ export interface ServerIntroduction {
   readonly to: string;
   readonly secret: string;
   readonly serverKey: string;
-  /** Whether a client here finds the server and its secret by itself. */
-  readonly isFoundHere: boolean;
+  /** The command for a client here, where it finds the server and its secret by itself. */
+  readonly localCommand: string | undefined;
 }
 
 /** What a server says first at a terminal: with the whole client command, secret included. */
@@ -59,13 +59,13 @@ export function introduceServer(server: ServerIntroduction): readonly string[] {
     '',
     'to make port 3000 of another machine public, run there:',
     `  ${command}`,
-    ...(server.isFoundHere ? ['on this machine:', '  tunnel local 3000'] : []),
+    ...(server.localCommand === undefined ? [] : ['on this machine:', `  ${server.localCommand}`]),
     '',
     'Ctrl-C ends',
   ];
 }
 
 /** A word as a POSIX shell takes it. */
-function quote(word: string): string {
+export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,3 +1,4 @@
+export { CacheFile } from './cache-file.ts';
 export { monotonicNow } from './clock.ts';
 export { constantTimeEqual, derivePsk, fingerprint, nodeCrypto, randomBytes, ZERO_PSK } from './crypto.ts';
 export { RecordLink } from './record-link.ts';
@@ -21,4 +22,10 @@ export { takeProcessLock } from './process-lock.ts';
 export type { ProcessLock } from './process-lock.ts';
 export { isRunning, ownProcess } from './process-stamp.ts';
 export type { ProcessStamp } from './process-stamp.ts';
-export { generateSecret, loadOrCreateSecret, readSecretFile, requireSecret, SAFE_SECRET_CHARACTERS } from './secrets.ts';
+export {
+  generateSecret,
+  loadOrCreateSecret,
+  readSecretFile,
+  requireSecret,
+  SAFE_SECRET_CHARACTERS,
+} from './secrets.ts';

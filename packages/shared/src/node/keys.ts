@@ -25,7 +25,9 @@ export function decodeKey(text: string, what: string): Uint8Array {
   if (key !== undefined) return key;
   // Never the text itself: somebody may have given the private key instead.
   const reason =
-    text.length === KEY_CHARACTERS ? 'is not in base64url' : `has ${text.length} characters instead of ${KEY_CHARACTERS}`;
+    text.length === KEY_CHARACTERS
+      ? 'is not in base64url'
+      : `has ${text.length} characters instead of ${KEY_CHARACTERS}`;
   throw new TunnelError('key-unusable', { detail: `${what} ${reason}` });
 }
 

@@ -44,7 +44,8 @@ export async function readSecretFile(path: string, flag: string): Promise<string
     throw new TunnelError('secret-unusable', { detail, hint, cause: error });
   }
   const secret = firstLine(text);
-  if (secret === '') throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: its first line is empty`, hint });
+  if (secret === '')
+    throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: its first line is empty`, hint });
   if (secret.length > MAX_SECRET_BYTES) {
     throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: its first line is too long`, hint });
   }
@@ -52,7 +53,9 @@ export async function readSecretFile(path: string, flag: string): Promise<string
 }
 
 /** Reads the secret kept in this file, or makes it (mode 0600). Throws `state-damaged` where it is empty. */
-export async function loadOrCreateSecret(path: string): Promise<{ readonly secret: string; readonly created: boolean }> {
+export async function loadOrCreateSecret(
+  path: string,
+): Promise<{ readonly secret: string; readonly created: boolean }> {
   const { text, created } = await createOnce(path, () => `${generateSecret()}\n`, PRIVATE_MODE);
   const secret = firstLine(text);
   if (secret === '') throw new TunnelError('state-damaged', { detail: `${path}, line 1: the secret is missing` });

@@ -36,6 +36,8 @@ export class SessionDriver {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #isFlushDue = false;
+  /** Waits for the next record. */
+  #onHeard: (() => void) | undefined;
 
   constructor(session: Session, handlers: SessionDriverHandlers) {
     this.session = session;
@@ -77,6 +79,23 @@ export class SessionDriver {
     });
   }
 
+  /** Asks the other side for a sign of life: whether anything came within `timeoutMs`. */
+  answersWithin(timeoutMs: number): Promise<boolean> {
+    if (!this.#link) return Promise.resolve(false);
+    this.session.probe();
+    this.flushSoon();
+    return new Promise((resolve) => {
+      const previous = this.#onHeard;
+      const settle = (answered: boolean): void => {
+        clearTimeout(timer);
+        previous?.();
+        resolve(answered);
+      };
+      const timer = setTimeout(() => settle(false), timeoutMs);
+      this.#onHeard = () => settle(true);
+    });
+  }
+
   /** The pipe of a stream that was just opened. */
   addPipe(streamId: number): StreamPipe {
     const pipe = new StreamPipe(streamId, this.session, {
@@ -107,6 +126,8 @@ export class SessionDriver {
   #receive(plaintext: Uint8Array): void {
     const link = this.#link;
     if (!link) return;
+    this.#onHeard?.();
+    this.#onHeard = undefined;
     try {
       this.session.receive(plaintext, monotonicNow(), link.records.bytesRead);
     } catch (error) {

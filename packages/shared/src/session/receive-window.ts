@@ -47,6 +47,11 @@ export class ReceiveWindow {
     return this.#granted;
   }
 
+  /** More was granted than what every stream starts with. */
+  get hasGranted(): boolean {
+    return this.#granted > INITIAL_CREDIT_BYTES;
+  }
+
   get windowBytes(): number {
     return this.#windowBytes;
   }

@@ -299,7 +299,8 @@ export class Session {
     const sentBefore = this.#outgoing.next - 1;
     this.#link = { heartbeat, incomingNext, isConfirmed, sentBefore, isAnswered: false };
     for (const stream of this.#streams.values()) {
-      if (stream.incoming === 'open') this.#creditDue.add(stream);
+      // The last grant may be lost. Where none was made yet, the peer may not even have the OPEN that the credit is for.
+      if (stream.incoming === 'open' && stream.window.hasGranted) this.#creditDue.add(stream);
     }
     // Idle time without a link does not count.
     for (const stream of this.#halfClosed) stream.movedAt = now;

@@ -1,0 +1,158 @@
+import { TunnelError } from '@tunnel/shared';
+import yargs from 'yargs';
+import type { Context } from './context.ts';
+import { addFlags, type Arguments, type Flags, STANDARD_FLAGS } from './flags.ts';
+import { runKeygen } from './keygen.ts';
+import { LOCAL_FLAGS } from './local-settings.ts';
+import { runLocal } from './local.ts';
+import { nearest } from './nearest.ts';
+import { SERVER_FLAGS } from './server-settings.ts';
+import { runServer } from './server.ts';
+
+const COMMANDS = ['server', 'local', 'keygen'] as const;
+
+const FLAGS: Readonly<Record<string, Flags>> = { server: SERVER_FLAGS, local: LOCAL_FLAGS, keygen: {} };
+
+/** What yargs says, in our words. Where it has a singular and a plural, its types know only of one text. */
+const MESSAGES = {
+  'Not enough arguments following: %s': '--%s needs a value',
+  'Not enough non-option arguments: got %s, need at least %s': {
+    one: 'an argument is missing: %s given, %s needed',
+    other: 'arguments are missing: %s given, %s needed',
+  },
+} as unknown as Record<string, string>;
+
+/** Lines of help are not made longer than this, however wide the terminal is. */
+const MAX_HELP_COLUMNS = 110;
+
+/** Runs what the command line asks for, and resolves with the exit code. Throws `TunnelError`. */
+export async function runCommandLine(args: readonly string[], context: Context): Promise<number> {
+  // Only remembered: yargs would take a rejection of a handler for bad usage.
+  let run: (() => Promise<number>) | undefined;
+  const parser = yargs([...args])
+    .scriptName('tunnel')
+    .locale('en')
+    .updateStrings(MESSAGES)
+    .parserConfiguration({
+      // Values stay as they were written: 8e3 is no port, and a secret of digits is no number.
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'dot-notation': false,
+      'camel-case-expansion': false,
+      // `--no-reconnect` is a flag with that name, and not the opposite of one.
+      'boolean-negation': false,
+      // Repeated flags arrive as arrays, so that they can be refused.
+      'duplicate-arguments-array': true,
+      'greedy-arrays': false,
+      // A flag takes what follows it, as with getopt: keys may begin with a dash.
+      'nargs-eats-options': true,
+    })
+    .usage('tunnel makes services behind NAT and firewalls reachable, through a server of your own\n\n$0 <command>')
+    .command(
+      'server',
+      'run the server, on a machine with a public address',
+      (command) =>
+        addFlags(command, SERVER_FLAGS)
+          .usage('$0 server\n\nAccepts clients and opens public ports for them.')
+          .example('$0 server --public-host tunnel.example.org', 'names clients and visitors can use')
+          .example('$0 server --min-port 9000 --max-port 9099', 'opens no other ports'),
+      (given: Arguments) => {
+        run = () => runServer(given, context);
+      },
+    )
+    .command(
+      'local [target..]',
+      'make local services reachable through a server',
+      (command) =>
+        addFlags(command, LOCAL_FLAGS)
+          .usage(
+            '$0 local <target> [target…]\n\nOpens a public port on the server for every target: 3000, host:3000 or [::1]:3000.',
+          )
+          .example('$0 local 3000', 'through the server on this machine')
+          .example('$0 local 3000 --to tunnel.example.org --port 8001', 'with a public port of your choice'),
+      (given: Arguments) => {
+        const targets = given['target'];
+        run = () => runLocal(Array.isArray(targets) ? targets.map(String) : [], given, context);
+      },
+    )
+    .command(
+      'keygen <file>',
+      'make a key file for --identity, and print its public key',
+      (command) =>
+        command
+          .positional('file', { describe: 'the file to make', type: 'string', demandOption: true })
+          .usage(
+            '$0 keygen <file>\n\nMakes a key pair, writes the private key to a new file and prints the public key.',
+          )
+          .example('$0 keygen laptop.key', ''),
+      (given) => {
+        run = () => runKeygen(given.file, context);
+      },
+    )
+    .middleware((given) => refuseUnknownFlags(given), true)
+    .strict()
+    .version(context.version)
+    .help()
+    .alias({ help: 'h', version: 'v' })
+    .showHelpOnFail(false)
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      // yargs throws some of its own complaints, and hands over others as text.
+      if (error !== undefined && error.name !== 'YError') throw error;
+      throw usageError(message ?? error?.message ?? 'wrong usage', args);
+    });
+  const columns = parser.terminalWidth();
+  const parsed = (await parser
+    .wrap(Math.min(MAX_HELP_COLUMNS, columns > 0 ? columns : MAX_HELP_COLUMNS))
+    .parseAsync()) as Arguments;
+  if (run !== undefined) return run();
+  // Help and version were printed by yargs.
+  if (STANDARD_FLAGS.some((name) => parsed[name] === true)) return 0;
+  throw new TunnelError('usage', {
+    detail: 'no command was given',
+    hint: 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all',
+  });
+}
+
+/** Names the flag that was probably meant, which yargs does only for commands. */
+function refuseUnknownFlags(given: Arguments): void {
+  const [first, surplus] = (given['_'] ?? []) as readonly (string | number)[];
+  const command = COMMANDS.find((name) => name === String(first));
+  if (command === undefined) {
+    if (first === undefined) return;
+    throw new TunnelError('usage', { detail: `unknown command: ${first}`, hint: commandHint(String(first)) });
+  }
+  if (surplus !== undefined) throw usageError(`unknown argument: ${surplus}`, [command]);
+  const known = [...Object.keys(FLAGS[command] ?? {}), ...STANDARD_FLAGS];
+  for (const name of Object.keys(given)) {
+    if (['_', '$0', 'target', 'file', 'h', 'v', ...known].includes(name)) continue;
+    throw new TunnelError('usage', {
+      detail: `unknown flag: ${name.length === 1 ? '-' : '--'}${name}`,
+      hint: flagHint(name, command, known),
+    });
+  }
+}
+
+function flagHint(name: string, command: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  if (near !== undefined) return `did you mean --${near}?`;
+  const owner = COMMANDS.find((other) => FLAGS[other]?.[name] !== undefined);
+  if (owner !== undefined) return `--${name} is a flag of \`tunnel ${owner}\``;
+  return `\`tunnel ${command} --help\` shows all flags`;
+}
+
+function commandHint(text: string): string {
+  const near = nearest(text, COMMANDS);
+  if (near !== undefined) return `did you mean \`tunnel ${near}\`?`;
+  // Somebody who knows other tunnels may well leave the command out.
+  if (/^(?:[\w.-]+:)?\d+$/.test(text)) return `did you mean \`tunnel local ${text}\`?`;
+  return 'the commands are server, local and keygen; `tunnel --help` shows them';
+}
+
+function usageError(detail: string, args: readonly string[]): TunnelError {
+  const command = COMMANDS.find((name) => name === args[0]);
+  return new TunnelError('usage', {
+    detail,
+    hint: `\`tunnel ${command === undefined ? '' : `${command} `}--help\` shows how it is used`,
+  });
+}

@@ -1,0 +1,208 @@
+import { once } from 'node:events';
+import { createServer as createProbe } from 'node:net';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { createServer, type ServerEvents } from '@tunnel/server';
+import { TunnelError } from '@tunnel/shared';
+import {
+  decodeKey,
+  fingerprint,
+  loadOrCreateIdentity,
+  loadOrCreateSecret,
+  readSecretFile,
+  removeFile,
+  type ProcessLock,
+  takeProcessLock,
+} from '@tunnel/shared/node';
+import { type GivenSecret, readGivenSecret } from './common-flags.ts';
+import type { Context } from './context.ts';
+import { type Arguments, GivenFlags } from './flags.ts';
+import { jsonEmitter, serverJsonReporter } from './output/json-events.ts';
+import { openOutput, type Output } from './output/output.ts';
+import { heldBack, reportEvents, type Reporter } from './output/reporter.ts';
+import { serverLogReporter } from './output/server-log.ts';
+import { introduceServer, quote, serverTextReporter } from './output/server-text.ts';
+import { writeRunningServer } from './running-server.ts';
+import { readServerSettings, SERVER_FLAGS, type ServerFlags, type ServerSettings } from './server-settings.ts';
+import { handleSignals } from './signals.ts';
+import { warnAboutSecret } from './secret-warnings.ts';
+import { formatTarget } from './values/target.ts';
+
+const DEFAULT_PORT = 7835;
+
+/** `tunnel server`: runs until it is stopped, and resolves with the exit code. Throws `TunnelError`. */
+export async function runServer(given: Arguments, context: Context): Promise<number> {
+  const flags: ServerFlags = new GivenFlags(SERVER_FLAGS, given, context.environment);
+  const settings = readServerSettings(flags, context.environment);
+  const givenSecret = await readGivenSecret(flags, context.environment);
+  const previousFile = flags.get('previous-secret-file');
+  const previousSecret =
+    previousFile === undefined ? undefined : await readSecretFile(previousFile.text, previousFile.source);
+  const lock = await takeLock(settings);
+  try {
+    const secret = givenSecret ?? (await loadKeptSecret(settings));
+    return await serve(settings, secret, previousSecret, context);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Takes the lock of the state directory. Where the port is taken as well, that is what the user is told. */
+async function takeLock({ state, host, port }: ServerSettings): Promise<ProcessLock> {
+  try {
+    return await takeProcessLock(state.server.lock);
+  } catch (error) {
+    if (!(error instanceof TunnelError) || error.code !== 'state-locked' || port === 0) throw error;
+    if (!(await isInUse(host, port))) throw error;
+    throw new TunnelError('listen-in-use', {
+      detail: `port ${port}, by a tunnel server that uses ${error.detail}`,
+      hint: 'a server runs already; for a second one choose another --port and another --state-dir',
+      cause: error,
+    });
+  }
+}
+
+async function isInUse(host: string | undefined, port: number): Promise<boolean> {
+  const probe = createProbe();
+  try {
+    await once(probe.listen({ host, port }), 'listening');
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+  } finally {
+    probe.close();
+  }
+}
+
+async function loadKeptSecret({ state }: ServerSettings): Promise<GivenSecret> {
+  const { secret } = await loadOrCreateSecret(state.server.secret);
+  return { secret, file: state.server.secret, isExposed: false };
+}
+
+async function serve(
+  settings: ServerSettings,
+  secret: GivenSecret,
+  previousSecret: string | undefined,
+  context: Context,
+): Promise<number> {
+  const identity = await loadOrCreateIdentity(settings.identityFile);
+  const output = openOutput(settings.output, context.writers, context.environment);
+  const emit = jsonEmitter(
+    (line) => output.stdout.write(line),
+    () => new Date(),
+  );
+  const server = createServer({
+    host: settings.host,
+    port: settings.port,
+    tunnelHost: settings.tunnelHost,
+    minPort: settings.minPort,
+    maxPort: settings.maxPort,
+    publicHost: settings.publicHost,
+    resumeWindowMs: settings.resumeWindowMs,
+    drainTimeoutMs: settings.drainTimeoutMs,
+    heartbeat: settings.heartbeat,
+    identity: identity.privateKey,
+    secret: secret.secret,
+    previousSecret,
+    agent: `tunnel/${context.version}`,
+  });
+
+  let stopSignal: string | undefined;
+  const stopped = new Promise<void>((done) => server.on('stopped', () => done()));
+  // Whoever waits for `listening` may start a client that looks for the file which says where this server is. So that is
+  // written first, and everything waits until it is.
+  const reports = [serverLogReporter(output.log, shortKey), ...audienceReporters(settings, output, emit)].map(heldBack);
+  for (const { reporter } of reports) reportEvents(server, reporter);
+  using signals = handleSignals({
+    stop: (signal) => {
+      stopSignal = signal;
+      if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
+      else output.log.info({ signal }, 'stopping');
+      void server.stop();
+    },
+    abort: () => server.abort(),
+  });
+
+  const { port } = await server.start();
+  try {
+    const secretFile = secret.file === undefined ? undefined : resolve(secret.file);
+    await writeRunningServer(settings.state.server.running, {
+      host: settings.host,
+      port,
+      serverKey: identity.publicKey,
+      secretFile,
+    });
+    if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
+    introduce(settings, { port, secret, serverKey: identity.publicKey }, output, context);
+    for (const { release } of reports) release();
+    if (stopSignal !== undefined) void server.stop();
+    await stopped;
+  } finally {
+    server.abort();
+    await removeFile(settings.state.server.running);
+  }
+  const exitCode = signals.exitCode ?? 0;
+  if (output.audience === 'scripts') {
+    emit('stopped', { exitCode, code: 'stopped', reason: `stopped by ${stopSignal ?? 'itself'}` });
+  }
+  return exitCode;
+}
+
+function audienceReporters(
+  settings: ServerSettings,
+  output: Output,
+  emit: (event: string, fields: object) => void,
+): readonly Reporter<ServerEvents>[] {
+  switch (output.audience) {
+    case 'scripts':
+      return [serverJsonReporter(emit)];
+    case 'people':
+      return [
+        serverTextReporter((line) => output.stdout.write(line), {
+          fingerprint: shortKey,
+          now: () => new Date(),
+          resumeWindowMs: settings.resumeWindowMs,
+        }),
+      ];
+    case 'pipe':
+      return [];
+  }
+}
+
+/** Says how clients get in: with the secret on a terminal, elsewhere only with its file, since logs are kept and read. */
+function introduce(
+  settings: ServerSettings,
+  { port, secret, serverKey }: { readonly port: number; readonly secret: GivenSecret; readonly serverKey: Uint8Array },
+  output: Output,
+  { version }: Context,
+): void {
+  warnAboutSecret(secret, output);
+  if (output.audience !== 'people') {
+    if (secret.file !== undefined)
+      output.log.info({ file: resolve(secret.file) }, 'clients need the secret in this file');
+    return;
+  }
+  const publicHost = settings.publicHost ?? settings.host ?? hostname();
+  const lines = introduceServer({
+    version,
+    listensOn: settings.host === undefined ? `port ${port}` : formatTarget({ host: settings.host, port }),
+    minPort: settings.minPort,
+    maxPort: settings.maxPort,
+    fingerprint: fingerprint(serverKey),
+    to: port === DEFAULT_PORT && !publicHost.includes(':') ? publicHost : formatTarget({ host: publicHost, port }),
+    secret: secret.secret,
+    serverKey: Buffer.from(serverKey).toString('base64url'),
+    localCommand: secret.file === undefined ? undefined : localCommand(settings),
+  });
+  for (const line of lines) output.stdout.write(line);
+}
+
+/** What to type on this machine, in another terminal that has the same environment. */
+function localCommand({ givenStateDirectory }: ServerSettings): string {
+  const stateDirectory = givenStateDirectory === undefined ? '' : ` --state-dir ${quote(givenStateDirectory)}`;
+  return `tunnel local 3000${stateDirectory}`;
+}
+
+function shortKey(key: string): string {
+  return fingerprint(decodeKey(key, 'the key of the peer'));
+}

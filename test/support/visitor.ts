@@ -1,0 +1,86 @@
+import { createHash, type Hash } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Condition, defaultTimeoutMs } from './condition.ts';
+import { PatternChecker } from './pattern.ts';
+import { patternStream } from './services.ts';
+
+export interface VisitOptions {
+  readonly host?: string;
+  /** What comes in is checked against the pattern of this seed. */
+  readonly seed?: number;
+}
+
+/** A connection to a public port, as a program of a visitor's would have it: half-open allowed, nothing sent by itself. */
+export class Visitor implements AsyncDisposable {
+  readonly socket: Socket;
+  readonly checker: PatternChecker | undefined;
+  readonly #condition = new Condition(() => `${this.#receivedBytes} bytes came, the ending is ${this.#ending}`);
+  readonly #hash: Hash = createHash('sha256');
+  #receivedBytes = 0;
+  #ending: string | undefined;
+
+  /** Use `visit`. */
+  constructor(socket: Socket, { seed }: VisitOptions) {
+    this.socket = socket;
+    this.checker = seed === undefined ? undefined : new PatternChecker(seed);
+    const endAs = (ending: string): void => {
+      this.#ending ??= ending;
+      this.#condition.changed();
+    };
+    socket.on('data', (chunk: Buffer) => {
+      this.#receivedBytes += chunk.length;
+      if (this.checker) this.checker.update(chunk);
+      else this.#hash.update(chunk);
+      this.#condition.changed();
+    });
+    socket.on('end', () => endAs('end'));
+    socket.on('error', (error: NodeJS.ErrnoException) => endAs(error.code ?? error.message));
+    socket.on('close', () => endAs('close'));
+  }
+
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  /** `end` for a clean one, or an error's code; undefined while bytes may still come. */
+  get ending(): string | undefined {
+    return this.#ending;
+  }
+
+  /** SHA-256 of all that came, in hex; only without a seed, and once. */
+  digest(): string {
+    return this.#hash.digest('hex');
+  }
+
+  /** Writes `bytes` bytes of a pattern as fast as they are taken, and, unless told not to, the end. */
+  async send(seed: number, bytes: number, { ends = true }: { readonly ends?: boolean } = {}): Promise<void> {
+    const stream = patternStream(seed, bytes);
+    const done = once(stream, 'end');
+    stream.pipe(this.socket, { end: ends });
+    await done;
+  }
+
+  waitForBytes(count: number, timeoutMs: number = defaultTimeoutMs): Promise<void> {
+    return this.#condition.until(`${count} bytes`, () => this.#receivedBytes >= count, timeoutMs);
+  }
+
+  async waitForEnding(timeoutMs: number = defaultTimeoutMs): Promise<string> {
+    await this.#condition.until('an ending', () => this.#ending !== undefined, timeoutMs);
+    return this.#ending ?? '';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.socket.destroyed) return;
+    const closed = once(this.socket, 'close');
+    this.socket.destroy();
+    await closed;
+  }
+}
+
+/** Connects. Rejects where nobody listens. */
+export async function visit(port: number, options: VisitOptions = {}): Promise<Visitor> {
+  const socket = connect({ port, host: options.host ?? '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  await once(socket, 'connect');
+  return new Visitor(socket, options);
+}
