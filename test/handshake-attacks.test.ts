@@ -12,7 +12,7 @@ import { HANDSHAKE_HEADER, Middleman } from './support/middleman.ts';
 import { expectNothingLeftOpen } from './support/open-handles.ts';
 import { type RunningServer, startClient, startServer, TEST_SECRET } from './support/pair.ts';
 import { randomInteger, seededRandom } from './support/random.ts';
-import { type Direction, httpResponse, type Relay, startRelay } from './support/relay.ts';
+import { type Direction, httpReply, type Relay, startRelay } from './support/relay.ts';
 
 /** Each attempt of these tests is a client of its own, and scrypt would be nearly all of its cost. */
 vi.mock('@tunnel/shared/node', async (importOriginal) => {
@@ -237,7 +237,7 @@ describe('somebody on the path', () => {
 
   test.each([401, 403, 404, 407, 426, 429, 500, 503])('who answers HTTP %i makes the client try again', async (status) => {
     await using relay = await startRelay({ targetPort: server.port });
-    relay.answerWith(httpResponse(status));
+    relay.answerWith(httpReply(status));
     expect(await attempt(relay.port)).toEqual({ name: 'retrying', code: 'upgrade-refused' });
   });
 

@@ -71,10 +71,13 @@ export class Middleman implements AsyncDisposable {
     });
     server.on('error', () => {});
     server.once('unexpected-response', () => socket.destroy());
-    const [answer] = (await once(server, 'upgrade')) as [IncomingMessage];
-    this.#own(answer.socket);
+    let answer: IncomingMessage | undefined;
+    server.once('upgrade', (upgrade) => (answer = upgrade));
+    // Before the first message can be emitted, which would be lost.
+    server.once('open', () => server.pause());
     await once(server, 'open');
-    server.pause();
+    if (answer === undefined) throw new Error('a WebSocket without an answer');
+    this.#own(answer.socket);
     const message2 = this.message2(Buffer.from(String(answer.headers[HANDSHAKE_HEADER]), 'base64url'));
     const addHeader = (headers: string[]): void => {
       headers.push(`${HANDSHAKE_HEADER}: ${message2.toString('base64url')}`);

@@ -101,6 +101,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   #pinnedAt: string | undefined;
   #linkKey: Uint8Array | undefined;
   #wasReady = false;
+  /** Nothing was said since the last `ready` that would take it back. */
+  #isReady = false;
   #isResumed = false;
 
   constructor(options: ClientOptions) {
@@ -289,25 +291,31 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   }
 
   #tellDisconnected(error: TunnelError): void {
-    if (this.#wasReady) this.emit('disconnected', causeOf(error));
+    if (!this.#wasReady) return;
+    this.#isReady = false;
+    this.emit('disconnected', causeOf(error));
   }
 
-  /** Make before break: the link is late, but may live. The next one takes over only once it stands. */
-  async #replaceLink(old: LiveLink, doubt: TunnelError): Promise<void> {
+  /**
+   * Make before break: the next link takes over once it stands. With a `doubt` about the old one, which may still live, any
+   * sign of life of it calls that off.
+   */
+  async #replaceLink(old: LiveLink, doubt: TunnelError | undefined): Promise<void> {
     const abort = new AbortController();
     const { session } = old;
-    const isCurrent = (): boolean => this.#state.kind === 'linked' && this.#state.end === old.end;
-    void session.driver.answersWithin(this.#connectTimeoutMs).then((answers) => {
-      if (answers) abort.abort();
-    });
+    if (doubt) {
+      void session.driver.answersWithin(this.#connectTimeoutMs).then((answers) => {
+        if (answers) abort.abort();
+      });
+    }
     try {
       const next = await this.#dial(session, abort.signal);
-      if (isCurrent()) {
-        this.#tellDisconnected(doubt);
-        old.replace(next);
-      } else {
+      if (this.#state.kind !== 'linked' || this.#state.end !== old.end) {
         next.records.destroy();
+        return;
       }
+      if (doubt) this.#tellDisconnected(doubt);
+      old.replace(next);
     } catch {
       // The old link goes on, or comes to its own end.
     }
@@ -403,8 +411,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         return;
       case 'link-doubtful':
         if (this.#state.kind === 'linked' && this.#options.reconnect !== false) {
-          void this.#replaceLink(this.#state, new TunnelError('heartbeat-timeout', { detail: 'a new link takes over' }));
+          const doubt = new TunnelError('heartbeat-timeout', { detail: 'a new link takes over' });
+          void this.#replaceLink(this.#state, doubt);
         }
+        return;
+      case 'link-worn':
+        if (this.#state.kind === 'linked') void this.#replaceLink(this.#state, undefined);
         return;
       case 'tunnel-request':
         return;
@@ -448,6 +460,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const tunnel = this.#tunnels.find(({ id }) => id === tunnelId);
     if (!tunnel) return;
     tunnel.isOpen = false;
+    this.#isReady = false;
     const error = new TunnelError(isErrorCode(code) ? code : 'port-unavailable', { detail });
     const { disposition } = ERRORS[error.code];
     if (tunnel.rememberedPort !== undefined && tunnel.port === undefined && disposition !== 'retry') {
@@ -469,7 +482,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   }
 
   #readyIfAllOpen(session: ClientSession): void {
-    if (!session.accepted || !this.#tunnels.every(({ isOpen }) => isOpen)) return;
+    if (this.#isReady || !session.accepted || !this.#tunnels.every(({ isOpen }) => isOpen)) return;
+    this.#isReady = true;
     this.#wasReady = true;
     const lostStreams = this.#lostStreams;
     const pinnedAt = this.#pinnedAt;

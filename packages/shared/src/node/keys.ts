@@ -33,7 +33,7 @@ export function decodeKey(text: string, what: string): Uint8Array {
 
 /** A new key pair. */
 export function generateIdentity(): Identity {
-  const privateKey = randomBytes(KEY_BYTES);
+  const privateKey = new Uint8Array(randomBytes(KEY_BYTES));
   return { privateKey, publicKey: nodeCrypto.publicKey(privateKey) };
 }
 

@@ -59,6 +59,11 @@ export class RecordLink {
     return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
+  /** Records so far in the direction that had more. */
+  get recordCount(): number {
+    return Math.max(this.#sealer.count, this.#opener.count);
+  }
+
   get bytesRead(): number {
     return this.#socket.bytesRead;
   }

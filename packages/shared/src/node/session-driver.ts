@@ -8,10 +8,10 @@ import type { RecordLink } from './record-link.ts';
 import { StreamPipe } from './stream-pipe.ts';
 
 /** Events that are not about a stream's bytes: for the client or the server around the session. */
-export type DriverEvent = Exclude<
-  SessionEvent,
-  { type: 'stream-data' | 'stream-ended' | 'stream-reset' | 'stream-writable' }
->;
+export type DriverEvent =
+  | Exclude<SessionEvent, { type: 'stream-data' | 'stream-ended' | 'stream-reset' | 'stream-writable' }>
+  /** The link carried so much, or is so old, that another one with fresh keys should follow. */
+  | { readonly type: 'link-worn' };
 
 export interface SessionDriverHandlers {
   onEvent(event: DriverEvent): void;
@@ -20,6 +20,12 @@ export interface SessionDriverHandlers {
   /** A stream's socket is closed on this side. */
   onStreamClosed(streamId: number, resetCode: string | undefined): void;
 }
+
+/** A link is replaced after this many records in either direction, or this long, in ms: another has fresh keys. */
+const LINK_RECORDS = 2 ** 31;
+const LINK_LIFE_MS = 24 * 60 * 60 * 1000;
+/** Where that does not work out it is said again after this, in ms. */
+const WORN_AGAIN_MS = 60_000;
 
 /** One for the process: `Session.nextRecord` and `RecordLink.send` are done with it before anyone else needs it. */
 const builder = new RecordBuilder();
@@ -32,21 +38,25 @@ export class SessionDriver {
   readonly session: Session;
   readonly #handlers: SessionDriverHandlers;
   readonly #pipes = new Map<number, StreamPipe>();
-  #link: { readonly records: RecordLink; readonly pace: RecordPace } | undefined;
+  readonly #linkLifeMs: number;
+  #link: { readonly records: RecordLink; readonly pace: RecordPace; wornAt: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #isFlushDue = false;
   /** Waits for the next record. */
   #onHeard: (() => void) | undefined;
 
-  constructor(session: Session, handlers: SessionDriverHandlers) {
+  /** `linkLifeMs`: how long a link is used; other than a day only in tests. */
+  constructor(session: Session, handlers: SessionDriverHandlers, linkLifeMs: number = LINK_LIFE_MS) {
     this.session = session;
     this.#handlers = handlers;
+    this.#linkLifeMs = linkLifeMs;
   }
 
   /** Carries the session over this link, for which `beginLink` or `acceptLink` was just called. */
   attach(records: RecordLink): void {
-    this.#link = { records, pace: new RecordPace(monotonicNow()) };
+    const now = monotonicNow();
+    this.#link = { records, pace: new RecordPace(now), wornAt: now + this.#linkLifeMs };
     records.start({
       onRecord: (plaintext) => this.#receive(plaintext),
       onDrain: () => this.#flush(),
@@ -210,6 +220,10 @@ export class SessionDriver {
       const seconds = ((this.session.heartbeatTimeoutMs ?? 0) / 1000).toFixed(1);
       this.#dropLink(new TunnelError('heartbeat-timeout', { detail: `for ${seconds} s` }));
       return;
+    }
+    if (now >= link.wornAt || link.records.recordCount >= LINK_RECORDS) {
+      link.wornAt = now + WORN_AGAIN_MS;
+      this.#handlers.onEvent({ type: 'link-worn' });
     }
     this.#dispatch();
     this.#flush();

@@ -14,6 +14,8 @@ export type SessionEvent =
   | { readonly type: 'refused'; readonly code: string; readonly retryAfterMs: number; readonly detail: string }
   /** The peer answered a heartbeat or acknowledged a frame for the first time on this link: it works both ways. */
   | { readonly type: 'answered' }
+  /** The peer is late, but may live. */
+  | { readonly type: 'link-doubtful' }
   | {
       readonly type: 'stream-opened';
       readonly streamId: number;

@@ -32,6 +32,8 @@ export class Heartbeat {
   #due: 'later' | 'now' | 'ticked' = 'now';
   /** The next heartbeat asks for an answer. The first one does: it tells that the link works both ways. */
   #wantsAnswer = true;
+  /** Whether the owner was told that the link is doubtful, since something was heard last. */
+  #isDoubtTold = false;
   /** A deadline that was noticed late was armed anew, and nothing was heard since. */
   #rearmedAt: number | undefined;
   #heard: { readonly timestamp: number; readonly at: number } | undefined;
@@ -87,6 +89,7 @@ export class Heartbeat {
     this.#bytesRead = bytesRead;
     this.#graceMs = 0;
     this.#rearmedAt = undefined;
+    this.#isDoubtTold = false;
   }
 
   /** A heartbeat frame came in a record. */
@@ -107,11 +110,11 @@ export class Heartbeat {
   get deadline(): number {
     switch (this.#due) {
       case 'later':
-        return Math.min(this.#sentAt + this.#intervalMs, this.#deathAt);
+        return Math.min(this.#sentAt + this.#intervalMs, this.#judgeAt);
       case 'now':
         return this.#sentAt;
       case 'ticked':
-        return this.#deathAt;
+        return this.#judgeAt;
     }
   }
 
@@ -120,7 +123,8 @@ export class Heartbeat {
     return this.#due !== 'later' || now >= this.#sentAt + this.#intervalMs;
   }
 
-  tick(now: number, bytesRead: number): 'alive' | 'dead' {
+  /** 'doubtful' is told once: a heartbeat is late by half the timeout. */
+  tick(now: number, bytesRead: number): 'alive' | 'doubtful' | 'dead' {
     if (bytesRead > this.#bytesRead) {
       this.#bytesRead = bytesRead;
       this.#progressAt = now;
@@ -133,8 +137,13 @@ export class Heartbeat {
       this.#rearmedAt = now;
       this.probe();
     }
+    const isDoubtful = !this.#isDoubtTold && now >= this.#doubtAt && now < deathAt;
+    if (isDoubtful) {
+      this.#isDoubtTold = true;
+      this.probe();
+    }
     if (this.isDue(now)) this.#due = 'ticked';
-    return 'alive';
+    return isDoubtful ? 'doubtful' : 'alive';
   }
 
   /** Makes the next record carry a heartbeat that is answered at once. */
@@ -164,6 +173,15 @@ export class Heartbeat {
     // A probe is answered at once, whatever pause the peer had announced.
     const graceMs = this.#rearmedAt === undefined ? this.#graceMs : 0;
     return Math.max(since, progressAt) + this.#timeoutMs + graceMs;
+  }
+
+  /** The peer sends at least every quarter of the timeout, and is late by half of it. */
+  get #doubtAt(): number {
+    return this.#deathAt - this.#timeoutMs / 4;
+  }
+
+  get #judgeAt(): number {
+    return this.#isDoubtTold ? this.#deathAt : this.#doubtAt;
   }
 
   #timestamp(now: number): number {

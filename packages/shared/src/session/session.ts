@@ -189,7 +189,9 @@ export class Session {
    */
   tick(now: number, bytesRead: number): 'alive' | 'dead' {
     if (!this.#link) return 'alive';
-    if (this.#link.heartbeat.tick(now, bytesRead) === 'dead') return 'dead';
+    const verdict = this.#link.heartbeat.tick(now, bytesRead);
+    if (verdict === 'dead') return 'dead';
+    if (verdict === 'doubtful') this.#events.push({ type: 'link-doubtful' });
     this.#acknowledger.tick(now);
     for (const stream of this.#halfClosed) {
       if (stream.movedAt + HALF_CLOSED_IDLE_MS > now) break;

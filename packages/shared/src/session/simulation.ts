@@ -694,7 +694,8 @@ class World {
     if (end.link !== link) return;
     if (this.#isAsleep(end, () => this.#lose(end, link))) return;
     this.#let(end, this.#random.chance(0.7));
-    if (end.role === 'client') this.#dialAfter(this.#random.chance(0.1) ? this.#random.below(5000) : this.#random.below(50));
+    if (end.role === 'client')
+      this.#dialAfter(this.#random.chance(0.1) ? this.#random.below(5000) : this.#random.below(50));
   }
 
   /** Lets go of the link; the other end may hear of it. */

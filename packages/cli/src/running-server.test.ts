@@ -1,0 +1,38 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readRunningServer, writeRunningServer } from './running-server.ts';
+
+const serverKey = new Uint8Array(32).fill(7);
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tunnel-test-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+test.each([
+  [undefined, 'localhost'],
+  ['0.0.0.0', 'localhost'],
+  ['::', 'localhost'],
+  ['10.0.0.1', '10.0.0.1'],
+])('a server on %s is reached at %s', async (host, dialed) => {
+  const path = join(directory, 'running.json');
+  await writeRunningServer(path, { host, port: 1234, serverKey, secretFile: '/secret' });
+  const address = { secure: false, host: dialed, port: 1234, path: '/' };
+  expect(await readRunningServer(path)).toEqual({ address, serverKey, secretFile: '/secret' });
+});
+
+test('no file, half a file and a process that has ended are no server', async () => {
+  const path = join(directory, 'running.json');
+  await expect(readRunningServer(path)).rejects.toMatchObject({ code: 'server-not-found' });
+  await writeFile(path, '{"host":');
+  await expect(readRunningServer(path)).rejects.toMatchObject({ code: 'server-not-found' });
+  const ended = { host: 'localhost', port: 1, serverKey: 'A'.repeat(43), pid: process.pid, started: 'another boot/1' };
+  await writeFile(path, JSON.stringify(ended));
+  await expect(readRunningServer(path)).rejects.toMatchObject({
+    code: 'server-not-found',
+    detail: 'the last one has ended',
+  });
+});

@@ -1,0 +1,180 @@
+import { TunnelError } from '@tunnel/shared';
+import { describe, expect, test } from 'vitest';
+import { readGivenSecret } from './common-flags.ts';
+import { type Arguments, type Environment, GivenFlags } from './flags.ts';
+import { LOCAL_FLAGS, type LocalSettings, readLocalSettings } from './local-settings.ts';
+import { readServerSettings, SERVER_FLAGS, type ServerSettings } from './server-settings.ts';
+
+const base: Environment = { XDG_STATE_HOME: '/state' };
+
+function server(given: Arguments, environment: Environment = base): ServerSettings {
+  return readServerSettings(new GivenFlags(SERVER_FLAGS, given, environment), environment);
+}
+
+function local(
+  given: Arguments,
+  targets: readonly string[] = ['3000'],
+  environment: Environment = base,
+): LocalSettings {
+  return readLocalSettings(targets, new GivenFlags(LOCAL_FLAGS, given, environment), environment);
+}
+
+function refusal(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof TunnelError) return `${error.code}: ${error.detail}`;
+    throw error;
+  }
+  throw new Error('it was taken');
+}
+
+test('the defaults of the server', () => {
+  expect(server({})).toMatchObject({
+    host: undefined,
+    port: 7835,
+    tunnelHost: undefined,
+    minPort: 1024,
+    maxPort: 65_535,
+    publicHost: undefined,
+    identityFile: '/state/tunnel/server/identity',
+    resumeWindowMs: 120_000,
+    drainTimeoutMs: 10_000,
+    heartbeat: { intervalMs: 2000, timeoutMs: 8000 },
+    output: { output: 'text', logLevel: 'info', logFormat: undefined, wantsLogs: false },
+  });
+});
+
+test('the defaults of the client', () => {
+  expect(local({})).toMatchObject({
+    tunnels: [{ target: { host: 'localhost', port: 3000 }, port: 0, name: 'localhost:3000' }],
+    server: undefined,
+    serverKey: undefined,
+    identityFile: '/state/tunnel/client/identity',
+    reconnect: true,
+    maxReconnectDelayMs: 30_000,
+    connectTimeoutMs: 10_000,
+    heartbeat: { intervalMs: 2000, timeoutMs: 8000 },
+  });
+});
+
+test('a flag goes before the environment, which goes before the default', () => {
+  const environment = {
+    ...base,
+    TUNNEL_PORT: '1',
+    TUNNEL_MIN_PORT: '2000',
+    TUNNEL_MAX_PORT: '',
+    TUNNEL_STATE_DIR: '/s',
+  };
+  expect(server({ port: '2' }, environment)).toMatchObject({ port: 2, minPort: 2000, maxPort: 65_535 });
+  expect(server({}, environment)).toMatchObject({ port: 1, identityFile: '/s/server/identity' });
+  const address = { secure: false, host: 'a', port: 7835, path: '/' };
+  expect(local({}, ['1'], { ...base, TUNNEL_SERVER: 'a' }).server).toEqual(address);
+  expect(local({ to: 'b' }, ['1'], { ...base, TUNNEL_SERVER: 'a' }).server?.host).toBe('b');
+});
+
+test('errors name the variable where the value came from there', () => {
+  expect(refusal(() => server({}, { ...base, TUNNEL_PORT: 'x' }))).toBe('usage: TUNNEL_PORT x: that is no port');
+  expect(refusal(() => local({}, ['1'], { ...base, TUNNEL_SERVER: 'a/b' }))).toContain('TUNNEL_SERVER "a/b"');
+});
+
+test('a relative XDG_STATE_HOME does not count', () => {
+  expect(server({}, { XDG_STATE_HOME: 'here' }).state.server.lock).toMatch(/\/\.local\/state\/tunnel\/server\/lock$/);
+});
+
+describe('port ranges', () => {
+  test.each([
+    [{ 'min-port': '3000', 'max-port': '2000' }, '--min-port 3000: that is above --max-port 2000'],
+    [{ 'max-port': '80' }, '--max-port 80: that is below --min-port 1024'],
+    [{ 'min-port': '0' }, '--min-port 0: that is no port'],
+    [{ 'max-port': '65536' }, '--max-port 65536: that is no port'],
+  ])('%j', (given, message) => {
+    expect(refusal(() => server(given))).toBe(`usage: ${message}`);
+  });
+
+  test('one port is a range', () => {
+    expect(server({ 'min-port': '80', 'max-port': '80' })).toMatchObject({ minPort: 80, maxPort: 80 });
+  });
+});
+
+describe('heartbeats', () => {
+  test('a timeout alone brings the interval along', () => {
+    expect(local({ 'heartbeat-timeout': '1s' }).heartbeat).toEqual({ intervalMs: 250, timeoutMs: 1000 });
+    expect(local({ 'heartbeat-timeout': '1m' }).heartbeat).toEqual({ intervalMs: 2000, timeoutMs: 60_000 });
+  });
+
+  test('an interval that was given has to fit', () => {
+    const fitting = { 'heartbeat-interval': '125ms', 'heartbeat-timeout': '500ms' };
+    expect(server(fitting).heartbeat).toEqual({ intervalMs: 125, timeoutMs: 500 });
+    expect(refusal(() => server({ 'heartbeat-interval': '3s' }))).toBe(
+      'usage: --heartbeat-interval 3s: that is more than a quarter of the heartbeat timeout, 8s',
+    );
+    expect(refusal(() => local({ ...fitting, 'heartbeat-interval': '126ms' }))).toContain('more than a quarter');
+  });
+
+  test('have a least timeout and interval', () => {
+    expect(refusal(() => local({ 'heartbeat-timeout': '499ms' }))).toBe(
+      'usage: --heartbeat-timeout 499ms: that is too short',
+    );
+    expect(refusal(() => local({ 'heartbeat-interval': '0' }))).toContain('too short');
+  });
+});
+
+describe('targets and their ports', () => {
+  test('in their order', () => {
+    expect(local({ port: ['8001', '8002'] }, ['3000', 'db:5432', '[::1]:1']).tunnels).toEqual([
+      { target: { host: 'localhost', port: 3000 }, port: 8001, name: 'localhost:3000' },
+      { target: { host: 'db', port: 5432 }, port: 8002, name: 'db:5432' },
+      { target: { host: '::1', port: 1 }, port: 0, name: '[::1]:1' },
+    ]);
+    expect(local({ 'local-host': '10.0.0.1' }).tunnels[0]?.target).toEqual({ host: '10.0.0.1', port: 3000 });
+  });
+
+  test.each([
+    [{}, [], 'no target was given'],
+    [{ port: ['1', '2'] }, ['3000'], '--port 2: there are more ports than targets (2 and 1)'],
+    [{ port: ['1', '1'] }, ['3000', '3001'], '--port 1: two targets cannot have the same public port'],
+    [{ 'local-host': 'a:b' }, ['3000'], '--local-host a:b: that is no host'],
+    [{}, ['http'], 'target http: that is no port'],
+  ])('%j %j', (given, targets, message) => {
+    expect(refusal(() => local(given, targets))).toBe(`usage: ${message}`);
+  });
+});
+
+test.each([
+  [{ 'max-reconnect-delay': '99ms' }, 'usage: --max-reconnect-delay 99ms: that is too short'],
+  [{ 'connect-timeout': '8x' }, 'usage: --connect-timeout 8x: that is no duration'],
+  [{ 'server-key': 'short' }, 'key-unusable: --server-key has 5 characters instead of 43'],
+  [{ to: ['a', 'b'] }, 'usage: --to was given 2 times: a, b'],
+  [{ to: '--port' }, 'usage: --to needs a value, and what follows it is --port'],
+  [{ 'no-reconnect': [true, true] }, 'usage: --no-reconnect was given 2 times'],
+  [{ output: 'xml' }, 'usage: --output xml: that is not known'],
+  [{ 'log-level': 'loud' }, 'usage: --log-level loud: that is not known'],
+  [{ ca: 'ca.pem', to: 'ws://a' }, 'usage: --ca ca.pem: there is no TLS on this connection'],
+])('%j is refused', (given, message) => {
+  expect(refusal(() => local(given))).toBe(message);
+});
+
+describe('secrets', () => {
+  const read = (given: Arguments, environment: Environment = {}): ReturnType<typeof readGivenSecret> =>
+    readGivenSecret(new GivenFlags(LOCAL_FLAGS, given, environment), environment);
+
+  test('come from the command line or the environment', async () => {
+    expect(await read({})).toBeUndefined();
+    expect(await read({ secret: 'a' }, { TUNNEL_SECRET: 'b' })).toMatchObject({ secret: 'a', isExposed: true });
+    expect(await read({}, { TUNNEL_SECRET: 'b' })).toMatchObject({ secret: 'b', isExposed: false, file: undefined });
+  });
+
+  test('that are empty, or two, are refused', async () => {
+    await expect(read({ secret: '' })).rejects.toMatchObject({ code: 'secret-unusable', detail: '--secret is empty' });
+    await expect(read({}, { TUNNEL_SECRET: '' })).rejects.toMatchObject({ detail: 'TUNNEL_SECRET is empty' });
+    await expect(read({ secret: 'a', 'secret-file': 'b' })).rejects.toMatchObject({
+      code: 'usage',
+      detail: 'both --secret and --secret-file b were given',
+    });
+    await expect(read({ 'secret-file': '/nowhere/secret' })).rejects.toMatchObject({
+      code: 'secret-unusable',
+      detail: '--secret-file /nowhere/secret: no such file or directory',
+    });
+  });
+});

@@ -1,0 +1,151 @@
+import { TunnelError } from '@tunnel/shared';
+import { describe, expect, test } from 'vitest';
+import { parseChoice } from './choice.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import type { Given } from './given.ts';
+import { parseHost } from './host.ts';
+import { parsePort } from './port.ts';
+import { formatTarget, parseTarget } from './target.ts';
+
+const given = (text: string): Given => ({ text, source: '--flag' });
+
+/** The usage error that a parser throws, which names the flag and the value. */
+function refusal(text: string, parse: (value: Given) => unknown): TunnelError {
+  try {
+    parse(given(text));
+  } catch (error) {
+    if (!(error instanceof TunnelError)) throw error;
+    expect(error.code).toBe('usage');
+    expect(error.detail).toMatch(text === '' ? /^--flag nothing: ./ : `--flag ${text}: `);
+    expect(error.hint).not.toBe('');
+    return error;
+  }
+  throw new Error(`${text} was taken`);
+}
+
+describe('durations', () => {
+  test.each([
+    ['500ms', 500],
+    ['8s', 8000],
+    ['2m', 120_000],
+    ['1h', 3_600_000],
+    ['30', 30_000],
+    ['0', 0],
+    ['0.5', 500],
+    ['1.5s', 1500],
+    ['500h', 1_800_000_000],
+  ])('%s is %d ms', (text, ms) => {
+    expect(parseDuration(given(text))).toBe(ms);
+  });
+
+  test.each([
+    '8x',
+    '',
+    's',
+    '-1s',
+    '1e3',
+    ' 8s',
+    '8 s',
+    '8S',
+    '0x10',
+    '.5s',
+    '5.s',
+    'Infinity',
+    '8s2m',
+    '501h',
+    '9'.repeat(400),
+  ])('"%s" is none', (text) => {
+    refusal(text, parseDuration);
+  });
+
+  test('a least one can be asked for', () => {
+    expect(parseDuration(given('100ms'), { minMs: 100 })).toBe(100);
+    expect(refusal('99ms', (value) => parseDuration(value, { minMs: 100 })).hint).toBe('give at least 100ms');
+  });
+
+  test.each([
+    [0, '0ms'],
+    [250.4, '250ms'],
+    [999, '999ms'],
+    [1000, '1s'],
+    [1540, '1.5s'],
+    [9949, '9.9s'],
+    [9950, '10s'],
+    [59_400, '59s'],
+    [59_500, '1m'],
+    [185_000, '3m 5s'],
+    [3_599_600, '1h'],
+    [7_800_000, '2h 10m'],
+  ])('%d ms are shown as %s', (ms, text) => {
+    expect(formatDuration(ms)).toBe(text);
+  });
+});
+
+describe('ports', () => {
+  test('are numbers up to 65535', () => {
+    expect(['1', '22', '65535'].map((text) => parsePort(given(text)))).toEqual([1, 22, 65_535]);
+    expect(parsePort(given('0'), { zero: true })).toBe(0);
+  });
+
+  test.each(['0', '65536', '70000', '-1', '', 'http', '80x', '1e3', ' 80', '8.0', '0x50'])('"%s" is none', (text) => {
+    refusal(text, parsePort);
+  });
+});
+
+describe('hosts', () => {
+  test.each([
+    ['example.org', 'example.org'],
+    ['localhost', 'localhost'],
+    ['my_service', 'my_service'],
+    ['127.0.0.1', '127.0.0.1'],
+    ['::1', '::1'],
+    ['[::1]', '::1'],
+    ['fe80::1%eth0', 'fe80::1%eth0'],
+    ['bücher.example', 'xn--bcher-kva.example'],
+    ['example.org.', 'example.org.'],
+  ])('%s', (text, host) => {
+    expect(parseHost(given(text))).toBe(host);
+  });
+
+  test.each(['', 'http://a', 'a:80', 'a b', '1.2.3', '300.1.1.1', '[::1', '[a]', '-a', 'a/b', 'a\u0007b'])(
+    '"%s" is none',
+    (text) => {
+      refusal(text, parseHost);
+    },
+  );
+});
+
+describe('targets', () => {
+  test.each([
+    ['3000', 'localhost', 3000],
+    ['db:5432', 'db', 5432],
+    ['10.0.0.1:22', '10.0.0.1', 22],
+    ['[::1]:3000', '::1', 3000],
+  ])('%s', (text, host, port) => {
+    const target = parseTarget(given(text), 'localhost');
+    expect(target).toEqual({ host, port });
+    expect(parseTarget(given(formatTarget(target)), 'elsewhere')).toEqual(target);
+  });
+
+  test.each([
+    '',
+    '0',
+    '70000',
+    'db',
+    'db:',
+    ':80',
+    'db:0',
+    'db:x',
+    '::1',
+    '::1:3000',
+    'http://localhost:3000',
+    'a b:1',
+  ])('"%s" is none', (text) => {
+    expect(refusal(text, (value) => parseTarget(value, 'localhost')).hint).toContain('host:3000');
+  });
+});
+
+test('choices are told', () => {
+  expect(parseChoice(given('json'), ['text', 'json'])).toBe('json');
+  expect(refusal('xml', (value) => parseChoice(value, ['text', 'json'])).hint).toBe('give one of text, json');
+});

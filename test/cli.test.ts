@@ -1,0 +1,304 @@
+// The command as a process: what it says to bad input, and how it ends.
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { startTunnel, type TunnelOptions, type TunnelProcess } from './support/command.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(args: readonly string[], options?: TunnelOptions): Promise<Ended> {
+  await using tunnel = await startTunnel(args, options);
+  const { code } = await tunnel.waitForExit();
+  return { code, stdout: tunnel.stdout, stderr: tunnel.stderr };
+}
+
+function failure(error: string, hint: string): string {
+  return `error: ${error}\nhint: ${hint}\n`;
+}
+
+const FORMS = 'give the server as host, host:port, [v6]:port, ws://host:port/path or wss://host/path';
+const NO_PORT = 'a port is a number from 0 to 65535';
+const NO_TARGET = 'a local service is given as 3000, host:3000 or [::1]:3000';
+const NO_DURATION = 'a duration is a number with a unit, as in 500ms, 8s, 2m or 1h; without a unit it is seconds';
+
+describe('bad input ends with 2, an error that names it, and a hint', () => {
+  test.each<[args: string, error: string, hint: string]>([
+    ['', 'no command was given', 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all'],
+    ['serve', 'unknown command: serve', 'did you mean `tunnel server`?'],
+    ['3000', 'unknown command: 3000', 'did you mean `tunnel local 3000`?'],
+    ['server now', 'unknown argument: now', '`tunnel server --help` shows how it is used'],
+    ['server --port http', '--port http: that is no port', NO_PORT],
+    ['server --port 65536', '--port 65536: that is no port', NO_PORT],
+    ['server --port 8e3', '--port 8e3: that is no port', NO_PORT],
+    ['server --port', '--port needs a value', '`tunnel server --help` shows how it is used'],
+    ['server --port 1 --port 2', '--port was given 2 times: 1, 2', 'give --port once'],
+    [
+      'server --min-port 3000 --max-port 2000',
+      '--min-port 3000: that is above --max-port 2000',
+      'swap them, or leave one out',
+    ],
+    ['server --resume-window 8x', '--resume-window 8x: that is no duration', NO_DURATION],
+    ['server --drain-timout 1s', 'unknown flag: --drain-timout', 'did you mean --drain-timeout?'],
+    ['server --trusted-proxy ::1', 'unknown flag: --trusted-proxy', '`tunnel server --help` shows all flags'],
+    ['server --to a', 'unknown flag: --to', '--to is a flag of `tunnel local`'],
+    [
+      'server --secret-file /nowhere/secret',
+      'the secret cannot be used: --secret-file /nowhere/secret: no such file or directory',
+      'give a file that holds the secret on its first line',
+    ],
+    [
+      'server --secret=',
+      'the secret cannot be used: --secret is empty',
+      'give a file that holds the secret on its first line',
+    ],
+    ['server --secret a --secret-file b', 'both --secret and --secret-file b were given', 'give one of them'],
+    [
+      'server --heartbeat-interval 3s',
+      '--heartbeat-interval 3s: that is more than a quarter of the heartbeat timeout, 8s',
+      'give at most 2s, or raise --heartbeat-timeout',
+    ],
+    ['local', 'no target was given', 'name the local service that is to be reached, as in `tunnel local 3000`'],
+    ['local http', 'target http: that is no port', NO_TARGET],
+    ['local 0', 'target 0: that is no port', NO_TARGET],
+    ['local ::1', 'target ::1: an IPv6 address needs brackets, and a port', NO_TARGET],
+    ['local 3000 --prot 8001', 'unknown flag: --prot', 'did you mean --port?'],
+    ['local 3000 --reconnect', 'unknown flag: --reconnect', 'did you mean --no-reconnect?'],
+    [
+      'local 3000 --port 1 --port 2',
+      '--port 2: there are more ports than targets (2 and 1)',
+      'give --port once for each target, in their order',
+    ],
+    ['local 3000 --to http://a', '--to "http://a" is no server address: the scheme is neither ws nor wss', FORMS],
+    [
+      'local 3000 --to a:b:c',
+      '--to "a:b:c" is no server address: an IPv6 address needs brackets, as in [::1]:7835',
+      FORMS,
+    ],
+    ['local 3000 --to --port 1', '--to needs a value, and what follows it is --port', 'give the value behind --to'],
+    [
+      'local 3000 --to a --server-key abc',
+      'the key cannot be used: --server-key has 3 characters instead of 43',
+      'a key is 32 bytes in base64url, 43 characters',
+    ],
+    ['local 3000 --max-reconnect-delay 99ms', '--max-reconnect-delay 99ms: that is too short', 'give at least 100ms'],
+    ['local 3000 --heartbeat-timeout 499ms', '--heartbeat-timeout 499ms: that is too short', 'give at least 500ms'],
+    [
+      'local 3000',
+      'no server was named and none runs on this machine for this user',
+      'name the server with --to HOST, or start one here with `tunnel server`',
+    ],
+    ['keygen', 'an argument is missing: 0 given, 1 needed', '`tunnel keygen --help` shows how it is used'],
+  ])('tunnel %s', async (args, error, hint) => {
+    const words = args.split(' ').filter((word) => word !== '');
+    expect(await run(words)).toEqual({ code: 2, stdout: '', stderr: failure(error, hint) });
+  });
+
+  test('an empty secret file', async () => {
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, 'secret');
+    await writeFile(file, '\n');
+    const { code, stderr } = await run(['local', '3000', '--to', 'a', '--secret-file', file]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`error: the secret cannot be used: --secret-file ${file}: its first line is empty\n`);
+  });
+
+  test('from the environment is told by the name of the variable', async () => {
+    const { code, stderr } = await run(['server'], { env: { TUNNEL_PORT: 'x' } });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: failure('TUNNEL_PORT x: that is no port', NO_PORT) });
+  });
+
+  test('a server without secret, key and pin', async () => {
+    const { code, stderr } = await run(['local', '3000', '--to', '127.0.0.1:1', '--log-level', 'silent']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^error: no secret, no --server-key .*\nhint: give the secret .*\n$/);
+  });
+
+  test('a damaged identity is told with file and line, and is left as it was', async () => {
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, 'identity');
+    await writeFile(file, '# comment\nabc\n');
+    const { code, stderr } = await run(['server', '--port', '0', '--identity', file]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${file}, line 2: no key`);
+    expect(await readFile(file, 'utf8')).toBe('# comment\nabc\n');
+  });
+
+  test('ends the events where they are JSON', async () => {
+    const { code, stdout, stderr } = await run(['server', '--output', 'json', '--port', 'x']);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ event: 'stopped', exitCode: 2, code: 'usage' });
+    expect(stderr).toMatch(/^error: .*\nhint: .*\n$/);
+  });
+});
+
+describe('help', () => {
+  test.each([
+    ['', ['tunnel server', 'tunnel local', 'tunnel keygen']],
+    ['server', ['--port', '[default: 7835]', '(TUNNEL_PORT)', '--resume-window', '[default: 2m]', 'tunnel server --']],
+    ['local', ['--no-reconnect', '--max-reconnect-delay', '[default: 30s]', 'tunnel local 3000 --to', '<target>']],
+    ['keygen', ['tunnel keygen laptop.key']],
+  ])('tunnel %s --help', async (command, parts) => {
+    const { code, stdout, stderr } = await run([...(command === '' ? [] : [command]), '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const part of parts) expect(stdout).toContain(part);
+  });
+
+  test('--version', async () => {
+    const { code, stdout } = await run(['--version']);
+    expect({ code, stdout: stdout.trim() }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
+  });
+});
+
+test('keygen makes a private file, prints the public key, and overwrites nothing', async () => {
+  await using directory = await temporaryDirectory();
+  const file = join(directory.path, 'key');
+  const made = await run(['keygen', file]);
+  expect(made).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^[\w-]{43}\n$/) });
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  const text = await readFile(file, 'utf8');
+  expect(text).not.toContain(made.stdout.trim());
+  expect((await run(['keygen', file])).code).toBe(2);
+  expect(await readFile(file, 'utf8')).toBe(text);
+});
+
+describe('a server that cannot listen ends with 6', () => {
+  test('where another program has the port', async () => {
+    const other = createServer().listen(0);
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    try {
+      const { code, stdout, stderr } = await run(['server', '--port', String(port), '--output', 'json']);
+      expect(code).toBe(6);
+      expect(stderr).toMatch(/error: the address is in use: .*\nhint: .*\n$/);
+      expect(JSON.parse(stdout)).toMatchObject({ event: 'stopped', exitCode: 6, code: 'listen-in-use' });
+    } finally {
+      other.close();
+    }
+  });
+
+  test('where another server has the port and the state directory', async () => {
+    await using server = await startTunnel(['server', '--port', '0', '--output', 'json']);
+    const { port } = await server.waitForEvent('listening');
+    const second = await run(['server', '--port', String(port)], { home: server.home });
+    expect(second.code).toBe(6);
+    expect(second.stderr).toContain('by a tunnel server that uses');
+    const third = await run(['server', '--port', '0'], { home: server.home });
+    expect(third.code).toBe(2);
+    expect(third.stderr).toMatch(/error: another server uses this state directory: .* \(process \d+\)/);
+  });
+});
+
+describe('server and client on one machine', () => {
+  async function pair(args: readonly string[]): Promise<[TunnelProcess, TunnelProcess]> {
+    const server = await startTunnel(['server', '--port', '0', '--output', 'json']);
+    await server.waitForEvent('listening');
+    return [server, await startTunnel(args, { home: server.home })];
+  }
+
+  test('find each other, and end with 0', async () => {
+    const [server, client] = await pair(['local', '3000', '--output', 'json']);
+    await using _server = server;
+    await using _client = client;
+    const ready = await client.waitForEvent('ready');
+    expect(ready['tunnels']).toMatchObject([{ target: 'localhost:3000', url: `tcp://localhost:${openPort(ready)}` }]);
+    await server.waitForEvent('client-connected');
+    client.kill('SIGINT');
+    expect(await client.waitForExit()).toEqual({ code: 0, signal: null });
+    expect(client.events.at(-1)).toMatchObject({ event: 'stopped', exitCode: 0, code: 'stopped' });
+    await server.waitForEvent('client-disconnected', ({ ended }) => ended === true);
+    server.kill('SIGTERM');
+    expect(await server.waitForExit()).toEqual({ code: 0, signal: null });
+    expect(server.events.at(-1)).toMatchObject({ event: 'stopped', exitCode: 0, code: 'stopped' });
+    const gone = await run(['local', '3000'], { home: server.home });
+    expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('none runs on this machine') });
+  });
+
+  test('a script reads the address from stdout, and the secret is in no log', async () => {
+    const [server, client] = await pair(['local', '3000', '3001', '--log-level', 'trace']);
+    await using _server = server;
+    await using _client = client;
+    await client.waitForStdout(/^tcp:\/\/localhost:\d+\ntcp:\/\/localhost:\d+\n$/);
+    const secret = (await readFile(join(server.home, '.local/state/tunnel/server/secret'), 'utf8')).trim();
+    expect(secret).not.toBe('');
+    expect(client.stderr + server.stderr + server.stdout).not.toContain(secret);
+    expect(server.stderr).toContain('server/secret');
+  });
+
+  test('a wrong secret ends with 3', async () => {
+    const [server, client] = await pair(['local', '3000', '--secret', 'not the right one', '--log-level', 'warn']);
+    await using _server = server;
+    await using _client = client;
+    expect(await client.waitForExit()).toEqual({ code: 3, signal: null });
+    expect(client.stderr).toMatch(/can see a secret on the command line/);
+    expect(client.stderr).toMatch(/error: the server refused the secret.*\nhint: .*\n$/);
+    expect(client.stderr).not.toContain('not the right one');
+  });
+
+  test('what a killed server left behind is no server, and does not lock the next one out', async () => {
+    await using server = await startTunnel(['server', '--port', '0', '--output', 'json']);
+    const { serverKey } = await server.waitForEvent('listening');
+    server.kill('SIGKILL');
+    await server.waitForExit();
+    expect(await run(['local', '3000'], { home: server.home })).toMatchObject({ code: 2 });
+    await using next = await startTunnel(['server', '--port', '0', '--output', 'json'], { home: server.home });
+    expect((await next.waitForEvent('listening'))['serverKey']).toBe(serverKey);
+  });
+
+  test('a second signal ends at once, as a shell tells it', async () => {
+    await using client = await startTunnel([
+      'local',
+      '3000',
+      '--to',
+      '127.0.0.1:1',
+      '--secret',
+      'x',
+      '--output',
+      'json',
+    ]);
+    await client.waitForEvent('retrying');
+    client.kill('SIGINT');
+    expect(await client.waitForExit()).toEqual({ code: 0, signal: null });
+  });
+});
+
+test('--no-reconnect makes one attempt and ends with 4', async () => {
+  const args = ['local', '3000', '--to', '127.0.0.1:1', '--no-reconnect', '--output', 'json'];
+  await using client = await startTunnel(args, { env: { TUNNEL_SECRET: 'x'.repeat(20) } });
+  expect(await client.waitForExit()).toEqual({ code: 4, signal: null });
+  expect(client.events.map(({ event }) => event)).toEqual(['stopped']);
+  expect(client.stderr).toMatch(/error: connection refused: .*\nhint: .*\n$/);
+});
+
+test('SIGUSR1 retries now', async () => {
+  const args = ['local', '3000', '--to', '127.0.0.1:1', '--output', 'json'];
+  await using client = await startTunnel(args, { env: { TUNNEL_SECRET: 'x'.repeat(20) } });
+  // A wait that would not end within this test by itself.
+  await client.waitForEvent('retrying', ({ delayMs }) => Number(delayMs) > 1000, 20_000);
+  const seen = client.events.length;
+  const next = client.waitForNextEvent('retrying', undefined, 900);
+  client.kill('SIGUSR1');
+  await next;
+  expect(client.events.length).toBeGreaterThan(seen);
+  expect(client.stderr).not.toMatch(/debugger/i);
+});
+
+test('a state directory that cannot be used is named', async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, 'file');
+  await writeFile(path, '');
+  await mkdir(join(directory.path, 'other'));
+  const { code, stderr } = await run(['server', '--port', '0', '--state-dir', path]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`error: the state directory cannot be used: ${join(path, 'server')}: `);
+});
+
+function openPort(ready: { readonly [field: string]: unknown }): unknown {
+  return (ready['tunnels'] as { port: number }[])[0]?.port;
+}
