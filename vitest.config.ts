@@ -9,6 +9,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts'],
+          // Property tests take their time on a busy machine.
+          testTimeout: 120_000,
           sequence: { groupOrder: 0 },
         },
       },

@@ -1,10 +1,10 @@
 // The command as a process: what it says to bad input, and how it ends.
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { startTunnel, type TunnelOptions, type TunnelProcess } from './support/command.ts';
+import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 
 interface Ended {
@@ -28,7 +28,7 @@ const NO_PORT = 'a port is a number from 0 to 65535';
 const NO_TARGET = 'a local service is given as 3000, host:3000 or [::1]:3000';
 const NO_DURATION = 'a duration is a number with a unit, as in 500ms, 8s, 2m or 1h; without a unit it is seconds';
 
-describe('bad input ends with 2, an error that names it, and a hint', () => {
+describe.concurrent('bad input ends with 2, an error that names it, and a hint', () => {
   test.each<[args: string, error: string, hint: string]>([
     ['', 'no command was given', 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all'],
     ['serve', 'unknown command: serve', 'did you mean `tunnel server`?'],
@@ -94,7 +94,7 @@ describe('bad input ends with 2, an error that names it, and a hint', () => {
       'no server was named and none runs on this machine for this user',
       'name the server with --to HOST, or start one here with `tunnel server`',
     ],
-    ['keygen', 'an argument is missing: 0 given, 1 needed', '`tunnel keygen --help` shows how it is used'],
+    ['keygen', 'not enough arguments: 0 given, 1 needed', '`tunnel keygen --help` shows how it is used'],
   ])('tunnel %s', async (args, error, hint) => {
     const words = args.split(' ').filter((word) => word !== '');
     expect(await run(words)).toEqual({ code: 2, stdout: '', stderr: failure(error, hint) });
@@ -138,7 +138,7 @@ describe('bad input ends with 2, an error that names it, and a hint', () => {
   });
 });
 
-describe('help', () => {
+describe.concurrent('help', () => {
   test.each([
     ['', ['tunnel server', 'tunnel local', 'tunnel keygen']],
     ['server', ['--port', '[default: 7835]', '(TUNNEL_PORT)', '--resume-window', '[default: 2m]', 'tunnel server --']],
@@ -251,7 +251,22 @@ describe('server and client on one machine', () => {
     expect((await next.waitForEvent('listening'))['serverKey']).toBe(serverKey);
   });
 
-  test('a second signal ends at once, as a shell tells it', async () => {
+  test('a second signal ends a server at once that waits for its visitors', async () => {
+    await using service = await greeter();
+    const [server, client] = await pair(['local', String(service.port), '--output', 'json']);
+    await using _server = server;
+    await using _client = client;
+    const visitor = connect(openPort(await client.waitForEvent('ready')), '127.0.0.1');
+    visitor.on('error', () => {});
+    await once(visitor, 'data');
+    server.kill('SIGTERM');
+    await server.waitForStderr(/stopping/);
+    server.kill('SIGTERM');
+    expect(await server.waitForExit(5_000)).toEqual({ code: 143, signal: null });
+    visitor.destroy();
+  });
+
+  test('the first signal ends a client that waits for its next attempt', async () => {
     await using client = await startTunnel([
       'local',
       '3000',
@@ -299,6 +314,19 @@ test('a state directory that cannot be used is named', async () => {
   expect(stderr).toContain(`error: the state directory cannot be used: ${join(path, 'server')}: `);
 });
 
-function openPort(ready: { readonly [field: string]: unknown }): unknown {
-  return (ready['tunnels'] as { port: number }[])[0]?.port;
+function openPort(ready: TunnelEvent): number {
+  return (ready['tunnels'] as { port: number }[])[0]?.port ?? 0;
+}
+
+/** A service that greets and then keeps the connection open. */
+async function greeter(): Promise<AsyncDisposable & { readonly port: number }> {
+  const service = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write('hello');
+  });
+  await once(service.listen(0), 'listening');
+  return {
+    port: (service.address() as { port: number }).port,
+    [Symbol.asyncDispose]: () => new Promise((resolve) => service.close(() => resolve())),
+  };
 }

@@ -16,7 +16,9 @@ function table(): string {
     ([code, { disposition, exitCode, summary, hint }]) =>
       `| \`${code}\` | ${summary} | ${FATAL[disposition]} | ${exitCode} | ${hint} |`,
   );
-  return ['| code | meaning | fatal or retried | exit code | hint |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+  return ['| code | meaning | fatal or retried | exit code | hint |', '| --- | --- | --- | --- | --- |', ...rows].join(
+    '\n',
+  );
 }
 
 test('docs/errors.md has every code of the registry', async () => {

@@ -8,7 +8,7 @@ import { nodeCrypto, randomBytes } from '@tunnel/shared/node';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { EventLog } from './support/event-log.ts';
-import { HANDSHAKE_HEADER, Middleman } from './support/middleman.ts';
+import { HANDSHAKE_HEADER, Middleman, type MiddlemanLink } from './support/middleman.ts';
 import { expectNothingLeftOpen } from './support/open-handles.ts';
 import { type RunningServer, startClient, startServer, TEST_SECRET } from './support/pair.ts';
 import { randomInteger, seededRandom } from './support/random.ts';
@@ -102,7 +102,9 @@ async function record(): Promise<Recording> {
     return chunk;
   };
   expect(await attempt(relay.port)).toMatchObject({ name: 'ready' });
-  return { bytes: { 'to-target': Buffer.concat(chunks['to-target']), 'to-client': Buffer.concat(chunks['to-client']) } };
+  return {
+    bytes: { 'to-target': Buffer.concat(chunks['to-target']), 'to-client': Buffer.concat(chunks['to-client']) },
+  };
 }
 
 const headerPattern = new RegExp(`(?<=${HANDSHAKE_HEADER}: )[\\w-]+`, 'i');
@@ -235,11 +237,14 @@ function bitsOf(byteCount: number): readonly number[] {
 describe('somebody on the path', () => {
   const codes = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 4000, 4401, 4403, 4999];
 
-  test.each([401, 403, 404, 407, 426, 429, 500, 503])('who answers HTTP %i makes the client try again', async (status) => {
-    await using relay = await startRelay({ targetPort: server.port });
-    relay.answerWith(httpReply(status));
-    expect(await attempt(relay.port)).toEqual({ name: 'retrying', code: 'upgrade-refused' });
-  });
+  test.each([401, 403, 404, 407, 426, 429, 500, 503])(
+    'who answers HTTP %i makes the client try again',
+    async (status) => {
+      await using relay = await startRelay({ targetPort: server.port });
+      relay.answerWith(httpReply(status));
+      expect(await attempt(relay.port)).toEqual({ name: 'retrying', code: 'upgrade-refused' });
+    },
+  );
 
   test('who forges closes, at any point, makes the client try again', async () => {
     await using middleman = await Middleman.start(server.port);
@@ -252,17 +257,15 @@ describe('somebody on the path', () => {
       expect(await attempt(middleman.port)).toMatchObject({ name: 'retrying' });
     }
     middleman.behave();
+    let link: MiddlemanLink | undefined;
+    middleman.onLink = (opened) => (link = opened);
     await using client = await startClient(middleman.port, [9]);
     for (const code of codes) {
-      middleman.toClient = (message, _index, link) => {
-        link.client.close(code, 'secret-refused');
-        return message;
-      };
-      const { event } = await client.log.waitForNext('retrying');
-      expect(event.code).toBe('link-closed');
-      middleman.behave();
+      const retrying = client.log.waitForNext('retrying');
       const ready = client.log.waitForNext('ready');
-      setImmediate(() => client.client.retryNow());
+      link?.client.close(code, 'secret-refused');
+      expect((await retrying).event.code).toBe('link-closed');
+      client.client.retryNow();
       await ready;
     }
     expect(client.log.all('stopped')).toEqual([]);
@@ -297,7 +300,10 @@ describe('somebody on the path', () => {
     let recorded: Buffer | undefined;
     middleman.toClient = (message) => (recorded = Buffer.from(message));
     // It is a refusal indeed: it stops the client that it was meant for.
-    expect(await attempt(middleman.port, { secret: 'another secret' })).toEqual({ name: 'stopped', code: 'secret-refused' });
+    expect(await attempt(middleman.port, { secret: 'another secret' })).toEqual({
+      name: 'stopped',
+      code: 'secret-refused',
+    });
     const refusal = recorded ?? Buffer.alloc(0);
     expect(refusal.length).toBeGreaterThan(16);
     middleman.toClient = () => refusal;

@@ -32,7 +32,10 @@ async function echoThrough(port: number, message: string): Promise<string> {
   }
 }
 
-function asking(targetPort: number, port: number): { readonly tunnels: [{ target: { host: string; port: number }; port: number }] } {
+function asking(
+  targetPort: number,
+  port: number,
+): { readonly tunnels: [{ target: { host: string; port: number }; port: number }] } {
   return { tunnels: [{ target: { host: '127.0.0.1', port: targetPort }, port }] };
 }
 

@@ -12,10 +12,14 @@ test('a download through the tunnel arrives whole', async () => {
     await using service = await startFileServer();
     await using server = await startServer();
     await using client = await startClient(server.port, [service.port]);
-    const response = await fetch(`http://127.0.0.1:${client.ports[0]}/${64 * MiB}`, { headers: { connection: 'close' } });
+    const response = await fetch(`http://127.0.0.1:${client.ports[0]}/${64 * MiB}`, {
+      headers: { connection: 'close' },
+    });
     const direct = await fetch(`http://127.0.0.1:${service.port}/${64 * MiB}`, { headers: { connection: 'close' } });
     const digest = async (body: Response): Promise<string> =>
-      createHash('sha256').update(new Uint8Array(await body.arrayBuffer())).digest('hex');
+      createHash('sha256')
+        .update(new Uint8Array(await body.arrayBuffer()))
+        .digest('hex');
     expect(await digest(response)).toBe(await digest(direct));
   });
 });

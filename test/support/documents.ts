@@ -40,10 +40,26 @@ export function readConstants(): ReadonlyMap<string, number> {
     return others.every((other) => other === first) ? first : Number.NaN;
   };
   const operand = (text: string): number => (/^[\d_]+$/.test(text) ? Number(text.replaceAll('_', '')) : evaluate(text));
-  const power = (text: string): number => text.split(' ** ').map(operand).reduce((base, exponent) => base ** exponent);
-  const product = (text: string): number => text.split(' * ').map(power).reduce((a, b) => a * b);
-  const difference = (text: string): number => text.split(' - ').map(product).reduce((a, b) => a - b);
-  const sum = (text: string): number => text.split(' + ').map(difference).reduce((a, b) => a + b);
+  const power = (text: string): number =>
+    text
+      .split(' ** ')
+      .map(operand)
+      .reduce((base, exponent) => base ** exponent);
+  const product = (text: string): number =>
+    text
+      .split(' * ')
+      .map(power)
+      .reduce((a, b) => a * b);
+  const difference = (text: string): number =>
+    text
+      .split(' - ')
+      .map(product)
+      .reduce((a, b) => a - b);
+  const sum = (text: string): number =>
+    text
+      .split(' + ')
+      .map(difference)
+      .reduce((a, b) => a + b);
   return new Map([...expressions.keys()].map((name) => [name, evaluate(name)]));
 }
 

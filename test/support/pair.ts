@@ -22,22 +22,25 @@ const SERVER_EVENTS = [
 /** A running server of the library; `close` aborts it. */
 export interface RunningServer extends AsyncDisposable {
   readonly server: Server;
+  /** The private key, for a second start. */
+  readonly identity: Uint8Array;
   readonly port: number;
   readonly log: EventLog<ServerEvents>;
 }
 
 /** Starts a server on a free loopback port. */
 export async function startServer(options: Partial<ServerOptions> = {}): Promise<RunningServer> {
+  const { identity = randomBytes(32) } = options;
   const server = createServer({
     host: '127.0.0.1',
     port: 0,
-    identity: randomBytes(32),
+    identity,
     secret: TEST_SECRET,
     ...options,
   });
   const log = new EventLog<ServerEvents>(server, SERVER_EVENTS);
   const { port } = await server.start();
-  return { server, port, log, [Symbol.asyncDispose]: async () => server.abort() };
+  return { server, identity, port, log, [Symbol.asyncDispose]: async () => server.abort() };
 }
 
 /** A started client of the library; disposing aborts it. */

@@ -17,8 +17,8 @@ const FLAGS: Readonly<Record<string, Flags>> = { server: SERVER_FLAGS, local: LO
 const MESSAGES = {
   'Not enough arguments following: %s': '--%s needs a value',
   'Not enough non-option arguments: got %s, need at least %s': {
-    one: 'an argument is missing: %s given, %s needed',
-    other: 'arguments are missing: %s given, %s needed',
+    one: 'not enough arguments: %s given, %s needed',
+    other: 'not enough arguments: %s given, %s needed',
   },
 } as unknown as Record<string, string>;
 

@@ -1,5 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { createClient, type ClientEvents, formatServerAddress, PinDirectory, type ServerAddress } from '@tunnel/client';
+import {
+  createClient,
+  type ClientEvents,
+  formatServerAddress,
+  LastPorts,
+  PinDirectory,
+  type ServerAddress,
+} from '@tunnel/client';
 import { TunnelError } from '@tunnel/shared';
 import { decodeKey, describeSystemError, fingerprint, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
 import { type GivenSecret, readGivenSecret } from './common-flags.ts';
@@ -36,6 +43,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
     secret: secret?.secret,
     serverKey,
     pins: new PinDirectory(settings.state.client.pins),
+    ports: new LastPorts(settings.state.client.ports),
     reconnect: settings.reconnect,
     maxReconnectDelayMs: settings.maxReconnectDelayMs,
     heartbeat: settings.heartbeat,

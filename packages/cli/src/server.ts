@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer as createProbe } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { createServer, type ServerEvents } from '@tunnel/server';
+import { createServer, leaseFile, type ServerEvents } from '@tunnel/server';
 import { TunnelError } from '@tunnel/shared';
 import {
   decodeKey,
@@ -104,6 +104,7 @@ async function serve(
     identity: identity.privateKey,
     secret: secret.secret,
     previousSecret,
+    leases: leaseFile(settings.state.server.leases),
     agent: `tunnel/${context.version}`,
   });
 

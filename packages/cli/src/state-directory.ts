@@ -10,6 +10,8 @@ export interface StateDirectory {
     readonly identity: string;
     readonly secret: string;
     readonly lock: string;
+    /** Which client had which public port. */
+    readonly leases: string;
     /** Tells clients on the same machine where the server is. */
     readonly running: string;
   };
@@ -17,6 +19,8 @@ export interface StateDirectory {
     readonly identity: string;
     /** A directory with one file for each server address. */
     readonly pins: string;
+    /** Which public ports this client had. */
+    readonly ports: string;
   };
 }
 
@@ -30,9 +34,10 @@ export function stateDirectory(given: Given | undefined, environment: Environmen
       identity: join(server, 'identity'),
       secret: join(server, 'secret'),
       lock: join(server, 'lock'),
+      leases: join(server, 'leases.json'),
       running: join(server, 'running.json'),
     },
-    client: { identity: join(client, 'identity'), pins: join(client, 'pins') },
+    client: { identity: join(client, 'identity'), pins: join(client, 'pins'), ports: join(client, 'ports.json') },
   };
 }
 

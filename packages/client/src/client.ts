@@ -99,6 +99,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   #downSince = 0;
   #pinnedKey: Uint8Array | undefined;
   #pinnedAt: string | undefined;
+  #isPinning = false;
   #linkKey: Uint8Array | undefined;
   #wasReady = false;
   /** Nothing was said since the last `ready` that would take it back. */
@@ -380,7 +381,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         this.#isResumed = session.accepted !== undefined;
         session.accepted = { id, token, resumeWindowMs };
         if (this.#state.kind === 'linked') this.#state.confirm();
-        this.#pin();
+        this.#pin(session);
         this.#readyIfAllOpen(session);
         return;
       }
@@ -482,7 +483,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   }
 
   #readyIfAllOpen(session: ClientSession): void {
-    if (this.#isReady || !session.accepted || !this.#tunnels.every(({ isOpen }) => isOpen)) return;
+    if (this.#isReady || this.#isPinning || !session.accepted || !this.#tunnels.every(({ isOpen }) => isOpen)) return;
     this.#isReady = true;
     this.#wasReady = true;
     const lostStreams = this.#lostStreams;
@@ -516,7 +517,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   #remember(name: string, port: number): void {
     const { ports, server } = this.#options;
-    ports?.remember(formatServerAddress(server), name, port).catch((error: unknown) => this.#warn(asTunnelError(error)));
+    ports
+      ?.remember(formatServerAddress(server), name, port)
+      .catch((error: unknown) => this.#warn(asTunnelError(error)));
   }
 
   // ── the server's key ──
@@ -527,7 +530,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   get #keySource(): string {
     const { serverKey, pins, server } = this.#options;
-    return serverKey || !pins ? 'as given' : `pinned in ${pins.describe(formatServerAddress(server))}`;
+    if (serverKey) return 'as given';
+    return !pins ? 'as on the first link' : `pinned in ${pins.describe(formatServerAddress(server))}`;
   }
 
   async #readPin(): Promise<void> {
@@ -536,19 +540,30 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     if (secret === undefined && !this.#expectedKey) throw new TunnelError('secret-missing');
   }
 
-  /** Only after the first record opened: before that, nobody proved anything. */
-  #pin(): void {
+  /** Only after the first record opened: before that, nobody proved anything. `ready` waits for it. */
+  #pin(session: ClientSession): void {
     const { pins, server } = this.#options;
     const key = this.#linkKey;
     if (!pins || !key || this.#expectedKey) return;
-    this.#pinnedKey = key;
     const address = formatServerAddress(server);
-    this.#pinnedAt = pins.describe(address);
-    pins.write(address, key).catch((error: unknown) => {
-      const failure = asTunnelError(error);
-      if (failure.code === 'server-key-changed') this.#finish(failure);
-      else this.#warn(failure);
-    });
+    this.#pinnedKey = key;
+    this.#isPinning = true;
+    pins
+      .write(address, key)
+      .then(
+        () => {
+          this.#pinnedAt = pins.describe(address);
+        },
+        (error: unknown) => {
+          const failure = asTunnelError(error);
+          if (failure.code === 'server-key-changed') this.#finish(failure);
+          else this.#warn(failure);
+        },
+      )
+      .finally(() => {
+        this.#isPinning = false;
+        if (this.#session === session) this.#readyIfAllOpen(session);
+      });
   }
 
   // ── the end ──

@@ -76,7 +76,8 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     return { records: new RecordLink(webSocket, socket, initiator.transport, readRefusal), serverKey, roundTripMs };
   } catch (error) {
     webSocket.terminate();
-    if (error instanceof HandshakeError) throw new TunnelError('handshake-failed', { detail: error.message, cause: error });
+    if (error instanceof HandshakeError)
+      throw new TunnelError('handshake-failed', { detail: error.message, cause: error });
     throw error;
   }
 }
@@ -116,7 +117,7 @@ function exchange(
     };
     const onClose = (code: number): void =>
       settle(() => reject(new TunnelError('handshake-failed', { detail: `the server closed it (${code})` })));
-    const onAbort = (): void => settle(() => reject(signal.reason));
+    const onAbort = (): void => settle(() => reject(new TunnelError('stopped', { cause: signal.reason })));
     webSocket.on('message', onMessage);
     webSocket.on('close', onClose);
     signal.addEventListener('abort', onAbort);

@@ -4,7 +4,12 @@ const FIRST_SUMMARY_MS = 10_000;
 const GREATEST_SUMMARY_MS = 60_000;
 
 export type HealthReport =
-  | { readonly state: 'down' | 'still-down'; readonly reason: string; readonly refused: number; readonly downMs: number }
+  | {
+      readonly state: 'down' | 'still-down';
+      readonly reason: string;
+      readonly refused: number;
+      readonly downMs: number;
+    }
   | { readonly state: 'up'; readonly reason: ''; readonly refused: number; readonly downMs: number };
 
 /** Whether a local service answers, and what is worth saying about it: the first failure, changes, sums, the recovery. */

@@ -10,7 +10,7 @@ import {
   Responder,
   TunnelError,
 } from '@tunnel/shared';
-import { monotonicNow, nodeCrypto, randomBytes, RecordLink } from '@tunnel/shared/node';
+import { monotonicNow, nodeCrypto, randomBytes, RecordLink, remoteAddressOf } from '@tunnel/shared/node';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 /** Carries handshake messages 1 and 2 inside the WebSocket upgrade, in base64url. */
@@ -210,7 +210,8 @@ export class LinkAcceptor {
 }
 
 function addressOf({ socket }: IncomingMessage): string {
-  return `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
+  const address = remoteAddressOf(socket);
+  return `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
 }
 
 function refuseUpgrade(socket: Duplex, status: string, headers = ''): void {

@@ -64,22 +64,25 @@ export class PublicPorts {
       throw new TunnelError('port-not-allowed', { detail: `${port}; this server opens ${minPort} to ${maxPort}` });
     }
     const held = this.#open.get(port);
-    if (held) return await this.#takeOver(held, holder);
+    if (held) return this.#takeOver(held, holder);
     const leasedTo = leases.clientOf(port);
     if (leasedTo !== undefined && leasedTo !== holder.clientKey && Date.now() < reservedUntil) {
-      throw new TunnelError('port-in-use', { detail: `${port} is kept for the client that had it before the server started` });
+      throw new TunnelError('port-in-use', {
+        detail: `${port} is kept for the client that had it before the server started`,
+      });
     }
-    return await this.#listen(port, holder);
+    return this.#listen(port, holder);
   }
 
   /** From another process of the same client, and only where that one does not answer any more. */
   async #takeOver(held: OpenPort, holder: PortHolder): Promise<PublicPort> {
     const { holder: before, port } = held;
-    if (before.clientKey !== holder.clientKey) throw new TunnelError('port-in-use', { detail: `${port}, by another client` });
+    if (before.clientKey !== holder.clientKey)
+      throw new TunnelError('port-in-use', { detail: `${port}, by another client` });
     if (before.hasLink && (await before.answers())) {
       throw new TunnelError('port-in-use', { detail: `${port}, by another process with this client's key` });
     }
-    if (held.holder !== before || this.#open.get(port) !== held) return await this.#openThis(port, holder);
+    if (held.holder !== before || this.#open.get(port) !== held) return this.#openThis(port, holder);
     held.holder = holder;
     before.giveUp();
     return held;

@@ -17,6 +17,7 @@ import {
   monotonicNow,
   prepareSocket,
   randomBytes,
+  remoteAddressOf,
   SessionDriver,
   type StreamPipe,
 } from '@tunnel/shared/node';
@@ -179,7 +180,7 @@ export class ServerSession {
           reason: 'the client ended its session',
           ended: true,
         });
-        this.#finish('session-lost');
+        this.#finish('stopped');
         return;
       default:
     }
@@ -209,7 +210,10 @@ export class ServerSession {
     } catch (error) {
       if (this.#tunnels.get(tunnelId) !== tunnel) return;
       this.#tunnels.delete(tunnelId);
-      this.#refuse(tunnelId, error instanceof TunnelError ? error : new TunnelError('port-unavailable', { cause: error }));
+      this.#refuse(
+        tunnelId,
+        error instanceof TunnelError ? error : new TunnelError('port-unavailable', { cause: error }),
+      );
     }
   }
 
@@ -261,7 +265,7 @@ export class ServerSession {
     const isTooMany = !session.hasLink && this.#waiting.size >= WAITING_LIMIT;
     const streamId = isTooMany
       ? undefined
-      : session.openStream(tunnelId, socket.remoteAddress ?? '', socket.remotePort ?? 0, monotonicNow());
+      : session.openStream(tunnelId, remoteAddressOf(socket), socket.remotePort ?? 0, monotonicNow());
     if (streamId === undefined) {
       socket.on('error', () => {});
       socket.resetAndDestroy();

@@ -26,7 +26,12 @@ const GREATEST_RETRY_SPREAD_MS = 20_000;
 
 type State =
   | { readonly kind: 'new' }
-  | { readonly kind: 'listening'; readonly http: HttpServer; readonly acceptor: LinkAcceptor; readonly sessions: Sessions }
+  | {
+      readonly kind: 'listening';
+      readonly http: HttpServer;
+      readonly acceptor: LinkAcceptor;
+      readonly sessions: Sessions;
+    }
   | { readonly kind: 'stopped' };
 
 /** Makes a server. Nothing happens before `start`. */
@@ -73,7 +78,6 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   async stop(): Promise<void> {
     const state = this.#state;
     if (state.kind === 'listening') {
-      const graceMs = this.#options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS;
       state.http.close();
       await this.#drain(state.sessions);
       await closed(state.http, this.#connections);

@@ -13,10 +13,7 @@ export class Sessions {
   /** By the client's key and instance: each process of a client has one session at most. */
   readonly #byOwner = new Map<string, ServerSession>();
 
-  constructor(
-    options: Omit<ServerSessionOptions, 'onEnd'>,
-    onRefused: (error: TunnelError, address: string) => void,
-  ) {
+  constructor(options: Omit<ServerSessionOptions, 'onEnd'>, onRefused: (error: TunnelError, address: string) => void) {
     this.#options = options;
     this.#onRefused = onRefused;
   }
@@ -54,7 +51,7 @@ export class Sessions {
   }
 
   endAll(code: ErrorCode): void {
-    for (const session of [...this.all]) session.end(code);
+    for (const session of this.all) session.end(code);
   }
 
   #refuse(link: ClaimedLink, code: ErrorCode, retryAfterMs = 0): void {

@@ -33,7 +33,13 @@ export const ERRORS = {
     'no secret, no --server-key and no pinned server key: the server could be anybody',
     'give the secret that the server printed: --secret-file FILE, --secret SECRET or TUNNEL_SECRET',
   ),
-  'secret-unusable': kind('fatal', 'usage', 2, 'the secret cannot be used', 'give a file that holds the secret on its first line'),
+  'secret-unusable': kind(
+    'fatal',
+    'usage',
+    2,
+    'the secret cannot be used',
+    'give a file that holds the secret on its first line',
+  ),
   'key-unusable': kind('fatal', 'usage', 2, 'the key cannot be used', 'a key is 32 bytes in base64url, 43 characters'),
   'state-unusable': kind(
     'fatal',
@@ -72,7 +78,13 @@ export const ERRORS = {
   ),
 
   // ── the steps of an attempt ──
-  'dns-failed': kind('retry', 'network', 4, 'the name could not be looked up', 'check the host name and this machine\'s DNS'),
+  'dns-failed': kind(
+    'retry',
+    'network',
+    4,
+    'the name could not be looked up',
+    "check the host name and this machine's DNS",
+  ),
   'tcp-refused': kind(
     'retry',
     'server',
@@ -80,16 +92,34 @@ export const ERRORS = {
     'connection refused',
     'is `tunnel server` running there, and is this its port (default 7835)?',
   ),
-  'tcp-unreachable': kind('retry', 'network', 4, 'the server cannot be reached', 'check this machine\'s network and the route to the server'),
+  'tcp-unreachable': kind(
+    'retry',
+    'network',
+    4,
+    'the server cannot be reached',
+    "check this machine's network and the route to the server",
+  ),
   'tcp-timeout': kind(
     'retry',
     'network',
     4,
     'no answer in time',
-    'a firewall may drop the packets: open the server\'s control port (default 7835)',
+    "a firewall may drop the packets: open the server's control port (default 7835)",
   ),
-  'tcp-failed': kind('retry', 'network', 4, 'the connection could not be made', 'check the network between here and the server'),
-  'tls-failed': kind('retry', 'server', 4, 'no TLS connection could be made', 'check the certificate and the port; use ws:// where there is no TLS'),
+  'tcp-failed': kind(
+    'retry',
+    'network',
+    4,
+    'the connection could not be made',
+    'check the network between here and the server',
+  ),
+  'tls-failed': kind(
+    'retry',
+    'server',
+    4,
+    'no TLS connection could be made',
+    'check the certificate and the port; use ws:// where there is no TLS',
+  ),
   'upgrade-refused': kind(
     'retry',
     'server',
@@ -111,15 +141,27 @@ export const ERRORS = {
     'the handshake failed',
     'something between here and the server changes the traffic, or the other side is no tunnel server',
   ),
-  'attempt-timeout': kind('retry', 'network', 4, 'the attempt took too long', 'check the network, or allow more with --connect-timeout'),
+  'attempt-timeout': kind(
+    'retry',
+    'network',
+    4,
+    'the attempt took too long',
+    'check the network, or allow more with --connect-timeout',
+  ),
   'proxy-auth-required': kind(
     'fatal-at-start',
     'usage',
     3,
     'the proxy demands credentials',
-    'put user and password into the proxy\'s URL: http://user:password@host:port',
+    "put user and password into the proxy's URL: http://user:password@host:port",
   ),
-  'proxy-failed': kind('retry', 'network', 4, 'the proxy did not connect', 'check the proxy\'s address and whether it allows this destination'),
+  'proxy-failed': kind(
+    'retry',
+    'network',
+    4,
+    'the proxy did not connect',
+    "check the proxy's address and whether it allows this destination",
+  ),
 
   // ── who is who ──
   'secret-refused': kind(
@@ -129,7 +171,13 @@ export const ERRORS = {
     'the server refused the secret',
     'use the secret of that server: it prints the client command when it starts on a terminal, and keeps it in `secret` in its state directory',
   ),
-  'key-refused': kind('fatal', 'usage', 3, 'the server does not admit this client\'s key', 'have the key listed in the server\'s authorized keys'),
+  'key-refused': kind(
+    'fatal',
+    'usage',
+    3,
+    "the server does not admit this client's key",
+    "have the key listed in the server's authorized keys",
+  ),
   'server-key-changed': kind(
     'fatal-at-start',
     'server',
@@ -146,7 +194,13 @@ export const ERRORS = {
   ),
 
   // ── what was asked for ──
-  'port-not-allowed': kind('fatal', 'usage', 5, 'the server does not open this port', 'ask for a port in the server\'s range (--min-port, --max-port)'),
+  'port-not-allowed': kind(
+    'fatal',
+    'usage',
+    5,
+    'the server does not open this port',
+    "ask for a port in the server's range (--min-port, --max-port)",
+  ),
   'port-in-use': kind(
     'fatal-at-start',
     'server',
@@ -154,33 +208,99 @@ export const ERRORS = {
     'the public port is in use',
     'ask for another port, or leave --port out to get a free one',
   ),
-  'port-unavailable': kind('retry', 'server', 5, 'the server could not open a public port', 'look into the server\'s log'),
-  'tunnel-limit': kind('fatal', 'usage', 5, 'too many tunnels', 'ask for fewer tunnels, or raise the server\'s limit'),
+  'port-unavailable': kind(
+    'retry',
+    'server',
+    5,
+    'the server could not open a public port',
+    "look into the server's log",
+  ),
+  'tunnel-limit': kind('fatal', 'usage', 5, 'too many tunnels', "ask for fewer tunnels, or raise the server's limit"),
 
   // ── what a server says about itself ──
   'at-capacity': kind('retry', 'server', 4, 'the server is at capacity', 'it will be tried again'),
   draining: kind('retry', 'server', 4, 'the server is restarting', 'it will be tried again'),
   'stale-link': kind('retry', 'nobody', 4, 'a newer link of this client took over', 'nothing: the newer link goes on'),
-  'session-unknown': kind('retry-now', 'server', 4, 'the server does not know the session any more', 'nothing: a new session follows'),
-  'session-expired': kind('retry-now', 'nobody', 4, 'the session was without a link for too long', 'nothing: a new session follows'),
-  'session-taken-over': kind('retry', 'nobody', 5, 'another process with this identity took the public port', 'run only one client with --port for each port'),
+  'session-unknown': kind(
+    'retry-now',
+    'server',
+    4,
+    'the server does not know the session any more',
+    'nothing: a new session follows',
+  ),
+  'session-expired': kind(
+    'retry-now',
+    'nobody',
+    4,
+    'the session was without a link for too long',
+    'nothing: a new session follows',
+  ),
+  'session-taken-over': kind(
+    'retry',
+    'nobody',
+    5,
+    'another process with this identity took the public port',
+    'run only one client with --port for each port',
+  ),
 
   // ── how a link ends ──
-  'heartbeat-timeout': kind('retry', 'network', 4, 'nothing was heard from the other side', 'the network between is interrupted'),
-  'link-closed': kind('retry', 'server', 4, 'the other side closed the link', 'look into the server\'s log'),
-  'link-reset': kind('retry', 'network', 4, 'the link broke', 'the network between is interrupted, or the other side was stopped'),
+  'heartbeat-timeout': kind(
+    'retry',
+    'network',
+    4,
+    'nothing was heard from the other side',
+    'the network between is interrupted',
+  ),
+  'link-closed': kind('retry', 'server', 4, 'the other side closed the link', "look into the server's log"),
+  'link-reset': kind(
+    'retry',
+    'network',
+    4,
+    'the link broke',
+    'the network between is interrupted, or the other side was stopped',
+  ),
   'link-replaced': kind('retry', 'nobody', 4, 'a newer link took over', 'nothing'),
-  'record-unreadable': kind('retry', 'network', 4, 'a record could not be decrypted', 'something between here and the server changes the traffic'),
-  'protocol-error': kind('retry', 'program', 4, 'the other side broke the protocol', 'bring both sides to the same version; report it if that is so'),
+  'record-unreadable': kind(
+    'retry',
+    'network',
+    4,
+    'a record could not be decrypted',
+    'something between here and the server changes the traffic',
+  ),
+  'protocol-error': kind(
+    'retry',
+    'program',
+    4,
+    'the other side broke the protocol',
+    'bring both sides to the same version; report it if that is so',
+  ),
 
   // ── server ──
-  'listen-in-use': kind('fatal', 'usage', 6, 'the address is in use', 'stop what listens there, or choose another port with --port'),
-  'listen-denied': kind('fatal', 'usage', 6, 'no permission to listen there', 'ports below 1024 need privileges: choose a higher one'),
+  'listen-in-use': kind(
+    'fatal',
+    'usage',
+    6,
+    'the address is in use',
+    'stop what listens there, or choose another port with --port',
+  ),
+  'listen-denied': kind(
+    'fatal',
+    'usage',
+    6,
+    'no permission to listen there',
+    'ports below 1024 need privileges: choose a higher one',
+  ),
   'listen-failed': kind('fatal', 'usage', 6, 'cannot listen there', 'check --host and --port'),
 
   // ── why a stream was reset ──
   'stream-reset': kind('retry', 'nobody', 1, 'the connection was reset', 'nothing'),
-  'service-unavailable': kind('retry', 'service', 1, 'the local service did not accept the connection', 'start the service'),
+  'service-unavailable': kind(
+    'retry',
+    'service',
+    1,
+    'the local service did not accept the connection',
+    'start the service',
+  ),
   'stream-idle': kind('retry', 'nobody', 1, 'a half-closed connection on which nothing moved was reset', 'nothing'),
   'stream-limit': kind('retry', 'server', 1, 'too many connections at once', 'raise the limit'),
   'stream-unexpected': kind('retry', 'program', 1, 'this side opens no streams', 'nothing'),

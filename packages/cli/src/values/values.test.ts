@@ -14,10 +14,8 @@ function refusal(text: string, parse: (value: Given) => unknown): TunnelError {
   try {
     parse(given(text));
   } catch (error) {
-    if (!(error instanceof TunnelError)) throw error;
-    expect(error.code).toBe('usage');
-    expect(error.detail).toMatch(text === '' ? /^--flag nothing: ./ : `--flag ${text}: `);
-    expect(error.hint).not.toBe('');
+    if (!(error instanceof TunnelError) || error.code !== 'usage') throw error;
+    if (!error.detail.startsWith(`--flag ${text === '' ? 'nothing' : text}: `)) throw error;
     return error;
   }
   throw new Error(`${text} was taken`);
@@ -55,7 +53,7 @@ describe('durations', () => {
     '501h',
     '9'.repeat(400),
   ])('"%s" is none', (text) => {
-    refusal(text, parseDuration);
+    expect(refusal(text, parseDuration).hint).not.toBe('');
   });
 
   test('a least one can be asked for', () => {
@@ -88,7 +86,7 @@ describe('ports', () => {
   });
 
   test.each(['0', '65536', '70000', '-1', '', 'http', '80x', '1e3', ' 80', '8.0', '0x50'])('"%s" is none', (text) => {
-    refusal(text, parsePort);
+    expect(refusal(text, parsePort).hint).toBe('a port is a number from 1 to 65535');
   });
 });
 
@@ -110,7 +108,7 @@ describe('hosts', () => {
   test.each(['', 'http://a', 'a:80', 'a b', '1.2.3', '300.1.1.1', '[::1', '[a]', '-a', 'a/b', 'a\u0007b'])(
     '"%s" is none',
     (text) => {
-      refusal(text, parseHost);
+      expect(refusal(text, parseHost).hint).toMatch(/^a host is a name/);
     },
   );
 });

@@ -5,7 +5,7 @@ export { RecordLink } from './record-link.ts';
 export { SessionDriver } from './session-driver.ts';
 export type { DriverEvent, SessionDriverHandlers } from './session-driver.ts';
 export type { StreamPipe } from './stream-pipe.ts';
-export { KEEPALIVE_DELAY_MS, prepareSocket } from './tcp.ts';
+export { KEEPALIVE_DELAY_MS, prepareSocket, remoteAddressOf } from './tcp.ts';
 export {
   createOnce,
   describeSystemError,

@@ -16,3 +16,8 @@ export function prepareSocket(socket: Socket): Error | undefined {
     return error as Error;
   }
 }
+
+/** The address of a socket's other end as people write it: IPv4 also where a dual-stack listener took the connection. */
+export function remoteAddressOf(socket: Socket): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+}

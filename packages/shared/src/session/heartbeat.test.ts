@@ -35,7 +35,7 @@ describe('sending', () => {
   it('wakes its owner once, also where the link takes no record', () => {
     const heartbeat = new Heartbeat(OWN, 0, 20);
     heartbeat.tick(0, 0);
-    expect(heartbeat.deadline).toBe(8000);
+    expect(heartbeat.deadline).toBe(6000);
     expect(heartbeat.isDue(1)).toBe(true);
   });
 
@@ -67,7 +67,7 @@ describe('death', () => {
     const heartbeat = new Heartbeat(OWN, 0, 20);
     heartbeat.recordReceived(1234, 10);
     heartbeat.frameReceived(beat(), 1234);
-    expect(heartbeat.tick(9233.9, 10)).toBe('alive');
+    expect(heartbeat.tick(9233.9, 10)).not.toBe('dead');
     expect(runToDeath(heartbeat, () => 10)).toBe(9234);
   });
 
@@ -126,6 +126,28 @@ describe('progress inside a record', () => {
   });
 });
 
+describe('doubt', () => {
+  it('is told once, when the peer is late by half the timeout, and asks for a sign of life', () => {
+    const heartbeat = new Heartbeat(OWN, 0, 20);
+    heartbeat.frame(0);
+    expect(heartbeat.tick(5999, 0)).toBe('alive');
+    heartbeat.frame(5999);
+    expect(heartbeat.deadline).toBe(6000);
+    expect(heartbeat.tick(6000, 0)).toBe('doubtful');
+    expect(heartbeat.frame(6000).answerNow).toBe(true);
+    expect(heartbeat.tick(7000, 0)).toBe('alive');
+    expect(heartbeat.tick(8000, 0)).toBe('dead');
+  });
+
+  it('is told again once something was heard in between', () => {
+    const heartbeat = new Heartbeat(OWN, 0, 20);
+    expect(heartbeat.tick(6000, 0)).toBe('doubtful');
+    heartbeat.recordReceived(6100, 1);
+    expect(heartbeat.tick(12_099, 1)).toBe('alive');
+    expect(heartbeat.tick(12_100, 1)).toBe('doubtful');
+  });
+});
+
 describe('a stall', () => {
   it('is not a death: it probes once and arms once more', () => {
     const heartbeat = new Heartbeat(OWN, 0, 20);
@@ -133,7 +155,7 @@ describe('a stall', () => {
     expect(heartbeat.tick(60_000, 0)).toBe('alive');
     expect(heartbeat.isDue(60_000)).toBe(true);
     expect(heartbeat.frame(60_000).answerNow).toBe(true);
-    expect(heartbeat.tick(67_999, 0)).toBe('alive');
+    expect(heartbeat.tick(67_999, 0)).not.toBe('dead');
     expect(heartbeat.tick(68_000, 0)).toBe('dead');
     // Late again, and nothing was heard since the first time.
     const twice = new Heartbeat(OWN, 0, 20);

@@ -15,7 +15,7 @@ import { Random } from './simulation.ts';
  * SIMULATION_SEED runs one seed, SIMULATION_SEEDS so many.
  */
 const ONE_SEED = process.env.SIMULATION_SEED;
-const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 1500);
+const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 500);
 const STEPS = 300;
 
 const HEARTBEAT = { intervalMs: 2000, timeoutMs: 8000 };
@@ -58,8 +58,8 @@ class Pair {
         this.#speak();
     }
     const victim = this.#victim;
-    expect(victim.streamCount).toBeLessThanOrEqual(2 * STREAM_LIMIT);
-    expect(victim.logBytes).toBeLessThanOrEqual(LOG_LIMIT_BYTES + QUANTUM_BYTES);
+    check(victim.streamCount <= 2 * STREAM_LIMIT, 'too many streams');
+    check(victim.logBytes <= LOG_LIMIT_BYTES + QUANTUM_BYTES, 'too much kept');
   }
 
   #startSessions(): void {
@@ -140,7 +140,7 @@ class Pair {
     const parts = this.#victim.nextRecord(this.now, builder, 4096 + this.#random.below(300_000));
     if (!parts) return;
     const record = Buffer.concat(parts);
-    expect(record.length).toBeLessThanOrEqual(MAX_PLAINTEXT_BYTES);
+    check(record.length <= MAX_PLAINTEXT_BYTES, 'too large a record');
     decodeFrames(record);
     try {
       this.#liar.receive(record, this.now, this.now);
@@ -161,7 +161,7 @@ class Pair {
         break;
       case 1:
       case 2:
-        session.write(streamId, new Uint8Array(random.skewed(100_000) - 1));
+        session.write(streamId, new Uint8Array(random.skewed(20_000) - 1));
         break;
       case 3:
         session.end(streamId, this.now);
@@ -174,7 +174,7 @@ class Pair {
         break;
       default:
         if (session.tick(this.now, this.now) === 'dead') this.#startLink();
-        else if (session.hasLink) expect(session.deadline).toBeGreaterThan(this.now);
+        else check(session.deadline > this.now, 'a deadline that is over');
     }
   }
 
@@ -220,6 +220,11 @@ class Pair {
       () => ({ type: 'tunnel-close', tunnelId, code }),
     ])();
   }
+}
+
+/** `expect` would be most of the time. */
+function check(holds: boolean, what: string): void {
+  if (!holds) throw new Error(what);
 }
 
 it('gets nothing out of a session but protocol errors', { timeout: 300_000 }, () => {

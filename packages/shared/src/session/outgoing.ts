@@ -82,7 +82,7 @@ export class Outgoing {
    * Adds numbered frames to the record. Before the link is `confirmed` (a client that does not know yet what the server
    * has) only a little goes out. `onSent` is told which streams moved.
    */
-  fill(record: RecordBuilder, recordBytes: number, confirmed: boolean, onSent: (stream: Stream) => void): void {
+  addTo(record: RecordBuilder, recordBytes: number, confirmed: boolean, onSent: (stream: Stream) => void): void {
     this.#startBytes = record.bytes;
     if (this.#replay(record, confirmed) && this.#sendControls(record, confirmed)) {
       this.#sendData(record, recordBytes, confirmed, onSent);
@@ -139,7 +139,7 @@ export class Outgoing {
   }
 
   #sendData(record: RecordBuilder, recordBytes: number, confirmed: boolean, onSent: (stream: Stream) => void): void {
-    const quantumBytes = Math.max(LEAST_PIECE_BYTES, Math.min(QUANTUM_BYTES, recordBytes >>> 2));
+    const quantumBytes = Math.max(LEAST_PIECE_BYTES, Math.min(QUANTUM_BYTES, Math.floor(recordBytes / 3)));
     for (;;) {
       const stream = this.#fair.next(quantumBytes, hasWork);
       if (!stream) return;

@@ -163,7 +163,7 @@ export class Session {
       record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
       this.#creditDue.delete(stream);
     }
-    this.#outgoing.fill(record, recordBytes, link.isConfirmed, (stream) => this.#onSent(stream, now));
+    this.#outgoing.addTo(record, recordBytes, link.isConfirmed, (stream) => this.#onSent(stream, now));
     const acknowledged = this.#acknowledger.take(now, record.bytes > 0);
     if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
     return record.bytes === 0 ? undefined : record.finish();

@@ -13,9 +13,9 @@ const BATCH = 100;
 const TIMEOUT_MS = 300_000;
 
 /** First seed and number of seeds of each test. */
-const BATCHES =
+const BATCHES: [number, number][] =
   ONE_SEED === undefined
-    ? Array.from({ length: Math.ceil(SEEDS / BATCH) }, (_, index) => [
+    ? Array.from({ length: Math.ceil(SEEDS / BATCH) }, (_, index): [number, number] => [
         1 + index * BATCH,
         Math.min(BATCH, SEEDS - index * BATCH),
       ])
@@ -26,13 +26,13 @@ it.each(BATCHES)(
   (first, count) => {
     let losses = 0;
     let streams = 0;
-    for (let seed = first!; seed < first! + count!; seed += 1) {
+    for (let seed = first; seed < first + count; seed += 1) {
       const result = simulate(seed, { losses: LOSSES, streams: STREAMS });
       losses += result.losses;
       streams += result.streams;
     }
-    expect(losses).toBeGreaterThanOrEqual(count! * LOSSES);
-    expect(streams).toBe(count! * STREAMS);
+    expect(losses).toBeGreaterThanOrEqual(count * LOSSES);
+    expect(streams).toBe(count * STREAMS);
   },
   TIMEOUT_MS,
 );

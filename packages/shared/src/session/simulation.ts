@@ -480,7 +480,7 @@ class World {
       return;
     }
     if (!('streamId' in event)) {
-      check(event.type === 'accepted' || event.type === 'answered', `told ${event.type}`);
+      check(['accepted', 'answered', 'link-doubtful'].includes(event.type), `told ${event.type}`);
       return;
     }
     const side = end.sides.get(event.streamId);

@@ -1,5 +1,5 @@
 import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
-import { SEND_QUEUE_BYTES } from './constants.ts';
+import { GATHER_BELOW_BYTES, GATHER_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
 import { Fifo } from './fifo.ts';
 import type { ReceiveWindow } from './receive-window.ts';
 import {
@@ -95,11 +95,31 @@ export class Stream {
   dequeue(limit: number): Uint8Array {
     const first = this.#queue.peek();
     if (!first) throw new RangeError(`stream ${this.id} has nothing queued`);
-    const data = first.length > limit ? first.subarray(0, limit) : first;
-    if (data === first) this.#queue.shift();
-    else this.#queue.replaceFirst(first.subarray(limit));
+    const isSmall = first.length < GATHER_BELOW_BYTES && this.#queue.length > 1;
+    const data = isSmall ? this.#gather(Math.min(limit, GATHER_BYTES)) : this.#take(first, limit);
     this.#queuedBytes -= data.length;
     this.#sent += data.length;
+    return data;
+  }
+
+  /** The first chunk, or as much of it as may be sent. */
+  #take(first: Uint8Array, limit: number): Uint8Array {
+    if (first.length <= limit) {
+      this.#queue.shift();
+      return first;
+    }
+    this.#queue.replaceFirst(first.subarray(limit));
+    return first.subarray(0, limit);
+  }
+
+  /** Several chunks in one piece. */
+  #gather(limit: number): Uint8Array {
+    const data = new Uint8Array(Math.min(limit, this.#queuedBytes));
+    for (let filled = 0; filled < data.length;) {
+      const part = this.#take(this.#queue.peek()!, data.length - filled);
+      data.set(part, filled);
+      filled += part.length;
+    }
     return data;
   }
 

@@ -1,0 +1,443 @@
+import { describe, expect, it } from 'vitest';
+import { CONTROL_QUEUE_LIMIT, HALF_CLOSED_IDLE_MS, SEND_QUEUE_BYTES, WRITABLE_AGAIN_BYTES } from './constants.ts';
+import { INITIAL_CREDIT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
+import { encodeFrame } from '../wire/encode.ts';
+import type { Frame } from '../wire/frame.ts';
+import type { SessionEvent } from './events.ts';
+import { WindowBudget } from './receive-window.ts';
+import { RecordBuilder } from './record-builder.ts';
+import { Session } from './session.ts';
+
+const HEARTBEAT = { intervalMs: 2000, timeoutMs: 8000 };
+const IDENTITY = {
+  sessionId: new Uint8Array(16),
+  token: new Uint8Array(32),
+  resumeWindowMs: 120_000,
+  agent: 'test',
+};
+const PROTOCOL_ERROR: object = expect.objectContaining({ code: 'protocol-error' });
+const builder = new RecordBuilder();
+
+/** A client and a server, and a link that the test moves by hand. */
+class Pair {
+  now = 0;
+  readonly budget = new WindowBudget(1e9);
+  readonly client = new Session({ role: 'client', budget: this.budget });
+  readonly server = new Session({ role: 'server', budget: this.budget });
+  readonly told: { client: SessionEvent[]; server: SessionEvent[] } = { client: [], server: [] };
+
+  /** A new link; nothing has gone over it but message 3. */
+  connect(): void {
+    const peer = { ...this.client.resumePoint, heartbeat: HEARTBEAT };
+    if (!this.server.canResumeFrom(peer)) throw new Error('cannot resume');
+    this.client.beginLink(this.now, HEARTBEAT, 20);
+    this.server.acceptLink(this.now, HEARTBEAT, 20, peer, IDENTITY);
+  }
+
+  disconnect(): void {
+    this.client.endLink();
+    this.server.endLink();
+  }
+
+  /** One record, or undefined: it may be delivered later, or never. */
+  record(from: 'client' | 'server', limitBytes = 65_536): Buffer | undefined {
+    const parts = this[from].nextRecord(this.now, builder, limitBytes);
+    return parts && Buffer.concat(parts);
+  }
+
+  deliver(to: 'client' | 'server', record: Uint8Array): void {
+    this[to].receive(record, this.now, 0);
+    this.told[to].push(...this[to].takeEvents());
+  }
+
+  /** Records go both ways until nobody has anything to send. */
+  settle(): void {
+    for (let isBusy = true; isBusy;) {
+      isBusy = false;
+      this.now += 30;
+      for (const [from, to] of [
+        ['client', 'server'],
+        ['server', 'client'],
+      ] as const) {
+        for (let record = this.record(from); record; record = this.record(from)) {
+          isBusy = true;
+          this.deliver(to, record);
+        }
+        this.told[from].push(...this[from].takeEvents());
+      }
+    }
+  }
+
+  /** What was told since the last time, without the bytes. */
+  events(of: 'client' | 'server'): string[] {
+    const words = this.told[of].map((event) => ('streamId' in event ? `${event.type} ${event.streamId}` : event.type));
+    this.told[of] = [];
+    return words;
+  }
+
+  /** A stream that both sides know. */
+  open(): number {
+    const id = this.server.openStream(1, '192.0.2.1', 1234, this.now)!;
+    this.settle();
+    this.events('client');
+    this.events('server');
+    return id;
+  }
+}
+
+function connected(): Pair {
+  const pair = new Pair();
+  pair.connect();
+  pair.settle();
+  return pair;
+}
+
+function lie(...frames: Frame[]): Uint8Array {
+  return Buffer.concat(frames.map((frame) => encodeFrame(frame)));
+}
+
+describe('a link', () => {
+  it('begins with accepted, and is answered', () => {
+    const pair = new Pair();
+    pair.connect();
+    expect(pair.client.hasLink).toBe(true);
+    pair.settle();
+    expect(pair.events('client')).toEqual(['accepted', 'answered']);
+    expect(pair.events('server')).toEqual(['answered']);
+    expect(pair.client.heartbeatTimeoutMs).toBe(8000);
+    expect(pair.client.roundTripMs).toBe(0);
+  });
+
+  it('carries nothing that the server says before accepted', () => {
+    for (const frame of [
+      { type: 'acknowledgement', number: 0 },
+      { type: 'goodbye', code: '' },
+      { type: 'end', streamId: 1 },
+    ] satisfies Frame[]) {
+      const pair = new Pair();
+      pair.client.beginLink(0, HEARTBEAT, 20);
+      expect(() => pair.client.receive(lie(frame), 0, 0)).toThrow(PROTOCOL_ERROR);
+    }
+    const pair = new Pair();
+    pair.client.beginLink(0, HEARTBEAT, 20);
+    pair.deliver('client', lie({ type: 'refused', code: 'draining', retryAfterMs: 9, detail: '' }));
+    expect(pair.told.client).toEqual([{ type: 'refused', code: 'draining', retryAfterMs: 9, detail: '' }]);
+  });
+
+  it('refuses to resume from where the session never was', () => {
+    const pair = connected();
+    pair.open();
+    const { received, next } = pair.server.resumePoint;
+    expect({ received, next }).toEqual({ received: 0, next: 2 });
+    expect(pair.client.canResumeFrom({ received, next })).toBe(true);
+    expect(pair.client.canResumeFrom({ received: received + 1, next })).toBe(false);
+    expect(pair.client.canResumeFrom({ received, next: next + 1 })).toBe(false);
+    expect(pair.server.canResumeFrom({ received: 0, next: 1 })).toBe(false);
+  });
+
+  it('has no deadline in the past after a tick, also where it takes no record', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.write(id, new Uint8Array(10));
+    pair.deliver('client', pair.record('server')!);
+    const acknowledgeAt = pair.client.deadline;
+    expect(acknowledgeAt).toBe(pair.now + 25);
+    expect(pair.client.tick(acknowledgeAt, 0)).toBe('alive');
+    expect(pair.client.deadline).toBeGreaterThan(acknowledgeAt);
+    pair.now = pair.client.deadline;
+    expect(pair.client.tick(pair.now, 0)).toBe('alive');
+    expect(pair.client.deadline).toBeGreaterThan(pair.now);
+    expect(pair.client.nextRecord(pair.now, builder, 4096)).toBeDefined();
+  });
+
+  it('answers a probe at once', () => {
+    const pair = connected();
+    pair.now += 100;
+    expect(pair.record('client')).toBeUndefined();
+    pair.client.probe();
+    pair.deliver('server', pair.record('client')!);
+    pair.deliver('client', pair.record('server')!);
+    expect(pair.client.roundTripMs).toBe(0);
+  });
+});
+
+describe('a stream', () => {
+  it('that is opened without a link waits with its data', () => {
+    const pair = new Pair();
+    const id = pair.server.openStream(7, '::1', 99, 0)!;
+    pair.server.write(id, new Uint8Array(10));
+    pair.server.end(id, 0);
+    pair.connect();
+    pair.settle();
+    expect(pair.events('client')).toEqual([
+      'accepted',
+      'answered',
+      'stream-opened 1',
+      'stream-data 1',
+      'stream-ended 1',
+    ]);
+  });
+
+  it('may be resumed before its OPEN arrived', () => {
+    const pair = new Pair();
+    pair.connect();
+    pair.server.openStream(1, '', 0, 0);
+    pair.record('server');
+    pair.disconnect();
+    pair.connect();
+    pair.settle();
+    expect(pair.events('client')).toContain('stream-opened 1');
+  });
+
+  it('frees its slot on both sides after both ends, and gives its window back', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.end(id, pair.now);
+    pair.settle();
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([1, 1]);
+    pair.client.end(id, pair.now);
+    pair.settle();
+    expect(pair.events('server')).toEqual(['stream-ended 1']);
+    expect(pair.events('client')).toEqual(['stream-ended 1']);
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+    expect(pair.budget.usedBytes).toBe(0);
+    expect(pair.server.logBytes).toBe(0);
+  });
+
+  it('that is reset on both sides at once is over without a word', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.client.reset(id, 'stream-reset');
+    pair.server.reset(id, 'stream-reset');
+    pair.settle();
+    expect([...pair.events('client'), ...pair.events('server')]).toEqual([]);
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+  });
+
+  it('whose peer ended and reset it tells nothing after its own reset', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.client.end(id, pair.now);
+    const ended = pair.record('client')!;
+    pair.client.reset(id, 'stream-reset');
+    const reset = pair.record('client')!;
+    pair.server.reset(id, 'stream-reset');
+    pair.deliver('server', ended);
+    pair.deliver('server', reset);
+    pair.settle();
+    expect([...pair.events('client'), ...pair.events('server')]).toEqual([]);
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+  });
+
+  it('sends one reset, however often it is asked to', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.reset(id, 'stream-reset');
+    pair.deliver('client', pair.record('server')!);
+    // The client acknowledges, but its own reset is lost on the way, so that the server still has the stream.
+    pair.client.nextRecord(pair.now, builder, 65_536);
+    pair.deliver('server', lie({ type: 'acknowledgement', number: 2 }));
+    expect(pair.server.streamCount).toBe(1);
+    pair.server.reset(id, 'stream-reset');
+    expect(pair.record('server')).toBeUndefined();
+  });
+
+  it('that is half-closed is reset after a long time in which nothing moves, and no link is no such time', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.end(id, pair.now);
+    pair.settle();
+    pair.events('client');
+    const keepAlive = (ms: number): void => {
+      for (const end = pair.now + ms; pair.now < end; pair.now += 1000) {
+        expect(pair.server.tick(pair.now, pair.now)).toBe('alive');
+        expect(pair.client.tick(pair.now, pair.now)).toBe('alive');
+        pair.settle();
+      }
+    };
+    keepAlive(HALF_CLOSED_IDLE_MS - 30_000);
+    pair.client.write(id, new Uint8Array(1));
+    keepAlive(HALF_CLOSED_IDLE_MS - 30_000);
+    pair.disconnect();
+    pair.now += 2 * HALF_CLOSED_IDLE_MS;
+    pair.connect();
+    keepAlive(HALF_CLOSED_IDLE_MS - 30_000);
+    expect(pair.events('server').filter((event) => event.startsWith('stream-'))).toEqual(['stream-data 1']);
+    keepAlive(60_000);
+    expect(pair.events('server')).toEqual(['stream-reset 1']);
+    expect(pair.server.streamCount).toBe(0);
+    expect(pair.client.streamCount).toBe(0);
+  });
+});
+
+describe('writing', () => {
+  it('stops at the credit and goes on when told to', () => {
+    const pair = connected();
+    const id = pair.open();
+    expect(pair.server.write(id, new Uint8Array(INITIAL_CREDIT_BYTES - 1))).toBe(1);
+    // An empty chunk is no reason to wait for something that is never told.
+    expect(pair.server.write(id, new Uint8Array())).toBe(1);
+    expect(pair.server.write(id, new Uint8Array(1))).toBe(0);
+    pair.settle();
+    expect(pair.events('server')).toEqual([]);
+    expect(pair.client.heldBytes(id)).toBe(INITIAL_CREDIT_BYTES);
+    pair.client.consumed(id, WRITABLE_AGAIN_BYTES, pair.now);
+    pair.settle();
+    expect(pair.events('server')).toEqual(['stream-writable 1']);
+  });
+
+  it('stops at the queue and goes on once the link took some of it', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.deliver('server', lie({ type: 'credit', streamId: id, offset: 1e9 }));
+    expect(pair.server.write(id, new Uint8Array(SEND_QUEUE_BYTES))).toBe(0);
+    pair.record('server');
+    expect(pair.server.takeEvents()).toEqual([{ type: 'stream-writable', streamId: id }]);
+  });
+
+  it('on a stream that is over takes nothing', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.end(id, pair.now);
+    expect(pair.server.write(id, new Uint8Array(1))).toBe(0);
+    pair.server.end(id, pair.now);
+    pair.server.reset(id, 'stream-reset');
+    pair.server.reset(id, 'stream-reset');
+    pair.server.consumed(99, 1, 0);
+    expect(pair.server.heldBytes(99)).toBe(0);
+  });
+});
+
+describe('what a peer must not do', () => {
+  it.each<[string, 'client' | 'server', Frame[]]>([
+    ['data for a stream that never was', 'client', [{ type: 'data', streamId: 99, data: new Uint8Array(1) }]],
+    ['credit for a stream that never was', 'client', [{ type: 'credit', streamId: 99, offset: 1 }]],
+    ['a reset of a stream that never was', 'client', [{ type: 'reset', streamId: 2, code: '' }]],
+    [
+      'data after an end',
+      'client',
+      [
+        { type: 'end', streamId: 1 },
+        { type: 'data', streamId: 1, data: new Uint8Array(1) },
+      ],
+    ],
+    [
+      'two ends',
+      'client',
+      [
+        { type: 'end', streamId: 1 },
+        { type: 'end', streamId: 1 },
+      ],
+    ],
+    ['an old stream id', 'client', [{ type: 'open', streamId: 1, tunnelId: 1, port: 1, address: '' }]],
+    ['a stream id of the other side', 'client', [{ type: 'open', streamId: 4, tunnelId: 1, port: 1, address: '' }]],
+    ['more than its credit', 'client', [{ type: 'data', streamId: 1, data: new Uint8Array(INITIAL_CREDIT_BYTES + 1) }]],
+    ['an acknowledgement of what was not sent', 'server', [{ type: 'acknowledgement', number: 2 }]],
+    [
+      'a second accepted',
+      'client',
+      [{ type: 'accepted', ...IDENTITY, received: 0, next: 2, heartbeatIntervalMs: 1, heartbeatTimeoutMs: 1 }],
+    ],
+    [
+      'an accepted client',
+      'server',
+      [{ type: 'accepted', ...IDENTITY, received: 0, next: 2, heartbeatIntervalMs: 1, heartbeatTimeoutMs: 1 }],
+    ],
+    ['a late refusal', 'client', [{ type: 'refused', code: '', retryAfterMs: 0, detail: '' }]],
+    ['a client that drains', 'server', [{ type: 'drain', retryAfterMs: 0, spreadMs: 0, graceMs: 0 }]],
+    ['a server that asks for a tunnel', 'client', [{ type: 'tunnel-request', tunnelId: 1, port: 1, name: '' }]],
+    ['a client that grants one', 'server', [{ type: 'tunnel-granted', tunnelId: 1, port: 1, host: '' }]],
+    ['a client that refuses one', 'server', [{ type: 'tunnel-refused', tunnelId: 1, code: '', detail: '' }]],
+  ])('%s', (_what, victim, frames) => {
+    const pair = connected();
+    pair.open();
+    expect(() => pair.deliver(victim, lie(...frames))).toThrow(PROTOCOL_ERROR);
+  });
+
+  it('count frames beyond what can be counted', () => {
+    const pair = connected();
+    const record = lie(...Array.from({ length: 10_000 }, (): Frame => ({ type: 'void', count: 0xffff_ffff })));
+    expect(() => {
+      for (let count = 0; count < 300; count += 1) pair.deliver('client', record);
+    }).toThrow(PROTOCOL_ERROR);
+    expect(Number.isSafeInteger(pair.client.resumePoint.received)).toBe(true);
+  });
+
+  it('open streams without end', () => {
+    const pair = connected();
+    let streamId = 0;
+    expect(() => {
+      for (;;)
+        pair.deliver('server', lie({ type: 'open', streamId: (streamId += 2), tunnelId: 1, port: 1, address: '' }));
+    }).toThrow(PROTOCOL_ERROR);
+    expect(pair.server.streamCount).toBe(2 * STREAM_LIMIT);
+  });
+
+  it('ask without end and acknowledge nothing', () => {
+    const pair = connected();
+    let asked = 0;
+    expect(() => {
+      for (; asked < 1e6; asked += 1) {
+        pair.server.sendTunnelFrame({ type: 'tunnel-refused', tunnelId: 1, code: 'tunnel-limit', detail: '' });
+      }
+    }).toThrow(PROTOCOL_ERROR);
+    expect(asked).toBe(CONTROL_QUEUE_LIMIT);
+  });
+});
+
+describe('limits', () => {
+  it('a stream is refused at the limit, until slots are free again', () => {
+    const pair = connected();
+    for (let count = 0; count < STREAM_LIMIT; count += 1) {
+      expect(pair.server.openStream(1, '', 0, 0)).toBe(2 * count + 1);
+    }
+    expect(pair.server.openStream(1, '', 0, 0)).toBeUndefined();
+    for (let count = 0; count < STREAM_LIMIT; count += 1) pair.server.reset(2 * count + 1, 'stream-reset');
+    expect(pair.server.openStream(1, '', 0, 0)).toBeUndefined();
+    pair.settle();
+    expect(pair.server.streamCount).toBe(0);
+    expect(pair.client.streamCount).toBe(0);
+    expect(pair.server.openStream(1, '', 0, 0)).toBe(2 * STREAM_LIMIT + 1);
+  });
+
+  it('streams that a client opens are reset', () => {
+    const pair = connected();
+    pair.deliver('server', lie({ type: 'open', streamId: 2, tunnelId: 1, port: 1, address: '' }));
+    expect(pair.events('server')).not.toContain('stream-opened 2');
+    expect(pair.record('server')?.includes(0x43)).toBe(true);
+  });
+
+  it('a session that is disposed of holds nothing', () => {
+    const pair = connected();
+    const id = pair.open();
+    for (let count = 0; count < 50; count += 1) {
+      pair.server.write(id, new Uint8Array(INITIAL_CREDIT_BYTES));
+      pair.settle();
+      pair.client.consumed(id, pair.client.heldBytes(id), pair.now);
+    }
+    pair.client.dispose();
+    pair.server.dispose();
+    expect(pair.budget.usedBytes).toBe(0);
+    expect(pair.client.hasLink).toBe(false);
+    expect(pair.client.deadline).toBe(Infinity);
+    expect(pair.client.nextRecord(0, builder, 4096)).toBeUndefined();
+    expect(pair.client.tick(1e9, 0)).toBe('alive');
+  });
+});
+
+describe('tunnel frames and notices', () => {
+  it('tunnel frames arrive once and in order, notices where the link lasts', () => {
+    const pair = connected();
+    pair.events('server');
+    pair.client.sendTunnelFrame({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'a' });
+    pair.client.sendNotice({ type: 'goodbye', code: 'stopped' });
+    const lost = pair.record('client')!;
+    expect(lost.includes(0x48)).toBe(true);
+    pair.disconnect();
+    pair.client.sendNotice({ type: 'goodbye', code: 'stopped' });
+    pair.client.sendTunnelFrame({ type: 'tunnel-close', tunnelId: 1, code: 'stopped' });
+    pair.connect();
+    pair.settle();
+    expect(pair.events('server')).toEqual(['tunnel-request', 'tunnel-close', 'answered']);
+  });
+});
