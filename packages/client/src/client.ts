@@ -14,16 +14,28 @@ import {
   WINDOW_BUDGET_BYTES,
   WindowBudget,
 } from '@tunnel/shared';
-import { derivePsk, type DriverEvent, monotonicNow, randomBytes, SessionDriver, ZERO_PSK } from '@tunnel/shared/node';
+import {
+  derivePsk,
+  type DriverEvent,
+  monotonicNow,
+  randomBytes,
+  SessionDriver,
+  type SessionDriverHandlers,
+  ZERO_PSK,
+} from '@tunnel/shared/node';
 import { formatServerAddress } from './dial/address.ts';
 import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
 import type { Cause, ClientEvents, OpenTunnel } from './events.ts';
 import { LocalService } from './local-service.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
+import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
 
 const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_STOP_GRACE_MS = 1_000;
+
+/** How long a link has to answer after the machine woke or the network changed, in ms. */
+const PROBE_MS = 1_000;
 
 /** A tunnel that this client keeps open, over sessions. */
 interface Tunnel {
@@ -56,7 +68,7 @@ type State =
   | { readonly kind: 'new' }
   | { readonly kind: 'attempting'; readonly abort: AbortController }
   | ({ readonly kind: 'linked' } & LiveLink)
-  | { readonly kind: 'waiting'; readonly wake: () => void }
+  | { readonly kind: 'waiting'; readonly wakeAfter: (delayMs: number) => void }
   | { readonly kind: 'stopping'; readonly end: (error: TunnelError) => void }
   | { readonly kind: 'stopped' };
 
@@ -93,6 +105,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   readonly #tunnels: readonly Tunnel[];
   readonly #psk: Promise<Uint8Array>;
   #state: State = { kind: 'new' };
+  #surroundings: SurroundingsWatch | undefined;
   #session: ClientSession | undefined;
   #linkNumber = 0;
   #lostStreams = 0;
@@ -140,6 +153,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   start(): void {
     if (this.#state.kind !== 'new') return;
     this.#downSince = monotonicNow();
+    this.#surroundings = new SurroundingsWatch((change) => void this.#onSurroundings(change), this.#options.lookAround);
     this.#run().catch((cause: unknown) => this.#finish(asTunnelError(cause)));
   }
 
@@ -164,8 +178,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   /** Tries now where it would wait. */
   retryNow(): void {
-    this.#policy.requestedByUser(monotonicNow());
-    if (this.#state.kind === 'waiting') this.#state.wake();
+    const leftMs = this.#policy.requestedByUser(monotonicNow());
+    if (this.#state.kind === 'waiting') this.#state.wakeAfter(leftMs);
   }
 
   // ── the loop of links ──
@@ -285,7 +299,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     }
     if (!accepted || isSessionLost(error.code) || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
       this.#loseSession(session, error.code);
-    } else if (wasConfirmed) {
+    } else if (wasConfirmed && this.#session === session) {
       // The server forgets the session after this; to hold the services' connections longer would help nobody.
       session.expiryTimer = setTimeout(() => this.#loseSession(session, 'session-expired'), accepted.resumeWindowMs);
     }
@@ -324,23 +338,39 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   async #pause(delayMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, delayMs);
-      const wake = (): void => {
+      let timer = setTimeout(resolve, delayMs);
+      const wakeAfter = (leftMs: number): void => {
         clearTimeout(timer);
-        resolve();
+        timer = setTimeout(resolve, leftMs);
       };
-      this.#state = { kind: 'waiting', wake };
+      this.#state = { kind: 'waiting', wakeAfter };
     });
+  }
+
+  /** What was true of the network before may not be any more: a wait is cut short, a link has to prove itself. */
+  async #onSurroundings(change: SurroundingsChange): Promise<void> {
+    const now = monotonicNow();
+    const leftMs = change === 'woke' ? this.#policy.woke(now) : this.#policy.networkChanged(now);
+    const state = this.#state;
+    if (state.kind === 'waiting') state.wakeAfter(leftMs);
+    if (state.kind !== 'linked' || (await state.session.driver.answersWithin(PROBE_MS))) return;
+    const detail = change === 'woke' ? 'after the machine or the process stood still' : 'after the network changed';
+    if (this.#state === state) state.end(new TunnelError('heartbeat-timeout', { detail }));
   }
 
   // ── the session ──
 
   #newSession(): ClientSession {
-    const driver = new SessionDriver(new Session({ role: 'client', budget: this.#budget }), {
+    const handlers: SessionDriverHandlers = {
       onEvent: (event) => this.#onEvent(session, event),
       onLinkEnd: (error) => this.#endLink(error),
       onStreamClosed: () => {},
-    });
+    };
+    const driver = new SessionDriver(
+      new Session({ role: 'client', budget: this.#budget }),
+      handlers,
+      this.#options.linkLifeMs,
+    );
     const session: ClientSession = { driver, accepted: undefined, expiryTimer: undefined, comeBackAfterMs: 0 };
     for (const tunnel of this.#tunnels) this.#request(session, tunnel);
     return session;
@@ -544,9 +574,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   #pin(session: ClientSession): void {
     const { pins, server } = this.#options;
     const key = this.#linkKey;
-    if (!pins || !key || this.#expectedKey) return;
-    const address = formatServerAddress(server);
+    if (!key || this.#expectedKey) return;
+    // Also without a store: whoever answers later is held to the key of this process's first link.
     this.#pinnedKey = key;
+    if (!pins) return;
+    const address = formatServerAddress(server);
     this.#isPinning = true;
     pins
       .write(address, key)
@@ -584,7 +616,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
     if (state.kind === 'attempting') state.abort.abort();
-    if (state.kind === 'waiting') state.wake();
+    if (state.kind === 'waiting') state.wakeAfter(0);
+    this.#surroundings?.[Symbol.dispose]();
     const session = this.#session;
     if (session) {
       session.driver.session.sendNotice({ type: 'goodbye', code: 'stopped' });

@@ -1,5 +1,6 @@
 import type { HeartbeatSettings } from '@tunnel/shared';
 import type { ServerAddress } from './dial/address.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** A local service that visitors are to reach. */
 export interface LocalTarget {
@@ -52,10 +53,14 @@ export interface ClientOptions {
   readonly heartbeat?: HeartbeatSettings;
   /** For one attempt, all its steps. Default 10,000. */
   readonly connectTimeoutMs?: number;
+  /** A link is replaced by one with fresh keys after this, in ms. Default a day. */
+  readonly linkLifeMs?: number | undefined;
   /** CA certificates in PEM for `wss`; default the system's. */
   readonly ca?: string | undefined;
   /** How long running streams may go on after `stop`. Default 1,000. */
   readonly stopGraceMs?: number;
+  /** Looks at the machine's clocks and addresses; other than the real ones only in tests. */
+  readonly lookAround?: () => Surroundings;
   /** Program and version, told to the server. */
   readonly agent?: string;
 }

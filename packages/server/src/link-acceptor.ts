@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import {
   type Claim,
   HandshakeError,
+  MAX_HANDSHAKE_BYTES,
   MAX_RECORD_BYTES,
   type Message3Outcome,
   PROTOCOL_VERSION,
@@ -18,6 +19,11 @@ const HANDSHAKE_HEADER = 'tunnel-handshake';
 
 /** A handshake has to end within this, in ms. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Messages 1 and 3 at their largest, with their WebSocket headers. */
+const UNAUTHENTICATED_BYTES = 2 * (MAX_HANDSHAKE_BYTES + 14);
+
+const EMPTY = new Uint8Array(0);
 
 /** Links whose handshake is not done; at the bound new ones are told to come later. */
 const UNAUTHENTICATED_LIMIT = 256;
@@ -44,6 +50,7 @@ export interface LinkAcceptorOptions {
 }
 
 interface Handshake {
+  readonly message1: Uint8Array;
   readonly responder: Responder;
   readonly message2: Uint8Array;
   /** Whether a version fits; else message 2 is all that is said. */
@@ -114,8 +121,10 @@ export class LinkAcceptor {
     let sentAt = monotonicNow();
     this.#unauthenticated.add(webSocket);
     const timer = setTimeout(() => fail('it took too long'), HANDSHAKE_TIMEOUT_MS);
+    let receivedBytes = 0;
     const leave = (): void => {
       clearTimeout(timer);
+      socket.off('data', onData);
       this.#unauthenticated.delete(webSocket);
       webSocket.off('message', onMessage);
       webSocket.off('close', onClose);
@@ -126,9 +135,20 @@ export class LinkAcceptor {
       this.#fail(reason, request, cause);
     };
     const onClose = (): void => fail('the connection ended before it was done');
+    // `ws` collects a message whole before it tells of it, up to the limit for records.
+    const onData = (chunk: Buffer): void => {
+      receivedBytes += chunk.length;
+      if (receivedBytes > UNAUTHENTICATED_BYTES && this.#unauthenticated.has(webSocket)) fail('it is too long');
+    };
     const onMessage = (data: Buffer, isBinary: boolean): void => {
       if (!isBinary) {
         fail('a text message');
+        return;
+      }
+      if (handshake && Buffer.compare(data, handshake.message1) === 0) {
+        // Something in between dropped the answer's header: message 2 is said again, once, as a message.
+        handshake = { ...handshake, message1: EMPTY };
+        webSocket.send(handshake.message2);
         return;
       }
       if (!handshake) {
@@ -165,6 +185,8 @@ export class LinkAcceptor {
     };
     webSocket.on('message', onMessage);
     webSocket.on('close', onClose);
+    // After the listener of `ws`, which has read the chunk by then.
+    socket.on('data', onData);
     // What it means is said by 'close', which follows.
     webSocket.on('error', () => {});
     if (handshake && !handshake.goesOn) finishWithoutVersion();
@@ -196,7 +218,7 @@ export class LinkAcceptor {
       const offer = responder.readMessage1(message1);
       const goesOn = offer.versions.includes(PROTOCOL_VERSION);
       const message2 = responder.message2({ version: goesOn ? PROTOCOL_VERSION : 0, features: 0 });
-      return { responder, message2, goesOn };
+      return { message1, responder, message2, goesOn };
     } catch (error) {
       if (!(error instanceof HandshakeError)) throw error;
       this.#fail(error.message, request, error);

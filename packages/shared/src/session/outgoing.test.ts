@@ -117,12 +117,13 @@ describe('order', () => {
     const outgoing = new Outgoing();
     for (const id of [1, 3]) write(outgoing, newStream(id), 3000);
     expect(drain(outgoing, 4096)).toEqual([
-      'data 1:1024',
-      'data 3:1024',
-      'data 1:1024',
-      'data 3:1024',
-      'data 1:952',
-      'data 3:952',
+      'data 1:1365',
+      'data 3:1365',
+      'data 1:1342',
+      'data 1:23',
+      'data 3:1365',
+      'data 1:270',
+      'data 3:270',
     ]);
   });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { CONTROL_QUEUE_LIMIT, HALF_CLOSED_IDLE_MS, SEND_QUEUE_BYTES, WRITABLE_AGAIN_BYTES } from './constants.ts';
+import {
+  CONTROL_QUEUE_LIMIT,
+  HALF_CLOSED_IDLE_MS,
+  LOG_LIMIT_BYTES,
+  SEND_QUEUE_BYTES,
+  WRITABLE_AGAIN_BYTES,
+} from './constants.ts';
 import { INITIAL_CREDIT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
@@ -398,6 +404,32 @@ describe('limits', () => {
     expect(pair.server.streamCount).toBe(0);
     expect(pair.client.streamCount).toBe(0);
     expect(pair.server.openStream(1, '', 0, 0)).toBe(2 * STREAM_LIMIT + 1);
+  });
+
+  it('a full log stops streams, not heartbeats, and a new link gets them going again', () => {
+    const pair = connected();
+    const ids = Array.from({ length: 300 }, () => pair.open());
+    for (const id of ids) {
+      pair.server.write(id, new Uint8Array(INITIAL_CREDIT_BYTES).fill(id));
+      pair.server.end(id, pair.now);
+    }
+    // Everything is lost on the way.
+    while (pair.record('server'));
+    expect(pair.server.logBytes).toBeLessThanOrEqual(LOG_LIMIT_BYTES);
+    expect(pair.server.logBytes).toBeGreaterThan(LOG_LIMIT_BYTES - 4096);
+    pair.server.probe();
+    expect(pair.record('server')).toHaveLength(21);
+    // What is reset waits for room as well, and still is told.
+    pair.server.reset(ids[0]!, 'stream-reset');
+    pair.disconnect();
+    pair.connect();
+    pair.settle();
+    expect(pair.server.logBytes).toBe(0);
+    const told = pair.events('client').filter((event) => event.startsWith('stream-ended'));
+    expect(told).toEqual(ids.slice(1).map((id) => `stream-ended ${id}`));
+    expect(pair.client.heldBytes(ids[0]!)).toBe(0);
+    expect(ids.slice(1).every((id) => pair.client.heldBytes(id) === INITIAL_CREDIT_BYTES)).toBe(true);
+    expect(pair.client.streamCount).toBe(299);
   });
 
   it('streams that a client opens are reset', () => {

@@ -95,8 +95,8 @@ export class Stream {
   dequeue(limit: number): Uint8Array {
     const first = this.#queue.peek();
     if (!first) throw new RangeError(`stream ${this.id} has nothing queued`);
-    const isSmall = first.length < GATHER_BELOW_BYTES && this.#queue.length > 1;
-    const data = isSmall ? this.#gather(Math.min(limit, GATHER_BYTES)) : this.#take(first, limit);
+    const gatheredBytes = this.#gatherableBytes(Math.min(limit, GATHER_BYTES));
+    const data = gatheredBytes > first.length ? this.#gather(gatheredBytes) : this.#take(first, limit);
     this.#queuedBytes -= data.length;
     this.#sent += data.length;
     return data;
@@ -112,9 +112,20 @@ export class Stream {
     return first.subarray(0, limit);
   }
 
+  /** How many bytes wait in small chunks in a row, up to `limit`. */
+  #gatherableBytes(limit: number): number {
+    let bytes = 0;
+    for (let index = 0; bytes < limit; index += 1) {
+      const chunk = this.#queue.at(index);
+      if (!chunk || chunk.length >= GATHER_BELOW_BYTES) return bytes;
+      bytes += chunk.length;
+    }
+    return limit;
+  }
+
   /** Several chunks in one piece. */
-  #gather(limit: number): Uint8Array {
-    const data = new Uint8Array(Math.min(limit, this.#queuedBytes));
+  #gather(bytes: number): Uint8Array {
+    const data = new Uint8Array(bytes);
     for (let filled = 0; filled < data.length;) {
       const part = this.#take(this.#queue.peek()!, data.length - filled);
       data.set(part, filled);

@@ -1,0 +1,349 @@
+// Peers that break the protocol, knowingly or not: their own link ends, is told once, and nobody else notices.
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { encodeFrame, type Frame, MAX_RECORD_BYTES } from '@tunnel/shared';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  accepted,
+  connectByHand,
+  type HandLink,
+  newInitiator,
+  openUpgrade,
+  startHandServer,
+} from './support/hand-driven.ts';
+import { HANDSHAKE_HEADER } from './support/middleman.ts';
+import { expectNothingLeftOpen } from './support/open-handles.ts';
+import { type RunningClient, type RunningServer, startClient, startServer } from './support/pair.ts';
+import { startRelay, type Relay } from './support/relay.ts';
+import { type Service, startEcho, startSource } from './support/services.ts';
+import { visit, type Visitor } from './support/visitor.ts';
+
+const MiB = 1024 * 1024;
+
+/** Frames that no session has a use for: type, length of the payload, payload. */
+const rawFrame = (type: number, payload: readonly number[] = []): Uint8Array =>
+  Uint8Array.of(type, 0, 0, payload.length, ...payload);
+
+const dataOf = (streamId: number, bytes: number): Frame => ({ type: 'data', streamId, data: new Uint8Array(bytes) });
+
+describe('a server', () => {
+  const transferBytes = 512 * MiB;
+  let source: Service;
+  let echo: Service;
+  let server: RunningServer;
+  let relay: Relay;
+  let honest: RunningClient;
+  /** In the middle of a download all the time. */
+  let download: Visitor;
+  let talker: Visitor;
+
+  beforeAll(async () => {
+    source = await startSource(transferBytes, 5);
+    echo = await startEcho();
+    server = await startServer();
+    relay = await startRelay({ targetPort: server.port });
+    relay.throttle(4 * MiB);
+    honest = await startClient(relay.port, [source.port, echo.port]);
+    download = await visit(honest.ports[0]!, { seed: 5 });
+    talker = await visit(honest.ports[1]!);
+    await download.waitForBytes(1);
+  });
+
+  afterAll(async () => {
+    for (const each of [download, talker, honest, relay, server, source, echo]) await each[Symbol.asyncDispose]();
+  });
+
+  /** The honest client, its visitors and their bytes are as they should be. */
+  async function expectNothingElseTouched(): Promise<void> {
+    const before = talker.receivedBytes;
+    talker.socket.write('still here');
+    await Promise.all([talker.waitForBytes(before + 10), download.waitForBytes(download.receivedBytes + 1)]);
+    expect(download.checker?.problem).toBeUndefined();
+    expect(download.ending).toBeUndefined();
+    expect(honest.log.names).toEqual(['ready']);
+  }
+
+  const afterHandshake: readonly (readonly [name: string, code: string, act: (link: HandLink) => void])[] = [
+    ['a text message', 'protocol-error', ({ webSocket }) => webSocket.send('hello')],
+    ['a record that does not decrypt', 'record-unreadable', ({ webSocket }) => webSocket.send(Buffer.alloc(100, 7))],
+    ['an empty message', 'record-unreadable', ({ webSocket }) => webSocket.send(Buffer.alloc(0))],
+    [
+      'a message over the limit',
+      'protocol-error',
+      ({ webSocket }) => webSocket.send(Buffer.alloc(MAX_RECORD_BYTES + 1)),
+    ],
+    ['bytes that are no WebSocket frame', 'protocol-error', ({ socket }) => void socket.write(Buffer.alloc(64, 0xff))],
+    ['a frame of an unknown type that is not numbered', 'protocol-error', (link) => link.sendPlaintext(rawFrame(0x20))],
+    ['a frame of an unknown type that is numbered', 'protocol-error', (link) => link.sendPlaintext(rawFrame(0x7f))],
+    [
+      'a frame that is longer than its record',
+      'protocol-error',
+      (link) => link.sendPlaintext(Uint8Array.of(0x41, 0, 1, 0)),
+    ],
+    ['a frame with too short a payload', 'protocol-error', (link) => link.sendPlaintext(rawFrame(0x04, [0, 0]))],
+    ['data for a stream that never was', 'protocol-error', (link) => link.send(dataOf(1, 10))],
+    [
+      'credit for a stream that never was',
+      'protocol-error',
+      (link) => link.send({ type: 'credit', streamId: 9, offset: 1 }),
+    ],
+    ['an end of a stream that never was', 'protocol-error', (link) => link.send({ type: 'end', streamId: 1 })],
+    [
+      'an acknowledgement of what was not sent',
+      'protocol-error',
+      (link) => link.send({ type: 'acknowledgement', number: 99 }),
+    ],
+    ['an accepted', 'protocol-error', (link) => link.send(accepted())],
+    ['a drain', 'protocol-error', (link) => link.send({ type: 'drain', retryAfterMs: 1, spreadMs: 1, graceMs: 1 })],
+    ['a grant', 'protocol-error', (link) => link.send({ type: 'tunnel-granted', tunnelId: 1, port: 80, host: '' })],
+    [
+      'a stream with an id of the other side',
+      'protocol-error',
+      (link) => link.send({ type: 'open', streamId: 7, tunnelId: 1, address: '', port: 0 }),
+    ],
+  ];
+
+  test.each(afterHandshake)('ends the link of a client that sends %s', async (_name, code, act) => {
+    const before = server.log.names.length;
+    await using link = await connectByHand(server.port);
+    act(link);
+    await link.closed;
+    const { event } = await server.log.waitFor('client-disconnected', ({ sessionId }) => isOf(link, sessionId));
+    expect(event.code).toBe(code);
+    expect(server.log.names.slice(before).filter((name) => name.startsWith('client-'))).toEqual([
+      'client-connected',
+      'client-disconnected',
+    ]);
+    await expectNothingElseTouched();
+  });
+
+  function isOf(link: HandLink, sessionId: string): boolean {
+    const first = link.frames.find((frame) => frame.type === 'accepted');
+    return first !== undefined && Buffer.from(first.sessionId).toString('hex') === sessionId;
+  }
+
+  test('ends the link of a client that sends beyond its credit', async () => {
+    await using link = await connectByHand(server.port);
+    link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
+    const { port } = await link.waitFor('tunnel-granted');
+    await using visitor = await visit(port);
+    const { streamId } = await link.waitFor('open');
+    // More at once than is granted before anything of it is taken.
+    link.send(dataOf(streamId, 200_000));
+    await link.closed;
+    const { event } = await server.log.waitFor('client-disconnected', ({ sessionId }) => isOf(link, sessionId));
+    expect(event.code).toBe('protocol-error');
+    // The session waits for its next link, and so does the visitor.
+    expect(visitor.ending).toBeUndefined();
+    await expectNothingElseTouched();
+  });
+
+  test('resets streams that a client opens, and goes on', async () => {
+    await using link = await connectByHand(server.port);
+    link.send({ type: 'open', streamId: 2, tunnelId: 1, address: '127.0.0.1', port: 80 });
+    expect(await link.waitFor('reset')).toMatchObject({ streamId: 2, code: 'stream-unexpected' });
+    link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
+    await link.waitFor('tunnel-granted');
+  });
+
+  test('skips unknown frames that may be skipped', async () => {
+    await using link = await connectByHand(server.port);
+    const request = encodeFrame({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
+    link.sendPlaintext(Buffer.concat([rawFrame(0x30, [1, 2, 3]), request]));
+    await link.waitFor('tunnel-granted');
+  });
+
+  /** What the server tells of failed links, by code, while `act` runs and its connection ends. */
+  async function refusalsOf(act: () => Promise<void>): Promise<readonly string[]> {
+    const before = server.log.all('client-refused').length;
+    await act();
+    await expectNothingElseTouched();
+    return server.log
+      .all('client-refused')
+      .slice(before)
+      .map(({ event }) => event.code);
+  }
+
+  /** Sends bytes to the control port and returns all that comes back. */
+  async function speak(bytes: string | Uint8Array, ends = false): Promise<string> {
+    const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
+    socket.on('error', () => {});
+    socket.on('end', () => socket.end());
+    if (ends) socket.end(bytes);
+    else socket.write(bytes);
+    await once(socket, 'close');
+    return answer;
+  }
+
+  const upgrade = (headers: string): string =>
+    `GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
+    `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n${headers}\r\n`;
+
+  test('answers plain HTTP with 426', async () => {
+    const codes = await refusalsOf(async () => {
+      expect(await speak('GET / HTTP/1.1\r\nHost: x\r\n\r\n')).toMatch(/^HTTP\/1\.1 426 /);
+    });
+    expect(codes).toEqual([]);
+  });
+
+  test.each([
+    ['bytes that are no HTTP', Buffer.alloc(1_000, 0xa5)],
+    ['a TLS hello', Buffer.from('16030100c8010000c40303', 'hex')],
+    ['a line without an end', Buffer.alloc(100_000, 'a')],
+    ['headers without an end', Buffer.from(`GET / HTTP/1.1\r\n${'x: y\r\n'.repeat(20_000)}`)],
+  ])('closes a connection with %s', async (_name, bytes) => {
+    await refusalsOf(async () => {
+      expect(await speak(bytes)).toMatch(/^(?:HTTP\/1\.1 4\d\d |$)/);
+    });
+  });
+
+  test('refuses an upgrade from a browser', async () => {
+    const codes = await refusalsOf(async () => {
+      expect(await speak(upgrade('Origin: http://example.org\r\n'))).toMatch(/^HTTP\/1\.1 403 /);
+    });
+    expect(codes).toEqual(['handshake-failed']);
+  });
+
+  test.each(['', '!!!', 'AAAA', 'A'.repeat(6_000)])('refuses an upgrade with %o as message 1', async (header) => {
+    const codes = await refusalsOf(async () => {
+      expect(await speak(upgrade(`${HANDSHAKE_HEADER}: ${header}\r\n`))).toMatch(/^HTTP\/1\.1 400 /);
+    });
+    expect(codes).toEqual(['handshake-failed']);
+  });
+
+  test.each([
+    ['garbage', Buffer.alloc(200, 3)],
+    ['nothing', Buffer.alloc(0)],
+    ['too much', Buffer.alloc(4_097, 3)],
+    ['more than any record', Buffer.alloc(MAX_RECORD_BYTES + 1, 3)],
+    ['text', 'hello'],
+  ])('closes a connection with %s as message 3, and as message 1', async (_name, message) => {
+    const message1 = Buffer.from(newInitiator().message1()).toString('base64url');
+    for (const headers of [{ [HANDSHAKE_HEADER]: message1 }, {}]) {
+      const codes = await refusalsOf(async () => {
+        const { webSocket } = await openUpgrade(server.port, headers);
+        const closed = once(webSocket, 'close');
+        webSocket.resume();
+        webSocket.send(message);
+        await closed;
+      });
+      expect(codes).toEqual(['handshake-failed']);
+    }
+  });
+
+  test('gives up handshakes that stall, at any step', async () => {
+    const message1 = Buffer.from(newInitiator().message1()).toString('base64url');
+    const stalled = async (headers: Record<string, string>): Promise<void> => {
+      const { webSocket } = await openUpgrade(server.port, headers);
+      const closed = once(webSocket, 'close');
+      webSocket.resume();
+      await closed;
+    };
+    const beganMs = performance.now();
+    const codes = await refusalsOf(async () => {
+      await Promise.all([
+        stalled({ [HANDSHAKE_HEADER]: message1 }),
+        stalled({}),
+        speak(''),
+        speak('GET / HTTP/1.1\r\nHo'),
+        speak(upgrade('').slice(0, -2)),
+      ]);
+    });
+    expect(performance.now() - beganMs).toBeGreaterThan(8_000);
+    expect(performance.now() - beganMs).toBeLessThan(14_000);
+    expect(codes).toEqual(['handshake-failed', 'handshake-failed']);
+  }, 30_000);
+});
+
+describe('a client', () => {
+  const cases: readonly (readonly [name: string, code: string, act: (link: HandLink) => void])[] = [
+    ['a text message', 'protocol-error', ({ webSocket }) => webSocket.send('hello')],
+    ['a record that does not decrypt', 'record-unreadable', ({ webSocket }) => webSocket.send(Buffer.alloc(100, 7))],
+    [
+      'a message over the limit',
+      'protocol-error',
+      ({ webSocket }) => webSocket.send(Buffer.alloc(MAX_RECORD_BYTES + 1)),
+    ],
+    ['bytes that are no WebSocket frame', 'protocol-error', ({ socket }) => void socket.write(Buffer.alloc(64, 0xff))],
+    ['a frame of an unknown type', 'protocol-error', (link) => link.sendPlaintext(rawFrame(0x7f))],
+    ['data for a stream that never was', 'protocol-error', (link) => link.send(dataOf(1, 10))],
+    ['a second accepted', 'protocol-error', (link) => link.send(accepted())],
+    [
+      'a tunnel request',
+      'protocol-error',
+      (link) => link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: '' }),
+    ],
+    [
+      'a stream with an id of the other side',
+      'protocol-error',
+      (link) => link.send({ type: 'open', streamId: 2, tunnelId: 1, address: '', port: 0 }),
+    ],
+    [
+      'data beyond its credit',
+      'protocol-error',
+      (link) => link.send({ type: 'open', streamId: 1, tunnelId: 1, address: '', port: 0 }, dataOf(1, 65_537)),
+    ],
+    ['a close', 'link-closed', ({ webSocket }) => webSocket.close(1001)],
+    ['a reset', 'link-reset', ({ socket }) => void socket.resetAndDestroy()],
+  ];
+
+  test.each(cases)('leaves a server that sends %s, says so once, and comes back', async (_name, code, act) => {
+    await expectNothingLeftOpen(async () => {
+      await using service = await startEcho();
+      let count = 0;
+      await using server = await startHandServer((link) => {
+        link.send(accepted(), { type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' });
+        count += 1;
+        if (count === 1) act(link);
+      });
+      await using client = await startClient(server.port, [service.port], {
+        maxReconnectDelayMs: 100,
+        waitsForReady: false,
+      });
+      await client.log.waitFor('retrying');
+      await client.log.waitForNext('ready');
+      expect(server.linkCount).toBe(2);
+      expect(client.log.all('retrying').map(({ event }) => event.code)).toEqual([code]);
+      expect(client.log.all('disconnected').length).toBeLessThanOrEqual(1);
+      expect(client.log.all('stopped')).toEqual([]);
+    });
+  });
+
+  const beforeAccepted: readonly (readonly [name: string, code: string, act: (link: HandLink) => void])[] = [
+    ['nothing', 'attempt-timeout', () => {}],
+    ['a credit', 'protocol-error', (link) => link.send({ type: 'credit', streamId: 1, offset: 1 })],
+    ['a grant', 'protocol-error', (link) => link.send({ type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' })],
+    ['an accepted from elsewhere', 'protocol-error', (link) => link.send({ ...accepted(), received: 77 })],
+    ['a close', 'link-closed', ({ webSocket }) => webSocket.close(1008)],
+  ];
+
+  test.each(beforeAccepted)('leaves a server that says %s instead of accepted', async (_name, code, act) => {
+    await using server = await startHandServer(act);
+    await using client = await startClient(server.port, [9], {
+      maxReconnectDelayMs: 100,
+      connectTimeoutMs: 1_000,
+      waitsForReady: false,
+    });
+    const { event } = await client.log.waitFor('retrying');
+    expect(event.code).toBe(code);
+    expect(client.log.names).toEqual(['retrying']);
+    await client.log.waitFor('retrying', ({ attempt }) => attempt === 2);
+  });
+
+  test('resets a stream of a tunnel that it does not have, and goes on', async () => {
+    let link: HandLink | undefined;
+    await using echo = await startEcho();
+    await using server = await startHandServer((opened) => {
+      link = opened;
+      link.send(accepted(), { type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' });
+    });
+    await using client = await startClient(server.port, [echo.port]);
+    link?.send({ type: 'open', streamId: 1, tunnelId: 99, address: '127.0.0.1', port: 1 });
+    expect(await link?.waitFor('reset')).toMatchObject({ streamId: 1, code: 'tunnel-closed' });
+    link?.send({ type: 'open', streamId: 3, tunnelId: 1, address: '127.0.0.1', port: 1 }, dataOf(3, 10));
+    expect((await link?.waitFor('data'))?.data.length).toBe(10);
+    expect(client.log.names).toEqual(['ready']);
+  });
+});

@@ -1,0 +1,170 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type Claim, decodeFrames, encodeFrame, type Frame, Initiator, Responder, TunnelError } from '@tunnel/shared';
+import { derivePsk, nodeCrypto, randomBytes, RecordLink } from '@tunnel/shared/node';
+import { WebSocket, WebSocketServer } from 'ws';
+import { Condition } from './condition.ts';
+import { HANDSHAKE_HEADER } from './middleman.ts';
+import { TEST_SECRET } from './pair.ts';
+
+const HEARTBEAT_MS = { interval: 2_000, timeout: 8_000 };
+
+/** Derived once: scrypt takes a tenth of a second. */
+let testPsk: Promise<Uint8Array> | undefined;
+
+/** One end of a link behind its handshake, which says what a test tells it to, allowed or not. It answers nothing. */
+export class HandLink implements AsyncDisposable {
+  readonly webSocket: WebSocket;
+  readonly socket: Socket;
+  /** All that came, in order. */
+  readonly frames: Frame[] = [];
+  /** Resolves once the connection is gone, however. */
+  readonly closed: Promise<void>;
+  readonly #records: RecordLink;
+  readonly #condition = new Condition(() => `frames so far: ${JSON.stringify(this.frames)}`);
+
+  constructor(webSocket: WebSocket, socket: Socket, records: RecordLink) {
+    this.webSocket = webSocket;
+    this.socket = socket;
+    this.#records = records;
+    this.closed = socket.destroyed ? Promise.resolve() : once(socket, 'close').then(() => {});
+    void this.closed.then(() => this.#condition.close('the link is gone'));
+    records.start({
+      onRecord: (plaintext) => {
+        this.frames.push(...decodeFrames(plaintext));
+        this.#condition.changed();
+      },
+      onDrain: () => {},
+      onEnd: () => {},
+    });
+  }
+
+  /** One record of these frames. */
+  send(...frames: readonly Frame[]): void {
+    this.sendPlaintext(Buffer.concat(frames.map(encodeFrame)));
+  }
+
+  /** One record with whatever inside it. */
+  sendPlaintext(plaintext: Uint8Array): void {
+    this.#records.send([plaintext]);
+  }
+
+  /** Resolves with the first frame, past or to come, of this type. */
+  async waitFor<Type extends Frame['type']>(type: Type): Promise<Extract<Frame, { type: Type }>> {
+    const find = (): Frame | undefined => this.frames.find((frame) => frame.type === type);
+    await this.#condition.until(`a frame ${type}`, () => find() !== undefined);
+    return find() as Extract<Frame, { type: Type }>;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.webSocket.terminate();
+    await this.closed;
+  }
+}
+
+/** A WebSocket to a server; with message 1 in its header unless told not to. */
+export async function openUpgrade(
+  port: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ readonly webSocket: WebSocket; readonly answer: IncomingMessage }> {
+  const webSocket = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false, headers: { ...headers } });
+  webSocket.on('error', () => {});
+  let answer: IncomingMessage | undefined;
+  webSocket.once('upgrade', (upgrade) => (answer = upgrade));
+  webSocket.once('open', () => webSocket.pause());
+  await once(webSocket, 'open');
+  if (answer === undefined) throw new Error('a WebSocket without an answer');
+  return { webSocket, answer };
+}
+
+/** A client that has done everything right up to here: its session is accepted. */
+export async function connectByHand(port: number, claim: Partial<Claim> = {}): Promise<HandLink> {
+  const initiator = newInitiator();
+  const message1 = Buffer.from(initiator.message1()).toString('base64url');
+  const { webSocket, answer } = await openUpgrade(port, { [HANDSHAKE_HEADER]: message1 });
+  initiator.readMessage2(Buffer.from(String(answer.headers[HANDSHAKE_HEADER]), 'base64url'));
+  testPsk ??= derivePsk(TEST_SECRET);
+  webSocket.send(initiator.message3(newClaim(claim), await testPsk));
+  const link = new HandLink(webSocket, answer.socket, new RecordLink(webSocket, answer.socket, initiator.transport));
+  await link.waitFor('accepted');
+  return link;
+}
+
+export function newInitiator(): Initiator {
+  const offer = { versions: [1], features: 0 };
+  return new Initiator({ crypto: nodeCrypto, s: randomBytes(32), e: randomBytes(32), offer });
+}
+
+function newClaim(claim: Partial<Claim>): Claim {
+  return {
+    instance: randomBytes(16),
+    linkNumber: 1,
+    heartbeatIntervalMs: HEARTBEAT_MS.interval,
+    heartbeatTimeoutMs: HEARTBEAT_MS.timeout,
+    agent: 'by hand',
+    ...claim,
+  };
+}
+
+/** A server that knows the secret of the tests. Each link is handed on right behind message 3: nothing is accepted yet. */
+export interface HandServer extends AsyncDisposable {
+  readonly port: number;
+  /** Links so far. */
+  readonly linkCount: number;
+}
+
+export async function startHandServer(onLink: (link: HandLink, claim: Claim) => void): Promise<HandServer> {
+  testPsk ??= derivePsk(TEST_SECRET);
+  const psk = await testPsk;
+  const s = randomBytes(32);
+  const http = createServer();
+  const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+  let linkCount = 0;
+  http.on('upgrade', (request, socket, head) => {
+    const responder = new Responder({ crypto: nodeCrypto, s, e: randomBytes(32) });
+    responder.readMessage1(Buffer.from(String(request.headers[HANDSHAKE_HEADER]), 'base64url'));
+    const message2 = Buffer.from(responder.message2({ version: 1, features: 0 })).toString('base64url');
+    webSockets.once('headers', (headers: string[]) => headers.push(`${HANDSHAKE_HEADER}: ${message2}`));
+    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      webSocket.on('error', () => {});
+      webSocket.once('message', (message3: Buffer) => {
+        webSocket.pause();
+        const outcome = responder.readMessage3(message3, [psk]);
+        if (outcome.kind !== 'opened') throw new TunnelError('internal', { detail: `message 3 was ${outcome.kind}` });
+        linkCount += 1;
+        const records = new RecordLink(webSocket, socket as Socket, outcome.transport);
+        onLink(new HandLink(webSocket, socket as Socket, records), outcome.claim);
+      });
+    });
+  });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  return {
+    port: (http.address() as AddressInfo).port,
+    get linkCount() {
+      return linkCount;
+    },
+    [Symbol.asyncDispose]: async () => {
+      const closed = once(http, 'close');
+      http.close();
+      for (const webSocket of webSockets.clients) webSocket.terminate();
+      await closed;
+    },
+  };
+}
+
+/** What a server says first, for `send`. */
+export function accepted(): Extract<Frame, { type: 'accepted' }> {
+  return {
+    type: 'accepted',
+    sessionId: randomBytes(16),
+    token: randomBytes(32),
+    received: 0,
+    next: 1,
+    resumeWindowMs: 60_000,
+    heartbeatIntervalMs: HEARTBEAT_MS.interval,
+    heartbeatTimeoutMs: HEARTBEAT_MS.timeout,
+    agent: 'by hand',
+  };
+}
