@@ -1,10 +1,10 @@
 // Peers that break the protocol, knowingly or not: their own link ends, is told once, and nobody else notices.
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { encodeFrame, type Frame, MAX_RECORD_BYTES } from '@tunnel/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   accepted,
+  closeOf,
   connectByHand,
   type HandLink,
   newInitiator,
@@ -173,7 +173,7 @@ describe('a server', () => {
     socket.on('end', () => socket.end());
     if (ends) socket.end(bytes);
     else socket.write(bytes);
-    await once(socket, 'close');
+    await closeOf(socket);
     return answer;
   }
 
@@ -206,7 +206,12 @@ describe('a server', () => {
     expect(codes).toEqual(['handshake-failed']);
   });
 
-  test.each(['', '!!!', 'AAAA', 'A'.repeat(6_000)])('refuses an upgrade with %o as message 1', async (header) => {
+  test.each([
+    ['nothing', ''],
+    ['no base64', '!!!'],
+    ['too little', 'AAAA'],
+    ['too much', 'A'.repeat(6_000)],
+  ])('refuses an upgrade with %s as message 1', async (_name, header) => {
     const codes = await refusalsOf(async () => {
       expect(await speak(upgrade(`${HANDSHAKE_HEADER}: ${header}\r\n`))).toMatch(/^HTTP\/1\.1 400 /);
     });
@@ -224,7 +229,7 @@ describe('a server', () => {
     for (const headers of [{ [HANDSHAKE_HEADER]: message1 }, {}]) {
       const codes = await refusalsOf(async () => {
         const { webSocket } = await openUpgrade(server.port, headers);
-        const closed = once(webSocket, 'close');
+        const closed = closeOf(webSocket);
         webSocket.resume();
         webSocket.send(message);
         await closed;
@@ -237,7 +242,7 @@ describe('a server', () => {
     const message1 = Buffer.from(newInitiator().message1()).toString('base64url');
     const stalled = async (headers: Record<string, string>): Promise<void> => {
       const { webSocket } = await openUpgrade(server.port, headers);
-      const closed = once(webSocket, 'close');
+      const closed = closeOf(webSocket);
       webSocket.resume();
       await closed;
     };

@@ -28,7 +28,7 @@ export class HandLink implements AsyncDisposable {
     this.webSocket = webSocket;
     this.socket = socket;
     this.#records = records;
-    this.closed = socket.destroyed ? Promise.resolve() : once(socket, 'close').then(() => {});
+    this.closed = socket.destroyed ? Promise.resolve() : closeOf(socket);
     void this.closed.then(() => this.#condition.close('the link is gone'));
     records.start({
       onRecord: (plaintext) => {
@@ -63,7 +63,12 @@ export class HandLink implements AsyncDisposable {
   }
 }
 
-/** A WebSocket to a server; with message 1 in its header unless told not to. */
+/** Resolves with the end of a socket, after an error too, which `once` would reject with. */
+export function closeOf(socket: Socket | WebSocket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+/** A WebSocket to a server, paused. */
 export async function openUpgrade(
   port: number,
   headers: Readonly<Record<string, string>> = {},

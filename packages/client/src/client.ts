@@ -28,6 +28,7 @@ import { asError, establishLink, type EstablishedLink } from './establish-link.t
 import type { Cause, ClientEvents, OpenTunnel } from './events.ts';
 import { LocalService } from './local-service.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
+import { ClientRecord, type ClientStatus, type DueAttempt, nextOf } from './status.ts';
 import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
 
 const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
@@ -50,7 +51,8 @@ interface Tunnel {
   isOpen: boolean;
   publicHost: string;
   backoff: Backoff;
-  retryTimer: NodeJS.Timeout | undefined;
+  /** The server refused it, for now. */
+  retry: (DueAttempt & { readonly timer: NodeJS.Timeout }) | undefined;
 }
 
 /** A session of this client, over its links. */
@@ -68,7 +70,7 @@ type State =
   | { readonly kind: 'new' }
   | { readonly kind: 'attempting'; readonly abort: AbortController }
   | ({ readonly kind: 'linked' } & LiveLink)
-  | { readonly kind: 'waiting'; readonly wakeAfter: (delayMs: number) => void }
+  | { readonly kind: 'waiting'; readonly wakeAfter: (delayMs: number) => void; readonly next: DueAttempt }
   | { readonly kind: 'stopping'; readonly end: (error: TunnelError) => void }
   | { readonly kind: 'stopped' };
 
@@ -101,6 +103,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   readonly #heartbeat: HeartbeatSettings;
   readonly #policy: RetryPolicy;
   readonly #budget = new WindowBudget(WINDOW_BUDGET_BYTES);
+  readonly #record = new ClientRecord();
   readonly #instance = randomBytes(16);
   readonly #tunnels: readonly Tunnel[];
   readonly #psk: Promise<Uint8Array>;
@@ -145,7 +148,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       isOpen: false,
       publicHost: '',
       backoff: new Backoff(maxReconnectDelayMs ?? undefined),
-      retryTimer: undefined,
+      retry: undefined,
     }));
   }
 
@@ -153,6 +156,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   start(): void {
     if (this.#state.kind !== 'new') return;
     this.#downSince = monotonicNow();
+    this.#record.started();
     this.#surroundings = new SurroundingsWatch((change) => void this.#onSurroundings(change), this.#options.lookAround);
     this.#run().catch((cause: unknown) => this.#finish(asTunnelError(cause)));
   }
@@ -180,6 +184,40 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   retryNow(): void {
     const leftMs = this.#policy.requestedByUser(monotonicNow());
     if (this.#state.kind === 'waiting') this.#state.wakeAfter(leftMs);
+    const session = this.#session;
+    if (session) for (const tunnel of this.#tunnels) if (tunnel.retry) this.#request(session, tunnel);
+  }
+
+  /** What it is doing now, and has been through. */
+  status(): ClientStatus {
+    const { driver } = this.#session ?? {};
+    const linkAttempt = this.#state.kind === 'waiting' ? [this.#state.next] : [];
+    return {
+      ...this.#record.status(driver?.traffic),
+      state: this.#publicState,
+      server: formatServerAddress(this.#options.server),
+      tunnels: this.#tunnels.map(({ options: { target }, ...tunnel }) => ({
+        target,
+        url: tunnel.publicHost === '' ? undefined : urlOf(tunnel),
+        port: tunnel.port,
+        isOpen: tunnel.isOpen,
+      })),
+      roundTripMs: driver?.session.roundTripMs,
+      streams: driver?.pipeCount ?? 0,
+      nextAttempt: nextOf([...linkAttempt, ...this.#tunnels.flatMap(({ retry }) => retry ?? [])]),
+    };
+  }
+
+  get #publicState(): ClientStatus['state'] {
+    switch (this.#state.kind) {
+      case 'attempting':
+        return 'connecting';
+      case 'linked':
+        if (this.#isReady) return 'ready';
+        return this.#tunnels.some(({ retry }) => retry) ? 'waiting' : 'connecting';
+      default:
+        return this.#state.kind;
+    }
   }
 
   // ── the loop of links ──
@@ -191,6 +229,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       const error = await this.#attempt();
       if (this.#isOver()) return;
       const now = monotonicNow();
+      this.#record.failed(error);
       const decision = this.#policy.failed({ error, now });
       if (decision.kind === 'stop' || this.#options.reconnect === false) {
         this.#finish(error);
@@ -203,7 +242,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         hint: error.hint,
         downMs: Math.round(now - this.#downSince),
       });
-      await this.#pause(decision.delayMs);
+      await this.#pause(decision);
     }
   }
 
@@ -308,6 +347,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   #tellDisconnected(error: TunnelError): void {
     if (!this.#wasReady) return;
     this.#isReady = false;
+    this.#record.changed(false);
+    this.#record.failed(error);
     this.emit('disconnected', causeOf(error));
   }
 
@@ -336,14 +377,17 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     }
   }
 
-  async #pause(delayMs: number): Promise<void> {
+  async #pause({ delayMs, attempt }: { readonly delayMs: number; readonly attempt: number }): Promise<void> {
     await new Promise<void>((resolve) => {
-      let timer = setTimeout(resolve, delayMs);
+      let timer: NodeJS.Timeout | undefined;
+      const next = { attempt, dueAt: 0 };
       const wakeAfter = (leftMs: number): void => {
         clearTimeout(timer);
         timer = setTimeout(resolve, leftMs);
+        next.dueAt = monotonicNow() + leftMs;
       };
-      this.#state = { kind: 'waiting', wakeAfter };
+      wakeAfter(delayMs);
+      this.#state = { kind: 'waiting', wakeAfter, next };
     });
   }
 
@@ -378,12 +422,17 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   #loseSession(session: ClientSession, code: ErrorCode): void {
     clearTimeout(session.expiryTimer);
-    this.#lostStreams += session.driver.dispose(code);
+    // Already lost: its good-bye came before the end of its link.
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    const lostStreams = session.driver.dispose(code);
+    this.#lostStreams += lostStreams;
+    this.#record.sessionEnded(lostStreams, session.driver.traffic);
     for (const tunnel of this.#tunnels) {
       tunnel.isOpen = false;
-      clearTimeout(tunnel.retryTimer);
+      clearTimeout(tunnel.retry?.timer);
+      tunnel.retry = undefined;
     }
-    if (this.#session === session) this.#session = undefined;
   }
 
   #makeClaim(session: ClientSession): Claim {
@@ -410,6 +459,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         const { sessionId: id, token, resumeWindowMs } = event.frame;
         this.#isResumed = session.accepted !== undefined;
         session.accepted = { id, token, resumeWindowMs };
+        this.#record.accepted(session.driver.pipeCount);
         if (this.#state.kind === 'linked') this.#state.confirm();
         this.#pin(session);
         this.#readyIfAllOpen(session);
@@ -467,6 +517,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   // ── tunnels ──
 
   #request(session: ClientSession, tunnel: Tunnel): void {
+    clearTimeout(tunnel.retry?.timer);
+    tunnel.retry = undefined;
     session.driver.session.sendTunnelFrame({
       type: 'tunnel-request',
       tunnelId: tunnel.id,
@@ -492,6 +544,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     if (!tunnel) return;
     tunnel.isOpen = false;
     this.#isReady = false;
+    this.#record.changed(false);
     const error = new TunnelError(isErrorCode(code) ? code : 'port-unavailable', { detail });
     const { disposition } = ERRORS[error.code];
     if (tunnel.rememberedPort !== undefined && tunnel.port === undefined && disposition !== 'retry') {
@@ -508,7 +561,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const delayMs = tunnel.backoff.delayMs(Math.random);
     const attempt = tunnel.backoff.count + 1;
     tunnel.backoff = tunnel.backoff.next();
-    tunnel.retryTimer = setTimeout(() => this.#request(session, tunnel), delayMs);
+    this.#record.failed(error);
+    tunnel.retry = {
+      attempt,
+      dueAt: monotonicNow() + delayMs,
+      timer: setTimeout(() => this.#request(session, tunnel), delayMs),
+    };
     this.emit('retrying', { ...causeOf(error), attempt, delayMs: Math.round(delayMs), hint: error.hint, downMs: 0 });
   }
 
@@ -516,6 +574,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     if (this.#isReady || this.#isPinning || !session.accepted || !this.#tunnels.every(({ isOpen }) => isOpen)) return;
     this.#isReady = true;
     this.#wasReady = true;
+    this.#record.changed(true);
     const lostStreams = this.#lostStreams;
     const pinnedAt = this.#pinnedAt;
     this.#lostStreams = 0;
@@ -615,6 +674,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const state = this.#state;
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
+    this.#record.changed(false);
     if (state.kind === 'attempting') state.abort.abort();
     if (state.kind === 'waiting') state.wakeAfter(0);
     this.#surroundings?.[Symbol.dispose]();
@@ -641,9 +701,11 @@ function isSessionLost(code: ErrorCode): boolean {
 }
 
 function asOpenTunnel(tunnel: Tunnel): OpenTunnel {
-  const port = tunnel.port ?? 0;
-  const host = tunnel.publicHost.includes(':') ? `[${tunnel.publicHost}]` : tunnel.publicHost;
-  return { target: tunnel.options.target, url: `tcp://${host}:${port}`, port };
+  return { target: tunnel.options.target, url: urlOf(tunnel), port: tunnel.port ?? 0 };
+}
+
+function urlOf({ publicHost, port = 0 }: Pick<Tunnel, 'publicHost' | 'port'>): string {
+  return `tcp://${publicHost.includes(':') ? `[${publicHost}]` : publicHost}:${port}`;
 }
 
 function causeOf(error: TunnelError): Cause {

@@ -1,45 +1,110 @@
-/** The first summary of refused visitors follows after this, in ms; each further one after twice the time … */
-const FIRST_SUMMARY_MS = 10_000;
-/** … up to this. */
-const GREATEST_SUMMARY_MS = 60_000;
+import { RepeatDigest } from '@tunnel/shared';
 
-export type HealthReport =
-  | {
-      readonly state: 'down' | 'still-down';
-      readonly reason: string;
-      readonly refused: number;
-      readonly downMs: number;
-    }
-  | { readonly state: 'up'; readonly reason: ''; readonly refused: number; readonly downMs: number };
+/** Recoveries in a row that are told at once. A service that comes and goes faster is told of as one long outage. */
+const RECOVERIES_AT_ONCE = 3;
 
-/** Whether a local service answers, and what is worth saying about it: the first failure, changes, sums, the recovery. */
+/** Reasons of one outage that are told as they change; there are not so many. */
+const REASON_LIMIT = 8;
+
+/** Why a service cannot be reached: for people, and as the system calls it. */
+export interface ServiceFailure {
+  readonly reason: string;
+  readonly code: string;
+}
+
+const NO_FAILURE: ServiceFailure = { reason: '', code: '' };
+
+export interface HealthReport extends ServiceFailure {
+  /** `down`: it does not answer, since now or for another reason than before. */
+  readonly state: 'down' | 'still-down' | 'up';
+  /** Visitors turned away since it went down. */
+  readonly refused: number;
+  readonly downMs: number;
+}
+
+interface Outage {
+  readonly since: number;
+  failure: ServiceFailure;
+  refused: number;
+  /** How many of them were told. */
+  toldRefused: number;
+  readonly toldReasons: Set<string>;
+  readonly digest: RepeatDigest;
+  /** It answers again, and that was not told yet. */
+  recoveredAt: number | undefined;
+}
+
+/**
+ * Whether a local service answers, and what is worth telling about it: the first failure and every other reason at once,
+ * visitors turned away as sums, the recovery. Ask for `takeReport` after everything else, and at `deadline`.
+ */
 export class ServiceHealth {
-  #down: { readonly since: number; reason: string; refused: number; summaryAt: number; summaryMs: number } | undefined;
+  readonly #recoveries = new RepeatDigest(RECOVERIES_AT_ONCE);
+  #outage: Outage | undefined;
+  #isRecoveryDue = false;
 
-  /** A visitor could not be served. Returns what to say, if anything. */
-  failed(reason: string, now: number): HealthReport | undefined {
-    const down = this.#down;
-    if (!down) {
-      this.#down = { since: now, reason, refused: 1, summaryAt: now + FIRST_SUMMARY_MS, summaryMs: FIRST_SUMMARY_MS };
-      return { state: 'down', reason, refused: 1, downMs: 0 };
-    }
-    down.refused += 1;
-    const report = { reason, refused: down.refused, downMs: now - down.since };
-    if (reason !== down.reason) {
-      down.reason = reason;
-      return { state: 'down', ...report };
-    }
-    if (now < down.summaryAt) return undefined;
-    down.summaryMs = Math.min(down.summaryMs * 2, GREATEST_SUMMARY_MS);
-    down.summaryAt = now + down.summaryMs;
-    return { state: 'still-down', ...report };
+  /** It could not be reached. */
+  failed(failure: ServiceFailure, now: number): void {
+    this.#outage ??= {
+      since: now,
+      failure,
+      refused: 0,
+      toldRefused: 0,
+      toldReasons: new Set(),
+      digest: new RepeatDigest(),
+      recoveredAt: undefined,
+    };
+    this.#outage.failure = failure;
+    this.#outage.recoveredAt = undefined;
+    this.#isRecoveryDue = false;
   }
 
-  /** A visitor was served. */
-  succeeded(now: number): HealthReport | undefined {
-    const down = this.#down;
-    if (!down) return undefined;
-    this.#down = undefined;
-    return { state: 'up', reason: '', refused: down.refused, downMs: now - down.since };
+  /** So many visitors were turned away. */
+  turnedAway(count: number): void {
+    if (this.#outage) this.#outage.refused += count;
+  }
+
+  /** It was reached. */
+  succeeded(now: number): void {
+    const outage = this.#outage;
+    if (!outage || outage.recoveredAt !== undefined) return;
+    outage.recoveredAt = now;
+    this.#isRecoveryDue = this.#recoveries.add(now);
+  }
+
+  takeReport(now: number): HealthReport | undefined {
+    const outage = this.#outage;
+    if (!outage) return undefined;
+    const isSumDue = this.#recoveries.take(now) > 0;
+    if (outage.recoveredAt !== undefined) {
+      if (!isSumDue && !this.#isRecoveryDue) return undefined;
+      this.#outage = undefined;
+      return { state: 'up', ...NO_FAILURE, refused: outage.refused, downMs: outage.recoveredAt - outage.since };
+    }
+    const { toldReasons, digest, failure } = outage;
+    if (!toldReasons.has(failure.reason) && toldReasons.size < REASON_LIMIT) {
+      if (toldReasons.size === 0) digest.add(now);
+      toldReasons.add(failure.reason);
+      return this.#tell('down', outage, now);
+    }
+    const isAnother = outage.refused > outage.toldRefused && digest.add(now);
+    return digest.take(now) > 0 || isAnother ? this.#tell('still-down', outage, now) : undefined;
+  }
+
+  /** When `takeReport` has something to tell by itself. */
+  get deadline(): number {
+    if (!this.#outage) return Infinity;
+    return this.#outage.recoveredAt === undefined ? this.#outage.digest.deadline : this.#recoveries.deadline;
+  }
+
+  /** The end: what was counted and not told. */
+  takeLastReport(now: number): HealthReport | undefined {
+    const outage = this.#outage;
+    return outage && outage.refused > outage.toldRefused ? this.#tell('still-down', outage, now) : undefined;
+  }
+
+  #tell(state: 'down' | 'still-down', outage: Outage, now: number): HealthReport {
+    outage.toldRefused = outage.refused;
+    return { state, ...outage.failure, refused: outage.refused, downMs: now - outage.since };
   }
 }

@@ -1,33 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import {
-  type Claim,
-  HandshakeError,
-  MAX_HANDSHAKE_BYTES,
-  MAX_RECORD_BYTES,
-  type Message3Outcome,
-  PROTOCOL_VERSION,
-  Responder,
-  TunnelError,
-} from '@tunnel/shared';
-import { monotonicNow, nodeCrypto, randomBytes, RecordLink, remoteAddressOf } from '@tunnel/shared/node';
+import { type Claim, HandshakeError, MAX_RECORD_BYTES, type Message3Outcome, TunnelError } from '@tunnel/shared';
+import { monotonicNow, RecordLink, remoteAddressOf } from '@tunnel/shared/node';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { Admission } from './admission.ts';
+import { beginHandshake, type BegunHandshake, ServerHandshake } from './handshake.ts';
 
 /** Carries handshake messages 1 and 2 inside the WebSocket upgrade, in base64url. */
 const HANDSHAKE_HEADER = 'tunnel-handshake';
 
-/** A handshake has to end within this, in ms. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How often a crowd that waits is looked after, in ms. */
+const CROWD_MS = 250;
 
-/** Messages 1 and 3 at their largest, with their WebSocket headers. */
-const UNAUTHENTICATED_BYTES = 2 * (MAX_HANDSHAKE_BYTES + 14);
-
-const EMPTY = new Uint8Array(0);
-
-/** Links whose handshake is not done; at the bound new ones are told to come later. */
-const UNAUTHENTICATED_LIMIT = 256;
-const RETRY_AFTER_SECONDS = 2;
+/** Whom there is no room for even to wait is told to stay away this long, spread at random, in s. */
+const LEAST_RETRY_AFTER_S = 5;
+const RETRY_AFTER_SPREAD_S = 10;
 
 /** A link whose client proved who it is. Nothing was sent on it yet: it is accepted or refused next. */
 export interface ClaimedLink {
@@ -49,12 +36,12 @@ export interface LinkAcceptorOptions {
   readonly onFailure: (error: TunnelError, address: string) => void;
 }
 
-interface Handshake {
-  readonly message1: Uint8Array;
-  readonly responder: Responder;
-  readonly message2: Uint8Array;
-  /** Whether a version fits; else message 2 is all that is said. */
-  readonly goesOn: boolean;
+/** An upgrade request and what has become of it. */
+interface Arrival {
+  readonly request: IncomingMessage;
+  readonly socket: Socket;
+  readonly head: Buffer;
+  handshake?: ServerHandshake;
 }
 
 /** Takes WebSocket upgrades and brings each through the handshake. */
@@ -69,7 +56,8 @@ export class LinkAcceptor {
   });
   /** Message 2 of the upgrades that are being answered. */
   readonly #answers = new WeakMap<IncomingMessage, Uint8Array>();
-  readonly #unauthenticated = new Set<WebSocket>();
+  readonly #admission = new Admission<Arrival>();
+  #crowdTimer: NodeJS.Timeout | undefined;
 
   constructor(options: LinkAcceptorOptions) {
     this.#options = options;
@@ -77,129 +65,74 @@ export class LinkAcceptor {
       const message2 = this.#answers.get(request);
       if (message2) headers.push(`${HANDSHAKE_HEADER}: ${Buffer.from(message2).toString('base64url')}`);
     });
-    // Not a WebSocket request, or a broken one: `ws` answered it with 400.
+    // Not a WebSocket request, or a broken one: `ws` leaves the answer to whoever listens here.
     this.#webSockets.on('wsClientError', (error, socket, request) => {
-      socket.destroy();
-      this.#fail('it is no WebSocket request', request, error);
+      this.#refuse(request, socket as Socket, '400 Bad Request', handshakeFailed(error.message, error));
     });
   }
 
   /** For the `upgrade` event of an HTTP server. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    socket.on('error', () => {});
     if (request.headers.origin !== undefined) {
-      refuseUpgrade(socket, '403 Forbidden');
-      this.#fail('a browser (Origin header)', request);
+      this.#refuse(request, socket, '403 Forbidden', handshakeFailed('a browser (Origin header)'));
       return;
     }
-    if (this.#unauthenticated.size >= UNAUTHENTICATED_LIMIT) {
-      refuseUpgrade(socket, '503 Service Unavailable', `Retry-After: ${RETRY_AFTER_SECONDS}\r\n`);
-      this.#options.onFailure(new TunnelError('at-capacity', { detail: 'too many handshakes' }), addressOf(request));
+    const arrival: Arrival = { request, socket, head };
+    const admitted = this.#admission.request(arrival, monotonicNow());
+    if (admitted === 'refused') {
+      const seconds = Math.round(LEAST_RETRY_AFTER_S + Math.random() * RETRY_AFTER_SPREAD_S);
+      const error = new TunnelError('at-capacity', { detail: 'too many handshakes at once' });
+      this.#refuse(request, socket, '503 Service Unavailable', error, `Retry-After: ${seconds}\r\n`);
       return;
     }
+    socket.once('close', () => this.#leave(arrival));
+    if (admitted === 'admitted') this.#open(arrival);
+    else this.#crowdTimer ??= setInterval(() => this.#moveOn(), CROWD_MS);
+  }
+
+  /** Looks after nobody any more. Connections are the caller's to end. */
+  close(): void {
+    clearInterval(this.#crowdTimer);
+  }
+
+  #open(arrival: Arrival): void {
+    const { request, socket, head } = arrival;
+    let begun: BegunHandshake | undefined;
     const header = request.headers[HANDSHAKE_HEADER];
-    let begun: Handshake | undefined;
     if (typeof header === 'string') {
-      begun = this.#begin(Buffer.from(header, 'base64url'), request);
-      if (!begun) {
-        refuseUpgrade(socket, '400 Bad Request');
+      try {
+        begun = beginHandshake(this.#options.identity, Buffer.from(header, 'base64url'));
+      } catch (error) {
+        if (!(error instanceof HandshakeError)) throw error;
+        this.#refuse(request, socket, '400 Bad Request', handshakeFailed(error.message, error));
         return;
       }
       this.#answers.set(request, begun.message2);
     }
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#shakeHands(webSocket, socket as Socket, request, begun);
+      arrival.handshake = new ServerHandshake(webSocket, socket, begun, {
+        identity: this.#options.identity,
+        psks: this.#options.psks,
+        onOutcome: (outcome, roundTripMs) => {
+          this.#leave(arrival);
+          this.#conclude(outcome, webSocket, arrival, roundTripMs);
+        },
+        onFailure: (error) => {
+          this.#leave(arrival);
+          this.#options.onFailure(error, addressOf(socket));
+        },
+      });
     });
-  }
-
-  /** Ends all links whose handshake is not done. */
-  close(): void {
-    for (const webSocket of this.#unauthenticated) webSocket.terminate();
-  }
-
-  #shakeHands(webSocket: WebSocket, socket: Socket, request: IncomingMessage, begun: Handshake | undefined): void {
-    let handshake = begun;
-    let sentAt = monotonicNow();
-    this.#unauthenticated.add(webSocket);
-    const timer = setTimeout(() => fail('it took too long'), HANDSHAKE_TIMEOUT_MS);
-    let receivedBytes = 0;
-    const leave = (): void => {
-      clearTimeout(timer);
-      socket.off('data', onData);
-      this.#unauthenticated.delete(webSocket);
-      webSocket.off('message', onMessage);
-      webSocket.off('close', onClose);
-    };
-    const fail = (reason: string, cause?: unknown): void => {
-      leave();
-      webSocket.terminate();
-      this.#fail(reason, request, cause);
-    };
-    const onClose = (): void => fail('the connection ended before it was done');
-    // `ws` collects a message whole before it tells of it, up to the limit for records.
-    const onData = (chunk: Buffer): void => {
-      receivedBytes += chunk.length;
-      if (receivedBytes > UNAUTHENTICATED_BYTES && this.#unauthenticated.has(webSocket)) fail('it is too long');
-    };
-    const onMessage = (data: Buffer, isBinary: boolean): void => {
-      if (!isBinary) {
-        fail('a text message');
-        return;
-      }
-      if (handshake && Buffer.compare(data, handshake.message1) === 0) {
-        // Something in between dropped the answer's header: message 2 is said again, once, as a message.
-        handshake = { ...handshake, message1: EMPTY };
-        webSocket.send(handshake.message2);
-        return;
-      }
-      if (!handshake) {
-        handshake = this.#begin(data, request);
-        if (!handshake) {
-          leave();
-          webSocket.terminate();
-          return;
-        }
-        sentAt = monotonicNow();
-        webSocket.send(handshake.message2);
-        if (!handshake.goesOn) finishWithoutVersion();
-        return;
-      }
-      let outcome: Message3Outcome;
-      try {
-        outcome = handshake.responder.readMessage3(data, this.#options.psks);
-      } catch (error) {
-        if (!(error instanceof HandshakeError)) throw error;
-        fail(error.message, error);
-        return;
-      }
-      if (outcome.kind === 'unreadable') {
-        fail('message 3 cannot be read');
-        return;
-      }
-      leave();
-      this.#conclude(outcome, webSocket, socket, request, monotonicNow() - sentAt);
-    };
-    const finishWithoutVersion = (): void => {
-      leave();
-      webSocket.close(1002);
-      this.#options.onFailure(new TunnelError('version-unsupported'), addressOf(request));
-    };
-    webSocket.on('message', onMessage);
-    webSocket.on('close', onClose);
-    // After the listener of `ws`, which has read the chunk by then.
-    socket.on('data', onData);
-    // What it means is said by 'close', which follows.
-    webSocket.on('error', () => {});
-    if (handshake && !handshake.goesOn) finishWithoutVersion();
   }
 
   #conclude(
     outcome: Exclude<Message3Outcome, { kind: 'unreadable' }>,
     webSocket: WebSocket,
-    socket: Socket,
-    request: IncomingMessage,
+    { socket }: Arrival,
     roundTripMs: number,
   ): void {
-    const address = addressOf(request);
+    const address = addressOf(socket);
     if (outcome.kind === 'secret-refused') {
       webSocket.send(outcome.sealRefusal({ code: 'secret-refused', retryAfterMs: 0, detail: '' }));
       webSocket.close(1008);
@@ -211,32 +144,33 @@ export class LinkAcceptor {
     this.#options.onClaim({ records, claim, clientKey, address, roundTripMs });
   }
 
-  /** Message 1 in, message 2 out; undefined, and told, where it is none. */
-  #begin(message1: Uint8Array, request: IncomingMessage): Handshake | undefined {
-    const responder = new Responder({ crypto: nodeCrypto, s: this.#options.identity, e: randomBytes(32) });
-    try {
-      const offer = responder.readMessage1(message1);
-      const goesOn = offer.versions.includes(PROTOCOL_VERSION);
-      const message2 = responder.message2({ version: goesOn ? PROTOCOL_VERSION : 0, features: 0 });
-      return { message1, responder, message2, goesOn };
-    } catch (error) {
-      if (!(error instanceof HandshakeError)) throw error;
-      this.#fail(error.message, request, error);
-      return undefined;
-    }
+  #leave(arrival: Arrival): void {
+    const next = this.#admission.leave(arrival, monotonicNow());
+    // Not within the end of another one: a long row must not become a deep stack.
+    if (next) setImmediate(() => this.#open(next));
   }
 
-  #fail(detail: string, request: IncomingMessage, cause?: unknown): void {
-    this.#options.onFailure(new TunnelError('handshake-failed', { detail, cause }), addressOf(request));
+  #moveOn(): void {
+    for (const { handshake, socket } of this.#admission.overdue(monotonicNow())) {
+      if (handshake) handshake.fail('it had to make room for others');
+      else socket.destroy();
+    }
+    if (this.#admission.waitingCount > 0) return;
+    clearInterval(this.#crowdTimer);
+    this.#crowdTimer = undefined;
+  }
+
+  #refuse(request: IncomingMessage, socket: Socket, status: string, error: TunnelError, headers = ''): void {
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${headers}\r\n`);
+    this.#options.onFailure(error, addressOf(request.socket));
   }
 }
 
-function addressOf({ socket }: IncomingMessage): string {
+function handshakeFailed(detail: string, cause?: unknown): TunnelError {
+  return new TunnelError('handshake-failed', { detail, cause });
+}
+
+function addressOf(socket: Socket): string {
   const address = remoteAddressOf(socket);
   return `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
-}
-
-function refuseUpgrade(socket: Duplex, status: string, headers = ''): void {
-  socket.on('error', () => {});
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${headers}\r\n`);
 }

@@ -167,7 +167,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       const error = prepareSocket(socket);
       if (error) this.emit('warning', { code: 'tcp-failed', reason: `TCP keepalive cannot be set: ${error.message}` });
     });
-    http.on('upgrade', (request, socket, head) => acceptor.upgrade(request, socket, head));
+    http.on('upgrade', (request, socket, head) => acceptor.upgrade(request, socket as Socket, head));
     http.on('request', (_request, response) => {
       response.writeHead(426, { Upgrade: 'websocket', Connection: 'close', 'Content-Type': 'text/plain' });
       response.end('This is a tunnel server. Reach it with: tunnel local <port> --to <this address>\n');

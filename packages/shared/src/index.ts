@@ -1,6 +1,8 @@
 export { ERRORS, isErrorCode, TunnelError } from './errors.ts';
 export type { Disposition, ErrorCode, ErrorKind, Fault, TunnelErrorOptions } from './errors.ts';
 
+export { RepeatDigest } from './repeat-digest.ts';
+
 export * from './wire/constants.ts';
 export type * from './wire/frame.ts';
 export { encodeFrame } from './wire/encode.ts';

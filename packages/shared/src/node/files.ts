@@ -3,6 +3,7 @@ import { copyFile, link, mkdir, open, readFile, rename, rm } from 'node:fs/promi
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { TunnelError } from '../errors.ts';
+import { describeSystemError } from './system-errors.ts';
 
 /** Only its owner may read it. */
 export const PRIVATE_MODE = 0o600;
@@ -133,21 +134,4 @@ function unusable(path: string, error: unknown): TunnelError {
 
 function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException).code;
-}
-
-const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EPERM: 'operation not permitted',
-  ENOENT: 'no such file or directory',
-  ENOTDIR: 'a part of the path is no directory',
-  EISDIR: 'it is a directory',
-  EROFS: 'read-only file system',
-  ENOSPC: 'no space left on the device',
-  EEXIST: 'it exists already',
-};
-
-/** What the system said, for people: without the call, the numbers and the path that the caller names anyway. */
-export function describeSystemError(error: unknown): string {
-  const code = codeOf(error);
-  return SYSTEM_ERRORS[code ?? ''] ?? code ?? String(error);
 }

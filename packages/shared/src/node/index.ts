@@ -4,11 +4,10 @@ export { constantTimeEqual, derivePsk, fingerprint, nodeCrypto, randomBytes, ZER
 export { RecordLink } from './record-link.ts';
 export { SessionDriver } from './session-driver.ts';
 export type { DriverEvent, SessionDriverHandlers } from './session-driver.ts';
-export type { StreamPipe } from './stream-pipe.ts';
+export type { StreamPipe, Traffic } from './stream-pipe.ts';
 export { KEEPALIVE_DELAY_MS, prepareSocket, remoteAddressOf } from './tcp.ts';
 export {
   createOnce,
-  describeSystemError,
   makePrivateDirectory,
   PRIVATE_MODE,
   readTextFile,
@@ -29,3 +28,4 @@ export {
   requireSecret,
   SAFE_SECRET_CHARACTERS,
 } from './secrets.ts';
+export { describeSystemError } from './system-errors.ts';

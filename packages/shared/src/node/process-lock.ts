@@ -2,8 +2,9 @@ import { readFile, rename, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { TunnelError } from '../errors.ts';
-import { describeSystemError, makePrivateDirectory, writeNew } from './files.ts';
+import { makePrivateDirectory, writeNew } from './files.ts';
 import { isRunning, ownProcess, type ProcessStamp } from './process-stamp.ts';
+import { describeSystemError } from './system-errors.ts';
 
 /** How often a lock whose holder died may be contested before that is called odd. */
 const MAX_ATTEMPTS = 10;

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { TunnelError } from '../errors.ts';
 import { randomBytes } from './crypto.ts';
-import { createOnce, describeSystemError, PRIVATE_MODE } from './files.ts';
+import { createOnce, PRIVATE_MODE } from './files.ts';
+import { describeSystemError } from './system-errors.ts';
 
 /** Shorter secrets can be guessed by who impersonates a server at first use: warn. */
 export const SAFE_SECRET_CHARACTERS = 16;

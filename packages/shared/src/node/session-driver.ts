@@ -5,7 +5,7 @@ import { RecordPace } from '../session/record-pace.ts';
 import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
 import type { RecordLink } from './record-link.ts';
-import { StreamPipe } from './stream-pipe.ts';
+import { StreamPipe, type Traffic } from './stream-pipe.ts';
 
 /** Events that are not about a stream's bytes: for the client or the server around the session. */
 export type DriverEvent =
@@ -38,6 +38,7 @@ export class SessionDriver {
   readonly session: Session;
   readonly #handlers: SessionDriverHandlers;
   readonly #pipes = new Map<number, StreamPipe>();
+  readonly #traffic: Traffic = { receivedBytes: 0, sentBytes: 0 };
   readonly #linkLifeMs: number;
   #link: { readonly records: RecordLink; readonly pace: RecordPace; wornAt: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -108,15 +109,21 @@ export class SessionDriver {
 
   /** The pipe of a stream that was just opened. */
   addPipe(streamId: number): StreamPipe {
-    const pipe = new StreamPipe(streamId, this.session, {
+    const handlers = {
       flushSoon: () => this.flushSoon(),
-      onClosed: (resetCode) => {
+      onClosed: (resetCode: string | undefined) => {
         this.#pipes.delete(streamId);
         this.#handlers.onStreamClosed(streamId, resetCode);
       },
-    });
+    };
+    const pipe = new StreamPipe(streamId, this.session, handlers, this.#traffic);
     this.#pipes.set(streamId, pipe);
     return pipe;
+  }
+
+  /** What its streams carried so far. */
+  get traffic(): Readonly<Traffic> {
+    return this.#traffic;
   }
 
   /** Connections of this session that are open on this side. */

@@ -2,6 +2,14 @@ import type { Socket } from 'node:net';
 import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
 
+/** Bytes of streams that one session carried, without what the protocol adds. */
+export interface Traffic {
+  /** From the peer. */
+  receivedBytes: number;
+  /** To the peer, as the sockets gave them. */
+  sentBytes: number;
+}
+
 export interface StreamPipeHandlers {
   /** The session may have something to send. */
   flushSoon(): void;
@@ -17,6 +25,7 @@ export class StreamPipe {
   readonly streamId: number;
   readonly #session: Session;
   readonly #handlers: StreamPipeHandlers;
+  readonly #traffic: Traffic;
   #socket: Socket | undefined;
   #waiting: Uint8Array[] = [];
   /** Bytes that the socket did not pass to the kernel yet. */
@@ -25,10 +34,12 @@ export class StreamPipe {
   #resetCode: string | undefined;
   #cancelConnecting: (() => void) | undefined;
 
-  constructor(streamId: number, session: Session, handlers: StreamPipeHandlers) {
+  /** `traffic` is counted up. */
+  constructor(streamId: number, session: Session, handlers: StreamPipeHandlers, traffic: Traffic) {
     this.streamId = streamId;
     this.#session = session;
     this.#handlers = handlers;
+    this.#traffic = traffic;
   }
 
   /** A socket is being made; `cancel` is called where the stream is reset before it is there. */
@@ -41,6 +52,7 @@ export class StreamPipe {
     this.#socket = socket;
     this.#cancelConnecting = undefined;
     socket.on('data', (chunk: Buffer) => {
+      this.#traffic.sentBytes += chunk.length;
       if (this.#session.write(this.streamId, chunk) <= 0) socket.pause();
       this.#handlers.flushSoon();
     });
@@ -57,6 +69,7 @@ export class StreamPipe {
 
   /** Bytes of the peer's. */
   deliver(data: Uint8Array): void {
+    this.#traffic.receivedBytes += data.length;
     if (this.#socket) this.#write(this.#socket, data);
     else this.#waiting.push(data);
   }

@@ -47,6 +47,11 @@ export class Outgoing {
     return this.#log.next;
   }
 
+  /** A peer that asks on and on, and takes no answers, breaks the protocol. */
+  get hasRoomForAnswers(): boolean {
+    return this.#control.length < CONTROL_QUEUE_LIMIT;
+  }
+
   get logBytes(): number {
     return this.#log.bytes;
   }
@@ -60,11 +65,11 @@ export class Outgoing {
 
   /** A numbered frame that belongs to no stream's data; goes out before data. */
   sendControl(frame: NumberedFrame): void {
-    this.#pushControl({ kind: 'control', frame: encodeFrame(frame) });
+    this.#control.push({ kind: 'control', frame: encodeFrame(frame) });
   }
 
   sendReset(stream: Stream): void {
-    this.#pushControl({ kind: 'reset', stream });
+    this.#control.push({ kind: 'reset', stream });
   }
 
   /** The stream has data that it may send, or an END. */
@@ -181,11 +186,6 @@ export class Outgoing {
 
   #logRoom(): number {
     return LOG_LIMIT_BYTES - this.#log.bytes - LOG_ENTRY_OVERHEAD_BYTES;
-  }
-
-  #pushControl(entry: ControlEntry): void {
-    if (this.#control.length >= CONTROL_QUEUE_LIMIT) throw malformed('more requests than answers can be kept for');
-    this.#control.push(entry);
   }
 }
 

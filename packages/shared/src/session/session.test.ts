@@ -139,6 +139,18 @@ describe('a link', () => {
     expect(pair.client.canResumeFrom({ received: received + 1, next })).toBe(false);
     expect(pair.client.canResumeFrom({ received, next: next + 1 })).toBe(false);
     expect(pair.server.canResumeFrom({ received: 0, next: 1 })).toBe(false);
+
+    // Nor does a client, of an accepted that would leave a gap or that withdraws what it acknowledged.
+    for (const point of [
+      { received: 0, next: 3 },
+      { received: 1, next: 2 },
+    ]) {
+      pair.client.beginLink(pair.now, HEARTBEAT, 20);
+      const times = { heartbeatIntervalMs: 2000, heartbeatTimeoutMs: 8000 };
+      expect(() => pair.client.receive(lie({ type: 'accepted', ...IDENTITY, ...times, ...point }), 0, 0)).toThrow(
+        PROTOCOL_ERROR,
+      );
+    }
   });
 
   it('has no deadline in the past after a tick, also where it takes no record', () => {
@@ -385,9 +397,10 @@ describe('what a peer must not do', () => {
     expect(() => {
       for (; asked < 1e6; asked += 1) {
         pair.server.sendTunnelFrame({ type: 'tunnel-refused', tunnelId: 1, code: 'tunnel-limit', detail: '' });
+        pair.deliver('server', lie({ type: 'tunnel-request', tunnelId: 1, port: 0, name: '' }));
       }
     }).toThrow(PROTOCOL_ERROR);
-    expect(asked).toBe(CONTROL_QUEUE_LIMIT);
+    expect(asked).toBe(CONTROL_QUEUE_LIMIT - 1);
   });
 });
 

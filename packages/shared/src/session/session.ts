@@ -143,7 +143,10 @@ export class Session {
     if (!link) return;
     link.heartbeat.recordReceived(now, bytesRead);
     const reader = new FrameReader(record);
-    for (let frame = reader.next(); frame; frame = reader.next()) this.#receiveFrame(frame, link, now);
+    for (let frame = reader.next(); frame; frame = reader.next()) {
+      this.#receiveFrame(frame, link, now);
+      if (!this.#outgoing.hasRoomForAnswers) throw malformed('more requests than answers can be kept for');
+    }
   }
 
   /**

@@ -1,0 +1,133 @@
+import type { TunnelError } from '@tunnel/shared';
+import { monotonicNow, type Traffic } from '@tunnel/shared/node';
+import type { Cause } from './events.ts';
+import type { LocalTarget } from './options.ts';
+
+/** What a client is doing at one moment. A copy: it does not change. */
+export interface ClientStatus {
+  /**
+   * - `new`: it was not started.
+   * - `connecting`: an attempt goes on, or the link stands and tunnels are being opened.
+   * - `ready`: all tunnels are open.
+   * - `waiting`: for its next attempt, of the link or of a tunnel; see `nextAttempt`.
+   * - `stopping`, `stopped`: at the end.
+   */
+  readonly state: 'new' | 'connecting' | 'ready' | 'waiting' | 'stopping' | 'stopped';
+  /** Since when it is ready, or since when it is not, over all attempts; wall clock, ISO 8601. */
+  readonly since: string;
+  /** The server's address as text. */
+  readonly server: string;
+  /** In the order of the options. */
+  readonly tunnels: readonly TunnelStatus[];
+  /** The last round trip that was measured on this link, in ms; undefined without a link. */
+  readonly roundTripMs: number | undefined;
+  /** Visitors' connections that are open now. */
+  readonly streams: number;
+  /** From visitors to the services, in all connections since the start. */
+  readonly bytesIn: number;
+  /** From the services to visitors. */
+  readonly bytesOut: number;
+  /** How often it was ready again after it was not connected. */
+  readonly reconnects: number;
+  /** Connections that were carried on over a new link; one counts at every break that it survives. */
+  readonly resumedStreams: number;
+  /** Connections that ended because their session did. */
+  readonly lostStreams: number;
+  /** Why an attempt failed or a link ended last, also long ago. */
+  readonly lastError: (Cause & { /** ISO 8601. */ readonly at: string }) | undefined;
+  /** Only while it waits. */
+  readonly nextAttempt: NextAttempt | undefined;
+}
+
+export interface TunnelStatus {
+  readonly target: LocalTarget;
+  /** `tcp://host:port`, also while it is not open; undefined before the server granted it once. */
+  readonly url: string | undefined;
+  readonly port: number | undefined;
+  /** The server granted it, and did not take it back since. */
+  readonly isOpen: boolean;
+}
+
+export interface NextAttempt {
+  /** Number of the coming attempt since the last established link, or since the start: 1, 2, … */
+  readonly attempt: number;
+  readonly inMs: number;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** An attempt that is to come, in monotonic ms. */
+export interface DueAttempt {
+  readonly attempt: number;
+  readonly dueAt: number;
+}
+
+/** What a client keeps about its past, for its status. */
+export class ClientRecord {
+  readonly #traffic: Traffic = { receivedBytes: 0, sentBytes: 0 };
+  #since = new Date();
+  #isReady = false;
+  #wasReady = false;
+  #reconnects = 0;
+  #resumedStreams = 0;
+  #lostStreams = 0;
+  #lastError: ClientStatus['lastError'];
+
+  started(): void {
+    this.#since = new Date();
+  }
+
+  /** It is ready, or not any more. */
+  changed(isReady: boolean): void {
+    if (isReady === this.#isReady) return;
+    this.#isReady = isReady;
+    this.#wasReady ||= isReady;
+    this.#since = new Date();
+  }
+
+  /** An attempt failed or a link ended. */
+  failed({ code, message }: TunnelError): void {
+    this.#lastError = { code, reason: message, at: new Date().toISOString() };
+  }
+
+  /** A new link was accepted; `streams` go on over it. */
+  accepted(streams: number): void {
+    // A link that replaces another one before that breaks is no reconnect.
+    if (this.#isReady || !this.#wasReady) return;
+    this.#reconnects += 1;
+    this.#resumedStreams += streams;
+  }
+
+  sessionEnded(lostStreams: number, { receivedBytes, sentBytes }: Traffic): void {
+    this.#lostStreams += lostStreams;
+    this.#traffic.receivedBytes += receivedBytes;
+    this.#traffic.sentBytes += sentBytes;
+  }
+
+  /** Its part of the status. `traffic` is that of the present session. */
+  status(
+    traffic: Traffic | undefined,
+  ): Pick<
+    ClientStatus,
+    'since' | 'bytesIn' | 'bytesOut' | 'reconnects' | 'resumedStreams' | 'lostStreams' | 'lastError'
+  > {
+    return {
+      since: this.#since.toISOString(),
+      bytesIn: this.#traffic.receivedBytes + (traffic?.receivedBytes ?? 0),
+      bytesOut: this.#traffic.sentBytes + (traffic?.sentBytes ?? 0),
+      reconnects: this.#reconnects,
+      resumedStreams: this.#resumedStreams,
+      lostStreams: this.#lostStreams,
+      lastError: this.#lastError,
+    };
+  }
+}
+
+/** The earliest of them, as a status tells it. */
+export function nextOf(attempts: readonly DueAttempt[]): NextAttempt | undefined {
+  let next: DueAttempt | undefined;
+  for (const attempt of attempts) if (next === undefined || attempt.dueAt < next.dueAt) next = attempt;
+  if (next === undefined) return undefined;
+  const inMs = Math.max(0, Math.round(next.dueAt - monotonicNow()));
+  return { attempt: next.attempt, inMs, at: new Date(Date.now() + inMs).toISOString() };
+}

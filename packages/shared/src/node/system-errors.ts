@@ -1,0 +1,36 @@
+const WORDS: Readonly<Record<string, string>> = {
+  // ── files ──
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'a part of the path is no directory',
+  EISDIR: 'it is a directory',
+  EROFS: 'read-only file system',
+  ENOSPC: 'no space left on the device',
+  EEXIST: 'it exists already',
+  EMFILE: 'too many files and connections are open in this process',
+  ENFILE: 'too many files and connections are open on this machine',
+
+  // ── connections ──
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the connection was reset',
+  ECONNABORTED: 'the connection was given up',
+  EPIPE: 'the connection was closed',
+  ETIMEDOUT: 'no answer in time',
+  EHOSTUNREACH: 'the host cannot be reached',
+  EHOSTDOWN: 'the host is down',
+  ENETUNREACH: 'the network cannot be reached',
+  ENETDOWN: 'the network is down',
+  EADDRINUSE: 'the address is in use',
+  // To connect: every local port towards it is taken, or this machine has no address of that family.
+  EADDRNOTAVAIL: 'no local address or port is free for it',
+  EAFNOSUPPORT: 'this machine has no such kind of address',
+  ENOTFOUND: 'no such host name',
+  EAI_AGAIN: 'the host name cannot be looked up at the moment',
+};
+
+/** What the system said, for people: without the call, the numbers and the path that the caller names anyway. */
+export function describeSystemError(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return WORDS[code ?? ''] ?? code ?? String(error);
+}
