@@ -28,7 +28,7 @@ describe('a service that is not there', () => {
         expect(await visitor.waitForEnding()).toBe('ECONNRESET');
       }
       expect(client.log.all('service').map(({ event: { state } }) => state)).toEqual(['down']);
-      expect(client.log.all('service')[0]?.event.reason).toBe('ECONNREFUSED');
+      expect(client.log.all('service')[0]?.event.code).toBe('ECONNREFUSED');
       await using _back = await startEcho({ port: gone.port });
       // While it is known to be down, visitors may be turned away without asking it.
       await expect.poll(() => answers(client.port), { timeout: 15_000 }).toBe(true);

@@ -41,8 +41,12 @@ export function publicPortOf({ tunnels }: { readonly [field: string]: unknown })
   return tunnel.port;
 }
 
-/** Starts both on loopback, with homes of their own and the same arguments, and waits until the tunnel is open. */
-export async function startTunnelProcesses(targetPort: number, args: readonly string[] = []): Promise<TunnelProcesses> {
+/** Starts both on loopback, with homes of their own and the same `args`, and waits until the tunnel is open. */
+export async function startTunnelProcesses(
+  targetPort: number,
+  args: readonly string[] = [],
+  clientArgs: readonly string[] = [],
+): Promise<TunnelProcesses> {
   const { server, port: controlPort } = await startServerProcess(['--port', '0', ...args]);
   let client: TunnelProcess | undefined;
   const stop = async (): Promise<void> => {
@@ -51,7 +55,7 @@ export async function startTunnelProcesses(targetPort: number, args: readonly st
     await server[Symbol.asyncDispose]();
   };
   try {
-    client = await startClientProcess(controlPort, targetPort, args);
+    client = await startClientProcess(controlPort, targetPort, [...args, ...clientArgs]);
     const port = publicPortOf(await client.waitForEvent('ready'));
     return { server, client, port, [Symbol.asyncDispose]: stop };
   } catch (error) {

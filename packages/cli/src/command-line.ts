@@ -6,12 +6,20 @@ import { runKeygen } from './keygen.ts';
 import { LOCAL_FLAGS } from './local-settings.ts';
 import { runLocal } from './local.ts';
 import { nearest } from './nearest.ts';
+import { RETRY_FLAGS, runRetry } from './retry.ts';
 import { SERVER_FLAGS } from './server-settings.ts';
 import { runServer } from './server.ts';
+import { runStatus, STATUS_FLAGS } from './status.ts';
 
-const COMMANDS = ['server', 'local', 'keygen'] as const;
+const COMMANDS = ['server', 'local', 'status', 'retry', 'keygen'] as const;
 
-const FLAGS: Readonly<Record<string, Flags>> = { server: SERVER_FLAGS, local: LOCAL_FLAGS, keygen: {} };
+const FLAGS: Readonly<Record<(typeof COMMANDS)[number], Flags>> = {
+  server: SERVER_FLAGS,
+  local: LOCAL_FLAGS,
+  status: STATUS_FLAGS,
+  retry: RETRY_FLAGS,
+  keygen: {},
+};
 
 /** What yargs says, in our words. Where it has a singular and a plural, its types know only of one text. */
 const MESSAGES = {
@@ -76,6 +84,29 @@ export async function runCommandLine(args: readonly string[], context: Context):
       },
     )
     .command(
+      'status',
+      'show what the clients on this machine do',
+      (command) =>
+        addFlags(command, STATUS_FLAGS)
+          .usage('$0 status\n\nShows every `tunnel local` that runs with this state directory.')
+          .example('$0 status --watch', 'follows them')
+          .example("$0 status --json | jq -r '.[].state'", ''),
+      (given: Arguments) => {
+        run = () => runStatus(given, context);
+      },
+    )
+    .command(
+      'retry',
+      'have clients that wait for their next attempt try now',
+      (command) =>
+        addFlags(command, RETRY_FLAGS)
+          .usage('$0 retry\n\nHas every waiting `tunnel local` that runs with this state directory try now.')
+          .example('$0 retry', 'after the network was repaired'),
+      (given: Arguments) => {
+        run = () => runRetry(given, context);
+      },
+    )
+    .command(
       'keygen <file>',
       'make a key file for --identity, and print its public key',
       (command) =>
@@ -123,7 +154,7 @@ function refuseUnknownFlags(given: Arguments): void {
     throw new TunnelError('usage', { detail: `unknown command: ${first}`, hint: commandHint(String(first)) });
   }
   if (surplus !== undefined) throw usageError(`unknown argument: ${surplus}`, [command]);
-  const known = [...Object.keys(FLAGS[command] ?? {}), ...STANDARD_FLAGS];
+  const known = [...Object.keys(FLAGS[command]), ...STANDARD_FLAGS];
   for (const name of Object.keys(given)) {
     if (['_', '$0', 'target', 'file', 'h', 'v', ...known].includes(name)) continue;
     throw new TunnelError('usage', {
@@ -136,7 +167,7 @@ function refuseUnknownFlags(given: Arguments): void {
 function flagHint(name: string, command: string, known: readonly string[]): string {
   const near = nearest(name, known);
   if (near !== undefined) return `did you mean --${near}?`;
-  const owner = COMMANDS.find((other) => FLAGS[other]?.[name] !== undefined);
+  const owner = COMMANDS.find((other) => FLAGS[other][name] !== undefined);
   if (owner !== undefined) return `--${name} is a flag of \`tunnel ${owner}\``;
   return `\`tunnel ${command} --help\` shows all flags`;
 }
@@ -146,7 +177,7 @@ function commandHint(text: string): string {
   if (near !== undefined) return `did you mean \`tunnel ${near}\`?`;
   // Somebody who knows other tunnels may well leave the command out.
   if (/^(?:[\w.-]+:)?\d+$/.test(text)) return `did you mean \`tunnel local ${text}\`?`;
-  return 'the commands are server, local and keygen; `tunnel --help` shows them';
+  return `the commands are ${COMMANDS.join(', ')}; \`tunnel --help\` shows them`;
 }
 
 function usageError(detail: string, args: readonly string[]): TunnelError {

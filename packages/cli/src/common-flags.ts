@@ -4,6 +4,7 @@ import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { parseChoice } from './values/choice.ts';
 import { formatDuration, parseDuration } from './values/duration.ts';
 import { unusable } from './values/given.ts';
+import type { Given } from './values/given.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const LOG_FORMATS = ['pretty', 'json'] as const;
@@ -51,6 +52,12 @@ export function readOutputSettings(flags: LinkFlags): OutputSettings {
     logFormat: format === undefined ? undefined : parseChoice(format, LOG_FORMATS),
     wantsLogs: level !== undefined || format !== undefined,
   };
+}
+
+/** Up to what the heartbeat of an idle link is stretched: at least the interval. Undefined where it is not. */
+export function readIdleHeartbeat(given: Given | undefined, { intervalMs }: HeartbeatSettings): number | undefined {
+  if (given === undefined || given.text === 'off') return undefined;
+  return parseDuration(given, { minMs: intervalMs });
 }
 
 /** Interval and timeout. A timeout given alone brings the interval along; an interval that does not fit is an error. */

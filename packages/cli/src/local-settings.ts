@@ -2,7 +2,13 @@ import { resolve } from 'node:path';
 import { parseServerAddress, type ServerAddress, type TunnelOptions } from '@tunnel/client';
 import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, TunnelError } from '@tunnel/shared';
 import { decodeKey } from '@tunnel/shared/node';
-import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
+import {
+  LINK_FLAGS,
+  type OutputSettings,
+  readHeartbeat,
+  readIdleHeartbeat,
+  readOutputSettings,
+} from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import { parseDuration } from './values/duration.ts';
@@ -44,8 +50,16 @@ export const LOCAL_FLAGS = {
   'no-reconnect': { describe: 'one attempt, one link', isSwitch: true },
   'max-reconnect-delay': { describe: 'longest wait between two attempts, at least 100ms', default: '30s' },
   'connect-timeout': { describe: 'for one attempt, all its steps', default: '10s' },
+  'local-wait': {
+    describe: 'hold a visitor this long while the local service is down, as a dev server that restarts',
+    default: '0: it is closed at once',
+  },
   'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
   'heartbeat-timeout': LINK_FLAGS['heartbeat-timeout'],
+  'idle-heartbeat-max': {
+    describe: 'on a link that carries nothing, send ever less, down to once in this time; at most 45s behind proxies',
+    default: 'off',
+  },
   'state-dir': LINK_FLAGS['state-dir'],
   'log-level': LINK_FLAGS['log-level'],
   'log-format': LINK_FLAGS['log-format'],
@@ -65,6 +79,7 @@ export interface LocalSettings {
   readonly reconnect: boolean;
   readonly maxReconnectDelayMs: number;
   readonly connectTimeoutMs: number;
+  readonly localWaitMs: number;
   readonly heartbeat: HeartbeatSettings;
   readonly state: StateDirectory;
   readonly output: OutputSettings;
@@ -80,6 +95,7 @@ export function readLocalSettings(
   const identity = flags.get('identity');
   const maxReconnectDelay = flags.get('max-reconnect-delay');
   const connectTimeout = flags.get('connect-timeout');
+  const localWait = flags.get('local-wait');
   const state = stateDirectory(flags.get('state-dir'), environment);
   const server = readServer(flags.get('to'));
   const caFile = flags.get('ca');
@@ -90,6 +106,7 @@ export function readLocalSettings(
       'name the server with --to wss://host/path, or leave --ca out',
     );
   }
+  const heartbeat = readHeartbeat(flags);
   return {
     tunnels: readTunnels(targets, flags),
     server,
@@ -105,7 +122,8 @@ export function readLocalSettings(
       connectTimeout === undefined
         ? DEFAULT_CONNECT_TIMEOUT_MS
         : parseDuration(connectTimeout, { minMs: MIN_CONNECT_TIMEOUT_MS }),
-    heartbeat: readHeartbeat(flags),
+    localWaitMs: localWait === undefined ? 0 : parseDuration(localWait),
+    heartbeat: { ...heartbeat, idleMaxMs: readIdleHeartbeat(flags.get('idle-heartbeat-max'), heartbeat) },
     state,
     output: readOutputSettings(flags),
   };

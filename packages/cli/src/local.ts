@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import {
+  type Client,
   createClient,
   type ClientEvents,
   formatServerAddress,
@@ -11,13 +12,14 @@ import { TunnelError } from '@tunnel/shared';
 import { decodeKey, describeSystemError, fingerprint, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
 import { type GivenSecret, readGivenSecret } from './common-flags.ts';
 import type { Context } from './context.ts';
+import { serveControl } from './control/control-server.ts';
 import { watchEnterKey } from './enter-key.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { LOCAL_FLAGS, type LocalFlags, type LocalSettings, readLocalSettings } from './local-settings.ts';
 import { clientLogReporter } from './output/client-log.ts';
 import { clientTextReporter } from './output/client-text.ts';
 import { clientJsonReporter, jsonEmitter } from './output/json-events.ts';
-import { errorLines, openOutput, type Output } from './output/output.ts';
+import { errorLines, openOutput, type Output, warn } from './output/output.ts';
 import { reportEvents, type Reporter } from './output/reporter.ts';
 import { readRunningServer } from './running-server.ts';
 import { warnAboutSecret } from './secret-warnings.ts';
@@ -48,6 +50,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
     maxReconnectDelayMs: settings.maxReconnectDelayMs,
     heartbeat: settings.heartbeat,
     connectTimeoutMs: settings.connectTimeoutMs,
+    localWaitMs: settings.localWaitMs,
     ca,
     agent: `tunnel/${context.version}`,
   });
@@ -68,10 +71,22 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const stopped = new Promise<ClientEvents['stopped']>((resolve) => client.on('stopped', resolve));
   if (output.audience === 'people') output.stdout.write(`connecting to ${address}`);
   else output.log.info({ server: address }, 'connecting');
+  await using _control = await openControl(settings.state.client.control, client, output);
   client.start();
   const { exitCode, reason, hint } = await stopped;
   if (exitCode !== 0) for (const line of errorLines(reason, hint)) output.stderr.write(line);
   return signals.exitCode ?? exitCode;
+}
+
+/** Without it the tunnel does its work all the same. */
+async function openControl(directory: string, client: Client, output: Output): Promise<AsyncDisposable | undefined> {
+  try {
+    return await serveControl(directory, client);
+  } catch (error) {
+    const reason = error instanceof TunnelError ? error.detail : describeSystemError(error);
+    warn(output, `\`tunnel status\` will not show this process: ${reason}`, 'the tunnel itself goes on without that');
+    return undefined;
+  }
 }
 
 interface ChosenServer {

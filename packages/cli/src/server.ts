@@ -21,6 +21,7 @@ import { jsonEmitter, serverJsonReporter } from './output/json-events.ts';
 import { openOutput, type Output } from './output/output.ts';
 import { heldBack, reportEvents, type Reporter } from './output/reporter.ts';
 import { serverLogReporter } from './output/server-log.ts';
+import { throttled } from './output/throttle.ts';
 import { introduceServer, quote, serverTextReporter } from './output/server-text.ts';
 import { writeRunningServer } from './running-server.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerFlags, type ServerSettings } from './server-settings.ts';
@@ -112,7 +113,10 @@ async function serve(
   const stopped = new Promise<void>((done) => server.on('stopped', () => done()));
   // Whoever waits for `listening` may start a client that looks for the file which says where this server is. So that is
   // written first, and everything waits until it is.
-  const reports = [serverLogReporter(output.log, shortKey), ...audienceReporters(settings, output, emit)].map(heldBack);
+  const reports = [
+    throttled(serverLogReporter(output.log, shortKey)),
+    ...audienceReporters(settings, output, emit),
+  ].map(heldBack);
   for (const { reporter } of reports) reportEvents(server, reporter);
   using signals = handleSignals({
     stop: (signal) => {
@@ -159,11 +163,13 @@ function audienceReporters(
       return [serverJsonReporter(emit)];
     case 'people':
       return [
-        serverTextReporter((line) => output.stdout.write(line), {
-          fingerprint: shortKey,
-          now: () => new Date(),
-          resumeWindowMs: settings.resumeWindowMs,
-        }),
+        throttled(
+          serverTextReporter((line) => output.stdout.write(line), {
+            fingerprint: shortKey,
+            now: () => new Date(),
+            resumeWindowMs: settings.resumeWindowMs,
+          }),
+        ),
       ];
     case 'pipe':
       return [];

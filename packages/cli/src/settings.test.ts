@@ -54,6 +54,7 @@ test('the defaults of the client', () => {
     reconnect: true,
     maxReconnectDelayMs: 30_000,
     connectTimeoutMs: 10_000,
+    localWaitMs: 0,
     heartbeat: { intervalMs: 2000, timeoutMs: 8000 },
   });
 });

@@ -6,6 +6,7 @@ import type { Given } from './values/given.ts';
 
 /** Where this program keeps what it has to remember. */
 export interface StateDirectory {
+  readonly path: string;
   readonly server: {
     readonly identity: string;
     readonly secret: string;
@@ -21,6 +22,8 @@ export interface StateDirectory {
     readonly pins: string;
     /** Which public ports this client had. */
     readonly ports: string;
+    /** A directory with one socket for each running client, for `tunnel status` and `tunnel retry`. */
+    readonly control: string;
   };
 }
 
@@ -30,6 +33,7 @@ export function stateDirectory(given: Given | undefined, environment: Environmen
   const server = join(base, 'server');
   const client = join(base, 'client');
   return {
+    path: base,
     server: {
       identity: join(server, 'identity'),
       secret: join(server, 'secret'),
@@ -37,7 +41,12 @@ export function stateDirectory(given: Given | undefined, environment: Environmen
       leases: join(server, 'leases.json'),
       running: join(server, 'running.json'),
     },
-    client: { identity: join(client, 'identity'), pins: join(client, 'pins'), ports: join(client, 'ports.json') },
+    client: {
+      identity: join(client, 'identity'),
+      pins: join(client, 'pins'),
+      ports: join(client, 'ports.json'),
+      control: join(client, 'control'),
+    },
   };
 }
 

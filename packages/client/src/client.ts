@@ -141,7 +141,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#tunnels = options.tunnels.map((tunnel, index) => ({
       id: index + 1,
       options: tunnel,
-      service: new LocalService(tunnel.target, (report) => this.emit('service', { target: tunnel.target, ...report })),
+      service: new LocalService({
+        target: tunnel.target,
+        waitMs: options.localWaitMs ?? 0,
+        onHealth: (report) => this.emit('service', { target: tunnel.target, ...report }),
+      }),
       name: tunnel.name ?? `${tunnel.target.host}:${tunnel.target.port}`,
       port: undefined,
       rememberedPort: undefined,
@@ -191,10 +195,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   /** What it is doing now, and has been through. */
   status(): ClientStatus {
     const { driver } = this.#session ?? {};
+    const state = this.#publicState;
     const linkAttempt = this.#state.kind === 'waiting' ? [this.#state.next] : [];
+    const attempts = [...linkAttempt, ...this.#tunnels.flatMap(({ retry }) => retry ?? [])];
     return {
       ...this.#record.status(driver?.traffic),
-      state: this.#publicState,
+      state,
       server: formatServerAddress(this.#options.server),
       tunnels: this.#tunnels.map(({ options: { target }, ...tunnel }) => ({
         target,
@@ -204,7 +210,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       })),
       roundTripMs: driver?.session.roundTripMs,
       streams: driver?.pipeCount ?? 0,
-      nextAttempt: nextOf([...linkAttempt, ...this.#tunnels.flatMap(({ retry }) => retry ?? [])]),
+      nextAttempt: state === 'waiting' ? nextOf(attempts) : undefined,
     };
   }
 
@@ -684,6 +690,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       session.driver.close(1000, 'stopped');
       this.#loseSession(session, 'session-lost');
     }
+    for (const { service } of this.#tunnels) service.close();
     if (state.kind === 'linked' || state.kind === 'stopping') state.end(error);
     // A one-shot client did its job once its link was established.
     const isDone = this.#options.reconnect === false && this.#wasReady;

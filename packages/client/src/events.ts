@@ -44,13 +44,18 @@ export interface ClientEvents {
   };
   /** Something a person should know that ends nothing. */
   readonly warning: Cause & { readonly hint: string };
-  /** A local service cannot be reached, or can be again. */
+  /** A local service cannot be reached (at first, or for another reason; then now and then), or can be again. */
   readonly service: {
     readonly target: LocalTarget;
     readonly state: 'down' | 'still-down' | 'up';
+    /** Why not, for people. */
     readonly reason: string;
+    /** The same as the system calls it, as in `ECONNREFUSED`; empty where it has no name for it. */
+    readonly code: string;
     /** Visitors turned away since it went down. */
     readonly refused: number;
+    /** Visitors that wait for it now. */
+    readonly held: number;
     readonly downMs: number;
   };
   /** A visitor's connection began or ended. */

@@ -1,47 +1,111 @@
-import { connect } from 'node:net';
-import { monotonicNow, prepareSocket, type StreamPipe } from '@tunnel/shared/node';
+import { connect, type Socket } from 'node:net';
+import { describeSystemError, monotonicNow, prepareSocket, type StreamPipe } from '@tunnel/shared/node';
 import type { LocalTarget } from './options.ts';
-import { type HealthReport, ServiceHealth } from './service-health.ts';
+import { type HealthReport, type ServiceFailure, ServiceHealth } from './service-health.ts';
+import { VisitorQueue } from './visitor-queue.ts';
 
 /** A service that does not answer at all is given up after this, in ms. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Connects visitors' streams to one local target. */
-export class LocalService {
-  readonly target: LocalTarget;
-  readonly #health = new ServiceHealth();
-  readonly #onHealth: (report: HealthReport) => void;
+const NO_ANSWER: ServiceFailure = { reason: `no answer within ${CONNECT_TIMEOUT_MS / 1000} s`, code: 'ETIMEDOUT' };
 
-  constructor(target: LocalTarget, onHealth: (report: HealthReport) => void) {
-    this.target = target;
-    this.#onHealth = onHealth;
+export interface LocalServiceOptions {
+  readonly target: LocalTarget;
+  /** How long a visitor is held while the service is down, in ms. */
+  readonly waitMs: number;
+  /** `held`: visitors that wait now. */
+  readonly onHealth: (report: HealthReport & { readonly held: number }) => void;
+}
+
+/** Connects visitors' streams to one local target. Where it cannot be reached they are reset, at once or after a while. */
+export class LocalService {
+  readonly #options: LocalServiceOptions;
+  readonly #queue: VisitorQueue<StreamPipe>;
+  readonly #health = new ServiceHealth();
+  /** Attempts that run, each with what ends it. */
+  readonly #attempts = new Map<Socket, NodeJS.Timeout>();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: LocalServiceOptions) {
+    this.#options = options;
+    this.#queue = new VisitorQueue(options.waitMs);
   }
 
-  /** Where the service cannot be reached the visitor is reset. */
   serve(pipe: StreamPipe): void {
-    const { host, port } = this.target;
-    const socket = connect({ host, port, allowHalfOpen: true, autoSelectFamily: true });
-    const timer = setTimeout(() => socket.destroy(new Error('no answer')), CONNECT_TIMEOUT_MS);
-    const onError = (error: NodeJS.ErrnoException): void => {
-      clearTimeout(timer);
-      this.#report(this.#health.failed(error.code ?? error.message, monotonicNow()));
-      pipe.reset('service-unavailable');
-    };
-    socket.once('error', onError);
-    socket.once('connect', () => {
-      clearTimeout(timer);
-      socket.off('error', onError);
-      prepareSocket(socket);
-      this.#report(this.#health.succeeded(monotonicNow()));
-      pipe.attach(socket);
-    });
-    pipe.expectSocket(() => {
+    pipe.expectSocket(() => this.#queue.leave(pipe));
+    this.#queue.arrive(pipe, monotonicNow());
+    this.#step();
+  }
+
+  /** Ends what runs for no visitor in particular, and tells what was not told yet. Visitors are ended by their session. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    for (const [socket, timer] of this.#attempts) {
       clearTimeout(timer);
       socket.destroy();
+    }
+    this.#attempts.clear();
+    this.#tell(this.#health.takeLastReport(monotonicNow()));
+  }
+
+  #step(): void {
+    if (this.#isClosed) return;
+    const now = monotonicNow();
+    const { attempts, refused } = this.#queue.step(now);
+    for (const pipe of refused) pipe.reset('service-unavailable');
+    this.#health.turnedAway(refused.length, now);
+    for (let begun = 0; begun < attempts; begun += 1) this.#attempt();
+    const deadline = Math.min(this.#queue.deadline, this.#health.deadline);
+    clearTimeout(this.#timer);
+    if (deadline < Infinity) this.#timer = setTimeout(() => this.#step(), Math.max(0, Math.ceil(deadline - now)));
+    // Last: whoever is told may end all of it.
+    this.#tell(this.#health.takeReport(now));
+  }
+
+  /** Goes on when the visitor who made it necessary leaves: else visitors who leave at once would cause as many attempts. */
+  #attempt(): void {
+    const { host, port } = this.#options.target;
+    const socket = connect({ host, port, allowHalfOpen: true, autoSelectFamily: true });
+    const fail = (failure: ServiceFailure): void => {
+      if (!this.#forget(socket)) return;
+      socket.destroy();
+      const now = monotonicNow();
+      this.#queue.failed(now);
+      this.#health.failed(failure, now);
+      this.#step();
+    };
+    const onError = (error: NodeJS.ErrnoException): void =>
+      fail({ reason: describeSystemError(error), code: error.code ?? '' });
+    this.#attempts.set(
+      socket,
+      setTimeout(() => fail(NO_ANSWER), CONNECT_TIMEOUT_MS),
+    );
+    socket.on('error', onError);
+    socket.once('connect', () => {
+      if (!this.#forget(socket)) return;
+      prepareSocket(socket);
+      const pipe = this.#queue.succeeded();
+      this.#health.succeeded(monotonicNow());
+      if (pipe) {
+        socket.off('error', onError);
+        pipe.attach(socket);
+      } else {
+        socket.resetAndDestroy();
+      }
+      this.#step();
     });
   }
 
-  #report(report: HealthReport | undefined): void {
-    if (report) this.#onHealth(report);
+  /** The attempt has its outcome. False where it had one before. */
+  #forget(socket: Socket): boolean {
+    clearTimeout(this.#attempts.get(socket));
+    return this.#attempts.delete(socket);
+  }
+
+  #tell(report: HealthReport | undefined): void {
+    if (report) this.#options.onHealth({ ...report, downMs: Math.round(report.downMs), held: this.#queue.size });
   }
 }

@@ -55,6 +55,8 @@ export interface ClientOptions {
   readonly connectTimeoutMs?: number;
   /** A link is replaced by one with fresh keys after this, in ms. Default a day. */
   readonly linkLifeMs?: number | undefined;
+  /** How long a visitor is held while the local service is down, in ms. Default 0: it is reset at once. */
+  readonly localWaitMs?: number;
   /** CA certificates in PEM for `wss`; default the system's. */
   readonly ca?: string | undefined;
   /** How long running streams may go on after `stop`. Default 1,000. */

@@ -14,6 +14,9 @@ export interface ServiceFailure {
 
 const NO_FAILURE: ServiceFailure = { reason: '', code: '' };
 
+/** It may answer, and is too slow. */
+const TOO_MANY: ServiceFailure = { reason: 'too many visitors wait for it', code: '' };
+
 export interface HealthReport extends ServiceFailure {
   /** `down`: it does not answer, since now or for another reason than before. */
   readonly state: 'down' | 'still-down' | 'up';
@@ -60,7 +63,9 @@ export class ServiceHealth {
   }
 
   /** So many visitors were turned away. */
-  turnedAway(count: number): void {
+  turnedAway(count: number, now: number): void {
+    if (count === 0) return;
+    if (!this.#outage) this.failed(TOO_MANY, now);
     if (this.#outage) this.#outage.refused += count;
   }
 
@@ -84,6 +89,7 @@ export class ServiceHealth {
     const { toldReasons, digest, failure } = outage;
     if (!toldReasons.has(failure.reason) && toldReasons.size < REASON_LIMIT) {
       if (toldReasons.size === 0) digest.add(now);
+      else digest.takeAll();
       toldReasons.add(failure.reason);
       return this.#tell('down', outage, now);
     }

@@ -27,7 +27,7 @@ export interface ClientStatus {
   readonly bytesIn: number;
   /** From the services to visitors. */
   readonly bytesOut: number;
-  /** How often it was ready again after it was not connected. */
+  /** How often a new link was accepted after one was lost. */
   readonly reconnects: number;
   /** Connections that were carried on over a new link; one counts at every break that it survives. */
   readonly resumedStreams: number;

@@ -5,12 +5,12 @@ const WAITING_LIMIT = 1024;
  * Attempts to reach the service that may run at a time while nothing says that it answers. Together with the probes of the
  * first second, and with two addresses for one name, these are 20 connections in a second to a service that just died.
  */
-const FIRST_ATTEMPTS = 6;
+const FIRST_ATTEMPTS = 5;
 
 /** The first pause before a service that is down is probed again, in ms; each further one is twice as long … */
 const FIRST_PAUSE_MS = 50;
-/** … up to this. */
-const GREATEST_PAUSE_MS = 1_000;
+/** … up to this: so late a visitor may be turned away from a service that is back. */
+const GREATEST_PAUSE_MS = 250;
 
 /** Who comes while a probe runs waits at least so long for its outcome, in ms: it may be the one that succeeds. */
 const PROBE_PATIENCE_MS = 50;

@@ -20,9 +20,10 @@ export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) 
     },
     warning: ({ code, reason, hint }) => log.warn({ code, hint }, reason),
     service: (event) => {
-      const fields = { target: formatTarget(event.target), refused: event.refused, downMs: event.downMs };
+      const { refused, held, downMs, code } = event;
+      const fields = { target: formatTarget(event.target), refused, held, downMs };
       if (event.state === 'up') log.info(fields, describeService(event));
-      else log.warn(fields, describeService(event));
+      else log.warn({ ...fields, code }, describeService(event));
     },
     stream: ({ state, target, visitor, code }) => {
       log.debug(

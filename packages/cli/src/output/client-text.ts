@@ -91,11 +91,12 @@ export function count(number: number, noun: string): string {
 export function describeService(event: ClientEvents['service']): string {
   const target: string = formatTarget(event.target satisfies LocalTarget);
   const turnedAway = event.refused === 0 ? '' : `, ${count(event.refused, 'visitor')} turned away`;
+  const waiting = event.held === 0 ? '' : `, ${count(event.held, 'visitor')} waiting`;
   switch (event.state) {
     case 'down':
-      return `${target} does not accept connections: ${event.reason}${turnedAway}`;
+      return `${target} does not accept connections: ${event.reason}${turnedAway}${waiting}`;
     case 'still-down':
-      return `${target} is still down after ${formatDuration(event.downMs)}: ${event.reason}${turnedAway}`;
+      return `${target} is still down after ${formatDuration(event.downMs)}: ${event.reason}${turnedAway}${waiting}`;
     case 'up':
       return `${target} is back after ${formatDuration(event.downMs)}${turnedAway}`;
   }

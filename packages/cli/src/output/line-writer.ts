@@ -20,6 +20,11 @@ export class LineWriter {
     });
   }
 
+  /** Nobody reads any more. */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
   /** `line` comes without its end. */
   write(line: string): void {
     if (this.#isBroken) return;

@@ -99,9 +99,25 @@ describe('client text', () => {
 
   test('tells of the local service, warnings and the end', () => {
     const [lines, reporter] = start();
-    reporter.service({ target, state: 'down', reason: 'refused', refused: 1, downMs: 0 });
-    reporter.service({ target, state: 'still-down', reason: 'refused', refused: 12, downMs: 20_000 });
-    reporter.service({ target, state: 'up', reason: '', refused: 12, downMs: 30_000 });
+    reporter.service({
+      target,
+      state: 'down',
+      reason: 'refused',
+      code: 'ECONNREFUSED',
+      held: 0,
+      refused: 1,
+      downMs: 0,
+    });
+    reporter.service({
+      target,
+      state: 'still-down',
+      reason: 'refused',
+      code: 'ECONNREFUSED',
+      held: 0,
+      refused: 12,
+      downMs: 20_000,
+    });
+    reporter.service({ target, state: 'up', reason: '', code: '', held: 0, refused: 12, downMs: 30_000 });
     reporter.warning({ code: 'server-key-changed', reason: 'the server is not who it was', hint: 'look' });
     reporter.stopped({ code: 'stopped', reason: 'stopped', exitCode: 0, hint: 'nothing' });
     reporter.stopped({ code: 'secret-refused', reason: 'told elsewhere', exitCode: 3, hint: '' });

@@ -34,6 +34,16 @@ export function openOutput(settings: OutputSettings, writers: Writers, environme
   return { stdout, stderr, audience, log };
 }
 
+/** Tells of something that ends nothing: as lines where people read them, else in the log. */
+export function warn(output: Output, reason: string, hint: string): void {
+  if (output.audience === 'people') {
+    output.stderr.write(`warning: ${printable(reason)}`);
+    output.stderr.write(`hint: ${printable(hint)}`);
+  } else {
+    output.log.warn({ hint }, reason);
+  }
+}
+
 /** The writers of this process, shared by all that print. */
 export interface Writers {
   readonly stdout: LineWriter;

@@ -1,8 +1,12 @@
 import type { EventEmitter } from 'node:events';
+import type { Repeats } from './message-digests.ts';
 import { printableValue } from './printable.ts';
 
-/** Tells what it is told, by event name. Events that it has nothing to say about are left out. */
-export type Reporter<Events> = { readonly [Name in keyof Events]?: (event: Events[Name]) => void };
+/**
+ * Tells what it is told, by event name. Events that it has nothing to say about are left out. With `repeats`, the event
+ * stands for so many like it.
+ */
+export type Reporter<Events> = { readonly [Name in keyof Events]?: (event: Events[Name], repeats?: Repeats) => void };
 
 /** Has a reporter told all events of a client or server, with what peers wrote made printable. */
 export function reportEvents<Events>(

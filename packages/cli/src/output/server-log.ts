@@ -1,5 +1,6 @@
 import type { ServerEvents, SessionInfo } from '@tunnel/server';
 import type { Logger } from 'pino';
+import type { Repeats } from './message-digests.ts';
 import type { Reporter } from './reporter.ts';
 
 /** Logs what a server does, with a logger of its own for each session. Of keys only the fingerprint. */
@@ -25,11 +26,22 @@ export function serverLogReporter(log: Logger, fingerprint: (key: string) => str
       of(event).warn({ lostStreams: event.lostStreams }, 'client did not come back');
       sessions.delete(event.sessionId);
     },
-    'client-refused': ({ code, reason, address }) => log.warn({ code, reason, address }, 'client refused'),
+    'client-refused': ({ code, reason, address }, repeats) => {
+      log.warn({ code, reason, address, ...repeatFields(repeats) }, 'client refused');
+    },
     'tunnel-opened': (event) => of(event).info({ port: event.port, name: event.name }, 'tunnel opened'),
     'tunnel-closed': (event) => of(event).info({ port: event.port, code: event.code }, 'tunnel closed'),
-    'visitor-refused': (event) => of(event).warn({ port: event.port, code: event.code }, 'visitor turned away'),
-    warning: ({ code, reason }) => log.warn({ code }, reason),
+    'visitor-refused': (event, repeats) => {
+      const { port, code } = event;
+      of(event).warn({ port, code, ...repeatFields(repeats) }, 'visitor turned away');
+    },
+    warning: ({ code, reason }, repeats) => log.warn({ code, ...repeatFields(repeats) }, reason),
     stopped: () => log.info('stopped'),
   };
+}
+
+/** `repeats`: like events since the last line, of which this is the last; `mixed`: not all of them from there. */
+function repeatFields(repeats: Repeats | undefined): object {
+  if (!repeats) return {};
+  return { repeats: repeats.count, ...(repeats.areMixed && { mixed: true }) };
 }

@@ -1,6 +1,7 @@
 import type { ServerEvents } from '@tunnel/server';
 import { formatDuration } from '../values/duration.ts';
 import { count, timeOfDay } from './client-text.ts';
+import type { Repeats } from './message-digests.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface ServerTextContext {
@@ -24,13 +25,21 @@ export function serverTextReporter(say: (line: string) => void, context: ServerT
     'client-expired': (event) => {
       tell(`${client(event)} did not come back, ${count(event.lostStreams, 'connection')} lost`);
     },
-    'client-refused': (event) => tell(`refused ${event.address}: ${event.reason}`),
+    'client-refused': (event, repeats) => tell(`refused ${event.address}: ${event.reason}${behind(repeats)}`),
     'tunnel-opened': (event) => tell(`${client(event)} opened port ${event.port} for ${event.name}`),
     'tunnel-closed': (event) => tell(`${client(event)} closed port ${event.port}`),
-    'visitor-refused': (event) => tell(`a visitor of port ${event.port} was turned away: ${event.code}`),
-    warning: (event) => tell(`warning: ${event.reason}`),
+    'visitor-refused': (event, repeats) => {
+      tell(`a visitor of port ${event.port} was turned away: ${event.code}${behind(repeats)}`);
+    },
+    warning: (event, repeats) => tell(`warning: ${event.reason}${behind(repeats)}`),
     stopped: () => tell('stopped'),
   };
+}
+
+/** What is put behind a line that stands for several. */
+function behind(repeats: Repeats | undefined): string {
+  if (!repeats) return '';
+  return ` (${repeats.count} times since the last line${repeats.areMixed ? ', with others like it' : ''})`;
 }
 
 /** What a person needs to connect a client. */

@@ -93,7 +93,7 @@ export class SessionDriver {
   /** Asks the other side for a sign of life: whether anything came within `timeoutMs`. */
   answersWithin(timeoutMs: number): Promise<boolean> {
     if (!this.#link) return Promise.resolve(false);
-    this.session.probe();
+    this.session.probe(monotonicNow());
     this.flushSoon();
     return new Promise((resolve) => {
       const previous = this.#onHeard;

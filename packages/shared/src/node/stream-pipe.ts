@@ -71,7 +71,7 @@ export class StreamPipe {
   deliver(data: Uint8Array): void {
     this.#traffic.receivedBytes += data.length;
     if (this.#socket) this.#write(this.#socket, data);
-    else this.#waiting.push(data);
+    else this.#waiting.push(withoutNeighbours(data));
   }
 
   /** The peer sends no more. */
@@ -106,11 +106,14 @@ export class StreamPipe {
   }
 
   #write(socket: Socket, data: Uint8Array): void {
-    this.#unflushedBytes += data.length;
-    socket.write(data, () => {
-      this.#unflushedBytes -= data.length;
+    const isBehind = this.#unflushedBytes > 0;
+    // The callback must not hold `data` itself: it would keep the record.
+    const { length } = data;
+    this.#unflushedBytes += length;
+    socket.write(isBehind ? withoutNeighbours(data) : data, () => {
+      this.#unflushedBytes -= length;
       this.#endIfDue();
-      this.#session.consumed(this.streamId, data.length, monotonicNow());
+      this.#session.consumed(this.streamId, length, monotonicNow());
       this.#handlers.flushSoon();
     });
   }
@@ -132,6 +135,15 @@ export class StreamPipe {
     if (!socket.readableEnded || !socket.writableFinished) this.#resetStream('stream-reset');
     this.#handlers.onClosed(this.#resetCode);
   }
+}
+
+/**
+ * What lies in a queue must not hold the rest of its record, which belongs to other streams: a slow reader beside a fast one
+ * would hold up to eight times its window.
+ */
+function withoutNeighbours(data: Uint8Array): Uint8Array {
+  const isNearlyAll = data.length >= data.buffer.byteLength * (15 / 16);
+  return isNearlyAll ? data : new Uint8Array(data);
 }
 
 /** Closes with RST, where the state of the socket allows it. */

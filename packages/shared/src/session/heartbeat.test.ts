@@ -48,7 +48,7 @@ describe('sending', () => {
     expect(heartbeat.isDue(500)).toBe(true);
     expect(heartbeat.frame(510)).toEqual(beat({ timestamp: 510, echo: { timestamp: 77, heldMs: 10 } }));
     expect(heartbeat.isDue(510)).toBe(false);
-    heartbeat.probe();
+    heartbeat.probe(510);
     expect(heartbeat.isDue(510)).toBe(true);
     expect(heartbeat.frame(511).answerNow).toBe(true);
   });

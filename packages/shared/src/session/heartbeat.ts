@@ -7,7 +7,12 @@ export interface HeartbeatSettings {
   readonly intervalMs: number;
   /** Without any record for this long the link is dead, in ms. */
   readonly timeoutMs: number;
+  /** On a link that carries nothing else the interval grows up to this, in ms. Absent: it does not grow. */
+  readonly idleMaxMs?: number | undefined;
 }
+
+/** On an idle link each interval is this much longer than the last. */
+const IDLE_GROWTH = 1.5;
 
 /**
  * Liveness of one link. Times are monotonic ms. Nothing here sends or waits: the owner calls `tick` at the `deadline`, and
@@ -24,6 +29,14 @@ export class Heartbeat {
   #bytesRead = 0;
   /** How much longer than the timeout the peer may be quiet, because it said so. */
   #graceMs = 0;
+  /** What the peer said last: this side need not speak more often either. */
+  #peerNextWithinMs = 0;
+  /** The interval as it is now, stretched where the link is idle. */
+  #stretchedMs: number;
+  /** Something real went over the link since the last heartbeat. */
+  #wasActive = true;
+  /** Since when an answer is awaited that has to come within the timeout, whatever the peer said before. */
+  #askedAt: number | undefined;
   /**
    * - `later`: the interval runs.
    * - `now`: a heartbeat is due before that. The first one is.
@@ -51,12 +64,14 @@ export class Heartbeat {
     this.#leastRoundTripMs = roundTripMs;
     this.#timeoutMs = own.timeoutMs;
     this.#intervalMs = Math.min(own.intervalMs, own.timeoutMs / 4);
+    this.#stretchedMs = this.#intervalMs;
   }
 
   /** The peer announced its settings: the smaller timeout counts for both. */
   agree(peer: HeartbeatSettings): void {
     this.#timeoutMs = Math.max(MIN_HEARTBEAT_TIMEOUT_MS, Math.min(this.#own.timeoutMs, peer.timeoutMs));
     this.#intervalMs = Math.min(this.#own.intervalMs, this.#timeoutMs / 4);
+    this.#stretchedMs = this.#intervalMs;
   }
 
   get timeoutMs(): number {
@@ -88,6 +103,7 @@ export class Heartbeat {
     this.#progressAt = now;
     this.#bytesRead = bytesRead;
     this.#graceMs = 0;
+    this.#askedAt = undefined;
     this.#rearmedAt = undefined;
     this.#isDoubtTold = false;
   }
@@ -95,8 +111,12 @@ export class Heartbeat {
   /** A heartbeat frame came in a record. */
   frameReceived(frame: HeartbeatFrame, now: number): void {
     this.#heard = { timestamp: frame.timestamp, at: now };
-    this.#graceMs = Math.max(0, Math.min(frame.nextWithinMs, MAX_NEXT_WITHIN_MS) - this.#timeoutMs / 4);
-    if (frame.answerNow) this.#due = 'now';
+    this.#peerNextWithinMs = Math.min(frame.nextWithinMs, MAX_NEXT_WITHIN_MS);
+    this.#graceMs = Math.max(0, this.#peerNextWithinMs - this.#timeoutMs / 4);
+    if (frame.answerNow) {
+      this.#due = 'now';
+      this.active();
+    }
     if (!frame.echo) return;
     this.#answered = true;
     const awayMs = (this.#timestamp(now) - frame.echo.timestamp) >>> 0;
@@ -106,11 +126,22 @@ export class Heartbeat {
     this.#leastRoundTripMs = Math.min(this.#leastRoundTripMs, this.#roundTripMs);
   }
 
+  /** Something real went over the link, or came: it is not idle. */
+  active(): void {
+    this.#wasActive = true;
+    this.#stretchedMs = this.#intervalMs;
+  }
+
+  /** Whether either side speaks less often than on a busy link. */
+  get isStretched(): boolean {
+    return this.#stretchedMs > this.#intervalMs || this.#graceMs > 0;
+  }
+
   /** When `tick` has something to do, unless something is received before. */
   get deadline(): number {
     switch (this.#due) {
       case 'later':
-        return Math.min(this.#sentAt + this.#intervalMs, this.#judgeAt);
+        return Math.min(this.#sentAt + this.#stretchedMs, this.#judgeAt);
       case 'now':
         return this.#sentAt;
       case 'ticked':
@@ -120,7 +151,7 @@ export class Heartbeat {
 
   /** Whether the next record is to carry a heartbeat. */
   isDue(now: number): boolean {
-    return this.#due !== 'later' || now >= this.#sentAt + this.#intervalMs;
+    return this.#due !== 'later' || now >= this.#sentAt + this.#stretchedMs;
   }
 
   /** 'doubtful' is told once: a heartbeat is late by half the timeout. */
@@ -135,21 +166,24 @@ export class Heartbeat {
       if (late <= this.#intervalMs || this.#rearmedAt !== undefined) return 'dead';
       // The process stood still: what the peer sent meanwhile is not read yet. Ask, and judge after one more timeout.
       this.#rearmedAt = now;
-      this.probe();
+      this.#askedAt = undefined;
+      this.probe(now);
     }
     const isDoubtful = !this.#isDoubtTold && now >= this.#doubtAt && now < deathAt;
     if (isDoubtful) {
       this.#isDoubtTold = true;
-      this.probe();
+      this.probe(now);
     }
     if (this.isDue(now)) this.#due = 'ticked';
     return isDoubtful ? 'doubtful' : 'alive';
   }
 
-  /** Makes the next record carry a heartbeat that is answered at once. */
-  probe(): void {
+  /** Makes the next record carry a heartbeat that is answered at once; without an answer the link is dead after the timeout. */
+  probe(now: number): void {
     this.#due = 'now';
     this.#wantsAnswer = true;
+    this.#askedAt ??= now;
+    this.active();
   }
 
   /** The heartbeat to send now. */
@@ -158,21 +192,32 @@ export class Heartbeat {
     this.#wantsAnswer = false;
     this.#due = 'later';
     this.#sentAt = now;
+    if (!this.#wasActive) this.#stretch();
+    this.#wasActive = false;
     return {
       type: 'heartbeat',
       answerNow,
       timestamp: this.#timestamp(now),
       echo: this.#heard && { timestamp: this.#heard.timestamp, heldMs: Math.round(now - this.#heard.at) },
-      nextWithinMs: Math.ceil(this.#intervalMs),
+      nextWithinMs: Math.ceil(this.#stretchedMs),
     };
+  }
+
+  /** Up to what this side was given, or to what the peer does; a peer that does not stretch stays below a quarter timeout. */
+  #stretch(): void {
+    const peerMs = this.#peerNextWithinMs > this.#timeoutMs / 4 ? this.#peerNextWithinMs : 0;
+    const greatestMs = Math.max(this.#intervalMs, this.#own.idleMaxMs ?? 0, peerMs);
+    this.#stretchedMs = Math.min(this.#stretchedMs * IDLE_GROWTH, greatestMs);
   }
 
   get #deathAt(): number {
     const since = this.#rearmedAt ?? this.#recordAt;
     const progressAt = Math.min(this.#progressAt, since + PROGRESS_TIMEOUTS * this.#timeoutMs);
-    // A probe is answered at once, whatever pause the peer had announced.
-    const graceMs = this.#rearmedAt === undefined ? this.#graceMs : 0;
-    return Math.max(since, progressAt) + this.#timeoutMs + graceMs;
+    const heardBy = Math.max(since, progressAt) + this.#timeoutMs;
+    if (this.#rearmedAt !== undefined) return heardBy;
+    // A question is answered at once, whatever pause the peer had announced.
+    const answeredBy = Math.max(this.#askedAt ?? Infinity, progressAt) + this.#timeoutMs;
+    return Math.min(heardBy + this.#graceMs, answeredBy);
   }
 
   /** The peer sends at least every quarter of the timeout, and is late by half of it. */

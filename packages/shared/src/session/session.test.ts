@@ -172,7 +172,7 @@ describe('a link', () => {
     const pair = connected();
     pair.now += 100;
     expect(pair.record('client')).toBeUndefined();
-    pair.client.probe();
+    pair.client.probe(0);
     pair.deliver('server', pair.record('client')!);
     pair.deliver('client', pair.record('server')!);
     expect(pair.client.roundTripMs).toBe(0);
@@ -430,7 +430,7 @@ describe('limits', () => {
     while (pair.record('server'));
     expect(pair.server.logBytes).toBeLessThanOrEqual(LOG_LIMIT_BYTES);
     expect(pair.server.logBytes).toBeGreaterThan(LOG_LIMIT_BYTES - 4096);
-    pair.server.probe();
+    pair.server.probe(0);
     expect(pair.record('server')).toHaveLength(21);
     // What is reset waits for room as well, and still is told.
     pair.server.reset(ids[0]!, 'stream-reset');

@@ -128,8 +128,8 @@ export class Session {
   }
 
   /** Makes the link prove that it lives: a heartbeat goes out at once and asks for an answer. */
-  probe(): void {
-    this.#link?.heartbeat.probe();
+  probe(now: number): void {
+    this.#link?.heartbeat.probe(now);
   }
 
   // ── records and time ──
@@ -160,7 +160,9 @@ export class Session {
     record.start(recordBytes);
     for (const frame of this.#unnumbered) record.addEncoded(frame);
     this.#unnumbered = [];
+    const bytesBefore = record.bytes;
     if (link.heartbeat.isDue(now)) record.add(link.heartbeat.frame(now));
+    const heartbeatBytes = record.bytes - bytesBefore;
     for (const stream of this.#creditDue) {
       if (record.room <= 0) break;
       record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
@@ -169,7 +171,10 @@ export class Session {
     this.#outgoing.addTo(record, recordBytes, link.isConfirmed, (stream) => this.#onSent(stream, now));
     const acknowledged = this.#acknowledger.take(now, record.bytes > 0);
     if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
-    return record.bytes === 0 ? undefined : record.finish();
+    if (record.bytes === 0) return undefined;
+    // A record takes back what an earlier heartbeat said of the pause to come, so none may be long after it.
+    if (record.bytes > heartbeatBytes) link.heartbeat.active();
+    return record.finish();
   }
 
   /**
@@ -232,6 +237,8 @@ export class Session {
     const stream = this.#addStream(this.#nextStreamId, now);
     this.#nextStreamId += 2;
     this.#outgoing.sendControl({ type: 'open', streamId: stream.id, tunnelId, address, port });
+    // A visitor must not wait as long as an idle link may be quiet.
+    if (this.#link?.heartbeat.isStretched) this.#link.heartbeat.probe(now);
     return stream.id;
   }
 
@@ -383,6 +390,7 @@ export class Session {
     if (last >= Number.MAX_SAFE_INTEGER) throw malformed('more frames than can be counted');
     link.incomingNext = last + 1;
     if (last <= received) return; // came on an earlier link
+    link.heartbeat.active();
     if (frame.type !== 'void') this.#apply(frame, now);
     this.#acknowledger.receive(last, frame.type === 'data' ? frame.data.length : 0, now);
   }

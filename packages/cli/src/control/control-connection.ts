@@ -1,0 +1,64 @@
+import { connect } from 'node:net';
+import { describeSystemError } from '@tunnel/shared/node';
+import { ANSWER_TIMEOUT_MS, type Command, formatRequest, MAX_ANSWER_BYTES, parseAnswer } from './protocol.ts';
+import type { ClientReport } from './report.ts';
+import type { SocketPlace } from './socket-place.ts';
+
+/** What came of asking the process at a control socket. */
+export type ControlAnswer =
+  | { readonly client: ClientReport }
+  /** It is there, and cannot be asked. */
+  | { readonly problem: string }
+  /** Nobody listens there any more. */
+  | { readonly isGone: true };
+
+/** Asks once. Never fails. */
+export function askClient(place: SocketPlace, command: Exclude<Command, 'watch'>): Promise<ControlAnswer> {
+  return new Promise((resolve) => {
+    // The first answer counts; after that the promise does not change.
+    openConnection(place, command, resolve);
+  });
+}
+
+/**
+ * Has `onAnswer` told what a client is doing, again and again, until that is disposed of. An answer without a `client` is
+ * the last one.
+ */
+export function watchClient(place: SocketPlace, onAnswer: (answer: ControlAnswer) => void): Disposable {
+  return openConnection(place, 'watch', onAnswer);
+}
+
+function openConnection(place: SocketPlace, command: Command, onAnswer: (answer: ControlAnswer) => void): Disposable {
+  const socket = connect({ path: place.socket });
+  let received = '';
+  let isOver = false;
+  const close = (): void => {
+    isOver = true;
+    socket.destroy();
+  };
+  const fail = (answer: ControlAnswer): void => {
+    if (isOver) return;
+    close();
+    onAnswer(answer);
+  };
+  socket.setEncoding('utf8');
+  socket.setTimeout(ANSWER_TIMEOUT_MS, () => fail({ problem: 'it does not answer' }));
+  socket.on('connect', () => socket.write(formatRequest(command)));
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    const isGone = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(error.code ?? '');
+    fail(isGone ? { isGone } : { problem: `it cannot be asked: ${describeSystemError(error)}` });
+  });
+  socket.on('close', () => fail({ isGone: true }));
+  socket.on('data', (text: string) => {
+    const lines = (received + text).split('\n');
+    received = lines.pop() ?? '';
+    for (const line of lines) {
+      if (isOver) return;
+      const answer = parseAnswer(line);
+      if (command === 'watch' && 'client' in answer) onAnswer(answer);
+      else fail(answer);
+    }
+    if (received.length > MAX_ANSWER_BYTES) fail({ problem: 'its answer does not end' });
+  });
+  return { [Symbol.dispose]: close };
+}

@@ -1,0 +1,89 @@
+import type { ClientStatus } from '@tunnel/client';
+import { formatTarget } from '../values/target.ts';
+
+/** What one running `tunnel local` tells of itself, as JSON: on its control socket, and for `tunnel status --json`. */
+export interface ClientReport {
+  readonly pid: number;
+  readonly state: ClientStatus['state'];
+  readonly since: string;
+  readonly server: string;
+  readonly tunnels: readonly {
+    readonly target: string;
+    readonly url: string | null;
+    readonly port: number | null;
+    readonly open: boolean;
+  }[];
+  readonly roundTripMs: number | null;
+  readonly streams: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly reconnects: number;
+  readonly resumedStreams: number;
+  readonly lostStreams: number;
+  readonly lastError: { readonly code: string; readonly reason: string; readonly at: string } | null;
+  readonly nextAttempt: { readonly attempt: number; readonly inMs: number; readonly at: string } | null;
+}
+
+/** The status of this process's client. Every field is there, also in JSON: what is not known is null. */
+export function reportOf(status: ClientStatus): ClientReport {
+  return {
+    pid: process.pid,
+    ...status,
+    tunnels: status.tunnels.map(({ target, url, port, isOpen }) => ({
+      target: formatTarget(target),
+      url: url ?? null,
+      port: port ?? null,
+      open: isOpen,
+    })),
+    roundTripMs: status.roundTripMs ?? null,
+    lastError: status.lastError ?? null,
+    nextAttempt: status.nextAttempt ?? null,
+  };
+}
+
+type Check = (value: unknown) => boolean;
+
+const text: Check = (value) => typeof value === 'string';
+const number: Check = (value) => typeof value === 'number';
+const boolean: Check = (value) => typeof value === 'boolean';
+
+function orNull(check: Check): Check {
+  return (value) => value === null || check(value);
+}
+
+function listOf(check: Check): Check {
+  return (value) => Array.isArray(value) && value.every(check);
+}
+
+function object<Shape>(fields: { readonly [Name in keyof Shape]-?: Check }): (value: unknown) => value is Shape {
+  return (value): value is Shape =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries<Check>(fields).every(([name, check]) => check((value as Record<string, unknown>)[name]));
+}
+
+/** Whether that is a whole report. */
+export const isClientReport: (value: unknown) => value is ClientReport = object<ClientReport>({
+  pid: number,
+  // Also one that this version does not know.
+  state: text,
+  since: text,
+  server: text,
+  tunnels: listOf(
+    object<ClientReport['tunnels'][number]>({
+      target: text,
+      url: orNull(text),
+      port: orNull(number),
+      open: boolean,
+    }),
+  ),
+  roundTripMs: orNull(number),
+  streams: number,
+  bytesIn: number,
+  bytesOut: number,
+  reconnects: number,
+  resumedStreams: number,
+  lostStreams: number,
+  lastError: orNull(object<NonNullable<ClientReport['lastError']>>({ code: text, reason: text, at: text })),
+  nextAttempt: orNull(object<NonNullable<ClientReport['nextAttempt']>>({ attempt: number, inMs: number, at: text })),
+});

@@ -1,0 +1,29 @@
+import { LINK_FLAGS } from './common-flags.ts';
+import type { Context } from './context.ts';
+import { type Arguments, type Flag, GivenFlags } from './flags.ts';
+import { noneText, retryText } from './output/status-text.ts';
+import { stateDirectory } from './state-directory.ts';
+import { surveyClients } from './survey.ts';
+import { type Given, unusable } from './values/given.ts';
+
+export const RETRY_FLAGS = {
+  pid: { describe: 'only the client with this process id', default: 'every one that waits' },
+  'state-dir': LINK_FLAGS['state-dir'],
+} as const satisfies Readonly<Record<string, Flag>>;
+
+/** `tunnel retry`: has every client that waits try now, says what it did, and resolves with the exit code. */
+export async function runRetry(given: Arguments, { environment, writers }: Context): Promise<number> {
+  const flags = new GivenFlags(RETRY_FLAGS, given, environment);
+  const state = stateDirectory(flags.get('state-dir'), environment);
+  const pid = flags.get('pid');
+  const wanted = pid === undefined ? undefined : parseProcessId(pid);
+  const clients = await surveyClients(state.client.control, 'retry', wanted);
+  if (clients.length === 0) writers.stdout.write(noneText(state.path, wanted));
+  for (const client of clients) writers.stdout.write(retryText(client));
+  return 0;
+}
+
+function parseProcessId(given: Given): number {
+  if (/^[1-9]\d{0,9}$/.test(given.text)) return Number(given.text);
+  throw unusable(given, 'that is no process id', '`tunnel status` shows the process id of every client');
+}

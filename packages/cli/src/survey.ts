@@ -1,0 +1,52 @@
+import { TunnelError } from '@tunnel/shared';
+import { describeSystemError } from '@tunnel/shared/node';
+import { askClient, type ControlAnswer } from './control/control-connection.ts';
+import type { Command } from './control/protocol.ts';
+import type { ClientReport } from './control/report.ts';
+import { listPlaces, removeStalePlace, type SocketPlace } from './control/socket-place.ts';
+
+/** A process that is there and does not tell what it does. */
+export interface UnknownClient {
+  readonly pid: number;
+  readonly state: 'unknown';
+  /** A clause about "it". */
+  readonly problem: string;
+}
+
+export type SurveyedClient = ClientReport | UnknownClient;
+
+/**
+ * Has every client with a socket in this directory told the command, and returns what they say, by process id. Removes
+ * sockets of dead ones. Throws `state-unusable`.
+ */
+export async function surveyClients(
+  directory: string,
+  command: Exclude<Command, 'watch'>,
+  pid?: number,
+): Promise<readonly SurveyedClient[]> {
+  const places = await findPlaces(directory);
+  const asked = places.filter((place) => pid === undefined || place.pid === pid);
+  const answers = await Promise.all(
+    asked.map(async (place) => {
+      const answer = await askClient(place, command);
+      if ('isGone' in answer) await removeStalePlace(place);
+      return surveyed(place, answer);
+    }),
+  );
+  return answers.filter((client) => client !== undefined);
+}
+
+/** As `listPlaces`. Throws `state-unusable`. */
+export async function findPlaces(directory: string): Promise<readonly SocketPlace[]> {
+  try {
+    return await listPlaces(directory);
+  } catch (error) {
+    throw new TunnelError('state-unusable', { detail: `${directory}: ${describeSystemError(error)}`, cause: error });
+  }
+}
+
+/** Undefined for a process that is gone. */
+export function surveyed({ pid }: SocketPlace, answer: ControlAnswer): SurveyedClient | undefined {
+  if ('isGone' in answer) return undefined;
+  return 'client' in answer ? answer.client : { pid, state: 'unknown', problem: answer.problem };
+}

@@ -1,0 +1,173 @@
+// Visitors that do not read, services that do not read, and links that are slow: nobody else pays for them.
+import { describe, expect, test } from 'vitest';
+import type { TunnelProcess } from './support/command.ts';
+import { memoryOf, memoryProbe } from './support/tmp-probe.ts';
+import { startClient, startServer } from './support/pair.ts';
+import { startRelay } from './support/relay.ts';
+import { startSilent, startSink, startSource } from './support/services.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
+import { startClientProcess, startServerProcess } from './support/tunnel-processes.ts';
+import { visit } from './support/visitor.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** `TUNNEL_TEST_FULL=1`: the sizes of the acceptance, 1 GiB and 1 MiB at 64 kbit/s. */
+const isFull = process.env['TUNNEL_TEST_FULL'] === '1';
+
+const DOWNLOAD_BYTES = isFull ? 1024 * MiB : 256 * MiB;
+
+/** What other visitors carry meanwhile. */
+const OTHER_BYTES = 64 * MiB;
+
+/** The largest window that a stream can have; all of it may be held. */
+const WINDOW_BYTES = 16 * MiB;
+const ALLOWANCE_BYTES = MiB;
+
+/** Both as commands, with one client for each target, each told how much memory it holds. */
+async function withProcesses(
+  targetPorts: readonly number[],
+  act: (server: TunnelProcess, client: TunnelProcess, ports: readonly number[]) => Promise<void>,
+): Promise<void> {
+  await using folder = await temporaryDirectory();
+  const env = await memoryProbe(folder.path);
+  const { server, port } = await startServerProcess(['--port', '0'], { env });
+  await using _server = server;
+  const [first, ...others] = targetPorts.map((each) => `127.0.0.1:${each}`);
+  const target = Number(first?.split(':')[1]);
+  await using client = await startClientProcess(port, target, others, { env });
+  const { tunnels } = await client.waitForEvent('ready');
+  await act(
+    server,
+    client,
+    (tunnels as { readonly port: number }[]).map((tunnel) => tunnel.port),
+  );
+}
+
+async function timeOfDownload(port: number): Promise<number> {
+  const beganMs = performance.now();
+  await using visitor = await visit(port, { seed: 2 });
+  expect(await visitor.waitForEnding(60_000)).toBe('end');
+  visitor.checker?.expectEnd(OTHER_BYTES);
+  return performance.now() - beganMs;
+}
+
+describe('a visitor who stops reading', () => {
+  test('in the middle costs no more than a window, and the others nothing', { timeout: 180_000 }, async () => {
+    await using large = await startSource(DOWNLOAD_BYTES, 1);
+    await using small = await startSource(OTHER_BYTES, 2);
+    await withProcesses([large.port, small.port], async (server, client, ports) => {
+      await timeOfDownload(ports[1]!);
+      const aloneMs = Math.min(await timeOfDownload(ports[1]!), await timeOfDownload(ports[1]!));
+      const before = { server: await memoryOf(server), client: await memoryOf(client) };
+      await using visitor = await visit(ports[0]!, { seed: 1 });
+      await visitor.waitForBytes(DOWNLOAD_BYTES / 2, 60_000);
+      const bg=[timeOfDownload(ports[1]!),timeOfDownload(ports[1]!)];
+      visitor.socket.pause();
+      await Promise.all(bg);
+      const besideMs = [await timeOfDownload(ports[1]!), await timeOfDownload(ports[1]!), await timeOfDownload(ports[1]!)];
+      const after = { server: await memoryOf(server), client: await memoryOf(client) };
+      const serverBytes = after.server.arrayBuffers - before.server.arrayBuffers;
+      const clientBytes = after.client.arrayBuffers - before.client.arrayBuffers;
+      console.log(
+        `${mib(DOWNLOAD_BYTES)} paused: the server holds ${mib(serverBytes)} more, the client ${mib(clientBytes)}; ` +
+          `${mib(OTHER_BYTES)} took others ${aloneMs.toFixed(0)} ms before, ${Math.min(...besideMs).toFixed(0)} ms beside it`,
+      );
+      expect(visitor.receivedBytes).toBeLessThan(DOWNLOAD_BYTES);
+      // X
+      // The client holds none of the window: what it sent is acknowledged, what it may not send it does not read.
+      expect(clientBytes).toBeLessThan(ALLOWANCE_BYTES);
+      // The best of three: what else runs on these cores is not to decide.
+      expect(Math.min(...besideMs)).toBeLessThan(aloneMs * 2 + 100);
+      console.log(server.stdout.split('\n').filter(l=>l.includes('memory')).slice(-1));visitor.socket.resume();
+      expect(await visitor.waitForEnding(60_000)).toBe('end');
+      visitor.checker?.expectEnd(DOWNLOAD_BYTES);
+    });
+  });
+
+  test('before the first byte costs as little, a hundred times over', { timeout: 60_000 }, async () => {
+    await using large = await startSource(DOWNLOAD_BYTES, 1);
+    await using small = await startSource(OTHER_BYTES, 2);
+    await withProcesses([large.port, small.port], async (server, client, ports) => {
+      await timeOfDownload(ports[1]!);
+      const before = { server: await memoryOf(server), client: await memoryOf(client) };
+      await using visitors = new AsyncDisposables();
+      for (let count = 0; count < 100; count += 1) {
+        const visitor = await visit(ports[0]!);
+        visitor.socket.pause();
+        visitors.add(visitor);
+      }
+      await large.waitForConnection(100);
+      await timeOfDownload(ports[1]!);
+      const after = { server: await memoryOf(server), client: await memoryOf(client) };
+      const serverBytes = after.server.arrayBuffers - before.server.arrayBuffers;
+      const clientBytes = after.client.arrayBuffers - before.client.arrayBuffers;
+      console.log(`100 visitors who never read: the server holds ${mib(serverBytes)} more, the client ${mib(clientBytes)}`);
+      // All windows of a process together are bounded, besides the 64 KiB that each stream begins with.
+      expect(serverBytes).toBeLessThan(256 * MiB + 100 * 64 * KiB + ALLOWANCE_BYTES);
+      // Each of them may have read one chunk ahead.
+      expect(clientBytes).toBeLessThan(100 * 64 * KiB + ALLOWANCE_BYTES);
+    });
+  });
+});
+
+class AsyncDisposables implements AsyncDisposable {
+  readonly #all: AsyncDisposable[] = [];
+
+  add(one: AsyncDisposable): void {
+    this.#all.push(one);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const one of this.#all) await one[Symbol.asyncDispose]();
+  }
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / MiB).toFixed(2)} MiB`;
+}
+
+test('a service that does not read costs no more than a window, and the others nothing', { timeout: 60_000 }, async () => {
+  await using silent = await startSilent();
+  await using small = await startSource(OTHER_BYTES, 2);
+  await withProcesses([silent.port, small.port], async (server, client, ports) => {
+    await timeOfDownload(ports[1]!);
+    const before = { server: await memoryOf(server), client: await memoryOf(client) };
+    await using visitor = await visit(ports[0]!);
+    const sending = visitor.send(1, DOWNLOAD_BYTES);
+    sending.catch(() => {});
+    await silent.waitForConnection(1);
+    for (let count = 0; count < 3; count += 1) await timeOfDownload(ports[1]!);
+    const after = { server: await memoryOf(server), client: await memoryOf(client) };
+    const serverBytes = after.server.arrayBuffers - before.server.arrayBuffers;
+    const clientBytes = after.client.arrayBuffers - before.client.arrayBuffers;
+    console.log(`a service that never reads: the server holds ${mib(serverBytes)} more, the client ${mib(clientBytes)}`);
+    expect(visitor.socket.bytesWritten).toBeLessThan(DOWNLOAD_BYTES);
+    expect(serverBytes).toBeLessThan(ALLOWANCE_BYTES);
+    expect(clientBytes).toBeLessThan(WINDOW_BYTES + ALLOWANCE_BYTES);
+    expect(client.events.map(({ event }) => event).filter((name) => name !== 'memory')).toEqual(['ready']);
+  });
+});
+
+test('a slow link is not taken for a dead one', { timeout: isFull ? 200_000 : 60_000 }, async () => {
+  // 1 MiB at 64 kbit/s takes 131 s, of which records of 256 KiB would take 32 each.
+  const bytes = isFull ? MiB : 64 * KiB;
+  const bytesPerSecond = 8_000;
+  const heartbeat = isFull ? { intervalMs: 2_000, timeoutMs: 8_000 } : { intervalMs: 500, timeoutMs: 2_000 };
+  await using source = await startSource(bytes, 3);
+  await using sink = await startSink();
+  await using server = await startServer({ heartbeat });
+  await using relay = await startRelay({ targetPort: server.port });
+  await using client = await startClient(relay.port, [source.port, sink.port], { heartbeat });
+  relay.throttle(bytesPerSecond);
+  const waitMs = (bytes / bytesPerSecond) * 1000 + 15_000;
+  await using download = await visit(client.ports[0]!, { seed: 3 });
+  await using upload = await visit(client.ports[1]!);
+  await upload.send(4, bytes);
+  expect(await download.waitForEnding(waitMs)).toBe('end');
+  download.checker?.expectEnd(bytes);
+  expect((await sink.waitForReceived(1, waitMs)).bytes).toBe(bytes);
+  expect(client.log.names).toEqual(['ready']);
+  expect(server.log.all('client-disconnected')).toEqual([]);
+  expect(relay.connectionCount).toBe(1);
+});
