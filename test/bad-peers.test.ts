@@ -150,7 +150,7 @@ describe('a server', () => {
     await using link = await connectByHand(server.port);
     const request = encodeFrame({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
     link.sendPlaintext(Buffer.concat([rawFrame(0x30, [1, 2, 3]), request]));
-    await link.waitFor('tunnel-granted');
+    expect(await link.waitFor('tunnel-granted')).toMatchObject({ tunnelId: 1 });
   });
 
   /** What the server tells of failed links, by code, while `act` runs and its connection ends. */

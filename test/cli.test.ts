@@ -32,6 +32,8 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
   test.each<[args: string, error: string, hint: string]>([
     ['', 'no command was given', 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all'],
     ['serve', 'unknown command: serve', 'did you mean `tunnel server`?'],
+    ['stats', 'unknown command: stats', 'did you mean `tunnel status`?'],
+    ['retry --pid x', '--pid x: that is no process id', '`tunnel status` shows the process id of every client'],
     ['3000', 'unknown command: 3000', 'did you mean `tunnel local 3000`?'],
     ['server now', 'unknown argument: now', '`tunnel server --help` shows how it is used'],
     ['server --port http', '--port http: that is no port', NO_PORT],
@@ -140,9 +142,11 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
 
 describe.concurrent('help', () => {
   test.each([
-    ['', ['tunnel server', 'tunnel local', 'tunnel keygen']],
+    ['', ['tunnel server', 'tunnel local', 'tunnel status', 'tunnel retry', 'tunnel keygen']],
     ['server', ['--port', '[default: 7835]', '(TUNNEL_PORT)', '--resume-window', '[default: 2m]', 'tunnel server --']],
     ['local', ['--no-reconnect', '--max-reconnect-delay', '[default: 30s]', 'tunnel local 3000 --to', '<target>']],
+    ['status', ['--watch', '--json', '--state-dir', '(TUNNEL_STATE_DIR)']],
+    ['retry', ['--pid', '[default: every one that waits]']],
     ['keygen', ['tunnel keygen laptop.key']],
   ])('tunnel %s --help', async (command, parts) => {
     const { code, stdout, stderr } = await run([...(command === '' ? [] : [command]), '--help']);

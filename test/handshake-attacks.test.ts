@@ -7,7 +7,6 @@ import { Responder } from '@tunnel/shared';
 import { nodeCrypto, randomBytes } from '@tunnel/shared/node';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { EventLog } from './support/event-log.ts';
 import { HANDSHAKE_HEADER, Middleman, type MiddlemanLink } from './support/middleman.ts';
 import { expectNothingLeftOpen } from './support/open-handles.ts';
 import { type RunningServer, startClient, startServer, TEST_SECRET } from './support/pair.ts';
@@ -253,7 +252,10 @@ describe('somebody on the path', () => {
       middleman.onLink = ({ client }) => client.close(code, 'secret-refused');
       expect(await attempt(middleman.port)).toMatchObject({ name: 'retrying' });
       middleman.behave();
-      middleman.toClient = (_message, _index, { client }) => void client.close(code, 'secret-refused');
+      middleman.toClient = (_message, _index, { client }) => {
+        client.close(code, 'secret-refused');
+        return undefined;
+      };
       expect(await attempt(middleman.port)).toMatchObject({ name: 'retrying' });
     }
     middleman.behave();
@@ -283,10 +285,13 @@ describe('somebody on the path', () => {
         code: 'record-unreadable',
       });
     }
-    middleman.toClient = (_message, _index, { client }) => void client.send('{"code":"secret-refused"}');
+    middleman.toClient = (_message, _index, { client }) => {
+      client.send('{"code":"secret-refused"}');
+      return undefined;
+    };
     expect(await attempt(middleman.port)).toMatchObject({ name: 'retrying' });
     // What the client sent itself.
-    let message3 = Buffer.alloc(0);
+    let message3: Buffer = Buffer.alloc(0);
     middleman.toServer = (message, index) => {
       if (index === 0) message3 = message;
       return message;

@@ -232,14 +232,15 @@ test('nc on both sides exchange files', { timeout: timeoutMs }, async (context) 
   );
   await using service = program;
   await using tunnel = await startTunnelProcesses(port);
-  const [bytesThere, bytesBack] = [5 * MiB + 1, 7 * MiB + 1];
-  service.end(patternBytes(19, 0, bytesBack));
-  const visitor = await runProgram('nc.openbsd', ['-N', '127.0.0.1', String(tunnel.port)], {
-    input: patternBytes(18, 0, bytesThere),
-    timeoutMs,
-  });
-  const received = await service.success();
-  expect(visitor.stdout.equals(patternBytes(19, 0, bytesBack))).toBe(true);
-  expect(received.stdout.equals(patternBytes(18, 0, bytesThere))).toBe(true);
+  // The listening one has to be done first: with -l nc drops what it has not sent yet when the other side ends.
+  const answer = patternBytes(19, 0, 7 * MiB + 1);
+  const request = patternBytes(18, 0, 5 * MiB + 1);
+  await using visitor = new Program('nc.openbsd', ['-N', '127.0.0.1', String(tunnel.port)]);
+  service.end(answer);
+  await visitor.waitForBytes(answer.length, timeoutMs);
+  visitor.end(request);
+  const [answered, requested] = await Promise.all([visitor.success(timeoutMs), service.success(timeoutMs)]);
+  expect(answered.stdout.equals(answer)).toBe(true);
+  expect(requested.stdout.equals(request)).toBe(true);
   expectSteadyLink(tunnel);
 });

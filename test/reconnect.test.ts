@@ -157,7 +157,7 @@ describe.concurrent('ports', () => {
       await Promise.all(
         ports.map(async (port, index) => {
           await using visitor = await visit(port, { seed: index + 1 });
-          expect(await visitor.waitForEnding(), round).toBe('end');
+          expect([round, await visitor.waitForEnding()]).toEqual([round, 'end']);
           visitor.checker?.expectEnd((index + 1) * 100_000);
         }),
       );

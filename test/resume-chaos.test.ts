@@ -61,7 +61,7 @@ interface Traffic {
   readonly kind: string;
   readonly visitor: Visitor;
   /** Resolves when both directions came to their ends; rejects with what was wrong. */
-  finish(): Promise<void>;
+  readonly finish: () => Promise<void>;
 }
 
 class Chaos {
@@ -200,7 +200,10 @@ function kinds(services: Services): Readonly<Record<string, Kind>> {
         }
         visitor.socket.write(patternBytes(seed, sentBytes, 1));
         sentBytes += 1;
-        void visitor.waitForBytes(sentBytes, 120_000).then(() => setImmediate(ping), () => {});
+        void visitor.waitForBytes(sentBytes, 120_000).then(
+          () => setImmediate(ping),
+          () => {},
+        );
       };
       ping();
       return { kind: 'ping-pong', visitor, finish: () => expectVisited(visitor, () => sentBytes) };
@@ -241,55 +244,62 @@ const breaks: Readonly<Record<string, (relay: Relay, random: Random) => void>> =
   },
 };
 
-test(`twenty connections survive ${BREAKS} breaks of their link`, async () => {
-  const random = seededRandom(SEED);
-  await expectNothingLeftOpen(async () => {
-    const chaos = new Chaos();
-    await using services = await Services.start(chaos);
-    await using server = await startServer({ heartbeat: HEARTBEAT });
-    await using relay = await startRelay({ targetPort: server.port });
-    await using client = await startClient(relay.port, services.ports, {
-      heartbeat: HEARTBEAT,
-      maxReconnectDelayMs: 100,
-      connectTimeoutMs: 2_000,
-    });
-    const publicPorts = [...client.ports];
-    const port = (name: ServiceName): number => publicPorts[services.indexOf(name)]!;
-    // So much is in the air for so long that breaks fall into the middle of it.
-    relay.throttle(24 * MiB);
-    const all = Object.values(kinds(services));
-    const traffic: Traffic[] = [];
-    try {
-      for (let index = 0; index < 20; index += 1) traffic.push(await all[index % all.length]!(chaos, port, index + 1));
-      const told: string[] = [];
-      for (let count = 0; count < BREAKS; count += 1) {
-        const [name, act] = Object.entries(breaks)[randomInteger(random, 0, Object.keys(breaks).length - 1)]!;
-        told.push(name);
-        const resumed = client.log.waitForNext('ready', () => true, 15_000).catch((error: unknown) => {
-          throw new Error(`break ${count} (${name}) of seed ${SEED}`, { cause: error });
-        });
-        act(relay, random);
-        expect((await resumed).event, `break ${count} (${name})`).toMatchObject({ resumed: true, lostStreams: 0 });
-        relay.delay(random() < 0.3 ? randomInteger(random, 1, 40) : 0);
-        relay.throttle(random() < 0.3 ? randomInteger(random, 1, 4) * MiB : 24 * MiB);
-        const direction = random() < 0.5 ? 'to-target' : 'to-client';
-        const bytes = randomInteger(random, 0, 512) * KiB;
-        await relay.waitForBytes(direction, relay.forwardedBytes(direction) + bytes, 15_000);
+test(
+  `twenty connections survive ${BREAKS} breaks of their link`,
+  async () => {
+    const random = seededRandom(SEED);
+    await expectNothingLeftOpen(async () => {
+      const chaos = new Chaos();
+      await using services = await Services.start(chaos);
+      await using server = await startServer({ heartbeat: HEARTBEAT });
+      await using relay = await startRelay({ targetPort: server.port });
+      await using client = await startClient(relay.port, services.ports, {
+        heartbeat: HEARTBEAT,
+        maxReconnectDelayMs: 100,
+        connectTimeoutMs: 2_000,
+      });
+      const publicPorts = [...client.ports];
+      const port = (name: ServiceName): number => publicPorts[services.indexOf(name)]!;
+      // So much is in the air for so long that breaks fall into the middle of it.
+      relay.throttle(24 * MiB);
+      const all = Object.values(kinds(services));
+      const traffic: Traffic[] = [];
+      try {
+        for (let index = 0; index < 20; index += 1)
+          traffic.push(await all[index % all.length]!(chaos, port, index + 1));
+        const told: string[] = [];
+        for (let count = 0; count < BREAKS; count += 1) {
+          const [name, act] = Object.entries(breaks)[randomInteger(random, 0, Object.keys(breaks).length - 1)]!;
+          told.push(name);
+          const resumed = client.log
+            .waitForNext('ready', () => true, 15_000)
+            .catch((error: unknown) => {
+              throw new Error(`break ${count} (${name}) of seed ${SEED}`, { cause: error });
+            });
+          act(relay, random);
+          expect((await resumed).event, `break ${count} (${name})`).toMatchObject({ resumed: true, lostStreams: 0 });
+          relay.delay(random() < 0.3 ? randomInteger(random, 1, 40) : 0);
+          relay.throttle(random() < 0.3 ? randomInteger(random, 1, 4) * MiB : 24 * MiB);
+          const direction = random() < 0.5 ? 'to-target' : 'to-client';
+          const bytes = randomInteger(random, 0, 512) * KiB;
+          await relay.waitForBytes(direction, relay.forwardedBytes(direction) + bytes, 15_000);
+        }
+        relay.heal();
+        chaos.isOver = true;
+        const results = await Promise.allSettled(traffic.map(({ finish }) => finish()));
+        const wrong = results.flatMap((result, index) =>
+          result.status === 'rejected' ? [`${traffic[index]?.kind}: ${String(result.reason)}`] : [],
+        );
+        expect(wrong, `seed ${SEED}, breaks: ${told.join(', ')}`).toEqual([]);
+        expect(client.ports).toEqual(publicPorts);
+        expect(client.log.all('stopped')).toEqual([]);
+        const received = traffic.reduce((sum, { visitor }) => sum + visitor.receivedBytes, 0);
+        console.log(`${BREAKS} breaks, ${(received / MiB).toFixed(0)} MiB came to visitors, seed ${SEED}`);
+      } finally {
+        chaos.isOver = true;
+        for (const { visitor } of traffic) await visitor[Symbol.asyncDispose]();
       }
-      relay.heal();
-      chaos.isOver = true;
-      const results = await Promise.allSettled(traffic.map(({ finish }) => finish()));
-      const wrong = results.flatMap((result, index) =>
-        result.status === 'rejected' ? [`${traffic[index]?.kind}: ${String(result.reason)}`] : [],
-      );
-      expect(wrong, `seed ${SEED}, breaks: ${told.join(', ')}`).toEqual([]);
-      expect(client.ports).toEqual(publicPorts);
-      expect(client.log.all('stopped')).toEqual([]);
-      const received = traffic.reduce((sum, { visitor }) => sum + visitor.receivedBytes, 0);
-      console.log(`${BREAKS} breaks, ${(received / MiB).toFixed(0)} MiB came to visitors, seed ${SEED}`);
-    } finally {
-      chaos.isOver = true;
-      for (const { visitor } of traffic) await visitor[Symbol.asyncDispose]();
-    }
-  });
-}, 180_000 + BREAKS * 2_000);
+    });
+  },
+  180_000 + BREAKS * 2_000,
+);

@@ -5,7 +5,7 @@ import { expectNothingLeftOpen } from './support/open-handles.ts';
 import { startClient, startServer } from './support/pair.ts';
 import { patternBytes, startEcho, startHalfCloseService } from './support/services.ts';
 import { receiveAll, TcpService } from './support/tcp-service.ts';
-import { visit } from './support/visitor.ts';
+import { isAnswered, visit } from './support/visitor.ts';
 
 const MiB = 1024 * 1024;
 
@@ -31,22 +31,12 @@ describe('a service that is not there', () => {
       expect(client.log.all('service')[0]?.event.code).toBe('ECONNREFUSED');
       await using _back = await startEcho({ port: gone.port });
       // While it is known to be down, visitors may be turned away without asking it.
-      await expect.poll(() => answers(client.port), { timeout: 15_000 }).toBe(true);
+      await expect.poll(() => isAnswered(client.port), { timeout: 15_000 }).toBe(true);
       expect(client.log.names.filter((name) => name !== 'service')).toEqual(['ready']);
       expect(client.log.all('service').at(-1)?.event.state).toBe('up');
     });
   });
 });
-
-async function answers(port: number): Promise<boolean> {
-  await using visitor = await visit(port);
-  visitor.socket.write('x');
-  const bytes = visitor.waitForBytes(1).then(() => true);
-  const ending = visitor.waitForEnding().then(() => false);
-  bytes.catch(() => {});
-  ending.catch(() => {});
-  return await Promise.race([bytes, ending]);
-}
 
 describe('a reset', () => {
   test('of the service reaches the visitor', async () => {

@@ -1,7 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { type Claim, decodeFrames, encodeFrame, type Frame, Initiator, Responder, TunnelError } from '@tunnel/shared';
+import {
+  type Claim,
+  decodeFrames,
+  encodeFrame,
+  type Frame,
+  INITIAL_CREDIT_BYTES,
+  Initiator,
+  Responder,
+  TunnelError,
+} from '@tunnel/shared';
 import { derivePsk, nodeCrypto, randomBytes, RecordLink } from '@tunnel/shared/node';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Condition } from './condition.ts';
@@ -17,10 +26,11 @@ let testPsk: Promise<Uint8Array> | undefined;
 export class HandLink implements AsyncDisposable {
   readonly webSocket: WebSocket;
   readonly socket: Socket;
-  /** All that came, in order. */
+  /** All that came, in order, but for credit. */
   readonly frames: Frame[] = [];
   /** Resolves once the connection is gone, however. */
   readonly closed: Promise<void>;
+  readonly #credits = new Map<number, number>();
   readonly #records: RecordLink;
   readonly #condition = new Condition(() => `frames so far: ${JSON.stringify(this.frames)}`);
 
@@ -32,7 +42,10 @@ export class HandLink implements AsyncDisposable {
     void this.closed.then(() => this.#condition.close('the link is gone'));
     records.start({
       onRecord: (plaintext) => {
-        this.frames.push(...decodeFrames(plaintext));
+        for (const frame of decodeFrames(plaintext)) {
+          if (frame.type === 'credit') this.#credits.set(frame.streamId, frame.offset);
+          else this.frames.push(frame);
+        }
         this.#condition.changed();
       },
       onDrain: () => {},
@@ -50,11 +63,28 @@ export class HandLink implements AsyncDisposable {
     this.#records.send([plaintext]);
   }
 
-  /** Resolves with the first frame, past or to come, of this type. */
-  async waitFor<Type extends Frame['type']>(type: Type): Promise<Extract<Frame, { type: Type }>> {
-    const find = (): Frame | undefined => this.frames.find((frame) => frame.type === type);
+  /** Resolves with the first frame, past or to come, of this type that meets the predicate. */
+  async waitFor<Type extends Frame['type']>(
+    type: Type,
+    predicate: (frame: Extract<Frame, { type: Type }>) => boolean = () => true,
+  ): Promise<Extract<Frame, { type: Type }>> {
+    const find = (): Extract<Frame, { type: Type }> | undefined =>
+      this.frames.find(
+        (frame): frame is Extract<Frame, { type: Type }> =>
+          frame.type === type && predicate(frame as Extract<Frame, { type: Type }>),
+      );
     await this.#condition.until(`a frame ${type}`, () => find() !== undefined);
     return find() as Extract<Frame, { type: Type }>;
+  }
+
+  /** Up to which offset this end may send on the stream. */
+  creditOf(streamId: number): number {
+    return this.#credits.get(streamId) ?? INITIAL_CREDIT_BYTES;
+  }
+
+  /** Resolves once this end may send up to `offset` on the stream. */
+  waitForCredit(streamId: number, offset: number): Promise<void> {
+    return this.#condition.until(`credit up to ${offset}`, () => this.creditOf(streamId) >= offset);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

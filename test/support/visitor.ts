@@ -84,3 +84,16 @@ export async function visit(port: number, options: VisitOptions = {}): Promise<V
   await once(socket, 'connect');
   return new Visitor(socket, options);
 }
+
+/** Whether a visitor who says something is answered, rather than turned away. */
+export async function isAnswered(port: number): Promise<boolean> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  socket.on('error', () => {});
+  socket.write('hello');
+  const answered = await new Promise<boolean>((resolve) => {
+    socket.once('data', () => resolve(true));
+    socket.once('close', () => resolve(false));
+  });
+  socket.destroy();
+  return answered;
+}

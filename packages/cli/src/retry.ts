@@ -1,7 +1,7 @@
 import { LINK_FLAGS } from './common-flags.ts';
 import type { Context } from './context.ts';
 import { type Arguments, type Flag, GivenFlags } from './flags.ts';
-import { noneText, retryText } from './output/status-text.ts';
+import { fold, noneText, retryText } from './output/status-text.ts';
 import { stateDirectory } from './state-directory.ts';
 import { surveyClients } from './survey.ts';
 import { type Given, unusable } from './values/given.ts';
@@ -19,7 +19,8 @@ export async function runRetry(given: Arguments, { environment, writers }: Conte
   const wanted = pid === undefined ? undefined : parseProcessId(pid);
   const clients = await surveyClients(state.client.control, 'retry', wanted);
   if (clients.length === 0) writers.stdout.write(noneText(state.path, wanted));
-  for (const client of clients) writers.stdout.write(retryText(client));
+  const columns = process.stdout.columns ?? Infinity;
+  for (const client of clients) for (const line of fold(retryText(client), columns)) writers.stdout.write(line);
   return 0;
 }
 

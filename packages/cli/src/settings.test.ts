@@ -145,6 +145,7 @@ describe('targets and their ports', () => {
 test.each([
   [{ 'max-reconnect-delay': '99ms' }, 'usage: --max-reconnect-delay 99ms: that is too short'],
   [{ 'connect-timeout': '8x' }, 'usage: --connect-timeout 8x: that is no duration'],
+  [{ 'local-wait': '-1s' }, 'usage: --local-wait -1s: that is no duration'],
   [{ 'server-key': 'short' }, 'key-unusable: --server-key has 5 characters instead of 43'],
   [{ to: ['a', 'b'] }, 'usage: --to was given 2 times: a, b'],
   [{ to: '--port' }, 'usage: --to needs a value, and what follows it is --port'],

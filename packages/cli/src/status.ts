@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import { type Arguments, type Flag, GivenFlags } from './flags.ts';
 import type { Writers } from './output/output.ts';
 import { Screen } from './output/screen.ts';
-import { noneText, statusText, watchHeading } from './output/status-text.ts';
+import { fold, noneText, statusText, watchHeading } from './output/status-text.ts';
 import { handleSignals } from './signals.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import { watchClients } from './status-watch.ts';
@@ -42,7 +42,8 @@ async function watchOnTerminal(state: StateDirectory, writers: Writers): Promise
       (clients) => {
         if (writers.stdout.isBroken) abort.abort();
         last = picture(clients, state, process.stdout.columns);
-        screen.draw([watchHeading(clients.length, new Date()), '', ...last]);
+        const heading = watchHeading(clients.length, new Date());
+        screen.draw([...fold(heading, process.stdout.columns), '', ...last]);
       },
       abort.signal,
     );

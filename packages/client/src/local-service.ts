@@ -106,6 +106,10 @@ export class LocalService {
   }
 
   #tell(report: HealthReport | undefined): void {
-    if (report) this.#options.onHealth({ ...report, downMs: Math.round(report.downMs), held: this.#queue.size });
+    if (!report) return;
+    const { waitMs, onHealth } = this.#options;
+    // Without `waitMs` those in the queue are about to have their answer.
+    const held = waitMs === 0 ? 0 : this.#queue.size;
+    onHealth({ ...report, downMs: Math.round(report.downMs), held });
   }
 }

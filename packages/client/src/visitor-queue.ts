@@ -1,5 +1,5 @@
 /** Visitors that may wait for one service; those beyond are turned away. */
-const WAITING_LIMIT = 1024;
+const HELD_LIMIT = 1024;
 
 /**
  * Attempts to reach the service that may run at a time while nothing says that it answers. Together with the probes of the
@@ -61,7 +61,7 @@ export class VisitorQueue<V> {
   }
 
   arrive(visitor: V, now: number): void {
-    if (this.#waiting.size < WAITING_LIMIT) this.#waiting.set(visitor, now);
+    if (this.#waiting.size < HELD_LIMIT) this.#waiting.set(visitor, now);
     else this.#surplus.push(visitor);
   }
 

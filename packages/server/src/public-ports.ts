@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
+import { ephemeralPorts } from './ephemeral-ports.ts';
 import type { Leases } from './leases.ts';
 
 /** Free ports are looked for this often at random before the range counts as full. */
@@ -45,6 +46,7 @@ interface OpenPort extends PublicPort {
 export class PublicPorts {
   readonly #options: PublicPortsOptions;
   readonly #open = new Map<number, OpenPort>();
+  readonly #ephemeral = ephemeralPorts();
 
   constructor(options: PublicPortsOptions) {
     this.#options = options;
@@ -94,8 +96,7 @@ export class PublicPorts {
     for (let tries = 0; tries <= RANDOM_TRIES; tries += 1) {
       const port = tries === 0 ? leased : randomInt(minPort, maxPort + 1);
       if (port === undefined || port < minPort || port > maxPort || this.#open.has(port)) continue;
-      // Other clients' ports only where there is little choice.
-      if (tries > 0 && tries < RANDOM_TRIES / 2 && leases.clientOf(port) !== undefined) continue;
+      if (tries > 0 && tries < RANDOM_TRIES / 2 && this.#isSecondChoice(port)) continue;
       try {
         return await this.#listen(port, holder);
       } catch (error) {
@@ -103,6 +104,12 @@ export class PublicPorts {
       }
     }
     throw new TunnelError('port-unavailable', { detail: `no free port from ${minPort} to ${maxPort}` });
+  }
+
+  /** Ports that another client had, or that could be gone after a restart, only where there is little choice. */
+  #isSecondChoice(port: number): boolean {
+    const { first, last } = this.#ephemeral;
+    return (port >= first && port <= last) || this.#options.leases.clientOf(port) !== undefined;
   }
 
   #listen(port: number, holder: PortHolder): Promise<PublicPort> {

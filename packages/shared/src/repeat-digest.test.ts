@@ -37,10 +37,9 @@ test('loses none, whatever the rhythm', () => {
 
 test('never tells more than one line in ten seconds', () => {
   for (const everyMs of [1, 7, 999, 5_000, 9_999]) {
-    const told = run(new RepeatDigest(), everyMs, 300_000);
-    for (const [index, [atMs]] of told.entries()) {
-      if (index > 0) expect(atMs - told[index - 1]![0]).toBeGreaterThanOrEqual(10_000);
-    }
+    const times = run(new RepeatDigest(), everyMs, 300_000).map(([atMs]) => atMs);
+    const gaps = times.slice(1).map((atMs, index) => atMs - times[index]!);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(10_000);
   }
 });
 

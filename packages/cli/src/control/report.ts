@@ -28,7 +28,9 @@ export interface ClientReport {
 export function reportOf(status: ClientStatus): ClientReport {
   return {
     pid: process.pid,
-    ...status,
+    state: status.state,
+    since: status.since,
+    server: status.server,
     tunnels: status.tunnels.map(({ target, url, port, isOpen }) => ({
       target: formatTarget(target),
       url: url ?? null,
@@ -36,6 +38,12 @@ export function reportOf(status: ClientStatus): ClientReport {
       open: isOpen,
     })),
     roundTripMs: status.roundTripMs ?? null,
+    streams: status.streams,
+    bytesIn: status.bytesIn,
+    bytesOut: status.bytesOut,
+    reconnects: status.reconnects,
+    resumedStreams: status.resumedStreams,
+    lostStreams: status.lostStreams,
     lastError: status.lastError ?? null,
     nextAttempt: status.nextAttempt ?? null,
   };

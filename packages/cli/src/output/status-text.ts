@@ -97,8 +97,8 @@ function rowLines([label, value]: Row, columns: number): readonly string[] {
   );
 }
 
-/** Lines of at most so many columns, unless a word is longer: addresses are there to be copied. */
-function fold(text: string, columns: number): readonly string[] {
+/** Text in lines of at most so many columns, unless a word is longer: addresses are there to be copied. */
+export function fold(text: string, columns: number): readonly string[] {
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const line = lines.at(-1);

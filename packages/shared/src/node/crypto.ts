@@ -35,8 +35,23 @@ export function randomBytes(size: number): Uint8Array {
   return nodeRandomBytes(size);
 }
 
-/** The psk of a shared secret: scrypt on the thread pool, about a tenth of a second; call it once a process. */
+/** Secrets whose psk is remembered: those of a client, of a server, and of one that rotates them. */
+const PSK_CACHE_ENTRIES = 8;
+const psks = new Map<string, Promise<Uint8Array>>();
+
+/** The psk of a shared secret: scrypt on the thread pool, about a tenth of a second, once a process. */
 export function derivePsk(secret: string): Promise<Uint8Array> {
+  let psk = psks.get(secret);
+  if (!psk) {
+    psk = scryptPsk(secret);
+    psks.set(secret, psk);
+    const [oldest] = psks.keys();
+    if (psks.size > PSK_CACHE_ENTRIES && oldest !== undefined) psks.delete(oldest);
+  }
+  return psk;
+}
+
+function scryptPsk(secret: string): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     scrypt(secret, PSK_SALT, KEY_BYTES, PSK_SCRYPT, (error, psk) => {
       if (error === null) resolve(psk);

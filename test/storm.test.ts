@@ -1,0 +1,158 @@
+import { request } from 'node:http';
+import { type Client, createClient, parseServerAddress } from '@tunnel/client';
+import { randomBytes } from '@tunnel/shared/node';
+import { expect, test } from 'vitest';
+import { startTunnel, type TunnelProcess } from './support/command.ts';
+import { TEST_SECRET } from './support/pair.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
+
+/** `TUNNEL_TEST_SESSIONS=2000` for the figures. */
+const SESSIONS = Number(process.env['TUNNEL_TEST_SESSIONS'] ?? 300);
+const BACK_WITHIN_MS = 30_000;
+/** Of a few sessions, chance brings more. */
+const GREATEST_PART_A_SECOND = SESSIONS >= 2_000 ? 0.15 : 0.6;
+const GREATEST_ATTEMPTS = 5;
+
+/** A client of the storm, and what it went through since `watch` began. */
+class Swarm implements AsyncDisposable {
+  readonly #clients: Client[] = [];
+  readonly #attempts = new Map<Client, number>();
+  #readyAt: number[] = [];
+  #onReady: () => void = () => {};
+
+  constructor(serverPort: number) {
+    const surroundings = { monotonicMs: 0, wallMs: 0, addresses: '' };
+    for (let count = 0; count < SESSIONS; count += 1) {
+      const client = createClient({
+        server: parseServerAddress(`127.0.0.1:${serverPort}`),
+        identity: randomBytes(32),
+        secret: TEST_SECRET,
+        tunnels: [{ target: { host: '127.0.0.1', port: 9 } }],
+        lookAround: () => surroundings,
+      });
+      client.on('ready', () => {
+        this.#readyAt.push(performance.now());
+        this.#onReady();
+      });
+      client.on('retrying', () => this.#attempts.set(client, (this.#attempts.get(client) ?? 0) + 1));
+      this.#clients.push(client);
+    }
+  }
+
+  start(): void {
+    for (const client of this.#clients) client.start();
+  }
+
+  /** Waits until all were ready again since the last `forget`; returns when each of them was. */
+  async allBack(): Promise<readonly number[]> {
+    await new Promise<void>((resolve) => {
+      this.#onReady = () => {
+        if (this.#readyAt.length >= SESSIONS) resolve();
+      };
+      this.#onReady();
+    });
+    return this.#readyAt;
+  }
+
+  forget(): void {
+    this.#readyAt = [];
+    this.#attempts.clear();
+  }
+
+  forgetAttempts(): void {
+    this.#attempts.clear();
+  }
+
+  /** Attempts that failed, of the client that had most. */
+  get mostRetries(): number {
+    return Math.max(0, ...this.#attempts.values());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.abort();
+  }
+}
+
+/** How long a plain HTTP request to the control port takes, in ms. */
+function answerTime(port: number): Promise<number> {
+  const began = performance.now();
+  return new Promise((resolve, reject) => {
+    const asked = request({ port, host: '127.0.0.1', agent: false }, (response) => {
+      response.resume();
+      response.once('end', () => resolve(performance.now() - began));
+    });
+    asked.once('error', reject);
+    asked.end();
+  });
+}
+
+function greatestPartInASecond(times: readonly number[]): number {
+  const sorted = times.toSorted((a, b) => a - b);
+  let most = 0;
+  for (const [index, time] of sorted.entries()) {
+    const end = sorted.findIndex((other) => other >= time + 1_000);
+    most = Math.max(most, (end === -1 ? sorted.length : end) - index);
+  }
+  return most / times.length;
+}
+
+async function startServer(
+  home: string,
+  port: number,
+): Promise<{ readonly server: TunnelProcess; readonly port: number }> {
+  const args = ['server', '--host', '127.0.0.1', '--port', String(port), '--output', 'json', '--log-level', 'error'];
+  const server = await startTunnel(args, { home, env: { TUNNEL_SECRET: TEST_SECRET } });
+  const listening = await server.waitForEvent('listening');
+  return { server, port: Number(listening['port']) };
+}
+
+test(`a server killed under ${SESSIONS} sessions has them all back soon, and stays responsive`, async () => {
+  await using home = await temporaryDirectory();
+  const first = await startServer(home.path, 0);
+  await using swarm = new Swarm(first.port);
+  swarm.start();
+  await swarm.allBack();
+  swarm.forget();
+  first.server.kill('SIGKILL');
+  await first.server.exit;
+  await using second = (await startServer(home.path, first.port)).server;
+  const began = performance.now();
+  swarm.forgetAttempts();
+  let slowestMs = 0;
+  const back = swarm.allBack();
+  let isBack = false;
+  void back.then(() => (isBack = true));
+  while (!isBack) slowestMs = Math.max(slowestMs, await answerTime(first.port));
+  const tookMs = Math.max(...(await back)) - began;
+  console.log(
+    `SIGKILL under ${SESSIONS} sessions: all back after ${tookMs.toFixed(0)} ms, at most ${swarm.mostRetries + 1} attempts, ` +
+      `slowest HTTP answer meanwhile ${slowestMs.toFixed(0)} ms (pid ${second.pid})`,
+  );
+  expect(tookMs).toBeLessThan(BACK_WITHIN_MS);
+  expect(swarm.mostRetries + 1).toBeLessThanOrEqual(GREATEST_ATTEMPTS);
+  expect(slowestMs).toBeLessThan(5_000);
+}, 180_000);
+
+test(`an announced restart under ${SESSIONS} sessions spreads their return`, async () => {
+  await using home = await temporaryDirectory();
+  const first = await startServer(home.path, 0);
+  await using swarm = new Swarm(first.port);
+  swarm.start();
+  await swarm.allBack();
+  swarm.forget();
+  first.server.kill('SIGTERM');
+  await first.server.exit;
+  await using _second = (await startServer(home.path, first.port)).server;
+  const began = performance.now();
+  swarm.forgetAttempts();
+  const back = await swarm.allBack();
+  const tookMs = Math.max(...back) - began;
+  const part = greatestPartInASecond(back);
+  console.log(
+    `announced restart of ${SESSIONS} sessions: all back after ${tookMs.toFixed(0)} ms, ` +
+      `at most ${(part * 100).toFixed(1)} % in a second, at most ${swarm.mostRetries + 1} attempts`,
+  );
+  expect(tookMs).toBeLessThan(BACK_WITHIN_MS);
+  expect(part).toBeLessThan(GREATEST_PART_A_SECOND);
+  expect(swarm.mostRetries + 1).toBeLessThanOrEqual(GREATEST_ATTEMPTS);
+}, 180_000);
