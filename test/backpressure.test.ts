@@ -110,25 +110,29 @@ describe('a visitor who stops reading', () => {
     await using fast = await visit(tunnel.port);
     const { streamId: fastId } = await link.waitFor('open', ({ streamId }) => streamId !== slowId);
     const before = await memoryOf(server);
-    const sentBytes = { slow: 0, fast: 0 };
-    const sendRecord = async (): Promise<boolean> => {
-      await link.waitForCredit(fastId, sentBytes.fast + FAST_BYTES);
-      const isSlowWilling = link.creditOf(slowId) >= sentBytes.slow + SLOW_BYTES;
-      const data = (streamId: number, bytes: number): DataFrame => ({
-        type: 'data',
-        streamId,
-        data: new Uint8Array(bytes),
-      });
-      link.send(...(isSlowWilling ? [data(slowId, SLOW_BYTES)] : []), data(fastId, FAST_BYTES));
-      sentBytes.fast += FAST_BYTES;
-      if (isSlowWilling) sentBytes.slow += SLOW_BYTES;
-      return isSlowWilling;
-    };
-    // Its window grows while it reads.
-    while (sentBytes.slow < 16 * MiB) await sendRecord();
+    const data = (streamId: number, bytes: number): DataFrame => ({
+      type: 'data',
+      streamId,
+      data: new Uint8Array(bytes),
+    });
+    let slowBytes = 0;
+    let fastBytes = 0;
+    // Its window grows while it reads, and stays as it is when it stops.
+    for (; slowBytes < 64 * MiB; slowBytes += FAST_BYTES) {
+      await link.waitForCredit(slowId, slowBytes + FAST_BYTES);
+      link.send(data(slowId, FAST_BYTES));
+    }
     slow.socket.pause();
-    for (let refused = 0; refused < 100;) refused = (await sendRecord()) ? 0 : refused + 1;
-    await fast.waitForBytes(sentBytes.fast);
+    // Until it takes nothing any more while the other one took so many more.
+    for (let refused = 0; refused < 1_000;) {
+      await link.waitForCredit(fastId, fastBytes + FAST_BYTES);
+      const isWilling = link.creditOf(slowId) >= slowBytes + SLOW_BYTES;
+      link.send(...(isWilling ? [data(slowId, SLOW_BYTES)] : []), data(fastId, FAST_BYTES));
+      refused = isWilling ? 0 : refused + 1;
+      fastBytes += FAST_BYTES;
+      if (isWilling) slowBytes += SLOW_BYTES;
+    }
+    await fast.waitForBytes(fastBytes);
     const heldBytes = (await memoryOf(server)).arrayBuffers - before.arrayBuffers;
     console.log(`a slow visitor beside a fast one: the server holds ${mib(heldBytes)}`);
     expect(heldBytes).toBeGreaterThan(256 * KiB);

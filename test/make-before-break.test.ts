@@ -11,10 +11,10 @@ test('a worn link is replaced without a word: visitors and watchers notice nothi
   await using client = await startClient(server.port, [service.port], { linkLifeMs: 300, heartbeat });
   let told = 0;
   for (const name of ['ready', 'disconnected', 'retrying'] as const) client.client.on(name, () => (told += 1));
-  let replaced = 0;
-  server.server.on('client-resumed', () => (replaced += 1));
+  const resumed: unknown[] = [];
+  server.server.on('client-resumed', (event) => resumed.push(event));
   const visitor = connect(client.ports[0]!, '127.0.0.1');
-  for (let count = 0; replaced < 3; count += 1) {
+  for (let count = 0; resumed.length < 3; count += 1) {
     const message = `message ${count}`;
     visitor.write(message);
     const answer = await new Promise<Buffer>((resolve) => visitor.once('data', resolve));

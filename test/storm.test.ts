@@ -47,11 +47,15 @@ class Swarm implements AsyncDisposable {
   async allBack(): Promise<readonly number[]> {
     await new Promise<void>((resolve) => {
       this.#onReady = () => {
-        if (this.#readyAt.length >= SESSIONS) resolve();
+        if (this.isBack) resolve();
       };
       this.#onReady();
     });
     return this.#readyAt;
+  }
+
+  get isBack(): boolean {
+    return this.#readyAt.length >= SESSIONS;
   }
 
   forget(): void {
@@ -120,9 +124,7 @@ test(`a server killed under ${SESSIONS} sessions has them all back soon, and sta
   swarm.forgetAttempts();
   let slowestMs = 0;
   const back = swarm.allBack();
-  let isBack = false;
-  void back.then(() => (isBack = true));
-  while (!isBack) slowestMs = Math.max(slowestMs, await answerTime(first.port));
+  while (!swarm.isBack) slowestMs = Math.max(slowestMs, await answerTime(first.port));
   const tookMs = Math.max(...(await back)) - began;
   console.log(
     `SIGKILL under ${SESSIONS} sessions: all back after ${tookMs.toFixed(0)} ms, at most ${swarm.mostRetries + 1} attempts, ` +

@@ -35,7 +35,10 @@ export class Middleman implements AsyncDisposable {
     this.#http = http;
     this.#targetPort = targetPort;
     http.on('connection', (socket) => this.#own(socket));
-    http.on('upgrade', (request, socket, head) => void this.#pass(request, socket as Socket, head));
+    http.on('upgrade', (request, socket, head) => {
+      // What cannot be passed on ends, as with any other reverse proxy.
+      this.#pass(request, socket as Socket, head).catch(() => socket.destroy());
+    });
   }
 
   static async start(targetPort: number): Promise<Middleman> {

@@ -1,11 +1,9 @@
 import { EventEmitter } from 'node:events';
 import {
-  Backoff,
   type Claim,
   ERRORS,
   type ErrorCode,
   type HeartbeatSettings,
-  isErrorCode,
   MIN_HEARTBEAT_TIMEOUT_MS,
   type ResumePoint,
   RetryPolicy,
@@ -23,13 +21,14 @@ import {
   type SessionDriverHandlers,
   ZERO_PSK,
 } from '@tunnel/shared/node';
-import { formatServerAddress } from './dial/address.ts';
+import { formatHostAndPort, formatServerAddress } from './dial/address.ts';
 import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
-import type { Cause, ClientEvents, OpenTunnel } from './events.ts';
-import { LocalService } from './local-service.ts';
-import type { ClientOptions, TunnelOptions } from './options.ts';
+import type { Cause, ClientEvents } from './events.ts';
+import type { ClientOptions, LocalTarget } from './options.ts';
+import { ServerKey } from './server-key.ts';
 import { ClientRecord, type ClientStatus, type DueAttempt, nextOf } from './status.ts';
 import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
+import { TunnelSet } from './tunnel-set.ts';
 
 const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -38,29 +37,14 @@ const DEFAULT_STOP_GRACE_MS = 1_000;
 /** How long a link has to answer after the machine woke or the network changed, in ms. */
 const PROBE_MS = 1_000;
 
-/** A tunnel that this client keeps open, over sessions. */
-interface Tunnel {
-  readonly id: number;
-  readonly options: TunnelOptions;
-  readonly service: LocalService;
-  readonly name: string;
-  /** The public port that was granted, and is asked for again. */
-  port: number | undefined;
-  /** The port that an earlier process had: a wish. */
-  rememberedPort: number | undefined;
-  isOpen: boolean;
-  publicHost: string;
-  backoff: Backoff;
-  /** The server refused it, for now. */
-  retry: (DueAttempt & { readonly timer: NodeJS.Timeout }) | undefined;
-}
-
 /** A session of this client, over its links. */
 interface ClientSession {
   readonly driver: SessionDriver;
   /** What the server called it; undefined before it was accepted once. */
   accepted: { readonly id: Uint8Array; readonly token: Uint8Array; readonly resumeWindowMs: number } | undefined;
   expiryTimer: NodeJS.Timeout | undefined;
+  /** Visitors that are there. */
+  readonly visitors: Map<number, { readonly target: LocalTarget; readonly visitor: string }>;
   /** The server said that it will stop, and when to come back; 0 where it did not. */
   comeBackAfterMs: number;
 }
@@ -105,7 +89,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   readonly #budget = new WindowBudget(WINDOW_BUDGET_BYTES);
   readonly #record = new ClientRecord();
   readonly #instance = randomBytes(16);
-  readonly #tunnels: readonly Tunnel[];
+  readonly #tunnels: TunnelSet;
+  readonly #serverKey: ServerKey;
   readonly #psk: Promise<Uint8Array>;
   #state: State = { kind: 'new' };
   #surroundings: SurroundingsWatch | undefined;
@@ -113,7 +98,6 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   #linkNumber = 0;
   #lostStreams = 0;
   #downSince = 0;
-  #pinnedKey: Uint8Array | undefined;
   #pinnedAt: string | undefined;
   #isPinning = false;
   #linkKey: Uint8Array | undefined;
@@ -138,27 +122,22 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     // Runs while the first dial does.
     this.#psk = options.secret === undefined ? Promise.resolve(ZERO_PSK) : derivePsk(options.secret);
     this.#psk.catch(() => {});
-    this.#tunnels = options.tunnels.map((tunnel, index) => ({
-      id: index + 1,
-      options: tunnel,
-      service: new LocalService({
-        target: tunnel.target,
-        waitMs: options.localWaitMs ?? 0,
-        onHealth: (report) => this.emit('service', { target: tunnel.target, ...report }),
-      }),
-      name: tunnel.name ?? `${tunnel.target.host}:${tunnel.target.port}`,
-      port: undefined,
-      rememberedPort: undefined,
-      isOpen: false,
-      publicHost: '',
-      backoff: new Backoff(maxReconnectDelayMs ?? undefined),
-      retry: undefined,
-    }));
+    this.#serverKey = new ServerKey(options);
+    this.#tunnels = new TunnelSet(options, {
+      onHealth: (target, report) => this.emit('service', { target, ...report }),
+      onRetrying: (error, attempt, delayMs) => {
+        this.#record.failed(error);
+        this.#tellRetrying(error, attempt, delayMs, 0);
+      },
+      onFatal: (error) => this.#finish(error),
+      onWarning: (error) => this.#warn(asTunnelError(error)),
+    });
   }
 
   /** Begins to connect. */
   start(): void {
     if (this.#state.kind !== 'new') return;
+    this.#state = { kind: 'attempting', abort: new AbortController() };
     this.#downSince = monotonicNow();
     this.#record.started();
     this.#surroundings = new SurroundingsWatch((change) => void this.#onSurroundings(change), this.#options.lookAround);
@@ -170,10 +149,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const { driver } = this.#session ?? {};
     if (this.#state.kind === 'linked' && driver?.session.hasLink) {
       this.#state = { kind: 'stopping', end: this.#state.end };
-      for (const { id } of this.#tunnels) {
-        driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId: id, code: 'stopped' });
-      }
-      driver.flushSoon();
+      this.#tunnels.closeAll(driver);
       await this.#streamsEnded(driver, this.#options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS);
     }
     this.abort();
@@ -188,8 +164,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   retryNow(): void {
     const leftMs = this.#policy.requestedByUser(monotonicNow());
     if (this.#state.kind === 'waiting') this.#state.wakeAfter(leftMs);
-    const session = this.#session;
-    if (session) for (const tunnel of this.#tunnels) if (tunnel.retry) this.#request(session, tunnel);
+    if (this.#session) this.#tunnels.retryNow(this.#session.driver);
   }
 
   /** What it is doing now, and has been through. */
@@ -197,17 +172,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const { driver } = this.#session ?? {};
     const state = this.#publicState;
     const linkAttempt = this.#state.kind === 'waiting' ? [this.#state.next] : [];
-    const attempts = [...linkAttempt, ...this.#tunnels.flatMap(({ retry }) => retry ?? [])];
+    const attempts = [...linkAttempt, ...this.#tunnels.dueAttempts];
     return {
       ...this.#record.status(driver?.traffic),
       state,
       server: formatServerAddress(this.#options.server),
-      tunnels: this.#tunnels.map(({ options: { target }, ...tunnel }) => ({
-        target,
-        url: tunnel.publicHost === '' ? undefined : urlOf(tunnel),
-        port: tunnel.port,
-        isOpen: tunnel.isOpen,
-      })),
+      tunnels: this.#tunnels.status,
       roundTripMs: driver?.session.roundTripMs,
       streams: driver?.pipeCount ?? 0,
       nextAttempt: state === 'waiting' ? nextOf(attempts) : undefined,
@@ -220,7 +190,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         return 'connecting';
       case 'linked':
         if (this.#isReady) return 'ready';
-        return this.#tunnels.some(({ retry }) => retry) ? 'waiting' : 'connecting';
+        return this.#tunnels.dueAttempts.length > 0 ? 'waiting' : 'connecting';
       default:
         return this.#state.kind;
     }
@@ -229,8 +199,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   // ── the loop of links ──
 
   async #run(): Promise<void> {
-    await this.#readPin();
-    await this.#recallPorts();
+    await this.#serverKey.read();
+    await this.#tunnels.recallPorts();
     while (!this.#isOver()) {
       const error = await this.#attempt();
       if (this.#isOver()) return;
@@ -241,15 +211,19 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         this.#finish(error);
         return;
       }
-      this.emit('retrying', {
-        ...causeOf(error),
-        attempt: decision.attempt,
-        delayMs: Math.round(decision.delayMs),
-        hint: error.hint,
-        downMs: Math.round(now - this.#downSince),
-      });
+      this.#tellRetrying(error, decision.attempt, decision.delayMs, now - this.#downSince);
       await this.#pause(decision);
     }
+  }
+
+  #tellRetrying(error: TunnelError, attempt: number, delayMs: number, downMs: number): void {
+    this.emit('retrying', {
+      ...causeOf(error),
+      attempt,
+      delayMs: Math.round(delayMs),
+      hint: error.hint,
+      downMs: Math.round(downMs),
+    });
   }
 
   #isOver(): boolean {
@@ -280,8 +254,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       address: this.#options.server,
       identity: this.#options.identity,
       psk: this.#psk,
-      serverKey: this.#expectedKey,
-      keySource: this.#keySource,
+      serverKey: this.#serverKey.expected,
+      keySource: this.#serverKey.source,
       makeClaim: () => {
         // While it was dialed for, the session may have come to its end.
         if (this.#session !== session) throw new TunnelError('session-expired');
@@ -414,15 +388,21 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const handlers: SessionDriverHandlers = {
       onEvent: (event) => this.#onEvent(session, event),
       onLinkEnd: (error) => this.#endLink(error),
-      onStreamClosed: () => {},
+      onStreamClosed: (streamId, resetCode) => this.#onStreamClosed(session, streamId, resetCode),
     };
     const driver = new SessionDriver(
       new Session({ role: 'client', budget: this.#budget }),
       handlers,
       this.#options.linkLifeMs,
     );
-    const session: ClientSession = { driver, accepted: undefined, expiryTimer: undefined, comeBackAfterMs: 0 };
-    for (const tunnel of this.#tunnels) this.#request(session, tunnel);
+    const session: ClientSession = {
+      driver,
+      accepted: undefined,
+      expiryTimer: undefined,
+      comeBackAfterMs: 0,
+      visitors: new Map(),
+    };
+    this.#tunnels.requestAll(driver);
     return session;
   }
 
@@ -434,11 +414,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const lostStreams = session.driver.dispose(code);
     this.#lostStreams += lostStreams;
     this.#record.sessionEnded(lostStreams, session.driver.traffic);
-    for (const tunnel of this.#tunnels) {
-      tunnel.isOpen = false;
-      clearTimeout(tunnel.retry?.timer);
-      tunnel.retry = undefined;
-    }
+    this.#tunnels.lost();
   }
 
   #makeClaim(session: ClientSession): Claim {
@@ -481,7 +457,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         this.#onStreamOpened(session, event);
         return;
       case 'tunnel-granted':
-        this.#onGranted(session, event.tunnelId, event.port, event.host);
+        this.#tunnels.granted(event.tunnelId, event.port, event.host);
+        this.#readyIfAllOpen(session);
         return;
       case 'tunnel-refused':
         this.#onTunnelRefused(session, event.tunnelId, event.code, event.detail);
@@ -512,72 +489,32 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   #onStreamOpened(session: ClientSession, event: Extract<DriverEvent, { type: 'stream-opened' }>): void {
     const pipe = session.driver.addPipe(event.streamId);
-    const tunnel = this.#tunnels.find(({ id }) => id === event.tunnelId);
-    if (!tunnel) {
+    const service = this.#tunnels.serviceOf(event.tunnelId);
+    if (!service) {
       pipe.reset('tunnel-closed');
       return;
     }
-    tunnel.service.serve(pipe);
+    const { target } = service;
+    const visitor = formatHostAndPort(event.address, event.port);
+    session.visitors.set(event.streamId, { target, visitor });
+    this.emit('stream', { state: 'opened', target, visitor });
+    service.serve(pipe);
   }
 
-  // ── tunnels ──
-
-  #request(session: ClientSession, tunnel: Tunnel): void {
-    clearTimeout(tunnel.retry?.timer);
-    tunnel.retry = undefined;
-    session.driver.session.sendTunnelFrame({
-      type: 'tunnel-request',
-      tunnelId: tunnel.id,
-      port: tunnel.port ?? tunnel.options.port ?? tunnel.rememberedPort ?? 0,
-      name: tunnel.name,
-    });
-    session.driver.flushSoon();
+  #onStreamClosed({ visitors }: ClientSession, streamId: number, code: string | undefined): void {
+    const visitor = visitors.get(streamId);
+    if (!visitors.delete(streamId) || !visitor) return;
+    this.emit('stream', { ...visitor, ...(code === undefined ? { state: 'closed' } : { state: 'reset', code }) });
   }
 
-  #onGranted(session: ClientSession, tunnelId: number, port: number, host: string): void {
-    const tunnel = this.#tunnels.find(({ id }) => id === tunnelId);
-    if (!tunnel) return;
-    tunnel.port = port;
-    tunnel.isOpen = true;
-    tunnel.publicHost = host || this.#options.server.host;
-    tunnel.backoff = tunnel.backoff.start();
-    this.#remember(tunnel.name, port);
-    this.#readyIfAllOpen(session);
-  }
-
-  #onTunnelRefused(session: ClientSession, tunnelId: number, code: string, detail: string): void {
-    const tunnel = this.#tunnels.find(({ id }) => id === tunnelId);
-    if (!tunnel) return;
-    tunnel.isOpen = false;
+  #onTunnelRefused({ driver }: ClientSession, tunnelId: number, code: string, detail: string): void {
     this.#isReady = false;
     this.#record.changed(false);
-    const error = new TunnelError(isErrorCode(code) ? code : 'port-unavailable', { detail });
-    const { disposition } = ERRORS[error.code];
-    if (tunnel.rememberedPort !== undefined && tunnel.port === undefined && disposition !== 'retry') {
-      // Somebody else has it by now, or it is out of the server's range: any other will do.
-      tunnel.rememberedPort = undefined;
-      this.#request(session, tunnel);
-      return;
-    }
-    const hadIt = tunnel.port !== undefined;
-    if (disposition === 'fatal' || (disposition === 'fatal-at-start' && !hadIt) || this.#options.reconnect === false) {
-      this.#finish(error);
-      return;
-    }
-    const delayMs = tunnel.backoff.delayMs(Math.random);
-    const attempt = tunnel.backoff.count + 1;
-    tunnel.backoff = tunnel.backoff.next();
-    this.#record.failed(error);
-    tunnel.retry = {
-      attempt,
-      dueAt: monotonicNow() + delayMs,
-      timer: setTimeout(() => this.#request(session, tunnel), delayMs),
-    };
-    this.emit('retrying', { ...causeOf(error), attempt, delayMs: Math.round(delayMs), hint: error.hint, downMs: 0 });
+    this.#tunnels.refused(driver, tunnelId, asError({ code, detail, retryAfterMs: 0 }, 'port-unavailable'));
   }
 
   #readyIfAllOpen(session: ClientSession): void {
-    if (this.#isReady || this.#isPinning || !session.accepted || !this.#tunnels.every(({ isOpen }) => isOpen)) return;
+    if (this.#isReady || this.#isPinning || !session.accepted || !this.#tunnels.areAllOpen) return;
     this.#isReady = true;
     this.#wasReady = true;
     this.#record.changed(true);
@@ -586,7 +523,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#lostStreams = 0;
     this.#pinnedAt = undefined;
     this.emit('ready', {
-      tunnels: this.#tunnels.map(asOpenTunnel),
+      tunnels: this.#tunnels.open,
       sessionId: Buffer.from(session.accepted.id).toString('hex'),
       resumed: this.#isResumed,
       lostStreams,
@@ -595,61 +532,16 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     });
   }
 
-  async #recallPorts(): Promise<void> {
-    const { ports, server } = this.#options;
-    if (!ports) return;
-    for (const tunnel of this.#tunnels) {
-      if (tunnel.options.port) continue;
-      try {
-        const { port, damage } = await ports.recall(formatServerAddress(server), tunnel.name);
-        tunnel.rememberedPort = port;
-        if (damage) this.#warn(asTunnelError(damage));
-      } catch (error) {
-        this.#warn(asTunnelError(error));
-      }
-    }
-  }
-
-  #remember(name: string, port: number): void {
-    const { ports, server } = this.#options;
-    ports
-      ?.remember(formatServerAddress(server), name, port)
-      .catch((error: unknown) => this.#warn(asTunnelError(error)));
-  }
-
-  // ── the server's key ──
-
-  get #expectedKey(): Uint8Array | undefined {
-    return this.#options.serverKey ?? this.#pinnedKey;
-  }
-
-  get #keySource(): string {
-    const { serverKey, pins, server } = this.#options;
-    if (serverKey) return 'as given';
-    return !pins ? 'as on the first link' : `pinned in ${pins.describe(formatServerAddress(server))}`;
-  }
-
-  async #readPin(): Promise<void> {
-    const { pins, serverKey, secret, server } = this.#options;
-    if (!serverKey) this.#pinnedKey = await pins?.read(formatServerAddress(server));
-    if (secret === undefined && !this.#expectedKey) throw new TunnelError('secret-missing');
-  }
-
-  /** Only after the first record opened: before that, nobody proved anything. `ready` waits for it. */
+  /** `ready` waits for it. */
   #pin(session: ClientSession): void {
-    const { pins, server } = this.#options;
     const key = this.#linkKey;
-    if (!key || this.#expectedKey) return;
-    // Also without a store: whoever answers later is held to the key of this process's first link.
-    this.#pinnedKey = key;
-    if (!pins) return;
-    const address = formatServerAddress(server);
+    if (!key || this.#serverKey.expected) return;
     this.#isPinning = true;
-    pins
-      .write(address, key)
+    this.#serverKey
+      .pin(key)
       .then(
-        () => {
-          this.#pinnedAt = pins.describe(address);
+        (path) => {
+          this.#pinnedAt = path;
         },
         (error: unknown) => {
           const failure = asTunnelError(error);
@@ -690,7 +582,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       session.driver.close(1000, 'stopped');
       this.#loseSession(session, 'session-lost');
     }
-    for (const { service } of this.#tunnels) service.close();
+    this.#tunnels.dispose();
     if (state.kind === 'linked' || state.kind === 'stopping') state.end(error);
     // A one-shot client did its job once its link was established.
     const isDone = this.#options.reconnect === false && this.#wasReady;
@@ -705,14 +597,6 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 /** Whether the session itself is gone, and not only its link. */
 function isSessionLost(code: ErrorCode): boolean {
   return code === 'session-unknown' || code === 'session-expired' || code === 'session-taken-over';
-}
-
-function asOpenTunnel(tunnel: Tunnel): OpenTunnel {
-  return { target: tunnel.options.target, url: urlOf(tunnel), port: tunnel.port ?? 0 };
-}
-
-function urlOf({ publicHost, port = 0 }: Pick<Tunnel, 'publicHost' | 'port'>): string {
-  return `tcp://${publicHost.includes(':') ? `[${publicHost}]` : publicHost}:${port}`;
 }
 
 function causeOf(error: TunnelError): Cause {

@@ -1,5 +1,7 @@
 import {
   type Claim,
+  ERRORS,
+  type ErrorCode,
   HandshakeError,
   Initiator,
   isErrorCode,
@@ -82,13 +84,20 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
   }
 }
 
-/** What an authenticated refusal means. Codes of later versions are taken as reasons to try again. */
-export function asError(refusal: Refusal): TunnelError {
-  const isKnown = isErrorCode(refusal.code);
-  return new TunnelError(isKnown ? refusal.code : 'link-closed', {
-    detail: isKnown ? refusal.detail : `${refusal.code} ${refusal.detail}`.trim(),
+/** The reasons that a server can give for which trying again is of no use. */
+const FATAL_REFUSALS: readonly ErrorCode[] = ['secret-refused', 'key-refused', 'port-not-allowed', 'tunnel-limit'];
+
+/**
+ * What an authenticated refusal means. A code of a later version, or one that is not a server's to say, becomes `otherwise`,
+ * a reason to try again.
+ */
+export function asError(refusal: Refusal, otherwise: ErrorCode = 'link-closed'): TunnelError {
+  const { code, detail, retryAfterMs } = refusal;
+  const isKnown = isErrorCode(code) && (ERRORS[code].disposition !== 'fatal' || FATAL_REFUSALS.includes(code));
+  return new TunnelError(isKnown ? code : otherwise, {
+    detail: isKnown ? detail : `${code} ${detail}`.trim(),
     authenticated: true,
-    ...(refusal.retryAfterMs > 0 && { retryAfterMs: refusal.retryAfterMs }),
+    ...(retryAfterMs > 0 && { retryAfterMs }),
   });
 }
 

@@ -32,6 +32,10 @@ export class LocalService {
     this.#queue = new VisitorQueue(options.waitMs);
   }
 
+  get target(): LocalTarget {
+    return this.#options.target;
+  }
+
   serve(pipe: StreamPipe): void {
     pipe.expectSocket(() => this.#queue.leave(pipe));
     this.#queue.arrive(pipe, monotonicNow());

@@ -1,11 +1,11 @@
 /** Handshakes at a time. */
-const INSIDE_LIMIT = 256;
+const HANDSHAKE_LIMIT = 256;
 
 /** Requests that may wait for one of those places; what comes beyond could not be served before its client gives up. */
-const WAITING_LIMIT = 4096;
+const HANDSHAKE_QUEUE_LIMIT = 4096;
 
 /** While others wait, a handshake that takes longer than this makes room, in ms. */
-const PATIENCE_MS = 3_000;
+const CROWDED_HANDSHAKE_MS = 3_000;
 
 /**
  * Who may begin a handshake now: a few hundred at a time, the rest in the order in which they came. A storm of clients after
@@ -21,11 +21,11 @@ export class Admission<T> {
   }
 
   request(entry: T, now: number): 'admitted' | 'waiting' | 'refused' {
-    if (this.#inside.size < INSIDE_LIMIT) {
+    if (this.#inside.size < HANDSHAKE_LIMIT) {
       this.#inside.set(entry, now);
       return 'admitted';
     }
-    if (this.#waiting.size >= WAITING_LIMIT) return 'refused';
+    if (this.#waiting.size >= HANDSHAKE_QUEUE_LIMIT) return 'refused';
     this.#waiting.add(entry);
     return 'waiting';
   }
@@ -45,7 +45,7 @@ export class Admission<T> {
   overdue(now: number): T[] {
     const overdue: T[] = [];
     for (const [entry, since] of this.#inside) {
-      if (now - since < PATIENCE_MS || overdue.length >= this.#waiting.size) break;
+      if (now - since < CROWDED_HANDSHAKE_MS || overdue.length >= this.#waiting.size) break;
       overdue.push(entry);
     }
     return overdue;

@@ -16,7 +16,7 @@ const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 const DRAIN_POLL_MS = 20;
 
 /** A connection that does not send its request within this is ended, in ms. */
-const REQUEST_TIMEOUT_MS = 10_000;
+const HTTP_REQUEST_TIMEOUT_MS = 10_000;
 
 /** What clients of a stopping server are told: when to come back, and over how long to spread, in ms. */
 const RETRY_AFTER_MS = 1_000;
@@ -156,8 +156,8 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
 
   #makeHttpServer(acceptor: LinkAcceptor): HttpServer {
     const http = createHttpServer({
-      headersTimeout: REQUEST_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HTTP_REQUEST_TIMEOUT_MS,
+      requestTimeout: HTTP_REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: 1_000,
       keepAliveTimeout: 1,
     });
