@@ -10,7 +10,14 @@ import {
   type Refusal,
   TunnelError,
 } from '@tunnel/shared';
-import { constantTimeEqual, fingerprint, monotonicNow, nodeCrypto, randomBytes, RecordLink } from '@tunnel/shared/node';
+import {
+  constantTimeEqual,
+  fingerprint,
+  monotonicNow,
+  tweetnaclCrypto,
+  randomBytes,
+  RecordLink,
+} from '@tunnel/shared/node';
 import type { WebSocket } from 'ws';
 import type { ServerAddress } from './dial/address.ts';
 import { dial, type DialOptions } from './dial/dial.ts';
@@ -43,7 +50,7 @@ export interface EstablishedLink {
 /** One attempt, up to message 3. Rejects with a `TunnelError` that says which step failed. */
 export async function establishLink(options: EstablishOptions): Promise<EstablishedLink> {
   const initiator = new Initiator({
-    crypto: nodeCrypto,
+    crypto: tweetnaclCrypto,
     s: options.identity,
     e: randomBytes(32),
     offer: { versions: [PROTOCOL_VERSION], features: 0 },

@@ -1,6 +1,14 @@
 export { CacheFile } from './cache-file.ts';
 export { monotonicNow } from './clock.ts';
-export { constantTimeEqual, derivePsk, fingerprint, nodeCrypto, randomBytes, ZERO_PSK } from './crypto.ts';
+export {
+  constantTimeEqual,
+  derivePsk,
+  fingerprint,
+  nodeCrypto,
+  randomBytes,
+  tweetnaclCrypto,
+  ZERO_PSK,
+} from './crypto.ts';
 export { RecordLink } from './record-link.ts';
 export { SessionDriver } from './session-driver.ts';
 export type { DriverEvent, SessionDriverHandlers } from './session-driver.ts';
