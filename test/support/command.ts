@@ -19,6 +19,8 @@ export interface TunnelOptions {
   readonly configHome?: string;
   /** The program to run instead of the built `tunnel` command. */
   readonly program?: string;
+  /** Words in front of the command, of a program that becomes it (execs): `['unshare', '--user']`. Default: none. */
+  readonly launcher?: readonly string[];
 }
 
 /** One line of `--output json`. */
@@ -208,7 +210,8 @@ export async function startTunnel(args: readonly string[], options: TunnelOption
   const configHome = options.configHome ?? join(home, '.config');
   for (const directory of [stateHome, configHome]) await mkdir(directory, { recursive: true });
   const { PATH, NODE_V8_COVERAGE } = process.env;
-  const child = spawn(process.execPath, [options.program ?? command, ...args], {
+  const words = [...(options.launcher ?? []), process.execPath, options.program ?? command, ...args];
+  const child = spawn(words[0] ?? process.execPath, words.slice(1), {
     cwd: options.cwd ?? home,
     stdio: 'pipe',
     env: {

@@ -1,13 +1,10 @@
 import { EventEmitter } from 'node:events';
 import {
-  type Claim,
   ERRORS,
   type ErrorCode,
   type HeartbeatSettings,
   MIN_HEARTBEAT_TIMEOUT_MS,
-  type ResumePoint,
   RetryPolicy,
-  Session,
   TunnelError,
   WINDOW_BUDGET_BYTES,
   WindowBudget,
@@ -17,14 +14,14 @@ import {
   type DriverEvent,
   monotonicNow,
   randomBytes,
-  SessionDriver,
-  type SessionDriverHandlers,
+  type SessionDriver,
   ZERO_PSK,
 } from '@tunnel/shared/node';
-import { formatHostAndPort, formatServerAddress } from './dial/address.ts';
+import { ClientSession } from './client-session.ts';
+import { formatServerAddress } from './dial/address.ts';
 import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
 import type { Cause, ClientEvents } from './events.ts';
-import type { ClientOptions, LocalTarget } from './options.ts';
+import type { ClientOptions } from './options.ts';
 import { ServerKey } from './server-key.ts';
 import { ClientRecord, type ClientStatus, type DueAttempt, nextOf } from './status.ts';
 import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
@@ -36,18 +33,6 @@ const DEFAULT_STOP_GRACE_MS = 1_000;
 
 /** How long a link has to answer after the machine woke or the network changed, in ms. */
 const PROBE_MS = 1_000;
-
-/** A session of this client, over its links. */
-interface ClientSession {
-  readonly driver: SessionDriver;
-  /** What the server called it; undefined before it was accepted once. */
-  accepted: { readonly id: Uint8Array; readonly token: Uint8Array; readonly resumeWindowMs: number } | undefined;
-  expiryTimer: NodeJS.Timeout | undefined;
-  /** Visitors that are there. */
-  readonly visitors: Map<number, { readonly target: LocalTarget; readonly visitor: string }>;
-  /** The server said that it will stop, and when to come back; 0 where it did not. */
-  comeBackAfterMs: number;
-}
 
 /** Where the client stands. `linked` begins when message 3 was sent. */
 type State =
@@ -223,6 +208,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       delayMs: Math.round(delayMs),
       hint: error.hint,
       downMs: Math.round(downMs),
+      since: this.#record.since,
     });
   }
 
@@ -260,7 +246,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         // While it was dialed for, the session may have come to its end.
         if (this.#session !== session) throw new TunnelError('session-expired');
         signal.throwIfAborted();
-        return this.#makeClaim(session);
+        this.#linkNumber += 1;
+        const agent = this.#options.agent ?? 'tunnel';
+        return session.claim(this.#instance, this.#linkNumber, this.#heartbeat, agent);
       },
       dial: {
         signal,
@@ -290,7 +278,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       );
       const confirm = (): void => {
         clearTimeout(timer);
-        clearTimeout(session.expiryTimer);
+        session.stopExpiry();
         isConfirmed = true;
       };
       const end = (error: TunnelError): void => {
@@ -319,8 +307,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     if (!accepted || isSessionLost(error.code) || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
       this.#loseSession(session, error.code);
     } else if (wasConfirmed && this.#session === session) {
-      // The server forgets the session after this; to hold the services' connections longer would help nobody.
-      session.expiryTimer = setTimeout(() => this.#loseSession(session, 'session-expired'), accepted.resumeWindowMs);
+      session.expireAfter(accepted.resumeWindowMs, () => this.#loseSession(session, 'session-expired'));
     }
   }
 
@@ -385,50 +372,24 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   // ── the session ──
 
   #newSession(): ClientSession {
-    const handlers: SessionDriverHandlers = {
-      onEvent: (event) => this.#onEvent(session, event),
+    const session = new ClientSession(this.#budget, this.#options.linkLifeMs, {
+      onEvent: (of, event) => this.#onEvent(of, event),
       onLinkEnd: (error) => this.#endLink(error),
-      onStreamClosed: (streamId, resetCode) => this.#onStreamClosed(session, streamId, resetCode),
-    };
-    const driver = new SessionDriver(
-      new Session({ role: 'client', budget: this.#budget }),
-      handlers,
-      this.#options.linkLifeMs,
-    );
-    const session: ClientSession = {
-      driver,
-      accepted: undefined,
-      expiryTimer: undefined,
-      comeBackAfterMs: 0,
-      visitors: new Map(),
-    };
-    this.#tunnels.requestAll(driver);
+      onStream: (event) => this.emit('stream', event),
+    });
+    this.#tunnels.requestAll(session.driver);
     return session;
   }
 
   #loseSession(session: ClientSession, code: ErrorCode): void {
-    clearTimeout(session.expiryTimer);
+    session.stopExpiry();
     // Already lost: its good-bye came before the end of its link.
     if (this.#session !== session) return;
     this.#session = undefined;
-    const lostStreams = session.driver.dispose(code);
+    const lostStreams = session.dispose(code);
     this.#lostStreams += lostStreams;
     this.#record.sessionEnded(lostStreams, session.driver.traffic);
     this.#tunnels.lost();
-  }
-
-  #makeClaim(session: ClientSession): Claim {
-    const { accepted } = session;
-    this.#linkNumber += 1;
-    const point: ResumePoint = session.driver.session.resumePoint;
-    return {
-      instance: this.#instance,
-      linkNumber: this.#linkNumber,
-      heartbeatIntervalMs: this.#heartbeat.intervalMs,
-      heartbeatTimeoutMs: this.#heartbeat.timeoutMs,
-      agent: this.#options.agent ?? 'tunnel',
-      ...(accepted && { resume: { sessionId: accepted.id, token: accepted.token, ...point } }),
-    };
   }
 
   #endLink(error: TunnelError): void {
@@ -454,7 +415,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         this.#policy.established(monotonicNow());
         return;
       case 'stream-opened':
-        this.#onStreamOpened(session, event);
+        session.openStream(event, this.#tunnels.serviceOf(event.tunnelId));
         return;
       case 'tunnel-granted':
         this.#tunnels.granted(event.tunnelId, event.port, event.host);
@@ -487,26 +448,6 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     }
   }
 
-  #onStreamOpened(session: ClientSession, event: Extract<DriverEvent, { type: 'stream-opened' }>): void {
-    const pipe = session.driver.addPipe(event.streamId);
-    const service = this.#tunnels.serviceOf(event.tunnelId);
-    if (!service) {
-      pipe.reset('tunnel-closed');
-      return;
-    }
-    const { target } = service;
-    const visitor = formatHostAndPort(event.address, event.port);
-    session.visitors.set(event.streamId, { target, visitor });
-    this.emit('stream', { state: 'opened', target, visitor });
-    service.serve(pipe);
-  }
-
-  #onStreamClosed({ visitors }: ClientSession, streamId: number, code: string | undefined): void {
-    const visitor = visitors.get(streamId);
-    if (!visitors.delete(streamId) || !visitor) return;
-    this.emit('stream', { ...visitor, ...(code === undefined ? { state: 'closed' } : { state: 'reset', code }) });
-  }
-
   #onTunnelRefused({ driver }: ClientSession, tunnelId: number, code: string, detail: string): void {
     this.#isReady = false;
     this.#record.changed(false);
@@ -515,6 +456,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   #readyIfAllOpen(session: ClientSession): void {
     if (this.#isReady || this.#isPinning || !session.accepted || !this.#tunnels.areAllOpen) return;
+    // The link may have ended while the server's key was pinned: the next one says it.
+    if (this.#state.kind !== 'linked') return;
     this.#isReady = true;
     this.#wasReady = true;
     this.#record.changed(true);

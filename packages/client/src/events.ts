@@ -41,6 +41,8 @@ export interface ClientEvents {
     readonly hint: string;
     /** How long there has been no link, in ms; since the start, where there was none yet. */
     readonly downMs: number;
+    /** Since when the tunnels are not all open, over all attempts; wall clock, ISO 8601. */
+    readonly since: string;
   };
   /** Something a person should know that ends nothing. */
   readonly warning: Cause & { readonly hint: string };

@@ -34,7 +34,14 @@ export interface ClientStatus {
   /** Connections that ended because their session did. */
   readonly lostStreams: number;
   /** Why an attempt failed or a link ended last, also long ago. */
-  readonly lastError: (Cause & { /** ISO 8601. */ readonly at: string }) | undefined;
+  readonly lastError:
+    | (Cause & {
+        /** What a person can do. */
+        readonly hint: string;
+        /** ISO 8601. */
+        readonly at: string;
+      })
+    | undefined;
   /** Only while it waits. */
   readonly nextAttempt: NextAttempt | undefined;
 }
@@ -73,6 +80,11 @@ export class ClientRecord {
   #lostStreams = 0;
   #lastError: ClientStatus['lastError'];
 
+  /** As in the status. */
+  get since(): string {
+    return this.#since.toISOString();
+  }
+
   started(): void {
     this.#since = new Date();
   }
@@ -86,8 +98,8 @@ export class ClientRecord {
   }
 
   /** An attempt failed or a link ended. */
-  failed({ code, message }: TunnelError): void {
-    this.#lastError = { code, reason: message, at: new Date().toISOString() };
+  failed({ code, message, hint }: TunnelError): void {
+    this.#lastError = { code, reason: message, hint, at: new Date().toISOString() };
   }
 
   /** A new link was accepted; `streams` go on over it. */
@@ -112,7 +124,7 @@ export class ClientRecord {
     'since' | 'bytesIn' | 'bytesOut' | 'reconnects' | 'resumedStreams' | 'lostStreams' | 'lastError'
   > {
     return {
-      since: this.#since.toISOString(),
+      since: this.since,
       bytesIn: this.#traffic.receivedBytes + (traffic?.receivedBytes ?? 0),
       bytesOut: this.#traffic.sentBytes + (traffic?.sentBytes ?? 0),
       reconnects: this.#reconnects,

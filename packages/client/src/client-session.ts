@@ -1,0 +1,104 @@
+import {
+  type Claim,
+  type ErrorCode,
+  type HeartbeatSettings,
+  Session,
+  type TunnelError,
+  type WindowBudget,
+} from '@tunnel/shared';
+import { type DriverEvent, SessionDriver } from '@tunnel/shared/node';
+import { formatHostAndPort } from './dial/address.ts';
+import type { ClientEvents } from './events.ts';
+import type { LocalService } from './local-service.ts';
+import type { LocalTarget } from './options.ts';
+
+export interface ClientSessionHandlers {
+  onEvent(session: ClientSession, event: DriverEvent): void;
+  onLinkEnd(error: TunnelError): void;
+  onStream(event: ClientEvents['stream']): void;
+}
+
+/** What the server said of the session when it accepted it. */
+interface AcceptedSession {
+  readonly id: Uint8Array;
+  readonly token: Uint8Array;
+  readonly resumeWindowMs: number;
+}
+
+/** A session of a client, over its links. */
+export class ClientSession {
+  readonly driver: SessionDriver;
+  /** Undefined before it was accepted once. */
+  accepted: AcceptedSession | undefined;
+  /** The server said that it will stop, and when to come back, in ms; 0 where it did not. */
+  comeBackAfterMs = 0;
+  readonly #handlers: ClientSessionHandlers;
+  readonly #visitors = new Map<number, { readonly target: LocalTarget; readonly visitor: string }>();
+  #expiryTimer: NodeJS.Timeout | undefined;
+
+  constructor(budget: WindowBudget, linkLifeMs: number | undefined, handlers: ClientSessionHandlers) {
+    this.#handlers = handlers;
+    this.driver = new SessionDriver(
+      new Session({ role: 'client', budget }),
+      {
+        onEvent: (event) => handlers.onEvent(this, event),
+        onLinkEnd: (error) => handlers.onLinkEnd(error),
+        onStreamClosed: (streamId, resetCode) => this.#onStreamClosed(streamId, resetCode),
+      },
+      linkLifeMs,
+    );
+  }
+
+  /** What to say of it in message 3 of its next link: true only until something else is sent or received. */
+  claim(instance: Uint8Array, linkNumber: number, heartbeat: HeartbeatSettings, agent: string): Claim {
+    const { accepted } = this;
+    return {
+      instance,
+      linkNumber,
+      heartbeatIntervalMs: heartbeat.intervalMs,
+      heartbeatTimeoutMs: heartbeat.timeoutMs,
+      agent,
+      ...(accepted && {
+        resume: { sessionId: accepted.id, token: accepted.token, ...this.driver.session.resumePoint },
+      }),
+    };
+  }
+
+  /** A visitor came. Without a service (the tunnel is not known) it is reset. */
+  openStream(event: Extract<DriverEvent, { type: 'stream-opened' }>, service: LocalService | undefined): void {
+    const pipe = this.driver.addPipe(event.streamId);
+    if (!service) {
+      pipe.reset('tunnel-closed');
+      return;
+    }
+    const visitor = { target: service.target, visitor: formatHostAndPort(event.address, event.port) };
+    this.#visitors.set(event.streamId, visitor);
+    this.#handlers.onStream({ state: 'opened', ...visitor });
+    service.serve(pipe);
+  }
+
+  /** The link is gone: the server forgets the session after a while, and to hold connections longer would help nobody. */
+  expireAfter(delayMs: number, onExpired: () => void): void {
+    this.#expiryTimer = setTimeout(onExpired, delayMs);
+  }
+
+  /** The session has a link again, or is over. */
+  stopExpiry(): void {
+    clearTimeout(this.#expiryTimer);
+  }
+
+  /** The session is over: every connection is reset. Returns how many there were. */
+  dispose(code: ErrorCode): number {
+    this.stopExpiry();
+    return this.driver.dispose(code);
+  }
+
+  #onStreamClosed(streamId: number, code: string | undefined): void {
+    const visitor = this.#visitors.get(streamId);
+    if (!visitor) return;
+    this.#visitors.delete(streamId);
+    this.#handlers.onStream(
+      code === undefined ? { state: 'closed', ...visitor } : { state: 'reset', ...visitor, code },
+    );
+  }
+}
