@@ -133,7 +133,7 @@ function reporters(output: Output, server: string, canPressEnter: boolean): read
   const print = (line: string): void => output.stdout.write(line);
   switch (output.audience) {
     case 'scripts':
-      return [clientJsonReporter(jsonEmitter(print, now)), log];
+      return [clientJsonReporter(jsonEmitter(print, now), now), log];
     case 'people':
       return [clientTextReporter(print, { server, fingerprint: shortKey, now, canPressEnter }), log];
     case 'pipe':

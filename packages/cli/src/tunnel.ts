@@ -25,7 +25,7 @@ function tellFailure(error: unknown): number {
     jsonEmitter(
       (line) => writers.stdout.write(line),
       () => new Date(),
-    )('stopped', { exitCode: kind.exitCode, code, reason });
+    )('stopped', { exitCode: kind.exitCode, code, reason, hint });
   }
   for (const line of errorLines(reason, hint)) writers.stderr.write(line);
   // Only for faults of our own, where a report needs it.

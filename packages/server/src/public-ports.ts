@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
+import { describeSystemError } from '@tunnel/shared/node';
 import { ephemeralPorts } from './ephemeral-ports.ts';
 import type { Leases } from './leases.ts';
 
@@ -124,8 +125,11 @@ export class PublicPorts {
         },
       };
       server.once('error', (cause: NodeJS.ErrnoException) => {
-        const code = cause.code === 'EADDRINUSE' ? 'port-in-use' : 'port-unavailable';
-        reject(new TunnelError(code, { detail: `${port} (${cause.code ?? cause.message})`, cause }));
+        const isTaken = cause.code === 'EADDRINUSE';
+        const reason = isTaken ? "by another program on the server's machine" : describeSystemError(cause);
+        reject(
+          new TunnelError(isTaken ? 'port-in-use' : 'port-unavailable', { detail: `${port}, ${reason}`, cause }),
+        );
       });
       server.listen({ port, host: this.#options.host, backlog: 1024 }, () => {
         // A listener that fails later (out of file descriptors) goes on with the next visitor.

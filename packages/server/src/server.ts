@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import { type HeartbeatSettings, TunnelError, WINDOW_BUDGET_BYTES, WindowBudget } from '@tunnel/shared';
-import { derivePsk, encodeKey, monotonicNow, nodeCrypto, prepareSocket } from '@tunnel/shared/node';
+import { derivePsk, describeSystemError, encodeKey, monotonicNow, nodeCrypto, prepareSocket } from '@tunnel/shared/node';
 import { Leases } from './leases.ts';
 import { LinkAcceptor } from './link-acceptor.ts';
 import type { ServerEvents, ServerOptions } from './options.ts';
@@ -185,10 +185,16 @@ function listen(http: HttpServer, host: string | undefined, port: number): Promi
     http.once('error', (cause: NodeJS.ErrnoException) => {
       const code =
         cause.code === 'EADDRINUSE' ? 'listen-in-use' : cause.code === 'EACCES' ? 'listen-denied' : 'listen-failed';
-      reject(new TunnelError(code, { detail: `${host ?? '*'}:${port} (${cause.code ?? cause.message})`, cause }));
+      const address = host === undefined ? `port ${port}` : `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+      const detail = code === 'listen-in-use' ? address : `${address}, ${describeListenError(cause)}`;
+      reject(new TunnelError(code, { detail, cause }));
     });
     http.listen({ host, port, backlog: 4096 }, resolve);
   });
+}
+
+function describeListenError(error: NodeJS.ErrnoException): string {
+  return error.code === 'EADDRNOTAVAIL' ? 'this machine has no such address' : describeSystemError(error);
 }
 
 /** Links were told to close: waits for their connections, a second at most. */

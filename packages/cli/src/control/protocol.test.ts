@@ -50,7 +50,7 @@ describe('answers', () => {
   });
 
   test('are printable', () => {
-    const lastError = { code: 'x', reason: 'a\u001b[2Jb\nc', at: '' };
+    const lastError = { code: 'x', reason: 'a\u001b[2Jb\nc', hint: '', at: '' };
     expect(parseAnswer(formatAnswer({ client: { ...client, lastError } }))).toMatchObject({
       client: { lastError: { reason: 'a[2Jb c' } },
     });

@@ -20,7 +20,12 @@ export interface ClientReport {
   readonly reconnects: number;
   readonly resumedStreams: number;
   readonly lostStreams: number;
-  readonly lastError: { readonly code: string; readonly reason: string; readonly at: string } | null;
+  readonly lastError: {
+    readonly code: string;
+    readonly reason: string;
+    readonly hint: string;
+    readonly at: string;
+  } | null;
   readonly nextAttempt: { readonly attempt: number; readonly inMs: number; readonly at: string } | null;
 }
 
@@ -92,6 +97,6 @@ export const isClientReport: (value: unknown) => value is ClientReport = object<
   reconnects: number,
   resumedStreams: number,
   lostStreams: number,
-  lastError: orNull(object<NonNullable<ClientReport['lastError']>>({ code: text, reason: text, at: text })),
+  lastError: orNull(object<NonNullable<ClientReport['lastError']>>({ code: text, reason: text, hint: text, at: text })),
   nextAttempt: orNull(object<NonNullable<ClientReport['nextAttempt']>>({ attempt: number, inMs: number, at: text })),
 });

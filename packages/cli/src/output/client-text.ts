@@ -73,7 +73,7 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
 }
 
 /** Registry hints for failures that nobody has to do anything about. */
-function isEmptyHint(hint: string): boolean {
+export function isEmptyHint(hint: string): boolean {
   return hint === '' || /^(?:nothing\b|it will be tried again$)/.test(hint);
 }
 

@@ -12,15 +12,23 @@ export function jsonEmitter(write: (line: string) => void, now: () => Date): Emi
 }
 
 /** The client's events, with the fields that scripts rely on and no others. */
-export function clientJsonReporter(emit: Emit): Reporter<ClientEvents> {
+export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<ClientEvents> {
   return {
     ready: ({ tunnels, sessionId, resumed }) => {
       const open = tunnels.map(({ target, url, port }) => ({ target: formatTarget(target), url, port }));
       emit('ready', { tunnels: open, sessionId, resumed });
     },
     disconnected: ({ code, reason }) => emit('disconnected', { code, reason }),
-    retrying: ({ attempt, delayMs, code, reason }) => emit('retrying', { attempt, delayMs, code, reason }),
-    stopped: ({ exitCode, code, reason }) => emit('stopped', { exitCode, code, reason }),
+    retrying: ({ attempt, delayMs, since, code, reason, hint }) => {
+      const nextAt = new Date(now().getTime() + delayMs).toISOString();
+      emit('retrying', { attempt, delayMs, nextAt, since, code, reason, hint });
+    },
+    warning: ({ code, reason, hint }) => emit('warning', { code, reason, hint }),
+    service: (event) => {
+      const { state, code, reason, refused, held, downMs } = event;
+      emit('service', { target: formatTarget(event.target), state, code, reason, refused, held, downMs });
+    },
+    stopped: ({ exitCode, code, reason, hint }) => emit('stopped', { exitCode, code, reason, hint }),
   };
 }
 
@@ -33,5 +41,6 @@ export function serverJsonReporter(emit: Emit): Reporter<ServerEvents> {
     'client-resumed': (event) => emit('client-resumed', event),
     'client-expired': (event) => emit('client-expired', event),
     'client-refused': (event) => emit('client-refused', event),
+    warning: ({ code, reason }) => emit('warning', { code, reason }),
   };
 }

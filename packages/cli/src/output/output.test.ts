@@ -30,6 +30,7 @@ const refused: ClientEvents['retrying'] = {
   attempt: 1,
   delayMs: 250,
   downMs: 0,
+  since: '2026-01-01T00:00:00.000Z',
   hint: 'is it running?',
 };
 
@@ -186,7 +187,7 @@ describe('json', () => {
       (line) => lines.push(line),
       () => new Date(0),
     );
-    const client = clientJsonReporter(emit) as Required<Reporter<ClientEvents>>;
+    const client = clientJsonReporter(emit, () => new Date(0)) as Required<Reporter<ClientEvents>>;
     client.ready(ready);
     client.disconnected({ code: 'link-reset', reason: 'broke' });
     client.retrying(refused);
@@ -202,8 +203,18 @@ describe('json', () => {
         resumed: false,
       },
       { event: 'disconnected', time, code: 'link-reset', reason: 'broke' },
-      { event: 'retrying', time, attempt: 1, delayMs: 250, code: 'tcp-refused', reason: 'connection refused' },
-      { event: 'stopped', time, exitCode: 0, code: 'stopped', reason: 'stopped' },
+      {
+        event: 'retrying',
+        time,
+        attempt: 1,
+        delayMs: 250,
+        nextAt: '1970-01-01T00:00:00.250Z',
+        since: '2026-01-01T00:00:00.000Z',
+        code: 'tcp-refused',
+        reason: 'connection refused',
+        hint: 'is it running?',
+      },
+      { event: 'stopped', time, exitCode: 0, code: 'stopped', reason: 'stopped', hint: 'nothing' },
       { event: 'listening', time, port: 1, serverKey: key },
     ]);
   });

@@ -35,7 +35,7 @@ const waiting: ClientReport = {
   reconnects: 3,
   resumedStreams: 4,
   lostStreams: 1,
-  lastError: { code: 'tcp-refused', reason: 'connection refused: 192.0.2.1:7835', at: ago(4_000) },
+  lastError: { code: 'tcp-refused', reason: 'connection refused: 192.0.2.1:7835', hint: 'is it running?', at: ago(4_000) },
   nextAttempt: { attempt: 7, inMs: 21_000, at: ago(-21_000) },
 };
 
@@ -62,6 +62,7 @@ describe('status text', () => {
       '  state         waiting; not ready for 24h, since 2026-01-01 08:05:09',
       '  next attempt  in 21s (attempt 7); `tunnel retry` tries at once',
       '  last error    4s ago, tcp-refused: connection refused: 192.0.2.1:7835',
+      '  what to do    is it running?',
       '  server        ws://example.org:7835',
       '  connections   2 open; 4 carried over a break, 1 lost',
       '  traffic       1.2 MiB in, 512 B out',

@@ -2,7 +2,7 @@ import type { ClientReport } from '../control/report.ts';
 import type { UnknownClient } from '../survey.ts';
 import { formatDuration } from '../values/duration.ts';
 import { formatBytes } from './byte-count.ts';
-import { count, timeOfDay } from './client-text.ts';
+import { count, isEmptyHint, timeOfDay } from './client-text.ts';
 
 const LABEL_COLUMNS = 16;
 const INDENT = '  ';
@@ -45,6 +45,9 @@ function rows(client: ClientReport, now: Date): readonly Row[] {
     ['state', describeState(client, now)],
     ...(nextAttempt === null ? [] : [['next attempt', describeNext(nextAttempt, now)] as const]),
     ...(lastError === null ? [] : [['last error', describeError(lastError, now)] as const]),
+    ...(lastError === null || client.state === 'ready' || isEmptyHint(lastError.hint)
+      ? []
+      : [['what to do', lastError.hint] as const]),
     ['server', server],
     ...(roundTripMs === null ? [] : [['round trip', describeRoundTrip(roundTripMs)] as const]),
     ['connections', `${streams} open${resumedStreams + lostStreams === 0 ? '' : `; ${carried}`}`],

@@ -1,6 +1,7 @@
 import { rename } from 'node:fs/promises';
 import { TunnelError } from '../errors.ts';
 import { makePrivateDirectory, readTextFile, writeFileAtomic } from './files.ts';
+import { describeSystemError } from './system-errors.ts';
 import { dirname } from 'node:path';
 
 /**
@@ -21,18 +22,14 @@ export class CacheFile<T> {
 
   /** What the file holds; undefined where there is none, or, with `damage` telling why, none that can be used. */
   async read(): Promise<{ readonly value: T | undefined; readonly damage?: TunnelError }> {
-    const text = await readTextFile(this.#path);
-    if (text === undefined) return { value: undefined };
     try {
-      return { value: this.#parse(JSON.parse(text)) };
+      const text = await readTextFile(this.#path);
+      return { value: text === undefined ? undefined : this.#parse(JSON.parse(text)) };
     } catch (cause) {
-      const aside = `${this.#path}.damaged`;
-      await rename(this.#path, aside).catch(() => {});
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      return {
-        value: undefined,
-        damage: new TunnelError('cache-damaged', { detail: `${this.#path}: ${reason}; kept as ${aside}`, cause }),
-      };
+      // What cannot be read is no better than what cannot be understood.
+      const reason = cause instanceof TunnelError ? cause.detail : `${this.#path}: ${describe(cause)}`;
+      const detail = `${reason}; ${await this.#setAside()}`;
+      return { value: undefined, damage: new TunnelError('cache-damaged', { detail, cause }) };
     }
   }
 
@@ -45,6 +42,17 @@ export class CacheFile<T> {
     await this.#writing;
   }
 
+  /** Says what became of the damaged file. */
+  async #setAside(): Promise<string> {
+    const aside = `${this.#path}.damaged`;
+    try {
+      await rename(this.#path, aside);
+      return `set aside as ${aside}, and made anew`;
+    } catch (error) {
+      return `it could not be set aside as ${aside}: ${describeSystemError(error)}`;
+    }
+  }
+
   async #writeAll(): Promise<void> {
     await makePrivateDirectory(dirname(this.#path));
     for (let next = this.#pending; next; next = this.#pending) {
@@ -52,4 +60,8 @@ export class CacheFile<T> {
       await writeFileAtomic(this.#path, `${JSON.stringify(next.value, null, 1)}\n`);
     }
   }
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }

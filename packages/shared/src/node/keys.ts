@@ -8,6 +8,8 @@ const KEY_CHARACTERS = 43;
 
 const IDENTITY_COMMENT = '# tunnel: private key. Whoever has it can pass for its owner: keep it secret, keep it.';
 
+const DAMAGE_HINT = 'restore it from a backup; once it is removed, a new key is made, which the other sides do not know';
+
 /** A long-lived X25519 key pair. */
 export interface Identity {
   readonly privateKey: Uint8Array;
@@ -54,7 +56,7 @@ export function formatIdentity({ privateKey }: Identity): string {
 /** Reads the text of an identity file. Throws `state-damaged` naming the file and the line. */
 export function parseIdentity(text: string, path: string): Identity {
   const damaged = (line: number, reason: string): TunnelError =>
-    new TunnelError('state-damaged', { detail: `${path}, line ${line}: ${reason}` });
+    new TunnelError('state-damaged', { detail: `${path}, line ${line}: ${reason}`, hint: DAMAGE_HINT });
   let privateKey: Uint8Array | undefined;
   const lines = text.split(/\r?\n/);
   for (const [index, line] of lines.entries()) {

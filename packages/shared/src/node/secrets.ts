@@ -59,7 +59,12 @@ export async function loadOrCreateSecret(
 ): Promise<{ readonly secret: string; readonly created: boolean }> {
   const { text, created } = await createOnce(path, () => `${generateSecret()}\n`, PRIVATE_MODE);
   const secret = firstLine(text);
-  if (secret === '') throw new TunnelError('state-damaged', { detail: `${path}, line 1: the secret is missing` });
+  if (secret === '') {
+    throw new TunnelError('state-damaged', {
+      detail: `${path}, line 1: the secret is missing`,
+      hint: 'restore it from a backup; once it is removed, a new secret is made, which every client has to be given',
+    });
+  }
   return { secret, created };
 }
 
