@@ -127,9 +127,7 @@ export class PublicPorts {
       server.once('error', (cause: NodeJS.ErrnoException) => {
         const isTaken = cause.code === 'EADDRINUSE';
         const reason = isTaken ? "by another program on the server's machine" : describeSystemError(cause);
-        reject(
-          new TunnelError(isTaken ? 'port-in-use' : 'port-unavailable', { detail: `${port}, ${reason}`, cause }),
-        );
+        reject(new TunnelError(isTaken ? 'port-in-use' : 'port-unavailable', { detail: `${port}, ${reason}`, cause }));
       });
       server.listen({ port, host: this.#options.host, backlog: 1024 }, () => {
         // A listener that fails later (out of file descriptors) goes on with the next visitor.

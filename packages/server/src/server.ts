@@ -2,7 +2,14 @@ import { EventEmitter } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import { type HeartbeatSettings, TunnelError, WINDOW_BUDGET_BYTES, WindowBudget } from '@tunnel/shared';
-import { derivePsk, describeSystemError, encodeKey, monotonicNow, nodeCrypto, prepareSocket } from '@tunnel/shared/node';
+import {
+  derivePsk,
+  describeSystemError,
+  encodeKey,
+  monotonicNow,
+  nodeCrypto,
+  prepareSocket,
+} from '@tunnel/shared/node';
 import { Leases } from './leases.ts';
 import { LinkAcceptor } from './link-acceptor.ts';
 import type { ServerEvents, ServerOptions } from './options.ts';

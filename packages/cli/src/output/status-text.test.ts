@@ -35,7 +35,12 @@ const waiting: ClientReport = {
   reconnects: 3,
   resumedStreams: 4,
   lostStreams: 1,
-  lastError: { code: 'tcp-refused', reason: 'connection refused: 192.0.2.1:7835', hint: 'is it running?', at: ago(4_000) },
+  lastError: {
+    code: 'tcp-refused',
+    reason: 'connection refused: 192.0.2.1:7835',
+    hint: 'is it running?',
+    at: ago(4_000),
+  },
   nextAttempt: { attempt: 7, inMs: 21_000, at: ago(-21_000) },
 };
 

@@ -8,7 +8,8 @@ const KEY_CHARACTERS = 43;
 
 const IDENTITY_COMMENT = '# tunnel: private key. Whoever has it can pass for its owner: keep it secret, keep it.';
 
-const DAMAGE_HINT = 'restore it from a backup; once it is removed, a new key is made, which the other sides do not know';
+const DAMAGE_HINT =
+  'restore it from a backup; once it is removed, a new key is made, which the other sides do not know';
 
 /** A long-lived X25519 key pair. */
 export interface Identity {
