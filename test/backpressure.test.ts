@@ -133,7 +133,11 @@ describe('a visitor who stops reading', () => {
       if (isWilling) slowBytes += SLOW_BYTES;
     }
     await fast.waitForBytes(fastBytes);
-    const heldBytes = (await memoryOf(server)).arrayBuffers - before.arrayBuffers;
+    // What was just passed on may need another collection to go.
+    let heldBytes = Infinity;
+    for (let tries = 0; tries < 5 && heldBytes > WINDOW_BYTES; tries += 1) {
+      heldBytes = (await memoryOf(server)).arrayBuffers - before.arrayBuffers;
+    }
     console.log(`a slow visitor beside a fast one: the server holds ${mib(heldBytes)}`);
     expect(heldBytes).toBeGreaterThan(256 * KiB);
     expect(heldBytes).toBeLessThan(WINDOW_BYTES + ALLOWANCE_BYTES);

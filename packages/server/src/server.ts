@@ -28,7 +28,7 @@ const HTTP_REQUEST_TIMEOUT_MS = 10_000;
 /** What clients of a stopping server are told: when to come back, and over how long to spread, in ms. */
 const RETRY_AFTER_MS = 1_000;
 const LEAST_RETRY_SPREAD_MS = 1_000;
-const RETRY_SPREAD_MS_PER_SESSION = 6;
+const RETRY_SPREAD_MS_PER_SESSION = 8;
 const GREATEST_RETRY_SPREAD_MS = 20_000;
 
 type State =
