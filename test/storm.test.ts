@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { type Client, createClient, parseServerAddress } from '@tunnel/client';
-import { randomBytes } from '@tunnel/shared/node';
+import { nodeCrypto, randomBytes } from '@tunnel/shared/node';
 import { expect, test } from 'vitest';
 import { startTunnel, type TunnelProcess } from './support/command.ts';
 import { TEST_SECRET } from './support/pair.ts';
@@ -29,6 +29,7 @@ class Swarm implements AsyncDisposable {
         secret: TEST_SECRET,
         tunnels: [{ target: { host: '127.0.0.1', port: 9 } }],
         lookAround: () => surroundings,
+        crypto: nodeCrypto,
       });
       client.on('ready', () => {
         this.#readyAt.push(performance.now());

@@ -15,6 +15,7 @@ import {
   monotonicNow,
   randomBytes,
   type SessionDriver,
+  tweetnaclCrypto,
   ZERO_PSK,
 } from '@tunnel/shared/node';
 import { ClientSession } from './client-session.ts';
@@ -238,10 +239,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   async #dial(session: ClientSession, signal: AbortSignal): Promise<EstablishedLink> {
     const link = await establishLink({
       address: this.#options.server,
+      crypto: this.#options.crypto ?? tweetnaclCrypto,
       identity: this.#options.identity,
       psk: this.#psk,
       serverKey: this.#serverKey.expected,
       keySource: this.#serverKey.source,
+      keyHint: this.#serverKey.hint,
       makeClaim: () => {
         // While it was dialed for, the session may have come to its end.
         if (this.#session !== session) throw new TunnelError('session-expired');

@@ -6,6 +6,7 @@ import {
   Initiator,
   isErrorCode,
   MAX_RECORD_BYTES,
+  type NoiseCrypto,
   PROTOCOL_VERSION,
   type Refusal,
   TunnelError,
@@ -27,6 +28,7 @@ export const HANDSHAKE_HEADER = 'tunnel-handshake';
 
 export interface EstablishOptions {
   readonly address: ServerAddress;
+  readonly crypto: NoiseCrypto;
   /** The client's private key. */
   readonly identity: Uint8Array;
   readonly psk: Promise<Uint8Array>;
@@ -34,6 +36,8 @@ export interface EstablishOptions {
   readonly serverKey: Uint8Array | undefined;
   /** Where the expected key comes from, for people. */
   readonly keySource: string;
+  /** What to do where the server has another key; undefined where the registry's hint is right. */
+  readonly keyHint?: string | undefined;
   /** Asked right before message 3 is written: what it says of the session holds until then. It may throw to give up. */
   readonly makeClaim: () => Claim;
   readonly dial: Pick<DialOptions, 'signal' | 'timeoutMs' | 'ca' | 'onWarning'>;
@@ -50,7 +54,7 @@ export interface EstablishedLink {
 /** One attempt, up to message 3. Rejects with a `TunnelError` that says which step failed. */
 export async function establishLink(options: EstablishOptions): Promise<EstablishedLink> {
   const initiator = new Initiator({
-    crypto: tweetnaclCrypto,
+    crypto: options.crypto,
     s: options.identity,
     e: randomBytes(32),
     offer: { versions: [PROTOCOL_VERSION], features: 0 },
@@ -146,6 +150,7 @@ function requireServerKey(serverKey: Uint8Array, options: EstablishOptions): voi
   if (!options.serverKey || constantTimeEqual(serverKey, options.serverKey)) return;
   throw new TunnelError('server-key-changed', {
     detail: `its key is ${fingerprint(serverKey)}, and ${fingerprint(options.serverKey)} was expected (${options.keySource})`,
+    ...(options.keyHint !== undefined && { hint: options.keyHint }),
   });
 }
 

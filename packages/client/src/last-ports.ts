@@ -18,6 +18,8 @@ interface Entry {
  */
 export class LastPorts implements PortMemory {
   readonly #file: CacheFile<readonly Entry[]>;
+  /** Of two that read before the other wrote, one would be forgotten. */
+  #lastPut: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
     this.#file = new CacheFile(path, parseEntries);
@@ -37,7 +39,13 @@ export class LastPorts implements PortMemory {
     await this.#put({ server, name, port, process: await ownProcess() });
   }
 
-  async #put(entry: Entry): Promise<void> {
+  #put(entry: Entry): Promise<void> {
+    const put = this.#lastPut.then(() => this.#add(entry));
+    this.#lastPut = put.catch(() => {});
+    return put;
+  }
+
+  async #add(entry: Entry): Promise<void> {
     const { value: entries = [] } = await this.#file.read();
     const others = entries.filter(({ server, port }) => server !== entry.server || port !== entry.port);
     await this.#file.write([...others, entry].slice(-ENTRY_LIMIT));

@@ -1,4 +1,4 @@
-import type { HeartbeatSettings } from '@tunnel/shared';
+import type { HeartbeatSettings, NoiseCrypto } from '@tunnel/shared';
 import type { ServerAddress } from './dial/address.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -63,6 +63,8 @@ export interface ClientOptions {
   readonly stopGraceMs?: number;
   /** Looks at the machine's clocks and addresses; other than the real ones only in tests. */
   readonly lookAround?: () => Surroundings;
+  /** X25519 of tweetnacl by default; a process with very many clients wants Node's, `nodeCrypto`, which is faster. */
+  readonly crypto?: NoiseCrypto;
   /** Program and version, told to the server. */
   readonly agent?: string;
 }

@@ -25,6 +25,14 @@ export class ServerKey {
     return pins ? `pinned in ${pins.describe(this.#address)}` : 'as on the first link';
   }
 
+  /** What to do where the server has another key than the one that was given. */
+  get hint(): string | undefined {
+    return (
+      this.#options.serverKey &&
+      'a server prints its key when it starts on a terminal: correct --server-key if that is the one, else somebody else answers at this address'
+    );
+  }
+
   /** Reads the pin. Rejects with `state-damaged`, or with `secret-missing` where nothing says who the server is. */
   async read(): Promise<void> {
     const { pins, serverKey, secret } = this.#options;

@@ -213,9 +213,9 @@ export const ERRORS = {
     'server',
     5,
     'the server could not open a public port',
-    "look into the server's log",
+    'the server may need a larger range of ports (--min-port, --max-port), or more rights',
   ),
-  'tunnel-limit': kind('fatal', 'usage', 5, 'too many tunnels', "ask for fewer tunnels, or raise the server's limit"),
+  'tunnel-limit': kind('fatal', 'usage', 5, 'too many tunnels', 'start several clients, each with fewer of them'),
 
   // ── what a server says about itself ──
   'at-capacity': kind('retry', 'server', 4, 'the server is at capacity', 'it will be tried again'),

@@ -16,6 +16,8 @@ export { Responder } from './handshake/responder.ts';
 export type { Message3Outcome } from './handshake/responder.ts';
 export type { Transport } from './handshake/transport.ts';
 
+export type { NoiseCrypto } from './noise/crypto.ts';
+
 export { WINDOW_BUDGET_BYTES } from './session/constants.ts';
 export type { SessionEvent } from './session/events.ts';
 export type { HeartbeatSettings } from './session/heartbeat.ts';

@@ -58,7 +58,11 @@ describe('the addresses of a name', () => {
   test('that do not exist are an error with name and code', async () => {
     const cause = Object.assign(new Error('getaddrinfo'), { code: 'ENOTFOUND' });
     const error = await failureOf(lookUpAddresses('example.invalid', { signal, lookup: () => Promise.reject(cause) }));
-    expect(error).toMatchObject({ code: 'dns-failed', detail: 'example.invalid ENOTFOUND', cause });
+    expect(error).toMatchObject({
+      code: 'dns-failed',
+      detail: 'example.invalid, no such host name (ENOTFOUND)',
+      cause,
+    });
     const none = await failureOf(lookUpAddresses('example.com', { signal, lookup: async () => [] }));
     expect(none).toMatchObject({ code: 'dns-failed', detail: 'example.com has no address' });
   });

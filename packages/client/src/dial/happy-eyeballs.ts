@@ -4,6 +4,7 @@ import { connect as netConnect, isIP } from 'node:net';
 
 import type { ErrorCode } from '@tunnel/shared';
 import { TunnelError } from '@tunnel/shared';
+import { describeSystemError } from '@tunnel/shared/node';
 
 import { formatHostAndPort } from './address.ts';
 
@@ -215,7 +216,7 @@ function causeOf(failures: readonly ConnectFailure[]): unknown {
 
 function throwDnsFailed(host: string, error: unknown): never {
   const code = (error as NodeJS.ErrnoException).code ?? 'failed';
-  throw new TunnelError('dns-failed', { detail: `${host} ${code}`, cause: error });
+  throw new TunnelError('dns-failed', { detail: `${host}, ${describeSystemError(error)} (${code})`, cause: error });
 }
 
 function rejectionOnAbort(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {

@@ -10,6 +10,19 @@ export const PRIVATE_MODE = 0o600;
 
 const PRIVATE_DIRECTORY_MODE = 0o700;
 
+const MAKE_ROOM = 'make room there, or give another directory with --state-dir';
+const CLEAR_THE_WAY = 'move away what is in its place, or give another directory with --state-dir';
+
+/** By the system's code, where the registry's hint would lead astray. */
+const HINTS: Readonly<Record<string, string>> = {
+  ENOSPC: MAKE_ROOM,
+  EDQUOT: MAKE_ROOM,
+  EFBIG: 'raise the limit for the size of files (ulimit -f)',
+  ENOTDIR: CLEAR_THE_WAY,
+  EISDIR: CLEAR_THE_WAY,
+  EEXIST: CLEAR_THE_WAY,
+};
+
 /** Makes a directory and those above it, with mode 0700 where they are new. Throws `state-unusable`. */
 export async function makePrivateDirectory(path: string): Promise<void> {
   try {
@@ -128,8 +141,14 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function unusable(path: string, error: unknown): TunnelError {
-  return new TunnelError('state-unusable', { detail: `${path}: ${describeSystemError(error)}`, cause: error });
+/** A `state-unusable` that says why, and what to do about that. */
+export function unusable(path: string, error: unknown): TunnelError {
+  const hint = HINTS[codeOf(error) ?? ''];
+  return new TunnelError('state-unusable', {
+    detail: `${path}: ${describeSystemError(error)}`,
+    ...(hint !== undefined && { hint }),
+    cause: error,
+  });
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -2,9 +2,8 @@ import { readFile, rename, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { TunnelError } from '../errors.ts';
-import { makePrivateDirectory, writeNew } from './files.ts';
+import { makePrivateDirectory, unusable, writeNew } from './files.ts';
 import { isRunning, ownProcess, type ProcessStamp } from './process-stamp.ts';
-import { describeSystemError } from './system-errors.ts';
 
 /** How often a lock whose holder died may be contested before that is called odd. */
 const MAX_ATTEMPTS = 10;
@@ -35,7 +34,7 @@ export async function takeProcessLock(path: string): Promise<ProcessLock> {
     }
   } catch (error) {
     if (error instanceof TunnelError) throw error;
-    throw new TunnelError('state-unusable', { detail: `${path}: ${describeSystemError(error)}`, cause: error });
+    throw unusable(path, error);
   }
   throw new TunnelError('state-locked', { detail: `${dirname(path)} (several servers start there at once)` });
 }

@@ -1,0 +1,52 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CacheFile } from './cache-file.ts';
+
+function parseNumber(value: unknown): number {
+  if (typeof value !== 'number') throw new Error('it is no number');
+  return value;
+}
+
+describe('a cache file', () => {
+  let directory = '';
+  let path = '';
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'tunnel-test-'));
+    path = join(directory, 'cache.json');
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  test('gives back what was written, and nothing where there is no file', async () => {
+    const file = new CacheFile(path, parseNumber);
+    expect(await file.read()).toEqual({ value: undefined });
+    await file.write(7);
+    expect(await file.read()).toEqual({ value: 7 });
+  });
+
+  test.each([
+    ['{"cut', /cache\.json: Unterminated string .*; set aside as .*cache\.json\.damaged, and made anew$/],
+    ['"seven"', /cache\.json: it is no number; set aside as .*cache\.json\.damaged, and made anew$/],
+  ])('that holds %s is set aside, told once and made anew', async (text, detail) => {
+    await writeFile(path, text);
+    const file = new CacheFile(path, parseNumber);
+    const { value, damage } = await file.read();
+    expect(value).toBeUndefined();
+    expect(damage).toMatchObject({ code: 'cache-damaged', detail: expect.stringMatching(detail) });
+    expect(await file.read()).toEqual({ value: undefined });
+    await file.write(8);
+    expect(await file.read()).toEqual({ value: 8 });
+    expect(await readFile(`${path}.damaged`, 'utf8')).toBe(text);
+  });
+
+  test('whose place a directory has is made anew, too', async () => {
+    await mkdir(path);
+    const file = new CacheFile(path, parseNumber);
+    const { damage } = await file.read();
+    expect(damage?.detail).toContain('cache.json: it is a directory; set aside');
+    await file.write(9);
+    expect(await file.read()).toEqual({ value: 9 });
+    expect(await readdir(directory)).toEqual(['cache.json', 'cache.json.damaged']);
+  });
+});
