@@ -11,14 +11,7 @@ import {
   type Refusal,
   TunnelError,
 } from '@tunnel/shared';
-import {
-  constantTimeEqual,
-  fingerprint,
-  monotonicNow,
-  tweetnaclCrypto,
-  randomBytes,
-  RecordLink,
-} from '@tunnel/shared/node';
+import { constantTimeEqual, fingerprint, monotonicNow, randomBytes, RecordLink } from '@tunnel/shared/node';
 import type { WebSocket } from 'ws';
 import type { ServerAddress } from './dial/address.ts';
 import { dial, type DialOptions } from './dial/dial.ts';
