@@ -43,7 +43,7 @@ export function requirePrograms(context: TestContext, ...names: readonly Program
 }
 
 /** The program's absolute path, which sshd insists on. */
-export function findProgram(name: ProgramName): string | undefined {
+function findProgram(name: ProgramName): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...administratorFolders];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }

@@ -9,10 +9,10 @@ import { patternBytes } from './pattern.ts';
 import { receiveAll, TcpService, type Received, type Service, type ServiceOptions } from './tcp-service.ts';
 
 export { patternBytes, PatternChecker } from './pattern.ts';
-export type { Received, Service, ServiceOptions } from './tcp-service.ts';
+export type { Service, ServiceOptions } from './tcp-service.ts';
 
 /** The seed of everything that the services send, where none is given. */
-export const defaultSeed = 1;
+const defaultSeed = 1;
 
 /** One write of a service that sends fast. */
 const bytesPerWrite = 256 * 1024;

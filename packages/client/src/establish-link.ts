@@ -2,6 +2,7 @@ import {
   type Claim,
   ERRORS,
   type ErrorCode,
+  HANDSHAKE_HEADER,
   HandshakeError,
   Initiator,
   isErrorCode,
@@ -15,9 +16,6 @@ import { constantTimeEqual, fingerprint, monotonicNow, randomBytes, RecordLink }
 import type { WebSocket } from 'ws';
 import type { ServerAddress } from './dial/address.ts';
 import { dial, type DialOptions } from './dial/dial.ts';
-
-/** Carries handshake messages 1 and 2 inside the WebSocket upgrade, in base64url, which saves a round trip. */
-export const HANDSHAKE_HEADER = 'tunnel-handshake';
 
 export interface EstablishOptions {
   readonly address: ServerAddress;

@@ -1,13 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Claim, HandshakeError, MAX_RECORD_BYTES, type Message3Outcome, TunnelError } from '@tunnel/shared';
+import {
+  type Claim,
+  HANDSHAKE_HEADER,
+  HandshakeError,
+  MAX_RECORD_BYTES,
+  type Message3Outcome,
+  TunnelError,
+} from '@tunnel/shared';
 import { monotonicNow, RecordLink, remoteAddressOf } from '@tunnel/shared/node';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Admission } from './admission.ts';
 import { beginHandshake, type BegunHandshake, ServerHandshake } from './handshake.ts';
-
-/** Carries handshake messages 1 and 2 inside the WebSocket upgrade, in base64url. */
-const HANDSHAKE_HEADER = 'tunnel-handshake';
 
 /** How often a crowd that waits is looked after, in ms. */
 const CROWD_MS = 250;

@@ -5,6 +5,9 @@
 /** The protocol version that this code speaks. */
 export const PROTOCOL_VERSION = 1;
 
+/** HTTP header that carries handshake messages 1 and 2 inside the WebSocket upgrade, in base64url. */
+export const HANDSHAKE_HEADER = 'tunnel-handshake';
+
 /** One record as it travels, its 16-byte tag included. Also the largest WebSocket message that is accepted. */
 export const MAX_RECORD_BYTES = 256 * 1024;
 
