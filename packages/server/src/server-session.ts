@@ -262,15 +262,15 @@ export class ServerSession {
 
   #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket): void {
     const { session } = this.#driver;
-    const isTooMany = !session.hasLink && this.#waiting.size >= WAITING_LIMIT;
-    const streamId = isTooMany
+    const refusal = this.#refusalOfVisitor;
+    const streamId = refusal
       ? undefined
       : session.openStream(tunnelId, remoteAddressOf(socket), socket.remotePort ?? 0, monotonicNow());
     if (streamId === undefined) {
+      const { localPort: port = 0 } = socket;
       socket.on('error', () => {});
       socket.resetAndDestroy();
-      const { localPort: port = 0 } = socket;
-      this.#options.emit('visitor-refused', { ...this.info, code: isTooMany ? 'session-lost' : 'stream-limit', port });
+      this.#options.emit('visitor-refused', { ...this.info, code: refusal ?? 'stream-limit', port });
       return;
     }
     prepareSocket(socket);
@@ -283,6 +283,12 @@ export class ServerSession {
       this.#waiting.set(streamId, patience);
     }
     this.#driver.flushSoon();
+  }
+
+  get #refusalOfVisitor(): ErrorCode | undefined {
+    // The listener may have had one more in hand when it was closed.
+    if (this.#isOver) return 'tunnel-closed';
+    return !this.#driver.session.hasLink && this.#waiting.size >= WAITING_LIMIT ? 'session-lost' : undefined;
   }
 
   #stopWaiting(streamId: number): void {

@@ -4,6 +4,7 @@ import { RecordBuilder } from '../session/record-builder.ts';
 import { RecordPace } from '../session/record-pace.ts';
 import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
+import { MAX_RECORDS } from './crypto.ts';
 import type { RecordLink } from './record-link.ts';
 import { StreamPipe, type Traffic } from './stream-pipe.ts';
 
@@ -161,6 +162,10 @@ export class SessionDriver {
     for (let link = this.#link; link; link = this.#link) {
       const now = monotonicNow();
       const { records, pace } = link;
+      if (records.recordCount >= MAX_RECORDS) {
+        this.#dropLink(new TunnelError('link-replaced', { detail: 'its keys are used up' }));
+        return;
+      }
       const limitBytes = pace.next(now, records.queuedBytes, records.drainedBytes);
       if (records.queuedBytes >= limitBytes) break;
       const parts = this.session.nextRecord(now, builder, limitBytes);
