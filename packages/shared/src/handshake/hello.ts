@@ -1,6 +1,7 @@
 import { INSTANCE_BYTES, MAX_DETAIL_BYTES, MAX_VERSIONS, RESUME_TOKEN_BYTES, SESSION_ID_BYTES } from './constants.ts';
 import { HandshakeError } from './error.ts';
-import { FieldReader, FieldWriter, utf8Bytes } from './fields.ts';
+import type { ByteReader } from '../wire/byte-reader.ts';
+import { FieldWriter, readFields, utf8Bytes } from './fields.ts';
 
 // The payloads of the handshake's messages. Numbers are big-endian. What follows the known fields is ignored, which
 // lets a later version append some. Texts come from the peer and may hold control characters: escape before showing.
@@ -73,7 +74,7 @@ export function encodeOffer(offer: Offer): Uint8Array {
 }
 
 export function decodeOffer(payload: Uint8Array): Offer {
-  const reader = new FieldReader(payload);
+  const reader = readFields(payload);
   const versionCount = reader.u8();
   // Checked before the loop too, so that a bad count costs nothing.
   requireThat(versionCount <= MAX_VERSIONS, 'the offer has too many versions');
@@ -93,7 +94,7 @@ export function encodeAnswer(answer: Answer): Uint8Array {
 }
 
 export function decodeAnswer(payload: Uint8Array): Answer {
-  const reader = new FieldReader(payload);
+  const reader = readFields(payload);
   return { version: reader.u16(), features: reader.u32() };
 }
 
@@ -124,13 +125,13 @@ export function encodeClaim(claim: Claim): Uint8Array {
 }
 
 export function decodeClaim(payload: Uint8Array): Claim {
-  const reader = new FieldReader(payload);
+  const reader = readFields(payload);
   const claim: Claim = {
-    instance: reader.bytes(INSTANCE_BYTES),
+    instance: new Uint8Array(reader.bytes(INSTANCE_BYTES)),
     linkNumber: reader.u64(),
     heartbeatIntervalMs: reader.u32(),
     heartbeatTimeoutMs: reader.u32(),
-    agent: reader.utf8(reader.u8()),
+    agent: reader.text(reader.u8()),
   };
   requireThat(claim.linkNumber >= 1, 'link numbers start at 1');
   const wants = reader.u8();
@@ -139,10 +140,10 @@ export function decodeClaim(payload: Uint8Array): Claim {
   return { ...claim, resume: decodeResume(reader) };
 }
 
-function decodeResume(reader: FieldReader): Resume {
+function decodeResume(reader: ByteReader): Resume {
   return {
-    sessionId: reader.bytes(SESSION_ID_BYTES),
-    token: reader.bytes(RESUME_TOKEN_BYTES),
+    sessionId: new Uint8Array(reader.bytes(SESSION_ID_BYTES)),
+    token: new Uint8Array(reader.bytes(RESUME_TOKEN_BYTES)),
     received: reader.u64(),
     next: reader.u64(),
   };
@@ -157,13 +158,13 @@ export function encodeRefusal(refusal: Refusal): Uint8Array {
 }
 
 export function decodeRefusal(payload: Uint8Array): Refusal {
-  const reader = new FieldReader(payload);
-  const code = reader.utf8(reader.u8());
+  const reader = readFields(payload);
+  const code = reader.text(reader.u8());
   requireThat(CODE.test(code), 'a code has only a-z, 0-9 and -');
   const retryAfterMs = reader.u32();
   const detailBytes = reader.u16();
   requireThat(detailBytes <= MAX_DETAIL_BYTES, 'the detail is too long');
-  return { code, retryAfterMs, detail: reader.utf8(detailBytes) };
+  return { code, retryAfterMs, detail: reader.text(detailBytes) };
 }
 
 /** The longest start of at most `max` bytes that does not end inside a character. */

@@ -3,16 +3,24 @@ import { TunnelError } from '../errors.ts';
 // A byte order mark is a character like any other: without `ignoreBOM` it would vanish.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Reads big-endian fields from a payload. Reading past the end is a `protocol-error`. */
+/** Reads big-endian fields, one after another, out of untrusted bytes. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   #offset: number;
   readonly #end: number;
+  readonly #malformed: (detail: string, cause?: unknown) => Error;
 
-  constructor(bytes: Uint8Array, offset = 0, end: number = bytes.length) {
+  /** What is wrong is thrown as what `asError` makes of it: by default a `protocol-error`. */
+  constructor(
+    bytes: Uint8Array,
+    offset = 0,
+    end: number = bytes.length,
+    asError: (detail: string, cause?: unknown) => Error = malformed,
+  ) {
     this.#bytes = bytes;
     this.#offset = offset;
     this.#end = end;
+    this.#malformed = asError;
   }
 
   get remaining(): number {
@@ -37,7 +45,7 @@ export class ByteReader {
   u64(): number {
     const at = this.#take(8);
     const high = this.#u32At(at);
-    if (high > 0x1fffff) throw malformed('a number is beyond 2^53');
+    if (high > 0x1fffff) throw this.#malformed('a number is beyond 2^53');
     return high * 0x1_0000_0000 + this.#u32At(at + 4);
   }
 
@@ -53,13 +61,13 @@ export class ByteReader {
     try {
       return utf8.decode(view);
     } catch (cause) {
-      throw malformed('text is not UTF-8', cause);
+      throw this.#malformed('text is not UTF-8', cause);
     }
   }
 
   #take(length: number): number {
     const at = this.#offset;
-    if (at + length > this.#end) throw malformed('a field ends beyond its frame');
+    if (at + length > this.#end) throw this.#malformed('a field is cut off');
     this.#offset = at + length;
     return at;
   }
