@@ -56,8 +56,10 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
       const since = event.downMs < 1000 ? '' : ` (no link for ${formatDuration(event.downMs)})`;
       const press = canPressEnter ? '; Enter retries now' : '';
       const wait = formatDuration(event.delayMs);
+      // `attempt` counts what is to come. Behind a lost link the first of them was not made before it was told.
+      const failed = disconnectedAt === undefined ? event.attempt : event.attempt - 1;
       if (event.reason === toldReason) tell(`trying again in ${wait}${press}`);
-      else tell(`attempt ${event.attempt} failed: ${event.reason}; next in ${wait}${since}${press}`);
+      else tell(`attempt ${failed} failed: ${event.reason}; next in ${wait}${since}${press}`);
       toldReason = undefined;
       hint(event.hint);
     },
