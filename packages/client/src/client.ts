@@ -57,7 +57,7 @@ interface LiveLink {
 /** How a link ended: by itself, or because another one took over without a break. */
 type LinkOutcome =
   | { readonly kind: 'ended'; readonly error: TunnelError }
-  | { readonly kind: 'replaced'; readonly next: EstablishedLink };
+  | { readonly kind: 'replaced'; readonly next: EstablishedLink; readonly wasUp: boolean };
 
 /** Makes a client. Nothing happens before `start`. Throws `TunnelError` for options that cannot work. */
 export function createClient(options: ClientOptions): Client {
@@ -224,11 +224,13 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     let deadline = monotonicNow() + this.#connectTimeoutMs;
     const session = (this.#session ??= this.#newSession());
     try {
-      let link = await this.#dial(session, abort.signal);
+      let link = await this.#dial(session, abort.signal, () => true);
+      let wasUp = false;
       for (;;) {
-        const outcome = await this.#live(session, link, deadline);
+        const outcome = await this.#live(session, link, deadline, wasUp);
         if (outcome.kind === 'ended') return outcome.error;
         link = outcome.next;
+        wasUp = outcome.wasUp;
         deadline = monotonicNow() + this.#connectTimeoutMs;
       }
     } catch (error) {
@@ -236,7 +238,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     }
   }
 
-  async #dial(session: ClientSession, signal: AbortSignal): Promise<EstablishedLink> {
+  /** `isWanted` is asked right before the server is told: from then on the new link replaces whatever there is. */
+  async #dial(session: ClientSession, signal: AbortSignal, isWanted: () => boolean): Promise<EstablishedLink> {
     const link = await establishLink({
       address: this.#options.server,
       crypto: this.#options.crypto ?? tweetnaclCrypto,
@@ -248,7 +251,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       makeClaim: () => {
         // While it was dialed for, the session may have come to its end.
         if (this.#session !== session) throw new TunnelError('session-expired');
-        signal.throwIfAborted();
+        if (signal.aborted || !isWanted()) throw new TunnelError('link-replaced');
         this.#linkNumber += 1;
         const agent = this.#options.agent ?? 'tunnel';
         return session.claim(this.#instance, this.#linkNumber, this.#heartbeat, agent);
@@ -270,11 +273,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   }
 
   /** From message 3 to the end of the link. */
-  #live(session: ClientSession, link: EstablishedLink, deadline: number): Promise<LinkOutcome> {
+  #live(session: ClientSession, link: EstablishedLink, deadline: number, wasUp: boolean): Promise<LinkOutcome> {
     const { driver } = session;
     this.#linkKey = link.serverKey;
     return new Promise((resolve) => {
-      let isConfirmed = false;
+      // A link that replaced one which was up counts as up: what ends with it is what the other one began.
+      let isUp = wasUp;
       const timer = setTimeout(
         () => end(new TunnelError('attempt-timeout', { detail: 'waiting for the server to accept' })),
         Math.max(0, deadline - monotonicNow()),
@@ -282,18 +286,18 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       const confirm = (): void => {
         clearTimeout(timer);
         session.stopExpiry();
-        isConfirmed = true;
+        isUp = true;
       };
       const end = (error: TunnelError): void => {
         clearTimeout(timer);
         driver.detach();
-        if (!this.#isOver()) this.#onLinkEnd(session, error, isConfirmed);
+        if (!this.#isOver()) this.#onLinkEnd(session, error, isUp);
         resolve({ kind: 'ended', error });
       };
       const replace = (next: EstablishedLink): void => {
         clearTimeout(timer);
         driver.detach();
-        resolve({ kind: 'replaced', next });
+        resolve({ kind: 'replaced', next, wasUp: isUp });
       };
       this.#state = { kind: 'linked', session, confirm, end, replace };
       driver.session.beginLink(monotonicNow(), this.#heartbeat, link.roundTripMs);
@@ -310,12 +314,17 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     if (!accepted || isSessionLost(error.code) || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
       this.#loseSession(session, error.code);
     } else if (wasConfirmed && this.#session === session) {
-      session.expireAfter(accepted.resumeWindowMs, () => this.#loseSession(session, 'session-expired'));
+      session.expireAfter(accepted.resumeWindowMs, () => {
+        this.#loseSession(session, 'session-expired');
+        // The next link may stand already, and wait for the server.
+        this.#endLink(new TunnelError('session-expired'));
+      });
     }
   }
 
   #tellDisconnected(error: TunnelError): void {
-    if (!this.#wasReady) return;
+    // Once: where a doubtful link was replaced in vain it was told already.
+    if (!this.#isReady) return;
     this.#isReady = false;
     this.#record.changed(false);
     this.#record.failed(error);
@@ -335,8 +344,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       });
     }
     try {
-      const next = await this.#dial(session, abort.signal);
-      if (this.#state.kind !== 'linked' || this.#state.end !== old.end) {
+      const isCurrent = (): boolean => this.#state.kind === 'linked' && this.#state.end === old.end;
+      const next = await this.#dial(session, abort.signal, isCurrent);
+      if (!isCurrent()) {
         next.records.destroy();
         return;
       }

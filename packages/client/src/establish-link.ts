@@ -74,8 +74,13 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     const psk = await options.psk;
     webSocket.send(initiator.message3(options.makeClaim(), psk));
     const readRefusal = (message: Uint8Array): TunnelError | undefined => {
-      const refusal = initiator.openRefusal(message);
-      return refusal && asError(refusal);
+      try {
+        const refusal = initiator.openRefusal(message);
+        return refusal && asError(refusal);
+      } catch (error) {
+        if (!(error instanceof HandshakeError)) throw error;
+        return new TunnelError('handshake-failed', { detail: error.message, cause: error });
+      }
     };
     return { records: new RecordLink(webSocket, socket, initiator.transport, readRefusal), serverKey, roundTripMs };
   } catch (error) {

@@ -9,6 +9,7 @@ test.each([
   ['the machine slept: only the wall clock went on', { monotonicMs: 2_000, wallMs: 4_100_000 }, 'woke'],
   ['the process was stopped: both went on', { monotonicMs: 61_000, wallMs: 560_000 }, 'woke'],
   ['the clock was set back', { monotonicMs: 2_000, wallMs: 400_000 }, 'woke'],
+  ['the system did not tell its addresses', { monotonicMs: 2_000, wallMs: 501_000, addresses: undefined }, undefined],
   ['another network', { monotonicMs: 2_000, wallMs: 501_000, addresses: 'wlan0 198.51.100.7' }, 'network-changed'],
 ])('%s', (_what, after, change) => {
   expect(changeBetween(BEFORE, { ...BEFORE, ...after })).toBe(change);

@@ -13,15 +13,15 @@ export interface Surroundings {
   readonly monotonicMs: number;
   /** Goes on while the machine sleeps, in ms. */
   readonly wallMs: number;
-  /** The machine's network addresses, as one text. */
-  readonly addresses: string;
+  /** The machine's network addresses, as one text; undefined where the system does not tell just now. */
+  readonly addresses: string | undefined;
 }
 
 export type SurroundingsChange = 'woke' | 'network-changed';
 
 /** What the difference between two looks means for links and waits; undefined for nothing. */
 export function changeBetween(before: Surroundings, after: Surroundings): SurroundingsChange | undefined {
-  if (before.addresses !== after.addresses) return 'network-changed';
+  if (after.addresses !== undefined && before.addresses !== after.addresses) return 'network-changed';
   const elapsedMs = after.monotonicMs - before.monotonicMs;
   const wallMs = after.wallMs - before.wallMs;
   // The process stood still, or one clock went on without the other.
@@ -38,7 +38,7 @@ export class SurroundingsWatch implements Disposable {
     this.#timer = setInterval(() => {
       const after = look();
       const change = changeBetween(before, after);
-      before = after;
+      before = { ...after, addresses: after.addresses ?? before.addresses };
       if (change) onChange(change);
     }, LOOK_MS);
   }
@@ -49,9 +49,17 @@ export class SurroundingsWatch implements Disposable {
 }
 
 function lookAround(): Surroundings {
+  return { monotonicMs: monotonicNow(), wallMs: Date.now(), addresses: networkAddresses() };
+}
+
+function networkAddresses(): string | undefined {
   const addresses: string[] = [];
-  for (const [name, list] of Object.entries(networkInterfaces())) {
-    for (const { address } of list ?? []) addresses.push(`${name} ${address}`);
+  try {
+    for (const [name, list] of Object.entries(networkInterfaces())) {
+      for (const { address } of list ?? []) addresses.push(`${name} ${address}`);
+    }
+  } catch {
+    return undefined; // No file descriptor is left to ask with, or the system forbids it.
   }
-  return { monotonicMs: monotonicNow(), wallMs: Date.now(), addresses: addresses.toSorted().join(', ') };
+  return addresses.toSorted().join(', ');
 }

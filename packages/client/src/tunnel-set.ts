@@ -148,6 +148,7 @@ export class TunnelSet {
     const delayMs = tunnel.backoff.delayMs(Math.random);
     const attempt = tunnel.backoff.count + 1;
     tunnel.backoff = tunnel.backoff.next();
+    clearTimeout(tunnel.retry?.timer);
     tunnel.retry = {
       attempt,
       dueAt: monotonicNow() + delayMs,

@@ -13,6 +13,9 @@ import type { WebSocket } from 'ws';
 /** A handshake has to end within this, in ms. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** A client that is told that no version fits has this long to take it, in ms. */
+const CLOSE_GRACE_MS = 1_000;
+
 /** Messages 1 and 3 at their largest, with their WebSocket headers. */
 const UNAUTHENTICATED_BYTES = 2 * (MAX_HANDSHAKE_BYTES + 14);
 
@@ -120,6 +123,7 @@ export class ServerHandshake {
   #endWithoutVersion(): void {
     this.#settle();
     this.#webSocket.close(1002);
+    setTimeout(() => this.#webSocket.terminate(), CLOSE_GRACE_MS).unref();
     this.#options.onFailure(new TunnelError('version-unsupported'));
   }
 

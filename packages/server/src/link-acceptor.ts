@@ -13,6 +13,9 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { Admission } from './admission.ts';
 import { beginHandshake, type BegunHandshake, ServerHandshake } from './handshake.ts';
 
+/** Whoever is refused has this long to take the answer, in ms. */
+const CLOSE_GRACE_MS = 1_000;
+
 /** How often a crowd that waits is looked after, in ms. */
 const CROWD_MS = 250;
 
@@ -140,6 +143,7 @@ export class LinkAcceptor {
     if (outcome.kind === 'secret-refused') {
       webSocket.send(outcome.sealRefusal({ code: 'secret-refused', retryAfterMs: 0, detail: '' }));
       webSocket.close(1008);
+      setTimeout(() => webSocket.terminate(), CLOSE_GRACE_MS).unref();
       this.#options.onFailure(new TunnelError('secret-refused'), address);
       return;
     }
@@ -165,7 +169,11 @@ export class LinkAcceptor {
   }
 
   #refuse(request: IncomingMessage, socket: Socket, status: string, error: TunnelError, headers = ''): void {
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${headers}\r\n`);
+    // The other end may keep its side open for ever: no timeout of the HTTP server counts after an upgrade request.
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${headers}\r\n`, () =>
+      socket.destroy(),
+    );
+    setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref();
     this.#options.onFailure(error, addressOf(request.socket));
   }
 }

@@ -54,11 +54,14 @@ export class PublicPorts {
   }
 
   /** Opens `port`, or any free one for 0. Rejects with `port-not-allowed`, `port-in-use` or `port-unavailable`. */
-  async open(port: number, holder: PortHolder): Promise<PublicPort> {
-    const opened = port === 0 ? await this.#openAny(holder) : await this.#openThis(port, holder);
-    this.#options.leases.record(holder.clientKey, holder.name, opened.port, Date.now());
+  open(port: number, holder: PortHolder): Promise<PublicPort> {
+    return port === 0 ? this.#openAny(holder) : this.#openThis(port, holder);
+  }
+
+  /** The port is the client's from now on: it is steered to it when it comes back. */
+  lease({ clientKey, name }: PortHolder, port: number): void {
+    this.#options.leases.record(clientKey, name, port, Date.now());
     this.#options.onLeased();
-    return opened;
   }
 
   async #openThis(port: number, holder: PortHolder): Promise<PublicPort> {
@@ -120,7 +123,7 @@ export class PublicPorts {
         port,
         holder,
         close: () => {
-          this.#open.delete(port);
+          if (this.#open.get(port) === open) this.#open.delete(port);
           server.close();
         },
       };

@@ -62,6 +62,8 @@ export class ServerSession {
   readonly #tunnels = new Map<number, Tunnel>();
   /** Visitors that came while there was no link, and the timer that ends their patience. */
   readonly #waiting = new Map<number, NodeJS.Timeout>();
+  /** Ports that are being opened, also for tunnels that were given back meanwhile. */
+  #openingCount = 0;
   #linkNumber = 0;
   #expiry: NodeJS.Timeout | undefined;
   #isOver = false;
@@ -189,21 +191,25 @@ export class ServerSession {
   // ── tunnels and visitors ──
 
   async #open(tunnelId: number, port: number, name: string): Promise<void> {
+    if (this.#isOver) return;
     const existing = this.#tunnels.get(tunnelId);
     if (existing?.port) this.#grant(tunnelId, existing.port.port);
     if (existing) return;
-    if (this.#tunnels.size >= TUNNEL_LIMIT) {
+    if (Math.max(this.#tunnels.size, this.#openingCount) >= TUNNEL_LIMIT) {
       this.#refuse(tunnelId, new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` }));
       return;
     }
     const tunnel: Tunnel = { name, port: undefined, visitors: new Set() };
     this.#tunnels.set(tunnelId, tunnel);
+    this.#openingCount += 1;
     try {
-      const opened = await this.#options.ports.open(port, this.#holder(tunnelId, tunnel));
+      const holder = this.#holder(tunnelId, tunnel);
+      const opened = await this.#options.ports.open(port, holder);
       if (this.#tunnels.get(tunnelId) !== tunnel) {
         opened.close(); // given back, or the session ended, meanwhile
         return;
       }
+      this.#options.ports.lease(holder, opened.port);
       tunnel.port = opened;
       this.#grant(tunnelId, opened.port);
       this.#options.emit('tunnel-opened', { ...this.info, port: opened.port, name });
@@ -214,6 +220,8 @@ export class ServerSession {
         tunnelId,
         error instanceof TunnelError ? error : new TunnelError('port-unavailable', { cause: error }),
       );
+    } finally {
+      this.#openingCount -= 1;
     }
   }
 

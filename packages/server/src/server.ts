@@ -71,7 +71,11 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       onFailure: (error, address) => this.#onRefused(error, address),
     });
     const http = this.#makeHttpServer(acceptor);
-    await listen(http, host, port);
+    if (this.#state.kind === 'new') await listen(http, host, port);
+    if (this.#state.kind !== 'new') {
+      http.close();
+      throw new TunnelError('stopped');
+    }
     this.#state = { kind: 'listening', http, acceptor, sessions };
     const listening = {
       port: (http.address() as AddressInfo).port,
@@ -114,7 +118,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       Math.min(GREATEST_RETRY_SPREAD_MS, sessions.count * RETRY_SPREAD_MS_PER_SESSION),
     );
     const end = monotonicNow() + graceMs;
-    for (const session of sessions.all) session.drain(RETRY_AFTER_MS, spreadMs, graceMs);
+    sessions.drain(RETRY_AFTER_MS, spreadMs, graceMs);
     // A turn of the event loop for the announcement, before the first good-byes.
     do {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
@@ -196,7 +200,11 @@ function listen(http: HttpServer, host: string | undefined, port: number): Promi
       const detail = code === 'listen-in-use' ? address : `${address}, ${describeListenError(cause)}`;
       reject(new TunnelError(code, { detail, cause }));
     });
-    http.listen({ host, port, backlog: 4096 }, resolve);
+    http.listen({ host, port, backlog: 4096 }, () => {
+      // A listener that fails later (out of file descriptors) goes on with the next connection.
+      http.removeAllListeners('error').on('error', () => {});
+      resolve();
+    });
   });
 }
 

@@ -12,6 +12,8 @@ export class Sessions {
   readonly #onRefused: (error: TunnelError, address: string) => void;
   /** By the client's key and instance: each process of a client has one session at most. */
   readonly #byOwner = new Map<string, ServerSession>();
+  /** The server is about to stop: who comes is told to come back after this, in ms. */
+  #retryAfterMs: number | undefined;
 
   constructor(options: Omit<ServerSessionOptions, 'onEnd'>, onRefused: (error: TunnelError, address: string) => void) {
     this.#options = options;
@@ -28,6 +30,10 @@ export class Sessions {
 
   /** A client proved who it is: begins a session, carries one on, or refuses. */
   claim(link: ClaimedLink): void {
+    if (this.#retryAfterMs !== undefined) {
+      this.#refuse(link, 'server-stopped', this.#retryAfterMs);
+      return;
+    }
     const owner = ownerOf(link);
     const existing = this.#byOwner.get(owner);
     const { resume, linkNumber } = link.claim;
@@ -48,6 +54,12 @@ export class Sessions {
     } else {
       this.#refuse(link, 'session-unknown');
     }
+  }
+
+  /** Tells all to come back, and takes nobody any more. */
+  drain(retryAfterMs: number, spreadMs: number, graceMs: number): void {
+    this.#retryAfterMs = retryAfterMs + spreadMs;
+    for (const session of this.all) session.drain(retryAfterMs, spreadMs, graceMs);
   }
 
   endAll(code: ErrorCode): void {

@@ -25,6 +25,8 @@ export interface SessionDriverHandlers {
 /** A link is replaced after this many records in either direction, or this long, in ms: another has fresh keys. */
 const LINK_RECORDS = 2 ** 31;
 const LINK_LIFE_MS = 24 * 60 * 60 * 1000;
+/** What a link that is about to close is given besides what waits for it. */
+const LAST_RECORD_BYTES = 4 * 1024;
 /** Where that does not work out it is said again after this, in ms. */
 const WORN_AGAIN_MS = 60_000;
 
@@ -45,8 +47,9 @@ export class SessionDriver {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #isFlushDue = false;
-  /** Waits for the next record. */
-  #onHeard: (() => void) | undefined;
+  /** Those who wait for the next record. */
+  readonly #onHeard = new Set<() => void>();
+  #isDisposed = false;
 
   /** `linkLifeMs`: how long a link is used; other than a day only in tests. */
   constructor(session: Session, handlers: SessionDriverHandlers, linkLifeMs: number = LINK_LIFE_MS) {
@@ -74,10 +77,15 @@ export class SessionDriver {
     this.#forgetLink();
   }
 
-  /** Sends what is queued and closes the link politely. */
+  /** Sends what is queued and closes the link politely. A last notice, such as a good-bye, goes out on a busy link, too. */
   close(webSocketCode: number, reason: string): void {
     this.#flush();
-    this.#link?.records.close(webSocketCode, reason);
+    const link = this.#link;
+    if (link) {
+      const last = this.session.nextRecord(monotonicNow(), builder, LAST_RECORD_BYTES);
+      if (last) link.records.send(last);
+      link.records.close(webSocketCode, reason);
+    }
     this.#forgetLink();
   }
 
@@ -97,14 +105,15 @@ export class SessionDriver {
     this.session.probe(monotonicNow());
     this.flushSoon();
     return new Promise((resolve) => {
-      const previous = this.#onHeard;
-      const settle = (answered: boolean): void => {
+      const onHeard = (): void => {
         clearTimeout(timer);
-        previous?.();
-        resolve(answered);
+        resolve(true);
       };
-      const timer = setTimeout(() => settle(false), timeoutMs);
-      this.#onHeard = () => settle(true);
+      const timer = setTimeout(() => {
+        this.#onHeard.delete(onHeard);
+        resolve(false);
+      }, timeoutMs);
+      this.#onHeard.add(onHeard);
     });
   }
 
@@ -135,6 +144,7 @@ export class SessionDriver {
   /** The session is over: every connection is reset. Returns how many there were. */
   dispose(code: string): number {
     const lost = this.#pipes.size;
+    this.#isDisposed = true;
     this.detach();
     for (const pipe of this.#pipes.values()) pipe.resetByPeer(code);
     this.session.dispose();
@@ -144,8 +154,8 @@ export class SessionDriver {
   #receive(plaintext: Uint8Array): void {
     const link = this.#link;
     if (!link) return;
-    this.#onHeard?.();
-    this.#onHeard = undefined;
+    for (const onHeard of this.#onHeard) onHeard();
+    this.#onHeard.clear();
     try {
       this.session.receive(plaintext, monotonicNow(), link.records.bytesRead);
     } catch (error) {
@@ -178,7 +188,11 @@ export class SessionDriver {
 
   #dispatch(): void {
     for (let events = this.session.takeEvents(); events.length > 0; events = this.session.takeEvents()) {
-      for (const event of events) this.#handle(event);
+      for (const event of events) {
+        // The session may have come to its end with the event before.
+        if (this.#isDisposed) return;
+        this.#handle(event);
+      }
     }
   }
 

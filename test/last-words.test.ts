@@ -1,0 +1,78 @@
+// What comes with, or after, the end of something must not bring it back to life.
+import { connect } from 'node:net';
+import { expect, test } from 'vitest';
+import { connectByHand } from './support/hand-driven.ts';
+import { startClient, startServer } from './support/pair.ts';
+import { startRelay } from './support/relay.ts';
+import { startEcho, startSilent } from './support/services.ts';
+import { visit } from './support/visitor.ts';
+
+test('a tunnel asked for in the same record as the good-bye is not opened', async () => {
+  await using server = await startServer();
+  await using link = await connectByHand(server.port);
+  const ended = server.log.waitForNext('client-disconnected', ({ ended: isEnded }) => isEnded);
+  link.send({ type: 'goodbye', code: 'stopped' }, { type: 'tunnel-request', tunnelId: 1, port: 0, name: 'late' });
+  await ended;
+  // A client that comes later gets its tunnel, so the late one had its time.
+  await using service = await startEcho();
+  await using _client = await startClient(server.port, [service.port]);
+  expect(server.log.all('tunnel-opened').map(({ event }) => event.name)).not.toContain('late');
+});
+
+test('tunnels that are asked for and given back at once do not pile up', async () => {
+  await using server = await startServer();
+  await using link = await connectByHand(server.port);
+  for (let tunnelId = 1; tunnelId <= 1_000; tunnelId += 1) {
+    link.send(
+      { type: 'tunnel-request', tunnelId, port: 0, name: `tunnel ${tunnelId}` },
+      { type: 'tunnel-close', tunnelId, code: 'stopped' },
+    );
+  }
+  link.send({ type: 'tunnel-request', tunnelId: 5_000, port: 0, name: 'the last' });
+  await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 5_000);
+  expect(server.log.all('tunnel-opened')).toHaveLength(1);
+});
+
+test('a refused upgrade is closed, though its sender keeps its side open', async () => {
+  await using server = await startServer();
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.on('error', () => {});
+  socket.resume();
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: http://x\r\n\r\n');
+  await new Promise((resolve) => socket.once('end', resolve));
+  // The server's end is gone: what is sent to it is answered with a reset.
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  const writer = setInterval(() => socket.write('still here'), 20);
+  await closed;
+  clearInterval(writer);
+  expect(socket.destroyed).toBe(true);
+});
+
+test('a client that stops in the middle of an upload that nobody takes says good-bye', async () => {
+  await using service = await startSilent();
+  await using server = await startServer();
+  await using relay = await startRelay({ targetPort: server.port });
+  await using client = await startClient(relay.port, [service.port]);
+  await using visitor = await visit(client.ports[0]!);
+  relay.throttle(64 * 1024, { direction: 'to-client' });
+  visitor.socket.write(Buffer.alloc(4 * 1024 * 1024));
+  await relay.waitForBytes('to-client', 100_000);
+  const ended = server.log.waitForNext('client-disconnected', ({ ended: isEnded }) => isEnded);
+  await client.client.stop();
+  expect((await ended).event.code).toBe('stopped');
+});
+
+test('a server that drains takes no new client', async () => {
+  await using service = await startEcho();
+  const server = await startServer({ drainTimeoutMs: 10_000 });
+  // Connected before, and counted then as a connection that stays.
+  await using relay = await startRelay({ targetPort: server.port });
+  await using client = await startClient(relay.port, [service.port]);
+  await using visitor = await visit(client.ports[0]!);
+  visitor.socket.write('x');
+  await visitor.waitForBytes(1);
+  const stopping = server.server.stop();
+  await expect(startClient(server.port, [service.port], { reconnect: false })).rejects.toThrow(/refused|stopped/);
+  visitor.socket.end();
+  await stopping;
+});
