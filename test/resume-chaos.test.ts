@@ -1,4 +1,4 @@
-// Twenty connections of every kind while the link below them breaks in every way: not a byte is lost, nobody notices.
+// Connections of every kind while the link below them breaks in every way: not a byte is lost, nobody notices.
 import type { Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { expectNothingLeftOpen } from './support/open-handles.ts';
@@ -11,6 +11,8 @@ import { visit, type Visitor } from './support/visitor.ts';
 
 /** `TUNNEL_TEST_BREAKS=1000` for a long run, `TUNNEL_TEST_SEED` to see a failure again. */
 const BREAKS = Number(process.env['TUNNEL_TEST_BREAKS'] ?? 30);
+/** `TUNNEL_TEST_STREAMS=100` for the figures. */
+const STREAMS = Number(process.env['TUNNEL_TEST_STREAMS'] ?? 24);
 const SEED = Number(process.env['TUNNEL_TEST_SEED'] ?? Math.floor(Math.random() * 0x1_0000_0000));
 
 const KiB = 1024;
@@ -208,6 +210,41 @@ function kinds(services: Services): Readonly<Record<string, Kind>> {
       ping();
       return { kind: 'ping-pong', visitor, finish: () => expectVisited(visitor, () => sentBytes) };
     },
+    'a slow reader': async (chaos, port, seed) => {
+      const visitor = await visitAs(port('source'), seed);
+      // Takes what one turn brings, a few times a second.
+      const pace = setInterval(() => {
+        visitor.socket.resume();
+        if (!chaos.isOver) setImmediate(() => visitor.socket.pause());
+      }, 100);
+      const finish = async (): Promise<void> => {
+        clearInterval(pace);
+        visitor.socket.resume();
+        await expectVisited(visitor, () => services.sent.get(seed)?.sentBytes ?? -1);
+        visitor.socket.end();
+        await expectArrived(seed, 0);
+      };
+      return { kind: 'a slow reader', visitor, finish };
+    },
+    'short ones, one after another, also while there is no link': async (chaos, port, seed) => {
+      const visitor = await visit(port('echo'), { seed });
+      const goOn = async (): Promise<void> => {
+        while (!chaos.isOver) {
+          await using short = await visit(port('echo'), { seed });
+          short.socket.end(patternBytes(seed, 0, 500));
+          expect(await short.waitForEnding(40_000)).toBe('end');
+          short.checker?.expectEnd(500);
+        }
+      };
+      const all = goOn();
+      all.catch(() => {});
+      const finish = async (): Promise<void> => {
+        visitor.socket.end();
+        await expectVisited(visitor, () => 0);
+        await all;
+      };
+      return { kind: 'short ones', visitor, finish };
+    },
     'half-closed by the visitor': async (_chaos, port, seed) => {
       const visitor = await visitAs(port('answer'), seed);
       visitor.socket.end(patternBytes(seed, 0, 100_000));
@@ -245,7 +282,7 @@ const breaks: Readonly<Record<string, (relay: Relay, random: Random) => void>> =
 };
 
 test(
-  `twenty connections survive ${BREAKS} breaks of their link`,
+  `${STREAMS} connections of every kind survive ${BREAKS} breaks of their link`,
   async () => {
     const random = seededRandom(SEED);
     await expectNothingLeftOpen(async () => {
@@ -265,7 +302,7 @@ test(
       const all = Object.values(kinds(services));
       const traffic: Traffic[] = [];
       try {
-        for (let index = 0; index < 20; index += 1)
+        for (let index = 0; index < STREAMS; index += 1)
           traffic.push(await all[index % all.length]!(chaos, port, index + 1));
         const told: string[] = [];
         for (let count = 0; count < BREAKS; count += 1) {
