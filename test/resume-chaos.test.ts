@@ -215,7 +215,9 @@ function kinds(services: Services): Readonly<Record<string, Kind>> {
       // Takes what one turn brings, a few times a second.
       const pace = setInterval(() => {
         visitor.socket.resume();
-        if (!chaos.isOver) setImmediate(() => visitor.socket.pause());
+        setImmediate(() => {
+          if (!chaos.isOver) visitor.socket.pause();
+        });
       }, 100);
       const finish = async (): Promise<void> => {
         clearInterval(pace);
