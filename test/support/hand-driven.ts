@@ -121,7 +121,11 @@ export async function connectByHand(port: number, claim: Partial<Claim> = {}): P
   initiator.readMessage2(Buffer.from(String(answer.headers[HANDSHAKE_HEADER]), 'base64url'));
   testPsk ??= derivePsk(TEST_SECRET);
   webSocket.send(initiator.message3(newClaim(claim), await testPsk));
-  const link = new HandLink(webSocket, answer.socket, new RecordLink(webSocket, answer.socket, initiator.transport));
+  const link = new HandLink(
+    webSocket,
+    answer.socket,
+    new RecordLink(webSocket, answer.socket, initiator.transport, 'client'),
+  );
   await link.waitFor('accepted');
   return link;
 }
@@ -168,7 +172,7 @@ export async function startHandServer(onLink: (link: HandLink, claim: Claim) => 
         const outcome = responder.readMessage3(message3, [psk]);
         if (outcome.kind !== 'opened') throw new TunnelError('internal', { detail: `message 3 was ${outcome.kind}` });
         linkCount += 1;
-        const records = new RecordLink(webSocket, socket as Socket, outcome.transport);
+        const records = new RecordLink(webSocket, socket as Socket, outcome.transport, 'server');
         onLink(new HandLink(webSocket, socket as Socket, records), outcome.claim);
       });
     });

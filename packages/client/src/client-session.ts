@@ -6,7 +6,7 @@ import {
   type TunnelError,
   type WindowBudget,
 } from '@tunnel/shared';
-import { type DriverEvent, SessionDriver } from '@tunnel/shared/node';
+import { type DriverEvent, freeMemory, SessionDriver } from '@tunnel/shared/node';
 import { formatHostAndPort } from './dial/address.ts';
 import type { ClientEvents } from './events.ts';
 import type { LocalService } from './local-service.ts';
@@ -39,7 +39,7 @@ export class ClientSession {
   constructor(budget: WindowBudget, linkLifeMs: number | undefined, handlers: ClientSessionHandlers) {
     this.#handlers = handlers;
     this.driver = new SessionDriver(
-      new Session({ role: 'client', budget }),
+      new Session({ role: 'client', budget, onForgotten: freeMemory }),
       {
         onEvent: (event) => handlers.onEvent(this, event),
         onLinkEnd: (error) => handlers.onLinkEnd(error),

@@ -82,7 +82,11 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
         return new TunnelError('handshake-failed', { detail: error.message, cause: error });
       }
     };
-    return { records: new RecordLink(webSocket, socket, initiator.transport, readRefusal), serverKey, roundTripMs };
+    return {
+      records: new RecordLink(webSocket, socket, initiator.transport, 'client', readRefusal),
+      serverKey,
+      roundTripMs,
+    };
   } catch (error) {
     webSocket.terminate();
     if (error instanceof HandshakeError)

@@ -148,7 +148,7 @@ export class LinkAcceptor {
       return;
     }
     const { claim, clientKey, transport } = outcome;
-    const records = new RecordLink(webSocket, socket, transport);
+    const records = new RecordLink(webSocket, socket, transport, 'server');
     this.#options.onClaim({ records, claim, clientKey, address, roundTripMs });
   }
 

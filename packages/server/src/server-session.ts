@@ -14,6 +14,7 @@ import {
   constantTimeEqual,
   type DriverEvent,
   encodeKey,
+  freeMemory,
   monotonicNow,
   prepareSocket,
   randomBytes,
@@ -72,7 +73,7 @@ export class ServerSession {
     this.#options = options;
     this.#clientKey = link.clientKey;
     this.#instance = link.claim.instance;
-    this.#driver = new SessionDriver(new Session({ role: 'server', budget: options.budget }), {
+    this.#driver = new SessionDriver(new Session({ role: 'server', budget: options.budget, onForgotten: freeMemory }), {
       onEvent: (event) => this.#onEvent(event),
       onLinkEnd: (error) => this.#onLinkEnd(error),
       onStreamClosed: (streamId) => this.#stopWaiting(streamId),

@@ -9,6 +9,7 @@ export {
   tweetnaclCrypto,
   ZERO_PSK,
 } from './crypto.ts';
+export { freeMemory } from './memory.ts';
 export { RecordLink } from './record-link.ts';
 export { SessionDriver } from './session-driver.ts';
 export type { DriverEvent, SessionDriverHandlers } from './session-driver.ts';

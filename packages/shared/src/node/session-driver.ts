@@ -5,6 +5,7 @@ import { RecordPace } from '../session/record-pace.ts';
 import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
 import { MAX_RECORDS } from './crypto.ts';
+import { SharedMemory } from './memory.ts';
 import type { RecordLink } from './record-link.ts';
 import { StreamPipe, type Traffic } from './stream-pipe.ts';
 
@@ -42,6 +43,7 @@ export class SessionDriver {
   readonly #handlers: SessionDriverHandlers;
   readonly #pipes = new Map<number, StreamPipe>();
   readonly #traffic: Traffic = { receivedBytes: 0, sentBytes: 0 };
+  readonly #records = new SharedMemory();
   readonly #linkLifeMs: number;
   #link: { readonly records: RecordLink; readonly pace: RecordPace; wornAt: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -126,7 +128,7 @@ export class SessionDriver {
         this.#handlers.onStreamClosed(streamId, resetCode);
       },
     };
-    const pipe = new StreamPipe(streamId, this.session, handlers, this.#traffic);
+    const pipe = new StreamPipe(streamId, this.session, handlers, this.#traffic, this.#records);
     this.#pipes.set(streamId, pipe);
     return pipe;
   }
@@ -188,18 +190,19 @@ export class SessionDriver {
 
   #dispatch(): void {
     for (let events = this.session.takeEvents(); events.length > 0; events = this.session.takeEvents()) {
+      const isOneStream = areOfOneStream(events);
       for (const event of events) {
         // The session may have come to its end with the event before.
         if (this.#isDisposed) return;
-        this.#handle(event);
+        this.#handle(event, isOneStream);
       }
     }
   }
 
-  #handle(event: SessionEvent): void {
+  #handle(event: SessionEvent, isOneStream: boolean): void {
     switch (event.type) {
       case 'stream-data':
-        this.#pipes.get(event.streamId)?.deliver(event.data);
+        this.#pipes.get(event.streamId)?.deliver(event.data, isOneStream);
         return;
       case 'stream-ended':
         this.#pipes.get(event.streamId)?.endByPeer();
@@ -254,4 +257,14 @@ export class SessionDriver {
     this.#dispatch();
     this.#flush();
   }
+}
+
+/** Whether all data that came is one stream's. */
+function areOfOneStream(events: readonly SessionEvent[]): boolean {
+  let streamId: number | undefined;
+  for (const event of events) {
+    if (event.type !== 'stream-data') continue;
+    if (event.streamId !== (streamId ??= event.streamId)) return false;
+  }
+  return true;
 }

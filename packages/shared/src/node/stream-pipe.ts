@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
+import type { SharedMemory } from './memory.ts';
 
 /** Bytes of streams that one session carried, without what the protocol adds. */
 export interface Traffic {
@@ -26,6 +27,7 @@ export class StreamPipe {
   readonly #session: Session;
   readonly #handlers: StreamPipeHandlers;
   readonly #traffic: Traffic;
+  readonly #records: SharedMemory;
   #socket: Socket | undefined;
   #waiting: Uint8Array[] = [];
   /** Bytes that the socket did not pass to the kernel yet. */
@@ -34,12 +36,19 @@ export class StreamPipe {
   #resetCode: string | undefined;
   #cancelConnecting: (() => void) | undefined;
 
-  /** `traffic` is counted up. */
-  constructor(streamId: number, session: Session, handlers: StreamPipeHandlers, traffic: Traffic) {
+  /** `traffic` is counted up. `records` is what the data to deliver lies in. */
+  constructor(
+    streamId: number,
+    session: Session,
+    handlers: StreamPipeHandlers,
+    traffic: Traffic,
+    records: SharedMemory,
+  ) {
     this.streamId = streamId;
     this.#session = session;
     this.#handlers = handlers;
     this.#traffic = traffic;
+    this.#records = records;
   }
 
   /** A socket is being made; `cancel` is called where the stream is reset before it is there. */
@@ -67,11 +76,17 @@ export class StreamPipe {
     this.#endIfDue();
   }
 
-  /** Bytes of the peer's. */
-  deliver(data: Uint8Array): void {
+  /**
+   * Bytes of the peer's. `isAlone`: what lies around them in memory is this stream's, too. What waits in a queue must not hold
+   * what belongs to others: a slow reader beside a fast one would hold up to eight times its window.
+   */
+  deliver(data: Uint8Array, isAlone: boolean): void {
     this.#traffic.receivedBytes += data.length;
-    if (this.#socket) this.#write(this.#socket, data);
-    else this.#waiting.push(withoutNeighbours(data));
+    const isWaiting = !this.#socket || this.#unflushedBytes > 0;
+    const own = isWaiting && !isAlone ? new Uint8Array(data) : data;
+    this.#records.use(own);
+    if (this.#socket) this.#write(this.#socket, own);
+    else this.#waiting.push(own);
   }
 
   /** The peer sends no more. */
@@ -106,12 +121,11 @@ export class StreamPipe {
   }
 
   #write(socket: Socket, data: Uint8Array): void {
-    const isBehind = this.#unflushedBytes > 0;
-    // The callback must not hold `data` itself: it would keep the record.
-    const { length } = data;
+    const { length, buffer } = data;
     this.#unflushedBytes += length;
-    socket.write(isBehind ? withoutNeighbours(data) : data, () => {
+    socket.write(data, () => {
       this.#unflushedBytes -= length;
+      this.#records.done(buffer);
       this.#endIfDue();
       this.#session.consumed(this.streamId, length, monotonicNow());
       this.#handlers.flushSoon();
@@ -135,15 +149,6 @@ export class StreamPipe {
     if (!socket.readableEnded || !socket.writableFinished) this.#resetStream('stream-reset');
     this.#handlers.onClosed(this.#resetCode);
   }
-}
-
-/**
- * What lies in a queue must not hold the rest of its record, which belongs to other streams: a slow reader beside a fast one
- * would hold up to eight times its window.
- */
-function withoutNeighbours(data: Uint8Array): Uint8Array {
-  const isNearlyAll = data.length >= data.buffer.byteLength * (15 / 16);
-  return isNearlyAll ? data : new Uint8Array(data);
 }
 
 /** Closes with RST, where the state of the socket allows it. */

@@ -43,10 +43,12 @@ function reset(outgoing: Outgoing, stream: Stream): void {
 function ignore(): void {}
 
 /** One record, or undefined where there is nothing to send. */
-function fill(outgoing: Outgoing, limitBytes = LARGEST, confirmed = true, before = 0): Frame[] | undefined {
+const UNLIMITED = { limitBytes: Infinity, full: () => {} };
+
+function fill(outgoing: Outgoing, limitBytes = LARGEST, isConfirmed = true, before = 0): Frame[] | undefined {
   builder.start(limitBytes);
   for (let count = 0; count < before; count += 1) builder.add({ type: 'credit', streamId: 1, offset: 1 });
-  outgoing.addTo(builder, limitBytes, confirmed, ignore);
+  outgoing.addTo(builder, limitBytes, { isConfirmed, flight: UNLIMITED }, ignore);
   const record = Buffer.concat(builder.finish());
   return record.length === 0 ? undefined : decodeFrames(record);
 }

@@ -12,6 +12,7 @@ import {
   UNCONFIRMED_REPLAY_BYTES,
 } from './constants.ts';
 import { FairQueue } from './fair-queue.ts';
+import type { Flight } from './flight.ts';
 import { Fifo } from './fifo.ts';
 import { OutgoingLog, type LogEntry } from './outgoing-log.ts';
 import type { RecordBuilder } from './record-builder.ts';
@@ -84,13 +85,18 @@ export class Outgoing {
   }
 
   /**
-   * Adds numbered frames to the record. Before the link is `confirmed` (a client that does not know yet what the server
-   * has) only a little goes out. `onSent` is told which streams moved.
+   * Adds numbered frames to the record. Before the link is confirmed (a client that does not know yet what the server
+   * has) only a little goes out, and new data only while the link's `flight` has room. `onSent` is told which streams moved.
    */
-  addTo(record: RecordBuilder, recordBytes: number, confirmed: boolean, onSent: (stream: Stream) => void): void {
+  addTo(
+    record: RecordBuilder,
+    recordBytes: number,
+    { isConfirmed, flight }: { readonly isConfirmed: boolean; readonly flight: Pick<Flight, 'limitBytes' | 'full'> },
+    onSent: (stream: Stream) => void,
+  ): void {
     this.#startBytes = record.bytes;
-    if (this.#replay(record, confirmed) && this.#sendControls(record, confirmed)) {
-      this.#sendData(record, recordBytes, confirmed, onSent);
+    if (this.#replay(record, isConfirmed) && this.#sendControls(record, isConfirmed)) {
+      this.#sendData(record, recordBytes, isConfirmed, flight, onSent);
     }
   }
 
@@ -143,15 +149,29 @@ export class Outgoing {
     return true;
   }
 
-  #sendData(record: RecordBuilder, recordBytes: number, confirmed: boolean, onSent: (stream: Stream) => void): void {
+  #sendData(
+    record: RecordBuilder,
+    recordBytes: number,
+    confirmed: boolean,
+    flight: Pick<Flight, 'limitBytes' | 'full'>,
+    onSent: (stream: Stream) => void,
+  ): void {
     const quantumBytes = Math.max(LEAST_PIECE_BYTES, Math.min(QUANTUM_BYTES, Math.floor(recordBytes / 3)));
     for (;;) {
       const stream = this.#fair.next(quantumBytes, hasWork);
       if (!stream) return;
+      if (this.#log.bytes >= flight.limitBytes) {
+        flight.full();
+        return;
+      }
       const room = this.#room(record, confirmed);
-      const wanted = Math.min(stream.sendableBytes, stream.deficitBytes);
+      // In large records what was read at a time stays whole: its memory can be freed as a whole once it is acknowledged.
+      const wholeBytes = quantumBytes === QUANTUM_BYTES ? Math.min(stream.nextChunkBytes, QUANTUM_BYTES) : 0;
+      const wanted = Math.min(stream.sendableBytes, Math.max(stream.deficitBytes, wholeBytes));
       const bytes = Math.min(wanted, room - DATA_HEADER_BYTES);
-      if (bytes < Math.min(wanted, LEAST_PIECE_BYTES) || room < END_BYTES) return;
+      const isFirst = record.bytes === this.#startBytes;
+      if (bytes < Math.min(wanted, isFirst ? LEAST_PIECE_BYTES : Math.max(LEAST_PIECE_BYTES, wholeBytes))) return;
+      if (room < END_BYTES) return;
       if (wanted > 0) {
         const data = stream.dequeue(bytes);
         stream.deficitBytes -= data.length;

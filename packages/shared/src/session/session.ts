@@ -7,6 +7,7 @@ import { Acknowledger } from './acknowledger.ts';
 import { ACKNOWLEDGEMENT_BYTES, HALF_CLOSED_IDLE_MS, WRITABLE_AGAIN_BYTES } from './constants.ts';
 import type { SessionEvent } from './events.ts';
 import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
+import { Flight } from './flight.ts';
 import type { LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
 import { ReceiveWindow, type WindowBudget } from './receive-window.ts';
@@ -23,6 +24,7 @@ export interface ResumePoint {
 
 interface Link {
   readonly heartbeat: Heartbeat;
+  readonly flight: Flight;
   /** Number of the next numbered frame that the peer sends on this link. Unknown to a client until `accepted`. */
   incomingNext: number;
   /** A client does not know what the server has before `accepted`. */
@@ -57,10 +59,17 @@ export class Session {
   #nextStreamId: number;
   #highestPeerStreamId = 0;
   #leastRoundTripMs = 0;
+  readonly #onForgotten: ((data: Uint8Array) => void) | undefined;
 
-  constructor(options: { readonly role: 'client' | 'server'; readonly budget: WindowBudget }) {
+  /** `onForgotten` is told of data that was written and that the session has no use for any more: the peer has it. */
+  constructor(options: {
+    readonly role: 'client' | 'server';
+    readonly budget: WindowBudget;
+    readonly onForgotten?: (data: Uint8Array) => void;
+  }) {
     this.#role = options.role;
     this.#budget = options.budget;
+    this.#onForgotten = options.onForgotten;
     this.#nextStreamId = options.role === 'server' ? 1 : 2;
   }
 
@@ -168,7 +177,7 @@ export class Session {
       record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
       this.#creditDue.delete(stream);
     }
-    this.#outgoing.addTo(record, recordBytes, link.isConfirmed, (stream) => this.#onSent(stream, now));
+    this.#outgoing.addTo(record, recordBytes, link, (stream) => this.#onSent(stream, now));
     const acknowledged = this.#acknowledger.take(now, record.bytes > 0);
     if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
     if (record.bytes === 0) return undefined;
@@ -309,7 +318,7 @@ export class Session {
     this.#unnumbered = [];
     this.#leastRoundTripMs = heartbeat.leastRoundTripMs;
     const sentBefore = this.#outgoing.next - 1;
-    this.#link = { heartbeat, incomingNext, isConfirmed, sentBefore, isAnswered: false };
+    this.#link = { heartbeat, flight: new Flight(now), incomingNext, isConfirmed, sentBefore, isAnswered: false };
     for (const stream of this.#streams.values()) {
       // The last grant may be lost. Where none was made yet, the peer may not even have the OPEN that the credit is for.
       if (stream.incoming === 'open' && stream.window.hasGranted) this.#creditDue.add(stream);
@@ -346,7 +355,7 @@ export class Session {
         this.#events.push(frame);
         return;
       case 'acknowledgement':
-        this.#acknowledge(frame.number);
+        this.#receiveAcknowledgement(frame.number, link, now);
         if (frame.number > link.sentBefore) this.#answered(link);
         return;
       case 'credit':
@@ -364,6 +373,12 @@ export class Session {
         if (this.#role === 'server') throw malformed('only servers drain');
         this.#events.push(frame);
     }
+  }
+
+  #receiveAcknowledgement(number: number, link: Link, now: number): void {
+    const before = this.#outgoing.logBytes;
+    this.#acknowledge(number);
+    link.flight.acknowledged(before - this.#outgoing.logBytes, now, link.heartbeat.leastRoundTripMs);
   }
 
   #receiveAccepted(frame: AcceptedFrame, link: Link): void {
@@ -480,6 +495,7 @@ export class Session {
   }
 
   #onAcknowledged(entry: LogEntry): void {
+    if (entry.kind === 'data') this.#onForgotten?.(entry.data);
     if (entry.kind !== 'end' && entry.kind !== 'reset') return;
     entry.stream.stepOutgoing(entry.kind === 'end' ? 'end-acknowledged' : 'reset-acknowledged');
     this.#closeIfOver(entry.stream);

@@ -141,6 +141,11 @@ function content(streamId: number, role: Role, offset: number, length: number): 
   return PATTERN.subarray(start, start + length);
 }
 
+/** What a session has no use for any more must not be sent again: it would be seen. */
+function spoil(data: Uint8Array): void {
+  data.fill(0xff);
+}
+
 type Role = 'client' | 'server';
 
 /** What one side of a stream does. */
@@ -321,7 +326,7 @@ class Endpoint {
   constructor(role: Role, heartbeat: HeartbeatSettings) {
     this.role = role;
     this.heartbeat = heartbeat;
-    this.session = new Session({ role, budget: this.budget });
+    this.session = new Session({ role, budget: this.budget, onForgotten: spoil });
   }
 }
 
@@ -434,7 +439,7 @@ class World {
     const { session } = end;
     while (!side.isOver && !side.isHeld && side.written < side.wanted) {
       const bytes = Math.min(side.wanted - side.written, side.plan.chunkBytes);
-      const left = session.write(side.id, content(side.id, side.role, side.written, bytes));
+      const left = session.write(side.id, new Uint8Array(content(side.id, side.role, side.written, bytes)));
       side.written += bytes;
       side.isHeld = left <= 0;
       check(left > -side.plan.chunkBytes && left <= SEND_QUEUE_BYTES, `${left} bytes left to write`);

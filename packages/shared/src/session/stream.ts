@@ -48,6 +48,11 @@ export class Stream {
     return Math.min(this.#queuedBytes, this.#credit - this.#sent);
   }
 
+  /** Length of what would be sent next in one piece. */
+  get nextChunkBytes(): number {
+    return this.#queue.peek()?.length ?? 0;
+  }
+
   /** How many more bytes the local side may write; at most 0 says stop. */
   get writableBytes(): number {
     return Math.min(this.#credit - this.#sent, SEND_QUEUE_BYTES) - this.#queuedBytes;

@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { afterEach, expect, test, vi } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import { randomBytes } from './crypto.ts';
+import { RecordLink } from './record-link.ts';
+
+const KEYS = [randomBytes(32), randomBytes(32)] as const;
+const handshakeHash = randomBytes(32);
+const closers: (() => void)[] = [];
+
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+/** Both ends of a link over loopback, and what they are made of. */
+async function connectLinks(): Promise<{
+  readonly client: RecordLink;
+  readonly server: RecordLink;
+  readonly webSocket: WebSocket;
+  readonly socket: Socket;
+}> {
+  const http = createServer().listen(0, '127.0.0.1');
+  const webSockets = new WebSocketServer({ server: http, perMessageDeflate: false });
+  await once(http, 'listening');
+  const webSocket = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/`, {
+    perMessageDeflate: false,
+    generateMask: (mask) => mask.fill(0),
+  });
+  const connected = once(webSockets, 'connection');
+  const [response] = (await once(webSocket, 'upgrade')) as [{ socket: Socket }];
+  const [serverWebSocket, request] = (await connected) as [WebSocket, { socket: Socket }];
+  const client = new RecordLink(
+    webSocket,
+    response.socket,
+    { sendKey: KEYS[0], receiveKey: KEYS[1], handshakeHash },
+    'client',
+  );
+  const server = new RecordLink(
+    serverWebSocket,
+    request.socket,
+    { sendKey: KEYS[1], receiveKey: KEYS[0], handshakeHash },
+    'server',
+  );
+  closers.push(
+    () => client.destroy(),
+    () => server.destroy(),
+    () => http.close(),
+  );
+  return { client, server, webSocket, socket: response.socket };
+}
+
+/** Lengths around which WebSocket headers and reads change, and others. */
+function* lengths(): Generator<number> {
+  for (const edge of [126, 65_536, 131_072]) for (let by = -20; by <= 20; by += 1) yield edge + by;
+  for (let count = 0; count < 100; count += 1) yield 1 + Math.floor(Math.random() * 250_000);
+}
+
+test('records of all lengths arrive whole, both ways, with pings of the peer among them', async () => {
+  const { client, server, webSocket } = await connectLinks();
+  const sent = [...lengths()].map((length) => Buffer.from(randomBytes(length)));
+  const pings = sent.map((_, index) => Buffer.from(`ping ${index} ${'.'.repeat(index % 90)}`));
+  const pongs: string[] = [];
+  webSocket.on('pong', (data) => pongs.push(data.toString()));
+  const received: [Buffer[], Buffer[]] = [[], []];
+  const errors: Error[] = [];
+  const arrived = Promise.all(
+    [server, client].map(
+      (link, index) =>
+        new Promise<void>((resolve) => {
+          link.start({
+            // A copy: what comes is freed by its user.
+            onRecord: (plaintext) => {
+              received[index]!.push(Buffer.from(plaintext));
+              if (received[index]!.length === sent.length) resolve();
+            },
+            onDrain: () => {},
+            onEnd: (error) => errors.push(error),
+          });
+        }),
+    ),
+  );
+  for (const [index, data] of sent.entries()) {
+    webSocket.ping(pings[index]!);
+    client.send([data.subarray(0, 3), data.subarray(3)]);
+    server.send([data]);
+    if (index % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await arrived;
+  expect(errors).toEqual([]);
+  for (const side of received) {
+    expect(side.map(({ length }) => length)).toEqual(sent.map(({ length }) => length));
+    expect(side.every((data, index) => data.equals(sent[index]!))).toBe(true);
+  }
+  await vi.waitFor(() => expect(pongs).toEqual(pings.map(String)), 10_000);
+});
+
+test('what was read and sent is given back at once', async () => {
+  const { client, server, socket } = await connectLinks();
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const done = new Promise<void>((resolve) => {
+    let left = 400;
+    client.start({ onRecord: () => (left -= 1) === 0 && resolve(), onDrain: () => {}, onEnd: () => {} });
+  });
+  server.start({ onRecord: () => {}, onDrain: () => {}, onEnd: () => {} });
+  for (let count = 0; count < 400; count += 1) {
+    server.send([new Uint8Array(200_000)]);
+    if (count % 4 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await done;
+  const large = chunks.filter(({ buffer }) => buffer.byteLength === 0 || buffer.byteLength > 16_384);
+  expect(large.length).toBeGreaterThan(400);
+  // All but what the last record ends in.
+  expect(large.filter(({ buffer }) => buffer.byteLength > 0).length).toBeLessThanOrEqual(8);
+});

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { Flight } from './flight.ts';
+
+const MIB = 1024 * 1024;
+
+/** A link that carries `rate` bytes a ms, with acknowledgements each `everyMs`, for so long. */
+function carry(flight: Flight, from: number, forMs: number, rate: number, full: boolean, everyMs = 5): number {
+  for (let now = from + everyMs; now <= from + forMs; now += everyMs) {
+    if (full) flight.full();
+    flight.acknowledged(rate * everyMs, now, 1);
+  }
+  return from + forMs;
+}
+
+describe('what may be on its way', () => {
+  it('is twice what a fast link carries in a round trip', () => {
+    const flight = new Flight(0);
+    carry(flight, 0, 500, 500_000, true);
+    expect(flight.limitBytes).toBeGreaterThan(2 * MIB);
+    expect(flight.limitBytes).toBeLessThan(3 * MIB);
+  });
+
+  it('is little on a slow link, and soon', () => {
+    const flight = new Flight(0);
+    carry(flight, 0, 50, 100, true);
+    expect(flight.limitBytes).toBe(64 * 1024);
+  });
+
+  it('doubles as long as the link carries all of it', () => {
+    const flight = new Flight(0);
+    let now = carry(flight, 0, 100, 100, true);
+    const first = flight.limitBytes;
+    // All that is allowed is acknowledged within 25 ms.
+    for (let round = 0; round < 4; round += 1) now = carry(flight, now, 25, flight.limitBytes / 25, true);
+    expect(flight.limitBytes).toBeGreaterThan(6 * first);
+  });
+
+  it('is not less because there was little to send', () => {
+    const flight = new Flight(0);
+    const now = carry(flight, 0, 500, 500_000, true);
+    const before = flight.limitBytes;
+    carry(flight, now, 10_000, 10, false);
+    expect(flight.limitBytes).toBe(before);
+  });
+
+  it('follows a link that got slower', () => {
+    const flight = new Flight(0);
+    const now = carry(flight, 0, 500, 500_000, true);
+    carry(flight, now, 500, 1_000, true);
+    expect(flight.limitBytes).toBeLessThan(MIB / 4);
+  });
+});
