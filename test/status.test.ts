@@ -83,6 +83,7 @@ describe('tunnel status', SLOW, () => {
       server: `ws://127.0.0.1:${port}`,
       tunnels: [
         {
+          name: null,
           target: `127.0.0.1:${echo.port}`,
           url: `tcp://127.0.0.1:${publicPort}`,
           port: publicPort,

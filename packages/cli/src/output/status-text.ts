@@ -2,7 +2,7 @@ import type { ClientReport } from '../control/report.ts';
 import type { UnknownClient } from '../survey.ts';
 import { formatDuration } from '../values/duration.ts';
 import { formatBytes } from './byte-count.ts';
-import { count, isEmptyHint, timeOfDay } from './client-text.ts';
+import { count, isEmptyHint, named, timeOfDay } from './client-text.ts';
 
 const LABEL_COLUMNS = 16;
 const INDENT = '  ';
@@ -33,9 +33,9 @@ function paragraph(client: ClientReport | UnknownClient, { now, columns }: Statu
   return [...headings, ...rows(client, now).flatMap((row) => rowLines(row, columns))];
 }
 
-function heading({ url, target, open }: ClientReport['tunnels'][number]): string {
-  if (url === null) return `${target}, no public address yet`;
-  return `${url} -> ${target}${open ? '' : ' (not open)'}`;
+function heading({ name, url, target, open }: ClientReport['tunnels'][number]): string {
+  if (url === null) return `${named(name)}${target}, no public address yet`;
+  return `${named(name)}${url} -> ${target}${open ? '' : ' (not open)'}`;
 }
 
 function rows(client: ClientReport, now: Date): readonly Row[] {
