@@ -23,7 +23,7 @@ export const LINK_FLAGS = {
     place: 'command-line',
   },
   secret: {
-    describe: 'shared secret; other users of this machine can see it here',
+    describe: 'shared secret; on a command line other users of this machine can see it',
     variable: 'TUNNEL_SECRET',
     read: (given) => requireSecret(given.text, given.source),
   },

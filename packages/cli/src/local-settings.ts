@@ -31,7 +31,7 @@ export const LOCAL_FLAGS = {
     read: readServer,
   },
   port: {
-    describe: 'public port to ask for; once for each target, in their order',
+    describe: 'public port to ask for; with several targets once for each, in their order',
     default: 'any free one',
     isList: true,
     read: (given) => parsePort(given, { zero: true }),

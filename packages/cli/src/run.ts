@@ -3,7 +3,7 @@ import { TunnelError } from '@tunnel/shared';
 import { type ClientPlan, type ClientStores, isSameSession, planClient } from './client-plan.ts';
 import { readGivenSecret, readOutputSettings } from './common-flags.ts';
 import { type ConfigFile, requireConfig } from './config/config-file.ts';
-import { PROCESS_KEYS } from './config/config-keys.ts';
+import { PROCESS_KEYS, tablesOfTunnel } from './config/config-keys.ts';
 import { changedKeys, reloadConfig, tellRefused } from './config/reload.ts';
 import type { Context } from './context.ts';
 import { watchEnterKey } from './enter-key.ts';
@@ -112,7 +112,7 @@ class Planner {
     const client = new Map([...config.client].filter(([key]) => !PROCESS_KEYS.includes(key)));
     const plans: ClientPlan[] = [];
     for (const [name, table] of this.#chosen(config)) {
-      const flags = this.#flags.with([this.#process, table, client]);
+      const flags = this.#flags.with([this.#process, ...tablesOfTunnel(table, client)]);
       const { environment, version } = this.#context;
       const settings = readLocalSettings(table.get('target') ?? [], flags, environment);
       const secret = await readGivenSecret(flags, environment);

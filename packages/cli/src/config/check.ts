@@ -5,6 +5,7 @@ import { type Arguments, type Flag, GivenFlags } from '../flags.ts';
 import { LOCAL_FLAGS } from '../local-settings.ts';
 import { printable } from '../output/printable.ts';
 import { type ConfigFile, requireConfig } from './config-file.ts';
+import { tablesOfTunnel } from './config-keys.ts';
 
 export const CONFIG_FLAGS = { config: LINK_FLAGS.config } as const satisfies Readonly<Record<string, Flag>>;
 
@@ -36,7 +37,7 @@ function summary({ path, server, client, tunnels, exposesSecret }: ConfigFile): 
     ...(server.size === 0 ? [] : [`server: ${[...server.keys()].join(', ')}`]),
     ...(client.size === 0 ? [] : [`client: ${[...client.keys()].join(', ')}`]),
     ...[...tunnels].map(([name, table]) => {
-      const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, [table, client]);
+      const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, tablesOfTunnel(table, client));
       const port = flags.get('port')?.text ?? '0';
       const to = flags.get('to')?.text ?? 'the server of this machine';
       return `tunnel ${name}: ${table.get('target')?.[0]?.text ?? ''} at ${to}, ${port === '0' ? 'any port' : `port ${port}`}`;

@@ -1,4 +1,4 @@
-import type { Flag, Flags, Place } from '../flags.ts';
+import type { FileTable, Flag, Flags, Place } from '../flags.ts';
 import { LOCAL_FLAGS } from '../local-settings.ts';
 import { SERVER_FLAGS } from '../server-settings.ts';
 import { parseTarget } from '../values/target.ts';
@@ -19,6 +19,13 @@ export const CONFIG_KEYS = {
 
 /** Keys of `[client]` that hold for a whole process. */
 export const PROCESS_KEYS: readonly string[] = Object.keys(keysOf(LOCAL_FLAGS, ['process']));
+
+/** The tables that a tunnel's values come from, the nearest first. */
+export function tablesOfTunnel(tunnel: FileTable, client: FileTable): readonly FileTable[] {
+  // A key belongs to one server.
+  const isElsewhere = tunnel.has('to');
+  return [tunnel, new Map([...client].filter(([key]) => !isElsewhere || key !== 'server-key'))];
+}
 
 function keysOf(flags: Flags, places: readonly Place[]): Flags {
   return Object.fromEntries(Object.entries(flags).filter(([, { place = 'session' }]) => places.includes(place)));

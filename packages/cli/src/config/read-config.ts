@@ -7,7 +7,7 @@ import { nearest } from '../nearest.ts';
 import { readServerSettings, SERVER_FLAGS } from '../server-settings.ts';
 import type { Given } from '../values/given.ts';
 import { ConfigError, type Problem } from './config-error.ts';
-import { CONFIG_KEYS } from './config-keys.ts';
+import { CONFIG_KEYS, tablesOfTunnel } from './config-keys.ts';
 import { parseToml, type Position, type TomlNode, TomlSyntaxError, type TomlTable } from './toml.ts';
 
 /** A configuration file in which everything is right. */
@@ -99,7 +99,7 @@ class Reader {
     }
     const holders = new Map<string, string>();
     for (const [name, table] of tunnels) {
-      const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, [table, client]);
+      const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, tablesOfTunnel(table, client));
       attempt(() => readLocalSettings(table.get('target') ?? [], flags, this.#environment));
       const [port] = table.get('port') ?? [];
       if (port === undefined || port.text === '0') continue;
