@@ -39,8 +39,16 @@ export function handleSignals({ stop, abort, retryNow, reload }: SignalHandlers)
   };
   const hadTerminal = process.stdin.isTTY || process.stdout.isTTY;
   const onHangup = (): void => {
-    if (hadTerminal && isTerminalGone()) onStop('SIGHUP');
-    else reload?.();
+    if (!hadTerminal || !isTerminalGone()) {
+      reload?.();
+      return;
+    }
+    // Node aborts at its end where it cannot reset the terminal. So it ends by the signal, as without a handler.
+    process.once('exit', () => {
+      process.off('SIGHUP', onHangup);
+      process.kill(process.pid, 'SIGHUP');
+    });
+    onStop('SIGHUP');
   };
   for (const signal of STOP_SIGNALS) process.on(signal, onStop);
   if (reload !== undefined) process.on('SIGHUP', onHangup);
