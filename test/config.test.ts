@@ -68,7 +68,7 @@ describe('tunnel run', SLOW, () => {
       visitor.socket.write('12345');
       await visitor.waitForBytes(5);
     }
-    expect(first.stderr).toMatch(/"name":"web","msg":"tunnel opened"/);
+    await first.waitForStderr(/"name":"web","msg":"tunnel opened"/);
 
     const { stdout: status } = await run(['status'], { home: home.path });
     expect(status).toContain(`web: tcp://127.0.0.1:${portsOf(near)['web']} -> 127.0.0.1:${echo.port}\n`);
@@ -112,7 +112,7 @@ describe('tunnel run', SLOW, () => {
     await using client = await startRun(home);
     await client.waitForEvent('ready');
     await client.waitForEvent('stopped', ({ code, server: at }) => code === 'secret-refused' && at !== undefined);
-    expect(client.stderr).toContain(`error: ws://127.0.0.1:${strictPort}: the server refused the secret`);
+    await client.waitForStderr(new RegExp(`error: ws://127.0.0.1:${strictPort}: the server refused the secret`));
     expect(client.stderr + client.stdout).not.toContain('not the right one');
     const ready = client.waitForNextEvent('ready');
     await configure(home, clientTo(port, { web: 3000, more: 3002 }) + refused);
@@ -201,7 +201,7 @@ describe('tunnel run', SLOW, () => {
     client.kill('SIGHUP');
     await client.waitForStderr(/tunnels\.web\.prot: unknown key; did you mean port\?/);
     await client.waitForStderr(/tunnels\.two: there is no `target`/);
-    expect(client.stderr).toContain('everything goes on as it was');
+    await client.waitForStderr(/everything goes on as it was/);
     await configure(home, '');
     client.kill('SIGHUP');
     await client.waitForStderr(/there is no tunnel in it/);

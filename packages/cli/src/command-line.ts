@@ -107,7 +107,9 @@ export async function runCommandLine(args: readonly string[], context: Context):
       'show what the clients on this machine do',
       (command) =>
         addFlags(command, STATUS_FLAGS)
-          .usage('$0 status\n\nShows every `tunnel local` that runs with this state directory.')
+          .usage(
+            '$0 status\n\nShows every client that runs with this state directory: `tunnel local` and the sessions of `tunnel run`.',
+          )
           .example('$0 status --watch', 'follows them')
           .example("$0 status --json | jq -r '.[].state'", ''),
       (given: Arguments) => {
@@ -119,7 +121,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       'have clients that wait for their next attempt try now',
       (command) =>
         addFlags(command, RETRY_FLAGS)
-          .usage('$0 retry\n\nHas every waiting `tunnel local` that runs with this state directory try now.')
+          .usage('$0 retry\n\nHas every waiting client that runs with this state directory try now.')
           .example('$0 retry', 'after the network was repaired'),
       (given: Arguments) => {
         run = () => runRetry(given, context);

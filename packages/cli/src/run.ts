@@ -36,7 +36,8 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
   const plans = await planner.plan(config);
   const output = openOutput(readOutputSettings(flags), context.writers, environment);
   warnAboutConfig(config, output);
-  warnAboutPlans(plans, output);
+  const told = new Set<string>();
+  warnAboutPlans(plans, output, told);
 
   const canPressEnter = output.audience === 'people' && process.stdin.isTTY;
   const sessions = new RunningSessions(control, output, canPressEnter);
@@ -46,7 +47,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
     if (next === undefined) return;
     try {
       const nextPlans = await planner.plan(next);
-      warnAboutPlans(nextPlans, output);
+      warnAboutPlans(nextPlans, output, told);
       say(output, `configuration read again: ${await sessions.apply(nextPlans)}`);
     } catch (error) {
       tellRefused(error, output);
@@ -151,11 +152,12 @@ class Planner {
   }
 }
 
-function warnAboutPlans(plans: readonly ClientPlan[], output: Output): void {
-  const told = new Set<string>();
+/** `told`: secrets that were warned of before. */
+function warnAboutPlans(plans: readonly ClientPlan[], output: Output, told: Set<string>): void {
   for (const { secret, newIdentity } of plans) {
     if (newIdentity !== undefined) output.log.info({ file: newIdentity }, 'made a new client key');
-    if (secret !== undefined && !told.has(secret.secret)) warnAboutSecret(secret, output);
-    told.add(secret?.secret ?? '');
+    if (secret === undefined || told.has(secret.secret)) continue;
+    warnAboutSecret(secret, output);
+    told.add(secret.secret);
   }
 }

@@ -94,13 +94,7 @@ describe('what is wrong', () => {
     ],
     ['server = 1', ['1:10: server: expected a table, found a number']],
     ['[[server]]', ['1:3: server: expected a table, found a list']],
-    [
-      '[tunnels]\ntarget = 1',
-      [
-        '2:1: tunnels.target: there is no `target`, the local service',
-        '2:10: tunnels.target: expected a table, found a number',
-      ],
-    ],
+    ['[tunnels]\ntarget = 1', ['2:10: tunnels.target: expected a table, found a number']],
     ['[client]\nto = ["a"]', ['2:6: client.to: expected text or a number, found a list']],
     ['[client]\nto = {a = 1}', ['2:6: client.to: expected text or a number, found a table']],
     ['[client]\nto = 2000-01-01', ['2:6: client.to: expected text or a number, found a date']],

@@ -60,7 +60,7 @@ class Reader {
             if (!TUNNEL_NAME.test(tunnel)) {
               this.#tell(entry.keyAt, key, 'a name has up to 63 letters, digits, dots, dashes and underscores');
             }
-            positions.set(tunnel, entry.keyAt);
+            if (entry.value.kind === 'table') positions.set(tunnel, entry.keyAt);
             tunnels.set(tunnel, this.#readTable(key, entry.value, CONFIG_KEYS.tunnels));
           }
           break;
@@ -68,9 +68,9 @@ class Reader {
           this.#tellUnknown(keyAt, '', name, Object.keys(CONFIG_KEYS));
       }
     }
-    for (const [name, table] of tunnels) {
-      if (table.has('target')) continue;
-      this.#tell(positions.get(name), `tunnels.${quoted(name)}`, 'there is no `target`, the local service');
+    for (const [name, at] of positions) {
+      if (tunnels.get(name)?.has('target') === true) continue;
+      this.#tell(at, `tunnels.${quoted(name)}`, 'there is no `target`, the local service');
     }
     if (this.#problems.length === 0) this.#checkTogether(server, client, tunnels);
     if (this.#problems.length > 0) throw new ConfigError(this.#path, this.#problems);

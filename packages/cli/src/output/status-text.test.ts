@@ -92,7 +92,7 @@ describe('status text', () => {
     ).toEqual([
       ...text([{ ...ready, tunnels: [] }]),
       '',
-      'tunnel local, process 7',
+      'client, process 7',
       '  state         unknown: it does not answer',
     ]);
   });
@@ -142,8 +142,8 @@ test('what a retry did', () => {
 });
 
 test('nobody there, and the heading of a watch', () => {
-  expect(noneText('/s', undefined)).toBe('no `tunnel local` runs with the state directory /s');
-  expect(noneText('/s', 5)).toBe('no `tunnel local` with process id 5 runs with the state directory /s');
+  expect(noneText('/s', undefined)).toBe('no client runs with the state directory /s');
+  expect(noneText('/s', 5)).toBe('no client with process id 5 runs with the state directory /s');
   expect(watchHeading(1, now)).toBe('08:05:09  1 client; Ctrl-C ends');
 });
 

@@ -27,7 +27,7 @@ export function statusText(
 
 function paragraph(client: ClientReport | UnknownClient, { now, columns }: StatusTextContext): readonly string[] {
   if (client.state === 'unknown') {
-    return [`tunnel local, process ${client.pid}`, ...rowLines(['state', `unknown: ${client.problem}`], columns)];
+    return [`client, process ${client.pid}`, ...rowLines(['state', `unknown: ${client.problem}`], columns)];
   }
   const headings = client.tunnels.flatMap((tunnel) => fold(heading(tunnel), columns));
   return [...headings, ...rows(client, now).flatMap((row) => rowLines(row, columns))];
@@ -131,7 +131,7 @@ export function retryText(client: ClientReport | UnknownClient): string {
 
 /** Says that there is nobody, and where that was looked for. */
 export function noneText(stateDirectory: string, pid: number | undefined): string {
-  const which = pid === undefined ? 'no `tunnel local`' : `no \`tunnel local\` with process id ${pid}`;
+  const which = pid === undefined ? 'no client' : `no client with process id ${pid}`;
   return `${which} runs with the state directory ${stateDirectory}`;
 }
 
