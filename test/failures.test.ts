@@ -73,6 +73,23 @@ const FAILURES: Readonly<Record<string, Act>> = {
     return scene.ends(['local', '3000', '--to', 'wss://127.0.0.1', '--ca', file], withSecret);
   },
   'no-server-here': (scene) => scene.ends(['local', '3000']),
+  'config-mistyped': async (scene) => {
+    const file = join(scene.home, '.config/tunnel/config.toml');
+    await put(
+      file,
+      `[client]\nto = "tunnel.example.org"\nsecrt = "${SECRET}"\n[tunnels.web]\ntarget = 3000\nport = "http"\n`,
+    );
+    return scene.ends(['run']);
+  },
+  'config-no-toml': async (scene) => {
+    await put(join(scene.home, '.config/tunnel/config.toml'), `[client]\nsecret = ${SECRET}\n`);
+    return scene.ends(['local', '3000']);
+  },
+  'config-missing': (scene) => scene.ends(['run']),
+  'config-not-named': async (scene) => {
+    await put(join(scene.home, 'tunnel.toml'), '[tunnels.web]\ntarget = 3000\n');
+    return scene.ends(['run', 'wep', '--config', 'tunnel.toml']);
+  },
   'key-file-exists': async (scene) => {
     await writeFile(join(scene.home, 'laptop.key'), 'something');
     return scene.ends(['keygen', 'laptop.key']);

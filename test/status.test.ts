@@ -83,6 +83,7 @@ describe('tunnel status', SLOW, () => {
       server: `ws://127.0.0.1:${port}`,
       tunnels: [
         {
+          name: null,
           target: `127.0.0.1:${echo.port}`,
           url: `tcp://127.0.0.1:${publicPort}`,
           port: publicPort,
@@ -109,7 +110,7 @@ describe('tunnel status', SLOW, () => {
     expect(text.stdout).toContain('  connections   1 open\n  traffic       5 B in, 5 B out\n');
 
     const elsewhere = join(home.path, 'elsewhere');
-    const none = `no \`tunnel local\` runs with the state directory ${elsewhere}\n`;
+    const none = `no client runs with the state directory ${elsewhere}\n`;
     const args = ['status', '--state-dir', elsewhere];
     expect(await run(args, { home: home.path })).toEqual({ code: 0, stdout: none, stderr: '' });
     expect(await run([...args, '--json'], { home: home.path })).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
@@ -221,7 +222,7 @@ describe('tunnel retry', SLOW, () => {
     const state = join(home.path, '.local/state/tunnel');
     expect(await run(['retry', '--pid', '1'], { home: home.path })).toEqual({
       code: 0,
-      stdout: `no \`tunnel local\` with process id 1 runs with the state directory ${state}\n`,
+      stdout: `no client with process id 1 runs with the state directory ${state}\n`,
       stderr: '',
     });
     expect((await run(['retry', '--pid', '0'], { home: home.path })).code).toBe(2);
@@ -252,7 +253,7 @@ describe('the control socket', SLOW, () => {
       killed.kill('SIGKILL');
       await killed.exit;
       expect(await readdir(directory)).toHaveLength(1);
-      expect((await run([look], { home: home.path })).stdout).toContain('no `tunnel local` runs');
+      expect((await run([look], { home: home.path })).stdout).toContain('no client runs');
       expect(await readdir(directory)).toEqual([]);
     }
     await using killed = await startWaiting(home.path);

@@ -15,10 +15,12 @@ import {
   takeProcessLock,
 } from '@tunnel/shared/node';
 import { type GivenSecret, readGivenSecret } from './common-flags.ts';
+import { type ConfigFile, loadConfig } from './config/config-file.ts';
+import { changedKeys, reloadConfig } from './config/reload.ts';
 import type { Context } from './context.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { jsonEmitter, serverJsonReporter } from './output/json-events.ts';
-import { openOutput, type Output } from './output/output.ts';
+import { openOutput, type Output, say, warn } from './output/output.ts';
 import { heldBack, reportEvents, type Reporter } from './output/reporter.ts';
 import { serverLogReporter } from './output/server-log.ts';
 import { throttled } from './output/throttle.ts';
@@ -26,14 +28,16 @@ import { introduceServer, quote, serverTextReporter } from './output/server-text
 import { writeRunningServer } from './running-server.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerFlags, type ServerSettings } from './server-settings.ts';
 import { handleSignals } from './signals.ts';
-import { warnAboutSecret } from './secret-warnings.ts';
+import { warnAboutConfig, warnAboutSecret } from './secret-warnings.ts';
 import { formatTarget } from './values/target.ts';
 
 const DEFAULT_PORT = 7835;
 
 /** `tunnel server`: runs until it is stopped, and resolves with the exit code. Throws `TunnelError`. */
 export async function runServer(given: Arguments, context: Context): Promise<number> {
-  const flags: ServerFlags = new GivenFlags(SERVER_FLAGS, given, context.environment);
+  const onCommandLine = new GivenFlags(SERVER_FLAGS, given, context.environment);
+  const config = await loadConfig(onCommandLine.get('config'), context.environment);
+  const flags = onCommandLine.with(config === undefined ? [] : [config.server]);
   const settings = readServerSettings(flags, context.environment);
   const givenSecret = await readGivenSecret(flags, context.environment);
   const previousFile = flags.get('previous-secret-file');
@@ -42,7 +46,7 @@ export async function runServer(given: Arguments, context: Context): Promise<num
   const lock = await takeLock(settings);
   try {
     const secret = givenSecret ?? (await loadKeptSecret(settings));
-    return await serve(settings, secret, previousSecret, context);
+    return await serve({ settings, secret, previousSecret, config, onCommandLine }, context);
   } finally {
     await lock.release();
   }
@@ -80,12 +84,17 @@ async function loadKeptSecret({ state }: ServerSettings): Promise<GivenSecret> {
   return { secret, file: state.server.secret, isExposed: false };
 }
 
-async function serve(
-  settings: ServerSettings,
-  secret: GivenSecret,
-  previousSecret: string | undefined,
-  context: Context,
-): Promise<number> {
+/** What a server begins with. */
+interface Beginning {
+  readonly settings: ServerSettings;
+  readonly secret: GivenSecret;
+  readonly previousSecret: string | undefined;
+  readonly config: ConfigFile | undefined;
+  readonly onCommandLine: ServerFlags;
+}
+
+async function serve(beginning: Beginning, context: Context): Promise<number> {
+  const { settings, secret, previousSecret, config } = beginning;
   const identity = await loadOrCreateIdentity(settings.identityFile);
   const output = openOutput(settings.output, context.writers, context.environment);
   const emit = jsonEmitter(
@@ -126,6 +135,7 @@ async function serve(
       void server.stop();
     },
     abort: () => server.abort(),
+    reload: () => void tellChanges(beginning, output, context),
   });
 
   const { port } = await server.start();
@@ -138,6 +148,7 @@ async function serve(
       secretFile,
     });
     if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
+    warnAboutConfig(config, output);
     introduce(settings, { port, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
     if (stopSignal !== undefined) void server.stop();
@@ -151,6 +162,15 @@ async function serve(
     emit('stopped', { exitCode, code: 'stopped', reason: `stopped by ${stopSignal ?? 'itself'}` });
   }
   return exitCode;
+}
+
+/** A server does not take over a changed configuration while it runs: says whether it is right, and what is for a restart. */
+async function tellChanges({ config, onCommandLine }: Beginning, output: Output, context: Context): Promise<void> {
+  const next = await reloadConfig(onCommandLine.get('config'), output, context);
+  if (next === undefined) return;
+  const changed = changedKeys(config?.server, next.server);
+  if (changed.length === 0) say(output, 'configuration read again: nothing changed for the server');
+  else warn(output, `changed in ${next.path}: ${changed.join(', ')}`, 'restart the server for that');
 }
 
 function audienceReporters(

@@ -16,7 +16,8 @@ function local(
   targets: readonly string[] = ['3000'],
   environment: Environment = base,
 ): LocalSettings {
-  return readLocalSettings(targets, new GivenFlags(LOCAL_FLAGS, given, environment), environment);
+  const services = targets.map((text) => ({ text, source: 'target' }));
+  return readLocalSettings(services, new GivenFlags(LOCAL_FLAGS, given, environment), environment);
 }
 
 function refusal(run: () => unknown): string {
@@ -47,14 +48,13 @@ test('the defaults of the server', () => {
 
 test('the defaults of the client', () => {
   expect(local({})).toMatchObject({
-    tunnels: [{ target: { host: 'localhost', port: 3000 }, port: 0, name: 'localhost:3000' }],
+    tunnels: [{ target: { host: 'localhost', port: 3000 }, port: 0, localWaitMs: 0 }],
     server: undefined,
     serverKey: undefined,
     identityFile: '/state/tunnel/client/identity',
     reconnect: true,
     maxReconnectDelayMs: 30_000,
     connectTimeoutMs: 10_000,
-    localWaitMs: 0,
     heartbeat: { intervalMs: 2000, timeoutMs: 8000 },
   });
 });
@@ -124,9 +124,9 @@ describe('heartbeats', () => {
 describe('targets and their ports', () => {
   test('in their order', () => {
     expect(local({ port: ['8001', '8002'] }, ['3000', 'db:5432', '[::1]:1']).tunnels).toEqual([
-      { target: { host: 'localhost', port: 3000 }, port: 8001, name: 'localhost:3000' },
-      { target: { host: 'db', port: 5432 }, port: 8002, name: 'db:5432' },
-      { target: { host: '::1', port: 1 }, port: 0, name: '[::1]:1' },
+      { target: { host: 'localhost', port: 3000 }, port: 8001, localWaitMs: 0 },
+      { target: { host: 'db', port: 5432 }, port: 8002, localWaitMs: 0 },
+      { target: { host: '::1', port: 1 }, port: 0, localWaitMs: 0 },
     ]);
     expect(local({ 'local-host': '10.0.0.1' }).tunnels[0]?.target).toEqual({ host: '10.0.0.1', port: 3000 });
   });

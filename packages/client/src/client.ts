@@ -22,7 +22,7 @@ import { ClientSession } from './client-session.ts';
 import { formatServerAddress } from './dial/address.ts';
 import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
 import type { Cause, ClientEvents } from './events.ts';
-import type { ClientOptions } from './options.ts';
+import type { ClientOptions, TunnelOptions } from './options.ts';
 import { ServerKey } from './server-key.ts';
 import { ClientRecord, type ClientStatus, type DueAttempt, nextOf } from './status.ts';
 import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
@@ -116,6 +116,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         this.#tellRetrying(error, attempt, delayMs, 0);
       },
       onFatal: (error) => this.#finish(error),
+      onGivenUp: (name, error) => {
+        this.#record.failed(error);
+        const { code, message, hint } = error;
+        this.emit('warning', { code, reason: `the tunnel ${name} stays closed: ${message}`, hint });
+        if (this.#session) this.#readyIfAllOpen(this.#session);
+      },
       onWarning: (error) => this.#warn(asTunnelError(error)),
     });
   }
@@ -151,6 +157,19 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const leftMs = this.#policy.requestedByUser(monotonicNow());
     if (this.#state.kind === 'waiting') this.#state.wakeAfter(leftMs);
     if (this.#session) this.#tunnels.retryNow(this.#session.driver);
+  }
+
+  /**
+   * Makes these its tunnels, in the session that goes on: those that are as they were are not touched, others are asked for
+   * or given back. `ready` follows once all are open. Resolves when the server has been asked.
+   */
+  async setTunnels(tunnels: readonly TunnelOptions[]): Promise<void> {
+    if (tunnels.length === 0) throw new TunnelError('usage', { detail: 'a client needs at least one tunnel' });
+    const replaced = this.#tunnels.replace(tunnels, () => (this.#isOver() ? undefined : this.#session?.driver));
+    this.#isReady = false;
+    if (!this.#tunnels.areAllOpen) this.#record.changed(false);
+    else if (this.#session) this.#readyIfAllOpen(this.#session);
+    await replaced;
   }
 
   /** What it is doing now, and has been through. */
@@ -462,6 +481,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   }
 
   #onTunnelRefused({ driver }: ClientSession, tunnelId: number, code: string, detail: string): void {
+    if (!this.#tunnels.has(tunnelId)) return;
     this.#isReady = false;
     this.#record.changed(false);
     this.#tunnels.refused(driver, tunnelId, asError({ code, detail, retryAfterMs: 0 }, 'port-unavailable'));

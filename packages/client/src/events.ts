@@ -3,6 +3,8 @@ import type { LocalTarget } from './options.ts';
 
 /** A public address and what stands behind it. */
 export interface OpenTunnel {
+  /** As in the options. */
+  readonly name?: string | undefined;
   readonly target: LocalTarget;
   /** `tcp://host:port` */
   readonly url: string;
@@ -17,7 +19,7 @@ export interface Cause {
 
 /** What a client tells, by event name. */
 export interface ClientEvents {
-  /** All tunnels are open. */
+  /** All tunnels are open: also when they have become others, see `setTunnels`. */
   readonly ready: {
     readonly tunnels: readonly OpenTunnel[];
     readonly sessionId: string;

@@ -42,7 +42,7 @@ export class LocalService {
     this.#step();
   }
 
-  /** Ends what runs for no visitor in particular, and tells what was not told yet. Visitors are ended by their session. */
+  /** Resets who still waits for the service, and tells what was not told yet. Connections that were made go on. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -52,6 +52,7 @@ export class LocalService {
       socket.destroy();
     }
     this.#attempts.clear();
+    for (const pipe of this.#queue.clear()) pipe.reset('tunnel-closed');
     this.#tell(this.#health.takeLastReport(monotonicNow()));
   }
 

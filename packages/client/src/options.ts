@@ -12,8 +12,10 @@ export interface TunnelOptions {
   readonly target: LocalTarget;
   /** Public port to ask for; 0 (default) for any free one. */
   readonly port?: number;
-  /** What the server keeps the port's lease under; by default the target as text. */
+  /** Told to the server, which keeps the port's lease under it; by default the target as text. */
   readonly name?: string;
+  /** As in `ClientOptions`, where it is another one for this tunnel. */
+  readonly localWaitMs?: number;
 }
 
 /** Remembers which key a server address had, so that nobody else can be it later. */
@@ -45,6 +47,8 @@ export interface ClientOptions {
   readonly pins?: PinStore | undefined;
   /** Without it a new start gets the port that the server leased to this identity, or any. */
   readonly ports?: PortMemory | undefined;
+  /** Default false: a tunnel that is refused for good ends the client. True: it does once all are, before that it is a warning. */
+  readonly outlivesTunnels?: boolean;
   /** Default true. False: one attempt, one link. */
   readonly reconnect?: boolean;
   /** Default 30,000; at least 100. */

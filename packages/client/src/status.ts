@@ -47,6 +47,8 @@ export interface ClientStatus {
 }
 
 export interface TunnelStatus {
+  /** As in the options. */
+  readonly name?: string | undefined;
   readonly target: LocalTarget;
   /** `tcp://host:port`, also while it is not open; undefined before the server granted it once. */
   readonly url: string | undefined;

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Backoff, ERRORS, TunnelError } from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
-import { formatServerAddress } from './dial/address.ts';
+import { formatHostAndPort, formatServerAddress } from './dial/address.ts';
 import type { OpenTunnel } from './events.ts';
 import { LocalService, type LocalServiceOptions } from './local-service.ts';
 import type { ClientOptions, LocalTarget, TunnelOptions } from './options.ts';
@@ -9,8 +10,8 @@ import type { DueAttempt, TunnelStatus } from './status.ts';
 /** A tunnel that a client keeps open, over sessions. */
 interface Tunnel {
   readonly id: number;
-  readonly options: TunnelOptions;
-  readonly service: LocalService;
+  options: TunnelOptions;
+  service: LocalService;
   readonly name: string;
   /** The public port that was granted, and is asked for again. */
   port: number | undefined;
@@ -21,14 +22,18 @@ interface Tunnel {
   backoff: Backoff;
   /** The server refused it, for now. */
   retry: (DueAttempt & { readonly timer: NodeJS.Timeout }) | undefined;
+  /** The server refused it for good in this session, and others go on. */
+  isGivenUp: boolean;
 }
 
 export interface TunnelSetHandlers {
   onHealth(target: LocalTarget, ...told: Parameters<LocalServiceOptions['onHealth']>): void;
   /** The server refused one, and it is asked for again after a while. */
   onRetrying(error: TunnelError, attempt: number, delayMs: number): void;
-  /** The server refused one for good. */
+  /** The server refused one for good, and that is the end. */
   onFatal(error: TunnelError): void;
+  /** The server refused one for good, and others go on. */
+  onGivenUp(name: string, error: TunnelError): void;
   onWarning(error: unknown): void;
 }
 
@@ -36,48 +41,40 @@ export interface TunnelSetHandlers {
 export class TunnelSet {
   readonly #options: ClientOptions;
   readonly #handlers: TunnelSetHandlers;
-  readonly #tunnels: readonly Tunnel[];
+  /** By id, in the order of the options. Ids are not used again within a session. */
+  #tunnels: ReadonlyMap<number, Tunnel>;
+  #lastId = 0;
 
   constructor(options: ClientOptions, handlers: TunnelSetHandlers) {
     this.#options = options;
     this.#handlers = handlers;
-    this.#tunnels = options.tunnels.map((tunnel, index) => ({
-      id: index + 1,
-      options: tunnel,
-      service: new LocalService({
-        target: tunnel.target,
-        waitMs: options.localWaitMs ?? 0,
-        onHealth: (report) => handlers.onHealth(tunnel.target, report),
-      }),
-      name: tunnel.name ?? `${tunnel.target.host}:${tunnel.target.port}`,
-      port: undefined,
-      rememberedPort: undefined,
-      isOpen: false,
-      publicHost: '',
-      backoff: new Backoff(options.maxReconnectDelayMs),
-      retry: undefined,
-    }));
+    this.#tunnels = byId(options.tunnels.map((tunnel) => this.#make(tunnel)));
   }
 
+  /** All that are to be open are; those that were refused for good do not count. */
   get areAllOpen(): boolean {
-    return this.#tunnels.every(({ isOpen }) => isOpen);
+    return [...this.#tunnels.values()].every(({ isOpen, isGivenUp }) => isOpen || isGivenUp);
   }
 
   /** Attempts for single tunnels that wait for their time. */
   get dueAttempts(): readonly DueAttempt[] {
-    return this.#tunnels.flatMap(({ retry }) => retry ?? []);
+    return [...this.#tunnels.values()].flatMap(({ retry }) => retry ?? []);
   }
 
   get open(): readonly OpenTunnel[] {
-    return this.#tunnels.map((tunnel) => ({
-      target: tunnel.options.target,
-      url: urlOf(tunnel),
-      port: tunnel.port ?? 0,
-    }));
+    return [...this.#tunnels.values()]
+      .filter(({ isOpen }) => isOpen)
+      .map((tunnel) => ({
+        name: tunnel.options.name,
+        target: tunnel.options.target,
+        url: urlOf(tunnel),
+        port: tunnel.port ?? 0,
+      }));
   }
 
   get status(): readonly TunnelStatus[] {
-    return this.#tunnels.map((tunnel) => ({
+    return [...this.#tunnels.values()].map((tunnel) => ({
+      name: tunnel.options.name,
       target: tunnel.options.target,
       url: tunnel.publicHost === '' ? undefined : urlOf(tunnel),
       port: tunnel.port,
@@ -91,28 +88,55 @@ export class TunnelSet {
 
   /** Looks up which ports earlier processes had. */
   async recallPorts(): Promise<void> {
-    const { ports, server } = this.#options;
-    if (!ports) return;
-    for (const tunnel of this.#tunnels) {
-      if (tunnel.options.port) continue;
-      try {
-        const { port, damage } = await ports.recall(formatServerAddress(server), tunnel.name);
-        tunnel.rememberedPort = port;
-        if (damage) this.#handlers.onWarning(damage);
-      } catch (error) {
-        this.#handlers.onWarning(error);
+    for (const tunnel of this.#tunnels.values()) await this.#recallPort(tunnel);
+  }
+
+  /**
+   * Makes the tunnels these. One that is as it was is not touched; one with another target has it for its next visitors;
+   * ports that nobody wants any more are given back, and connections through them go on to their end. `driver`: of the
+   * present session, if there is one.
+   */
+  async replace(wanted: readonly TunnelOptions[], driver: () => SessionDriver | undefined): Promise<void> {
+    const before = [...this.#tunnels.values()];
+    const added: Tunnel[] = [];
+    const next = wanted.map((options) => {
+      const index = before.findIndex((tunnel) => isSameRequest(tunnel.options, options));
+      const [known] = index === -1 ? [] : before.splice(index, 1);
+      if (known) {
+        if (!isDeepStrictEqual(known.options, options)) this.#retarget(known, options);
+        return known;
       }
+      const tunnel = this.#make(options);
+      added.push(tunnel);
+      return tunnel;
+    });
+    this.#tunnels = byId(next);
+    const current = driver();
+    for (const tunnel of before) {
+      clearTimeout(tunnel.retry?.timer);
+      tunnel.service.close();
+      current?.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId: tunnel.id, code: 'stopped' });
+    }
+    current?.flushSoon();
+    // It may have been refused because of one that is gone now.
+    if (current) for (const tunnel of next) if (tunnel.isGivenUp) this.#request(current, tunnel);
+    for (const tunnel of added) {
+      await this.#recallPort(tunnel);
+      const present = driver();
+      if (present && this.#find(tunnel.id) === tunnel) this.#request(present, tunnel);
     }
   }
 
   /** Asks for all of them, in a new session. */
   requestAll(driver: SessionDriver): void {
-    for (const tunnel of this.#tunnels) this.#request(driver, tunnel);
+    for (const tunnel of this.#tunnels.values()) this.#request(driver, tunnel);
   }
 
-  /** Asks at once for those that wait for their time. */
+  /** Asks at once for those that wait for their time, and for those that were given up. */
   retryNow(driver: SessionDriver): void {
-    for (const tunnel of this.#tunnels) if (tunnel.retry) this.#request(driver, tunnel);
+    for (const tunnel of this.#tunnels.values()) {
+      if (tunnel.retry || tunnel.isGivenUp) this.#request(driver, tunnel);
+    }
   }
 
   granted(tunnelId: number, port: number, host: string): void {
@@ -126,6 +150,11 @@ export class TunnelSet {
     ports
       ?.remember(formatServerAddress(server), tunnel.name, port)
       .catch((error: unknown) => this.#handlers.onWarning(error));
+  }
+
+  /** Whether this is one of them, and not one that was given back. */
+  has(tunnelId: number): boolean {
+    return this.#find(tunnelId) !== undefined;
   }
 
   /** The server does not give this one, or takes it away. */
@@ -142,7 +171,7 @@ export class TunnelSet {
       return;
     }
     if (disposition === 'fatal' || (disposition === 'fatal-at-start' && !hadIt) || this.#options.reconnect === false) {
-      this.#handlers.onFatal(error);
+      this.#giveUp(tunnel, error);
       return;
     }
     const delayMs = tunnel.backoff.delayMs(Math.random);
@@ -159,7 +188,7 @@ export class TunnelSet {
 
   /** Gives all back, in the session that goes on for a moment. */
   closeAll(driver: SessionDriver): void {
-    for (const { id } of this.#tunnels) {
+    for (const id of this.#tunnels.keys()) {
       driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId: id, code: 'stopped' });
     }
     driver.flushSoon();
@@ -167,8 +196,9 @@ export class TunnelSet {
 
   /** The session is gone, and with it all of them. */
   lost(): void {
-    for (const tunnel of this.#tunnels) {
+    for (const tunnel of this.#tunnels.values()) {
       tunnel.isOpen = false;
+      tunnel.isGivenUp = false;
       clearTimeout(tunnel.retry?.timer);
       tunnel.retry = undefined;
     }
@@ -177,16 +207,68 @@ export class TunnelSet {
   /** Ends what goes on for the local services. */
   dispose(): void {
     this.lost();
-    for (const { service } of this.#tunnels) service.close();
+    for (const { service } of this.#tunnels.values()) service.close();
   }
 
   #find(tunnelId: number): Tunnel | undefined {
-    return this.#tunnels[tunnelId - 1];
+    return this.#tunnels.get(tunnelId);
+  }
+
+  #make(options: TunnelOptions): Tunnel {
+    this.#lastId += 1;
+    return {
+      id: this.#lastId,
+      options,
+      service: this.#serve(options),
+      name: nameOf(options),
+      port: undefined,
+      rememberedPort: undefined,
+      isOpen: false,
+      publicHost: '',
+      backoff: new Backoff(this.#options.maxReconnectDelayMs),
+      retry: undefined,
+      isGivenUp: false,
+    };
+  }
+
+  #serve({ target, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions): LocalService {
+    return new LocalService({
+      target,
+      waitMs: localWaitMs,
+      onHealth: (report) => this.#handlers.onHealth(target, report),
+    });
+  }
+
+  /** The same public port in front of another service, or of the same one with other options. */
+  #retarget(tunnel: Tunnel, options: TunnelOptions): void {
+    tunnel.service.close();
+    tunnel.options = options;
+    tunnel.service = this.#serve(options);
+  }
+
+  #giveUp(tunnel: Tunnel, error: TunnelError): void {
+    tunnel.isGivenUp = true;
+    const isLast = [...this.#tunnels.values()].every(({ isGivenUp }) => isGivenUp);
+    if (this.#options.outlivesTunnels !== true || isLast) this.#handlers.onFatal(error);
+    else this.#handlers.onGivenUp(tunnel.name, error);
+  }
+
+  async #recallPort(tunnel: Tunnel): Promise<void> {
+    const { ports, server } = this.#options;
+    if (!ports || tunnel.options.port) return;
+    try {
+      const { port, damage } = await ports.recall(formatServerAddress(server), tunnel.name);
+      tunnel.rememberedPort = port;
+      if (damage) this.#handlers.onWarning(damage);
+    } catch (error) {
+      this.#handlers.onWarning(error);
+    }
   }
 
   #request(driver: SessionDriver, tunnel: Tunnel): void {
     clearTimeout(tunnel.retry?.timer);
     tunnel.retry = undefined;
+    tunnel.isGivenUp = false;
     driver.session.sendTunnelFrame({
       type: 'tunnel-request',
       tunnelId: tunnel.id,
@@ -199,4 +281,17 @@ export class TunnelSet {
 
 function urlOf({ publicHost, port = 0 }: Pick<Tunnel, 'publicHost' | 'port'>): string {
   return `tcp://${publicHost.includes(':') ? `[${publicHost}]` : publicHost}:${port}`;
+}
+
+function nameOf({ name, target }: TunnelOptions): string {
+  return name ?? formatHostAndPort(target.host, target.port);
+}
+
+/** Whether a server could not tell them apart. */
+function isSameRequest(a: TunnelOptions, b: TunnelOptions): boolean {
+  return nameOf(a) === nameOf(b) && (a.port ?? 0) === (b.port ?? 0);
+}
+
+function byId(tunnels: readonly Tunnel[]): ReadonlyMap<number, Tunnel> {
+  return new Map(tunnels.map((tunnel) => [tunnel.id, tunnel]));
 }

@@ -41,6 +41,13 @@ export const ERRORS = {
     'give a file that holds the secret on its first line',
   ),
   'key-unusable': kind('fatal', 'usage', 2, 'the key cannot be used', 'a key is 32 bytes in base64url, 43 characters'),
+  'config-unusable': kind(
+    'fatal',
+    'usage',
+    2,
+    'the configuration file cannot be used',
+    'correct it; docs/configuration.md has all keys',
+  ),
   'state-unusable': kind(
     'fatal',
     'usage',

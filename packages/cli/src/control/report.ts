@@ -8,6 +8,8 @@ export interface ClientReport {
   readonly since: string;
   readonly server: string;
   readonly tunnels: readonly {
+    /** Only in the configuration file they have one. */
+    readonly name: string | null;
     readonly target: string;
     readonly url: string | null;
     readonly port: number | null;
@@ -36,7 +38,8 @@ export function reportOf(status: ClientStatus): ClientReport {
     state: status.state,
     since: status.since,
     server: status.server,
-    tunnels: status.tunnels.map(({ target, url, port, isOpen }) => ({
+    tunnels: status.tunnels.map(({ name, target, url, port, isOpen }) => ({
+      name: name ?? null,
       target: formatTarget(target),
       url: url ?? null,
       port: port ?? null,
@@ -84,6 +87,7 @@ export const isClientReport: (value: unknown) => value is ClientReport = object<
   server: text,
   tunnels: listOf(
     object<ClientReport['tunnels'][number]>({
+      name: (value) => value === undefined || orNull(text)(value),
       target: text,
       url: orNull(text),
       port: orNull(number),

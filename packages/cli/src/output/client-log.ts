@@ -8,7 +8,7 @@ import type { Reporter } from './reporter.ts';
 export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) => string): Reporter<ClientEvents> {
   return {
     ready: ({ tunnels, sessionId, resumed, lostStreams, serverKey, pinnedAt }) => {
-      const open = tunnels.map(({ target, url }) => ({ url, target: formatTarget(target) }));
+      const open = tunnels.map(({ name, target, url }) => ({ name, url, target: formatTarget(target) }));
       const key = fingerprint(serverKey);
       if (pinnedAt !== undefined)
         log.info({ serverKey: key, file: pinnedAt }, 'first contact: the server key is remembered');

@@ -15,7 +15,7 @@ export function jsonEmitter(write: (line: string) => void, now: () => Date): Emi
 export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<ClientEvents> {
   return {
     ready: ({ tunnels, sessionId, resumed }) => {
-      const open = tunnels.map(({ target, url, port }) => ({ target: formatTarget(target), url, port }));
+      const open = tunnels.map(({ name, target, url, port }) => ({ name, target: formatTarget(target), url, port }));
       emit('ready', { tunnels: open, sessionId, resumed });
     },
     disconnected: ({ code, reason }) => emit('disconnected', { code, reason }),

@@ -11,7 +11,7 @@ const ready: ClientReport = {
   state: 'ready',
   since: ago(185_000),
   server: 'ws://example.org:7835',
-  tunnels: [{ target: 'localhost:3000', url: 'tcp://example.org:8001', port: 8001, open: true }],
+  tunnels: [{ name: null, target: 'localhost:3000', url: 'tcp://example.org:8001', port: 8001, open: true }],
   roundTripMs: 23,
   streams: 2,
   bytesIn: 1_258_291,
@@ -28,8 +28,8 @@ const waiting: ClientReport = {
   state: 'waiting',
   since: ago(86_400_000),
   tunnels: [
-    { target: 'localhost:3000', url: 'tcp://example.org:8001', port: 8001, open: false },
-    { target: '[::1]:1', url: null, port: null, open: false },
+    { name: null, target: 'localhost:3000', url: 'tcp://example.org:8001', port: 8001, open: false },
+    { name: null, target: '[::1]:1', url: null, port: null, open: false },
   ],
   roundTripMs: null,
   reconnects: 3,
@@ -92,7 +92,7 @@ describe('status text', () => {
     ).toEqual([
       ...text([{ ...ready, tunnels: [] }]),
       '',
-      'tunnel local, process 7',
+      'client, process 7',
       '  state         unknown: it does not answer',
     ]);
   });
@@ -142,8 +142,8 @@ test('what a retry did', () => {
 });
 
 test('nobody there, and the heading of a watch', () => {
-  expect(noneText('/s', undefined)).toBe('no `tunnel local` runs with the state directory /s');
-  expect(noneText('/s', 5)).toBe('no `tunnel local` with process id 5 runs with the state directory /s');
+  expect(noneText('/s', undefined)).toBe('no client runs with the state directory /s');
+  expect(noneText('/s', 5)).toBe('no client with process id 5 runs with the state directory /s');
   expect(watchHeading(1, now)).toBe('08:05:09  1 client; Ctrl-C ends');
 });
 
