@@ -1,0 +1,53 @@
+// Measures what docs/performance.md tells, and prints it. A target that is missed is no failure: whoever reads decides.
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { describeMachine, judge, type Result } from './result.ts';
+import type { Scenario, Settings } from './scenario.ts';
+import { bulk } from './scenarios/bulk.ts';
+import { roundTrip } from './scenarios/round-trip.ts';
+import { machineLine, markdownTable, textTable } from './table.ts';
+
+const scenarios: readonly Scenario[] = [bulk, roundTrip];
+
+const FULL: Settings = { rounds: 3, measureMs: 2_000, warmUpMs: 1_000, withSsh: true };
+const QUICK: Settings = { rounds: 1, measureMs: 500, warmUpMs: 300, withSsh: false };
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    json: { type: 'string' },
+    markdown: { type: 'boolean', default: false },
+  },
+});
+
+const settings: Settings = {
+  ...(values.quick ? QUICK : FULL),
+  ...(values.rounds !== undefined && { rounds: Number(values.rounds) }),
+};
+if (!Number.isInteger(settings.rounds) || settings.rounds < 1) throw new Error('--rounds wants a number above 0');
+
+const known = scenarios.flatMap(({ names }) => names);
+const wanted =
+  values.only?.split(',') ?? scenarios.filter(({ isQuick }) => isQuick || !values.quick).flatMap(({ names }) => names);
+for (const name of wanted) if (!known.includes(name)) throw new Error(`no row ${name}; there are ${known.join(', ')}`);
+
+const machine = describeMachine();
+const results: Result[] = [];
+for (const scenario of scenarios) {
+  const names = scenario.names.filter((name) => wanted.includes(name));
+  if (names.length === 0) continue;
+  console.error(`measuring ${names.join(', ')}`);
+  const rows = await scenario.measure(settings);
+  results.push(...rows.filter(({ name }) => names.includes(name)).map(judge));
+}
+
+console.log(`${machineLine(machine)}\n`);
+console.log(values.markdown ? markdownTable(results) : textTable(results));
+if (values.json !== undefined) {
+  const report = { time: new Date().toISOString(), machine, settings, results };
+  // npm runs scripts in the root; a path means what it means to whoever typed it.
+  writeFileSync(resolve(process.env['INIT_CWD'] ?? '.', values.json), `${JSON.stringify(report, null, 2)}\n`);
+}
