@@ -5,10 +5,32 @@ import { parseArgs } from 'node:util';
 import { describeMachine, judge, type Result } from './result.ts';
 import type { Scenario, Settings } from './scenario.ts';
 import { bulk } from './scenarios/bulk.ts';
+import { connections } from './scenarios/connections.ts';
+import { firstByte } from './scenarios/first-byte.ts';
+import { handshakes } from './scenarios/handshakes.ts';
+import { idleSessions } from './scenarios/idle-sessions.ts';
+import { longFat } from './scenarios/long-fat.ts';
+import { openStreams } from './scenarios/open-streams.ts';
+import { roundTripBesideBulk } from './scenarios/round-trip-beside-bulk.ts';
 import { roundTrip } from './scenarios/round-trip.ts';
+import { start } from './scenarios/start.ts';
+import { streams } from './scenarios/streams.ts';
+import { hasSsh } from './paths.ts';
 import { machineLine, markdownTable, textTable } from './table.ts';
 
-const scenarios: readonly Scenario[] = [bulk, roundTrip];
+const scenarios: readonly Scenario[] = [
+  bulk,
+  streams,
+  roundTrip,
+  roundTripBesideBulk,
+  connections,
+  firstByte,
+  longFat,
+  idleSessions,
+  openStreams,
+  start,
+  handshakes,
+];
 
 const FULL: Settings = { rounds: 3, measureMs: 2_000, warmUpMs: 1_000, withSsh: true };
 const QUICK: Settings = { rounds: 1, measureMs: 500, warmUpMs: 300, withSsh: false };
@@ -34,6 +56,9 @@ const wanted =
   values.only?.split(',') ?? scenarios.filter(({ isQuick }) => isQuick || !values.quick).flatMap(({ names }) => names);
 for (const name of wanted) if (!known.includes(name)) throw new Error(`no row ${name}; there are ${known.join(', ')}`);
 
+if (settings.withSsh && !hasSsh()) {
+  console.error('ssh -R is not measured: install openssh-server and openssh-client');
+}
 const machine = describeMachine();
 const results: Result[] = [];
 for (const scenario of scenarios) {

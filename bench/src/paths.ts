@@ -3,39 +3,73 @@ import { startTunnel, type TunnelProcess } from '@tunnel/test/support/command';
 import { TEST_SECRET } from '@tunnel/test/support/pair';
 import { findProgram, freePort, startOnFreePort } from '@tunnel/test/support/program';
 import { startSshServer } from '@tunnel/test/support/ssh-server';
-import type { PathName } from './scenario.ts';
+import type { PathName, Settings } from './scenario.ts';
 
 /** Beside the benchmark's own bundle, not beside this source. */
 const program = fileURLToPath(new URL('../../packages/cli/dist/tunnel.js', import.meta.url));
 
 const SSH_CIPHER = 'aes128-gcm@openssh.com';
 
+/** At least one. */
+type Ports = readonly [number, ...number[]];
+
 /** A way to the services. */
-export interface Path extends AsyncDisposable {
+interface Path extends AsyncDisposable {
   readonly name: PathName;
   /** Where visitors connect, in the services' order. */
-  readonly ports: readonly number[];
+  readonly ports: Ports;
 }
 
-export interface TunnelPath extends Path {
+interface TunnelPath extends Path {
   readonly name: 'tunnel';
   readonly serverPid: number;
   readonly clientPid: number;
 }
 
 /** Where to connect to instead of a port, to get to it. */
-export type Detour = (port: number) => Promise<number>;
+type Detour = (port: number) => Promise<number>;
 
 const straight: Detour = (port) => Promise.resolve(port);
 
+/** The ways that are compared, and how to end them. */
+interface Paths extends AsyncDisposable {
+  readonly all: readonly Path[];
+  readonly tunnel: TunnelPath;
+}
+
+/** Opens the tunnel, the direct way and, where it is asked for and installed, ssh. */
+export async function openPaths(servicePorts: Ports, { withSsh }: Settings, detour: Detour = straight): Promise<Paths> {
+  const direct = await directPath(servicePorts, detour);
+  const tunnel = await tunnelPath(servicePorts, detour);
+  try {
+    const ssh = withSsh && hasSsh() ? await sshPath(servicePorts, detour) : undefined;
+    return {
+      all: [direct, tunnel, ...(ssh ? [ssh] : [])],
+      tunnel,
+      [Symbol.asyncDispose]: async () => {
+        await tunnel[Symbol.asyncDispose]();
+        await ssh?.[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await tunnel[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Whether OpenSSH's client and server are installed. */
+export function hasSsh(): boolean {
+  return findProgram('ssh') !== undefined && findProgram('sshd') !== undefined;
+}
+
 /** Visitors connect to the services themselves. */
-export async function directPath(servicePorts: readonly number[], detour: Detour = straight): Promise<Path> {
-  const ports = await Promise.all(servicePorts.map(detour));
+async function directPath(servicePorts: Ports, detour: Detour): Promise<Path> {
+  const ports = (await Promise.all(servicePorts.map(detour))) as unknown as Ports;
   return { name: 'direct', ports, [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
 /** `tunnel server` and `tunnel local` on loopback, in processes of their own. */
-export async function tunnelPath(servicePorts: readonly number[], detour: Detour = straight): Promise<TunnelPath> {
+export async function tunnelPath(servicePorts: Ports, detour: Detour = straight): Promise<TunnelPath> {
   const server = await startServer();
   let client: TunnelProcess | undefined;
   const stop = async (): Promise<void> => {
@@ -46,7 +80,7 @@ export async function tunnelPath(servicePorts: readonly number[], detour: Detour
   try {
     client = await startClient(await detour(server.port), servicePorts);
     const { tunnels } = await client.waitForEvent('ready');
-    const ports = (tunnels as { readonly port: number }[]).map(({ port }) => port);
+    const ports = (tunnels as { readonly port: number }[]).map(({ port }) => port) as unknown as Ports;
     return {
       name: 'tunnel',
       ports,
@@ -60,9 +94,8 @@ export async function tunnelPath(servicePorts: readonly number[], detour: Detour
   }
 }
 
-/** `ssh -R` to an sshd of its own; undefined where OpenSSH is not installed. */
-export async function sshPath(servicePorts: readonly number[], detour: Detour = straight): Promise<Path | undefined> {
-  if (findProgram('ssh') === undefined || findProgram('sshd') === undefined) return undefined;
+/** `ssh -R` to an sshd of its own. */
+async function sshPath(servicePorts: Ports, detour: Detour): Promise<Path> {
   const server = await startSshServer();
   try {
     const through = await detour(server.port);
@@ -113,11 +146,7 @@ export async function startServer(
 }
 
 /** `tunnel local`, just started, with its state in `home` (default: one of its own). */
-export function startClient(
-  serverPort: number,
-  servicePorts: readonly number[],
-  home?: string,
-): Promise<TunnelProcess> {
+export function startClient(serverPort: number, servicePorts: Ports, home?: string): Promise<TunnelProcess> {
   const targets = servicePorts.map((port) => `127.0.0.1:${port}`);
   return start(['local', ...targets, '--to', `127.0.0.1:${serverPort}`], home);
 }

@@ -13,7 +13,10 @@ export const COMMANDS = {
   one: '1',
 } as const;
 
+/** Of bulk: `up` is from the visitor to the service. */
 export type Direction = 'up' | 'down';
+
+export const DIRECTIONS: readonly Direction[] = ['up', 'down'];
 
 export const COMMAND_BYTES = 9;
 

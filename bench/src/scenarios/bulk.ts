@@ -1,10 +1,8 @@
 import { Ends } from '../ends.ts';
-import type { Direction } from '../load/commands.ts';
-import { directPath, sshPath, tunnelPath } from '../paths.ts';
+import { DIRECTIONS } from '../load/commands.ts';
+import { openPaths } from '../paths.ts';
 import { peakResidentKiB, resetPeak } from '../process-figures.ts';
 import { Rounds, type Row, type Scenario, type Settings } from '../scenario.ts';
-
-const DIRECTIONS: readonly Direction[] = ['up', 'down'];
 
 /** One stream that takes all there is: how fast, at what cost of CPU and memory. */
 export const bulk: Scenario = {
@@ -15,20 +13,17 @@ export const bulk: Scenario = {
     const cpu = { up: new Rounds(), down: new Rounds() };
     const memory = { client: new Rounds(), server: new Rounds() };
     await using ends = await Ends.start();
-    await using direct = await directPath([ends.port]);
-    await using tunnel = await tunnelPath([ends.port]);
-    await using ssh = settings.withSsh ? await sshPath([ends.port]) : undefined;
-    const { clientPid, serverPid } = tunnel;
+    await using paths = await openPaths([ends.port], settings);
+    const { clientPid, serverPid } = paths.tunnel;
     const pids = { direct: ends.pids, tunnel: [clientPid, serverPid], ssh: [] };
     for (let round = 0; round < settings.rounds; round += 1) {
       resetPeak(clientPid);
       resetPeak(serverPid);
       for (const direction of DIRECTIONS) {
-        for (const path of [direct, tunnel, ...(ssh ? [ssh] : [])]) {
-          const [port = 0] = path.ports;
-          const flow = await ends.flow(settings, { port, direction, pids: pids[path.name] });
+        for (const path of paths.all) {
+          const flow = await ends.flow(settings, { port: path.ports[0], direction, pids: pids[path.name] });
           speed[direction].set(round, path.name, flow.gbitPerSecond);
-          if (path !== ssh) cpu[direction].set(round, path.name, flow.cpuSecondsPerGB);
+          if (path.name !== 'ssh') cpu[direction].set(round, path.name, flow.cpuSecondsPerGB);
         }
       }
       memory.client.set(round, 'tunnel', peakResidentKiB(clientPid) / 1024);

@@ -1,5 +1,5 @@
 import { Ends } from '../ends.ts';
-import { directPath, sshPath, tunnelPath } from '../paths.ts';
+import { openPaths } from '../paths.ts';
 import { Rounds, type Row, type Scenario, type Settings } from '../scenario.ts';
 
 /** One keystroke and its echo, with nothing beside it. */
@@ -10,14 +10,12 @@ export const roundTrip: Scenario = {
     const p50 = new Rounds();
     const p99 = new Rounds();
     await using ends = await Ends.start();
-    await using direct = await directPath([ends.port]);
-    await using tunnel = await tunnelPath([ends.port]);
-    await using ssh = settings.withSsh ? await sshPath([ends.port]) : undefined;
+    await using paths = await openPaths([ends.port], settings);
     // The first round trips run code that was not compiled yet.
     for (let round = -1; round < settings.rounds; round += 1) {
-      for (const { name, ports } of [direct, tunnel, ...(ssh ? [ssh] : [])]) {
+      for (const { name, ports } of paths.all) {
         const durationMs = round < 0 ? settings.warmUpMs : settings.measureMs;
-        const { p50Us, p99Us } = await ends.visitor.call('roundTrips', { port: ports[0] ?? 0, durationMs });
+        const { p50Us, p99Us } = await ends.visitor.call('roundTrips', { port: ports[0], durationMs });
         if (round < 0) continue;
         p50.set(round, name, p50Us);
         p99.set(round, name, p99Us);
