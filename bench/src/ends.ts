@@ -7,7 +7,7 @@ import { cpuSeconds } from './process-figures.ts';
 import type { Settings } from './scenario.ts';
 
 /** How long what a path still carries may take to drain, in ms. */
-const DRAIN_MS = 10_000;
+const DRAIN_MS = 60_000;
 
 /** What moved in a while, and what it cost. */
 export interface Flow {

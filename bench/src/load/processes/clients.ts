@@ -1,5 +1,4 @@
 // Very many clients in one process, each with a session of its own.
-import { once } from 'node:events';
 import { type Client, createClient, parseServerAddress } from '@tunnel/client';
 import { nodeCrypto, randomBytes } from '@tunnel/shared/node';
 import { TEST_SECRET } from '@tunnel/test/support/pair';
@@ -24,8 +23,11 @@ async function connect(serverPort: number): Promise<void> {
   });
   client.on('ready', () => linked.add(client));
   client.on('disconnected', () => linked.delete(client));
-  client.start();
-  await once(client, 'ready');
+  await new Promise<void>((resolve, reject) => {
+    client.on('ready', () => resolve());
+    client.on('stopped', ({ code, reason }) => reject(new Error(`a client stopped: ${code} ${reason}`)));
+    client.start();
+  });
 }
 
 const calls = {

@@ -51,7 +51,8 @@ const calls = {
   received: () => ({ bytes: receivedBytes, atMs: performance.now() }),
 
   async stopStreams(): Promise<void> {
-    for (const socket of streams) socket.destroy();
+    // Reset: what is still on its way is not worth carrying.
+    for (const socket of streams) socket.resetAndDestroy();
     await Promise.all([...streams].map(gone));
     streams.clear();
   },
