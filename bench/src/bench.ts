@@ -49,12 +49,12 @@ const settings: Settings = {
   ...(values.quick ? QUICK : FULL),
   ...(values.rounds !== undefined && { rounds: Number(values.rounds) }),
 };
-if (!Number.isInteger(settings.rounds) || settings.rounds < 1) throw new Error('--rounds wants a number above 0');
+if (!Number.isInteger(settings.rounds) || settings.rounds < 1) refuse('--rounds wants a whole number above 0');
 
 const known = scenarios.flatMap(({ names }) => names);
 const wanted =
   values.only?.split(',') ?? scenarios.filter(({ isQuick }) => isQuick || !values.quick).flatMap(({ names }) => names);
-for (const name of wanted) if (!known.includes(name)) throw new Error(`no row ${name}; there are ${known.join(', ')}`);
+for (const name of wanted) if (!known.includes(name)) refuse(`no row ${name}; there are ${known.join(', ')}`);
 
 if (settings.withSsh && !hasSsh()) {
   console.error('ssh -R is not measured: install openssh-server and openssh-client');
@@ -65,8 +65,14 @@ for (const scenario of scenarios) {
   const names = scenario.names.filter((name) => wanted.includes(name));
   if (names.length === 0) continue;
   console.error(`measuring ${names.join(', ')}`);
-  const rows = await scenario.measure(settings);
-  results.push(...rows.filter(({ name }) => names.includes(name)).map(judge));
+  try {
+    const rows = await scenario.measure(settings);
+    results.push(...rows.filter(({ name }) => names.includes(name)).map(judge));
+  } catch (error) {
+    // The other rows are worth having all the same.
+    console.error(`error: ${names.join(', ')} could not be measured:`, error);
+    process.exitCode = 1;
+  }
 }
 
 console.log(`${machineLine(machine)}\n`);
@@ -75,4 +81,9 @@ if (values.json !== undefined) {
   const report = { time: new Date().toISOString(), machine, settings, results };
   // npm runs scripts in the root; a path means what it means to whoever typed it.
   writeFileSync(resolve(process.env['INIT_CWD'] ?? '.', values.json), `${JSON.stringify(report, null, 2)}\n`);
+}
+
+function refuse(message: string): never {
+  console.error(`error: ${message}`);
+  process.exit(2);
 }
