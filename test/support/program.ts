@@ -42,8 +42,8 @@ export function requirePrograms(context: TestContext, ...names: readonly Program
   context.skip(message);
 }
 
-/** The program's absolute path, which sshd insists on. */
-function findProgram(name: ProgramName): string | undefined {
+/** The program's absolute path, which sshd insists on; undefined where it is missing. */
+export function findProgram(name: ProgramName): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...administratorFolders];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
@@ -180,7 +180,8 @@ export async function startOnFreePort(
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody had a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
