@@ -21,6 +21,11 @@ export const LINK_FLAGS = {
   'secret-file': { describe: 'file with the shared secret on its first line' },
   'heartbeat-interval': { describe: 'send something at least this often', default: '2s' },
   'heartbeat-timeout': { describe: 'a link on which nothing came for this long is dead', default: '8s' },
+  admin: {
+    describe: 'answer /healthz, /readyz and /metrics here: a port of this machine, host:port or a socket path',
+    variable: 'TUNNEL_ADMIN',
+    default: 'off',
+  },
   'state-dir': {
     describe: 'directory for keys, secret and what is to be remembered',
     variable: 'TUNNEL_STATE_DIR',

@@ -11,6 +11,9 @@ import {
 } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
+import { WATCHDOG_SUBJECTS, type WatchdogSubject } from './systemd/client-state.ts';
+import { type AdminAddress, parseAdminAddress } from './values/admin-address.ts';
+import { parseChoice } from './values/choice.ts';
 import { parseDuration } from './values/duration.ts';
 import { type Given, unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
@@ -60,6 +63,12 @@ export const LOCAL_FLAGS = {
     describe: 'on a link that carries nothing, send ever less, down to once in this time; at most 45s behind proxies',
     default: 'off',
   },
+  admin: LINK_FLAGS.admin,
+  watchdog: {
+    describe: "process or link: what systemd's watchdog watches, the client's work or its link",
+    variable: 'TUNNEL_WATCHDOG',
+    default: 'process',
+  },
   'state-dir': LINK_FLAGS['state-dir'],
   'log-level': LINK_FLAGS['log-level'],
   'log-format': LINK_FLAGS['log-format'],
@@ -81,6 +90,8 @@ export interface LocalSettings {
   readonly connectTimeoutMs: number;
   readonly localWaitMs: number;
   readonly heartbeat: HeartbeatSettings;
+  readonly admin: AdminAddress | undefined;
+  readonly watchdog: WatchdogSubject;
   readonly state: StateDirectory;
   readonly output: OutputSettings;
 }
@@ -96,6 +107,8 @@ export function readLocalSettings(
   const maxReconnectDelay = flags.get('max-reconnect-delay');
   const connectTimeout = flags.get('connect-timeout');
   const localWait = flags.get('local-wait');
+  const admin = flags.get('admin');
+  const watchdog = flags.get('watchdog');
   const state = stateDirectory(flags.get('state-dir'), environment);
   const server = readServer(flags.get('to'));
   const caFile = flags.get('ca');
@@ -124,6 +137,8 @@ export function readLocalSettings(
         : parseDuration(connectTimeout, { minMs: MIN_CONNECT_TIMEOUT_MS }),
     localWaitMs: localWait === undefined ? 0 : parseDuration(localWait),
     heartbeat: { ...heartbeat, idleMaxMs: readIdleHeartbeat(flags.get('idle-heartbeat-max'), heartbeat) },
+    admin: admin === undefined ? undefined : parseAdminAddress(admin),
+    watchdog: watchdog === undefined ? 'process' : parseChoice(watchdog, WATCHDOG_SUBJECTS),
     state,
     output: readOutputSettings(flags),
   };

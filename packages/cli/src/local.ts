@@ -9,7 +9,15 @@ import {
   type ServerAddress,
 } from '@tunnel/client';
 import { TunnelError } from '@tunnel/shared';
-import { decodeKey, describeSystemError, fingerprint, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
+import {
+  decodeKey,
+  describeSystemError,
+  fingerprint,
+  loadOrCreateIdentity,
+  monotonicNow,
+  readSecretFile,
+} from '@tunnel/shared/node';
+import { openClientAdmin } from './admin/admin.ts';
 import { type GivenSecret, readGivenSecret } from './common-flags.ts';
 import type { Context } from './context.ts';
 import { serveControl } from './control/control-server.ts';
@@ -24,6 +32,8 @@ import { reportEvents, type Reporter } from './output/reporter.ts';
 import { readRunningServer } from './running-server.ts';
 import { warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
+import { ClientWatch } from './systemd/client-state.ts';
+import { Service } from './systemd/service.ts';
 import { type Given, unusable } from './values/given.ts';
 
 /** `tunnel local`: runs until it is stopped or fails for good, and resolves with the exit code. Throws `TunnelError`. */
@@ -57,11 +67,13 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const address = formatServerAddress(server);
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;
   for (const reporter of reporters(output, address, canPressEnter)) reportEvents(client, reporter);
+  await using service = openService(client, settings, output, context);
   using signals = handleSignals({
     stop: (signal) => {
       if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
       else output.log.info({ signal }, 'stopping');
       void client.stop();
+      service?.stopping(0);
     },
     abort: () => client.abort(),
     retryNow: () => client.retryNow(),
@@ -72,10 +84,30 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   if (output.audience === 'people') output.stdout.write(`connecting to ${address}`);
   else output.log.info({ server: address }, 'connecting');
   await using _control = await openControl(settings.state.client.control, client, output);
+  await using _admin = await openClientAdmin(settings.admin, client, output, context.version);
   client.start();
   const { exitCode, reason, hint } = await stopped;
   if (exitCode !== 0) for (const line of errorLines(reason, hint)) output.stderr.write(line);
   return signals.exitCode ?? exitCode;
+}
+
+/** Tells systemd, where it is there. */
+function openService(
+  client: Client,
+  { watchdog, connectTimeoutMs }: LocalSettings,
+  output: Output,
+  { environment }: Context,
+): Service | undefined {
+  const watch = new ClientWatch(watchdog, connectTimeoutMs, monotonicNow());
+  const service = Service.open(environment, output, () => watch.state(client.status(), monotonicNow()));
+  if (service === undefined) return undefined;
+  client.on('ready', () => service.changed());
+  client.on('disconnected', () => service.changed());
+  client.on('retrying', () => {
+    watch.attempted(monotonicNow());
+    service.changed();
+  });
+  return service;
 }
 
 /** Without it the tunnel does its work all the same. */

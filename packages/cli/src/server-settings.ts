@@ -3,6 +3,7 @@ import type { HeartbeatSettings } from '@tunnel/shared';
 import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
+import { type AdminAddress, parseAdminAddress } from './values/admin-address.ts';
 import { parseDuration } from './values/duration.ts';
 import { unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
@@ -37,6 +38,7 @@ export const SERVER_FLAGS = {
   'drain-timeout': { describe: 'how long running connections may go on after SIGTERM', default: '10s' },
   'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
   'heartbeat-timeout': LINK_FLAGS['heartbeat-timeout'],
+  admin: LINK_FLAGS.admin,
   'state-dir': LINK_FLAGS['state-dir'],
   'log-level': LINK_FLAGS['log-level'],
   'log-format': LINK_FLAGS['log-format'],
@@ -57,6 +59,7 @@ export interface ServerSettings {
   readonly resumeWindowMs: number;
   readonly drainTimeoutMs: number;
   readonly heartbeat: HeartbeatSettings;
+  readonly admin: AdminAddress | undefined;
   readonly state: StateDirectory;
   /** What --state-dir named, for people who are to name it, too. */
   readonly givenStateDirectory: string | undefined;
@@ -72,6 +75,7 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
   const identity = flags.get('identity');
   const resumeWindow = flags.get('resume-window');
   const drainTimeout = flags.get('drain-timeout');
+  const admin = flags.get('admin');
   const stateDir = flags.get('state-dir');
   const state = stateDirectory(stateDir, environment);
   return {
@@ -84,6 +88,7 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
     resumeWindowMs: resumeWindow === undefined ? DEFAULT_RESUME_WINDOW_MS : parseDuration(resumeWindow),
     drainTimeoutMs: drainTimeout === undefined ? DEFAULT_DRAIN_TIMEOUT_MS : parseDuration(drainTimeout),
     heartbeat: readHeartbeat(flags),
+    admin: admin === undefined ? undefined : parseAdminAddress(admin),
     state,
     givenStateDirectory: stateDir === undefined ? undefined : resolve(stateDir.text),
     output: readOutputSettings(flags),
