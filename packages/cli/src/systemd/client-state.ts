@@ -45,6 +45,7 @@ function describe({ state, since, tunnels, lastError, nextAttempt }: ClientStatu
   if (state === 'ready') {
     return `ready: ${tunnels.map(({ url, target }) => `${url ?? ''} -> ${formatTarget(target)}`).join(', ')}`;
   }
+  if (state === 'new') return 'starting';
   const next = nextAttempt === undefined ? '' : `, attempt ${nextAttempt.attempt} at ${nextAttempt.at}`;
   const cause = lastError === undefined ? '' : `: ${lastError.reason}`;
   return `not ready since ${since}, ${state}${next}${cause}`;
