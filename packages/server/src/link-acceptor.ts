@@ -159,7 +159,8 @@ export class LinkAcceptor {
     }
     const { claim, clientKey, transport } = outcome;
     const records = new RecordLink(webSocket, socket, transport);
-    const handshakeMs = monotonicNow() - cameAt;
+    // To the microsecond: it also goes into JSON that people read.
+    const handshakeMs = Math.round((monotonicNow() - cameAt) * 1000) / 1000;
     this.#options.onClaim({ records, claim, clientKey, address, roundTripMs, handshakeMs });
   }
 
