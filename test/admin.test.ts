@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { adminPortOf, askAdmin, samplesOf } from './support/admin.ts';
@@ -95,18 +94,16 @@ describe('a server', SLOW, () => {
     expect(await askAdmin(admin, '/readyz?verbose', { method: 'HEAD' })).toEqual({ status: 200, body: '' });
   });
 
-  test('has an admin endpoint only where it was asked for, and then only for its own machine', async (context) => {
+  test('has an admin endpoint only where it was asked for, and then only for its own machine', async () => {
     const { server: silent } = await startServerProcess(['--port', '0']);
     await using _silent = silent;
     expect(silent.stderr).not.toContain('admin endpoint');
     const { server } = await startServerProcess(['--port', '0', '--admin', '0']);
     await using _server = server;
     const admin = await adminPortOf(server);
-    const others = Object.values(networkInterfaces())
-      .flatMap((addresses) => addresses ?? [])
-      .filter(({ internal, family }) => !internal && family === 'IPv4');
-    if (others[0] === undefined) context.skip('this machine has only its loopback address');
-    else await expect(visit(admin, { host: others[0].address })).rejects.toThrow('ECONNREFUSED');
+    expect((await askAdmin(admin, '/healthz')).status).toBe(200);
+    // On all addresses it would listen on this one as well.
+    await expect(visit(admin, { host: '127.0.0.2' })).rejects.toThrow('ECONNREFUSED');
   });
 
   test('does not start where the admin address is taken', async () => {
