@@ -12,10 +12,14 @@ const packages = {
   iperf3: 'iperf3',
   // By its full name: `nc` may be another netcat, which knows no -N.
   'nc.openbsd': 'netcat-openbsd',
+  promtool: 'prometheus',
+  python3: 'python3',
   scp: 'openssh-client',
   ssh: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
+  'systemd-analyze': 'systemd',
+  'systemd-notify': 'systemd',
 } as const;
 
 export type ProgramName = keyof typeof packages;

@@ -22,7 +22,7 @@ export interface ClientStores {
 
 /** A client with all that its settings name read from files. */
 export interface ClientPlan {
-  readonly options: ClientOptions;
+  readonly options: ClientOptions & { readonly connectTimeoutMs: number };
   /** The server as text. */
   readonly address: string;
   readonly secret: GivenSecret | undefined;

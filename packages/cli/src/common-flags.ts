@@ -1,6 +1,7 @@
 import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS, TunnelError } from '@tunnel/shared';
 import { readSecretFile, requireSecret } from '@tunnel/shared/node';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
+import { parseAdminAddress } from './values/admin-address.ts';
 import { parseChoice } from './values/choice.ts';
 import { formatDuration, parseDuration } from './values/duration.ts';
 import { type Given, unusable } from './values/given.ts';
@@ -37,6 +38,13 @@ export const LINK_FLAGS = {
     describe: 'a link on which nothing came for this long is dead',
     default: '8s',
     read: (given) => parseDuration(given, { minMs: MIN_HEARTBEAT_TIMEOUT_MS }),
+  },
+  admin: {
+    describe: 'answer /healthz, /readyz and /metrics here: a port of this machine, host:port or a socket path',
+    variable: 'TUNNEL_ADMIN',
+    default: 'off',
+    read: parseAdminAddress,
+    place: 'process',
   },
   'state-dir': {
     describe: 'directory for keys, secret and what is to be remembered',

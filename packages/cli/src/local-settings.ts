@@ -11,6 +11,9 @@ import {
 } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
+import { WATCHDOG_SUBJECTS, type WatchdogSubject } from './systemd/client-state.ts';
+import type { AdminAddress } from './values/admin-address.ts';
+import { parseChoice } from './values/choice.ts';
 import { parseDuration } from './values/duration.ts';
 import { type Given, unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
@@ -19,6 +22,7 @@ import { parseTarget } from './values/target.ts';
 
 const DEFAULT_LOCAL_HOST = 'localhost';
 const MIN_RECONNECT_DELAY_CAP_MS = 100;
+const DEFAULT_WATCHDOG: WatchdogSubject = 'process';
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const MIN_CONNECT_TIMEOUT_MS = 100;
 
@@ -82,6 +86,14 @@ export const LOCAL_FLAGS = {
     default: 'off',
     read: (given) => (given.text === 'off' ? undefined : parseDuration(given)),
   },
+  admin: LINK_FLAGS.admin,
+  watchdog: {
+    describe: "process or link: what systemd's watchdog watches, the client's work or its link",
+    variable: 'TUNNEL_WATCHDOG',
+    default: 'process',
+    read: (given) => parseChoice(given, WATCHDOG_SUBJECTS),
+    place: 'process',
+  },
   'state-dir': LINK_FLAGS['state-dir'],
   'log-level': LINK_FLAGS['log-level'],
   'log-format': LINK_FLAGS['log-format'],
@@ -102,6 +114,8 @@ export interface LocalSettings {
   readonly maxReconnectDelayMs: number;
   readonly connectTimeoutMs: number;
   readonly heartbeat: HeartbeatSettings;
+  readonly admin: AdminAddress | undefined;
+  readonly watchdog: WatchdogSubject;
   readonly state: StateDirectory;
   readonly output: OutputSettings;
 }
@@ -134,6 +148,8 @@ export function readLocalSettings(
     maxReconnectDelayMs: flags.read('max-reconnect-delay') ?? DEFAULT_MAX_RECONNECT_DELAY_MS,
     connectTimeoutMs: flags.read('connect-timeout') ?? DEFAULT_CONNECT_TIMEOUT_MS,
     heartbeat: { ...heartbeat, idleMaxMs: readIdleHeartbeat(flags.get('idle-heartbeat-max'), heartbeat) },
+    admin: flags.read('admin'),
+    watchdog: flags.read('watchdog') ?? DEFAULT_WATCHDOG,
     state,
     output: readOutputSettings(flags),
   };

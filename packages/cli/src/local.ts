@@ -1,4 +1,5 @@
 import { createClient, type ClientEvents, LastPorts, PinDirectory } from '@tunnel/client';
+import { openClientAdmin } from './admin/admin.ts';
 import { planClient } from './client-plan.ts';
 import { readGivenSecret } from './common-flags.ts';
 import { loadConfig } from './config/config-file.ts';
@@ -12,6 +13,7 @@ import { errorLines, openOutput } from './output/output.ts';
 import { reportEvents } from './output/reporter.ts';
 import { warnAboutConfig, warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
+import { ClientService } from './systemd/client-service.ts';
 
 /** `tunnel local`: runs until it is stopped or fails for good, and resolves with the exit code. Throws `TunnelError`. */
 export async function runLocal(targets: readonly string[], given: Arguments, context: Context): Promise<number> {
@@ -38,11 +40,14 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;
   const introduction = { server, canPressEnter, isOneOfMany: false };
   for (const reporter of clientReporters(output, introduction)) reportEvents(client, reporter);
+  await using service = new ClientService(environment, output, settings.watchdog);
+  service.watch(client, plan);
   using signals = handleSignals({
     stop: (signal) => {
       if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
       else output.log.info({ signal }, 'stopping');
       void client.stop();
+      service.stopping();
     },
     abort: () => client.abort(),
     retryNow: () => client.retryNow(),
@@ -53,6 +58,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   if (output.audience === 'people') output.stdout.write(`connecting to ${server}`);
   else output.log.info({ server }, 'connecting');
   await using _control = await openControl(settings.state.client.control, client, output);
+  await using _admin = await openClientAdmin(settings.admin, client, output, context.version);
   client.start();
   const { exitCode, reason, hint } = await stopped;
   if (exitCode !== 0) for (const line of errorLines(reason, hint)) output.stderr.write(line);

@@ -3,6 +3,7 @@ import type { HeartbeatSettings } from '@tunnel/shared';
 import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
+import type { AdminAddress } from './values/admin-address.ts';
 import { parseDuration } from './values/duration.ts';
 import { unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
@@ -71,6 +72,7 @@ export const SERVER_FLAGS = {
   },
   'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
   'heartbeat-timeout': LINK_FLAGS['heartbeat-timeout'],
+  admin: LINK_FLAGS.admin,
   'state-dir': LINK_FLAGS['state-dir'],
   'log-level': LINK_FLAGS['log-level'],
   'log-format': LINK_FLAGS['log-format'],
@@ -91,6 +93,7 @@ export interface ServerSettings {
   readonly resumeWindowMs: number;
   readonly drainTimeoutMs: number;
   readonly heartbeat: HeartbeatSettings;
+  readonly admin: AdminAddress | undefined;
   readonly state: StateDirectory;
   /** What --state-dir named, for people who are to name it, too. */
   readonly givenStateDirectory: string | undefined;
@@ -112,6 +115,7 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
     resumeWindowMs: flags.read('resume-window') ?? DEFAULT_RESUME_WINDOW_MS,
     drainTimeoutMs: flags.read('drain-timeout') ?? DEFAULT_DRAIN_TIMEOUT_MS,
     heartbeat: readHeartbeat(flags),
+    admin: flags.read('admin'),
     state,
     givenStateDirectory: stateDir === undefined ? undefined : resolve(stateDir.text),
     output: readOutputSettings(flags),

@@ -14,6 +14,7 @@ import {
   type ProcessLock,
   takeProcessLock,
 } from '@tunnel/shared/node';
+import { openServerAdmin } from './admin/admin.ts';
 import { type GivenSecret, readGivenSecret } from './common-flags.ts';
 import { type ConfigFile, loadConfig } from './config/config-file.ts';
 import { changedKeys, reloadConfig } from './config/reload.ts';
@@ -29,9 +30,14 @@ import { writeRunningServer } from './running-server.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerFlags, type ServerSettings } from './server-settings.ts';
 import { handleSignals } from './signals.ts';
 import { warnAboutConfig, warnAboutSecret } from './secret-warnings.ts';
+import { serverState } from './systemd/server-state.ts';
+import { Service } from './systemd/service.ts';
 import { formatTarget } from './values/target.ts';
 
 const DEFAULT_PORT = 7835;
+
+/** Events after which the server's load is another one. */
+const LOAD_CHANGES = ['client-connected', 'client-disconnected', 'client-resumed', 'client-expired'] as const;
 
 /** `tunnel server`: runs until it is stopped, and resolves with the exit code. Throws `TunnelError`. */
 export async function runServer(given: Arguments, context: Context): Promise<number> {
@@ -127,12 +133,16 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     ...audienceReporters(settings, output, emit),
   ].map(heldBack);
   for (const { reporter } of reports) reportEvents(server, reporter);
+  await using _admin = await openServerAdmin(settings.admin, server, output, context.version);
+  await using service = Service.open(context.environment, output, () => serverState(server.status()));
+  for (const name of LOAD_CHANGES) server.on(name, () => service?.changed());
   using signals = handleSignals({
     stop: (signal) => {
       stopSignal = signal;
       if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
       else output.log.info({ signal }, 'stopping');
       void server.stop();
+      service?.stopping(settings.drainTimeoutMs);
     },
     abort: () => server.abort(),
     reload: () => void tellChanges(beginning, output, context),
@@ -151,6 +161,7 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     warnAboutConfig(config, output);
     introduce(settings, { port, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
+    service?.changed();
     if (stopSignal !== undefined) void server.stop();
     await stopped;
   } finally {

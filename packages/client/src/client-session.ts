@@ -49,6 +49,11 @@ export class ClientSession {
     );
   }
 
+  /** As text; undefined before it was accepted once. */
+  get id(): string | undefined {
+    return this.accepted && Buffer.from(this.accepted.id).toString('hex');
+  }
+
   /** What to say of it in message 3 of its next link: true only until something else is sent or received. */
   claim(instance: Uint8Array, linkNumber: number, heartbeat: HeartbeatSettings, agent: string): Claim {
     const { accepted } = this;

@@ -422,6 +422,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#lostStreams += lostStreams;
     this.#record.sessionEnded(lostStreams, session.driver.traffic);
     this.#tunnels.lost();
+    if (session.id !== undefined) this.emit('session-ended', { sessionId: session.id, lostStreams });
   }
 
   #endLink(error: TunnelError): void {
@@ -434,6 +435,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         const { sessionId: id, token, resumeWindowMs } = event.frame;
         this.#isResumed = session.accepted !== undefined;
         session.accepted = { id, token, resumeWindowMs };
+        this.emit('linked', { sessionId: Buffer.from(id).toString('hex'), resumed: this.#isResumed });
         this.#record.accepted(session.driver.pipeCount);
         if (this.#state.kind === 'linked') this.#state.confirm();
         this.#pin(session);
@@ -488,7 +490,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   }
 
   #readyIfAllOpen(session: ClientSession): void {
-    if (this.#isReady || this.#isPinning || !session.accepted || !this.#tunnels.areAllOpen) return;
+    if (this.#isReady || this.#isPinning || session.id === undefined || !this.#tunnels.areAllOpen) return;
     // The link may have ended while the server's key was pinned: the next one says it.
     if (this.#state.kind !== 'linked') return;
     this.#isReady = true;
@@ -500,7 +502,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#pinnedAt = undefined;
     this.emit('ready', {
       tunnels: this.#tunnels.open,
-      sessionId: Buffer.from(session.accepted.id).toString('hex'),
+      sessionId: session.id,
       resumed: this.#isResumed,
       lostStreams,
       serverKey: Buffer.from(this.#linkKey ?? []).toString('base64url'),

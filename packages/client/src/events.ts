@@ -19,6 +19,10 @@ export interface Cause {
 
 /** What a client tells, by event name. */
 export interface ClientEvents {
+  /** The server accepted a link, and with it a session: a new one, or the one that was there. Tunnels are opened next. */
+  readonly linked: { readonly sessionId: string; readonly resumed: boolean };
+  /** The session is over, on purpose or not: the next link begins another one. */
+  readonly 'session-ended': { readonly sessionId: string; readonly lostStreams: number };
   /** All tunnels are open: also when they have become others, see `setTunnels`. */
   readonly ready: {
     readonly tunnels: readonly OpenTunnel[];

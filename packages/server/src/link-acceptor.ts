@@ -33,6 +33,8 @@ export interface ClaimedLink {
   readonly address: string;
   /** From message 2 to message 3, in ms. */
   readonly roundTripMs: number;
+  /** From the upgrade request to message 3, in ms. */
+  readonly handshakeMs: number;
 }
 
 export interface LinkAcceptorOptions {
@@ -48,6 +50,8 @@ interface Arrival {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   readonly head: Buffer;
+  /** Monotonic ms. */
+  readonly cameAt: number;
   handshake?: ServerHandshake;
 }
 
@@ -78,6 +82,11 @@ export class LinkAcceptor {
     });
   }
 
+  /** Handshakes that go on, or wait for their turn. */
+  get handshakeCount(): number {
+    return this.#admission.count;
+  }
+
   /** For the `upgrade` event of an HTTP server. */
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => {});
@@ -85,8 +94,9 @@ export class LinkAcceptor {
       this.#refuse(request, socket, '403 Forbidden', handshakeFailed('a browser (Origin header)'));
       return;
     }
-    const arrival: Arrival = { request, socket, head };
-    const admitted = this.#admission.request(arrival, monotonicNow());
+    const cameAt = monotonicNow();
+    const arrival: Arrival = { request, socket, head, cameAt };
+    const admitted = this.#admission.request(arrival, cameAt);
     if (admitted === 'refused') {
       const seconds = Math.round(LEAST_RETRY_AFTER_S + Math.random() * RETRY_AFTER_SPREAD_S);
       const error = new TunnelError('at-capacity', { detail: 'too many handshakes at once' });
@@ -136,7 +146,7 @@ export class LinkAcceptor {
   #conclude(
     outcome: Exclude<Message3Outcome, { kind: 'unreadable' }>,
     webSocket: WebSocket,
-    { socket }: Arrival,
+    { socket, cameAt }: Arrival,
     roundTripMs: number,
   ): void {
     const address = addressOf(socket);
@@ -149,7 +159,9 @@ export class LinkAcceptor {
     }
     const { claim, clientKey, transport } = outcome;
     const records = new RecordLink(webSocket, socket, transport, 'server');
-    this.#options.onClaim({ records, claim, clientKey, address, roundTripMs });
+    // To the microsecond: it also goes into JSON that people read.
+    const handshakeMs = Math.round((monotonicNow() - cameAt) * 1000) / 1000;
+    this.#options.onClaim({ records, claim, clientKey, address, roundTripMs, handshakeMs });
   }
 
   #leave(arrival: Arrival): void {

@@ -35,7 +35,7 @@ export interface ServerOptions {
 export interface ServerEvents {
   readonly listening: { readonly port: number; readonly serverKey: string };
   /** A new session began. */
-  readonly 'client-connected': SessionInfo & { readonly address: string; readonly agent: string };
+  readonly 'client-connected': SessionInfo & LinkInfo & { readonly agent: string };
   /** A session lost its link and waits for the next one, or ended (`ended`). */
   readonly 'client-disconnected': SessionInfo & {
     readonly code: string;
@@ -43,17 +43,30 @@ export interface ServerEvents {
     readonly ended: boolean;
   };
   /** A session goes on over a new link. */
-  readonly 'client-resumed': SessionInfo & { readonly address: string };
+  readonly 'client-resumed': SessionInfo & LinkInfo;
   /** A session was without a link for the resume window. */
   readonly 'client-expired': SessionInfo & { readonly lostStreams: number };
   /** A link came to nothing. */
-  readonly 'client-refused': { readonly code: string; readonly reason: string; readonly address: string };
+  readonly 'client-refused': {
+    readonly code: string;
+    readonly reason: string;
+    readonly address: string;
+    /** The session that the client wanted to carry on; undefined where it proved nothing, or wanted a new one. */
+    readonly sessionId?: string | undefined;
+  };
   readonly 'tunnel-opened': SessionInfo & { readonly port: number; readonly name: string };
   readonly 'tunnel-closed': SessionInfo & { readonly port: number; readonly code: string };
   readonly 'visitor-refused': SessionInfo & { readonly code: string; readonly port: number };
   /** Something an operator should know that ends nothing. */
   readonly warning: { readonly code: string; readonly reason: string };
   readonly stopped: Record<string, never>;
+}
+
+interface LinkInfo {
+  /** Where the client comes from: address and port. */
+  readonly address: string;
+  /** How long the handshake took, from the upgrade request to the client's last message, in ms. */
+  readonly handshakeMs: number;
 }
 
 export interface SessionInfo {

@@ -53,6 +53,11 @@ export class PublicPorts {
     this.#options = options;
   }
 
+  /** How many are open. */
+  get count(): number {
+    return this.#open.size;
+  }
+
   /** Opens `port`, or any free one for 0. Rejects with `port-not-allowed`, `port-in-use` or `port-unavailable`. */
   open(port: number, holder: PortHolder): Promise<PublicPort> {
     return port === 0 ? this.#openAny(holder) : this.#openThis(port, holder);

@@ -66,6 +66,7 @@ export class ServerSession {
   /** Ports that are being opened, also for tunnels that were given back meanwhile. */
   #openingCount = 0;
   #linkNumber = 0;
+  #visitorCount = 0;
   #expiry: NodeJS.Timeout | undefined;
   #isOver = false;
 
@@ -86,6 +87,16 @@ export class ServerSession {
 
   get hasVisitors(): boolean {
     return this.#driver.pipeCount > 0;
+  }
+
+  /** Visitors that were let in since the session began. */
+  get visitorCount(): number {
+    return this.#visitorCount;
+  }
+
+  /** Its streams, its traffic and its link, as they are now. */
+  get driver(): Pick<SessionDriver, 'pipeCount' | 'traffic' | 'session'> {
+    return this.#driver;
   }
 
   get linkNumber(): number {
@@ -111,7 +122,8 @@ export class ServerSession {
   /** The session's first link. */
   begin(link: ClaimedLink): void {
     this.#carry(link, { received: 0, next: 1 });
-    this.#options.emit('client-connected', { ...this.info, address: link.address, agent: link.claim.agent });
+    const { address, handshakeMs, claim } = link;
+    this.#options.emit('client-connected', { ...this.info, address, handshakeMs, agent: claim.agent });
   }
 
   /** A newer link takes over, however alive the old one seems. `admits` must hold. */
@@ -120,7 +132,8 @@ export class ServerSession {
     clearTimeout(this.#expiry);
     for (const streamId of this.#waiting.keys()) this.#stopWaiting(streamId);
     this.#carry(link, point);
-    this.#options.emit('client-resumed', { ...this.info, address: link.address });
+    const { address, handshakeMs } = link;
+    this.#options.emit('client-resumed', { ...this.info, address, handshakeMs });
   }
 
   /** Tells the client to come back later, and takes no more visitors. */
@@ -282,6 +295,7 @@ export class ServerSession {
       this.#options.emit('visitor-refused', { ...this.info, code: refusal ?? 'stream-limit', port });
       return;
     }
+    this.#visitorCount += 1;
     prepareSocket(socket);
     const pipe = this.#driver.addPipe(streamId);
     pipe.attach(socket);

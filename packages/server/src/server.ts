@@ -15,6 +15,7 @@ import { LinkAcceptor } from './link-acceptor.ts';
 import type { ServerEvents, ServerOptions } from './options.ts';
 import { PublicPorts } from './public-ports.ts';
 import { Sessions } from './sessions.ts';
+import { NO_SESSIONS, type ServerStatus } from './status.ts';
 
 const DEFAULT_PORT = 7835;
 const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
@@ -34,7 +35,7 @@ const GREATEST_RETRY_SPREAD_MS = 20_000;
 type State =
   | { readonly kind: 'new' }
   | {
-      readonly kind: 'listening';
+      readonly kind: 'listening' | 'draining';
       readonly http: HttpServer;
       readonly acceptor: LinkAcceptor;
       readonly sessions: Sessions;
@@ -88,7 +89,8 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   /** Takes no new clients and visitors, lets running streams finish within the drain timeout, and ends. */
   async stop(): Promise<void> {
     const state = this.#state;
-    if (state.kind === 'listening') {
+    if (state.kind === 'listening' || state.kind === 'draining') {
+      this.#state = { ...state, kind: 'draining' };
       state.http.close();
       await this.#drain(state.sessions);
       await closed(state.http, this.#connections);
@@ -101,13 +103,20 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     const state = this.#state;
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
-    if (state.kind === 'listening') {
+    if (state.kind === 'listening' || state.kind === 'draining') {
       state.http.close();
       state.acceptor.close();
       state.sessions.endAll('server-stopped');
       for (const socket of this.#connections) socket.destroy();
     }
     this.emit('stopped', {});
+  }
+
+  /** What it is doing now, and has carried since its start. */
+  status(): ServerStatus {
+    const state = this.#state;
+    if (state.kind === 'new' || state.kind === 'stopped') return { ...NO_SESSIONS, state: state.kind, handshakes: 0 };
+    return { ...state.sessions.status, state: state.kind, handshakes: state.acceptor.handshakeCount };
   }
 
   /** Tells clients to come back, lets visitors finish, ends each session once its last one is gone. */
@@ -123,7 +132,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     do {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
       for (const session of sessions.all) if (!session.hasVisitors) session.end('server-stopped');
-    } while (sessions.count > 0 && monotonicNow() < end && this.#state.kind === 'listening');
+    } while (sessions.count > 0 && monotonicNow() < end && this.#state.kind === 'draining');
     sessions.endAll('server-stopped');
   }
 
@@ -161,7 +170,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
         budget: new WindowBudget(WINDOW_BUDGET_BYTES),
         emit: (name, event) => this.emit(name, ...([event] as never)),
       },
-      (error, address) => this.#onRefused(error, address),
+      (error, address, sessionId) => this.#onRefused(error, address, sessionId),
     );
   }
 
@@ -186,8 +195,8 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return http;
   }
 
-  #onRefused({ code, message }: TunnelError, address: string): void {
-    this.emit('client-refused', { code, reason: message, address });
+  #onRefused({ code, message }: TunnelError, address: string, sessionId?: string): void {
+    this.emit('client-refused', { code, reason: message, address, sessionId });
   }
 }
 

@@ -2,12 +2,13 @@ import type { ServerEvents, SessionInfo } from '@tunnel/server';
 import type { Logger } from 'pino';
 import type { Repeats } from './message-digests.ts';
 import type { Reporter } from './reporter.ts';
+import { shortSessionId } from './session-id.ts';
 
 /** Logs what a server does, with a logger of its own for each session. Of keys only the fingerprint. */
 export function serverLogReporter(log: Logger, fingerprint: (key: string) => string): Reporter<ServerEvents> {
   const sessions = new Map<string, Logger>();
   const child = ({ sessionId, clientKey }: SessionInfo): Logger =>
-    log.child({ sessionId, client: fingerprint(clientKey) });
+    log.child({ session: shortSessionId(sessionId), client: fingerprint(clientKey) });
   // What comes behind the end of a session is not kept: nothing would remove it.
   const of = (event: SessionInfo): Logger => sessions.get(event.sessionId) ?? child(event);
   return {
@@ -26,8 +27,9 @@ export function serverLogReporter(log: Logger, fingerprint: (key: string) => str
       of(event).warn({ lostStreams: event.lostStreams }, 'client did not come back');
       sessions.delete(event.sessionId);
     },
-    'client-refused': ({ code, reason, address }, repeats) => {
-      log.warn({ code, reason, address, ...repeatFields(repeats) }, 'client refused');
+    'client-refused': ({ code, reason, address, sessionId }, repeats) => {
+      const session = sessionId === undefined ? {} : { session: shortSessionId(sessionId) };
+      log.warn({ ...session, code, reason, address, ...repeatFields(repeats) }, 'client refused');
     },
     'tunnel-opened': (event) => of(event).info({ port: event.port, name: event.name }, 'tunnel opened'),
     'tunnel-closed': (event) => of(event).info({ port: event.port, code: event.code }, 'tunnel closed'),
