@@ -16,6 +16,7 @@ import { type Given, unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
 import { parsePort } from './values/port.ts';
 import { formatTarget, parseTarget } from './values/target.ts';
+import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 
 const DEFAULT_LOCAL_HOST = 'localhost';
 const MIN_RECONNECT_DELAY_CAP_MS = 100;
@@ -34,6 +35,7 @@ export const LOCAL_FLAGS = {
     isList: true,
   },
   'local-host': { describe: 'host of a target given as a bare port', default: DEFAULT_LOCAL_HOST },
+  ...VISITOR_FLAGS,
   secret: LINK_FLAGS.secret,
   'secret-file': LINK_FLAGS['secret-file'],
   'server-key': {
@@ -157,6 +159,7 @@ function readTunnels(targets: readonly string[], flags: LocalFlags): readonly Tu
   }
   const localHost = flags.get('local-host');
   const defaultHost = localHost === undefined ? DEFAULT_LOCAL_HOST : parseHost(localHost);
+  const visitors = readVisitorOptions(flags);
   const asked = new Set<number>();
   return targets.map((text, index) => {
     const target = parseTarget({ text, source: 'target' }, defaultHost);
@@ -166,6 +169,6 @@ function readTunnels(targets: readonly string[], flags: LocalFlags): readonly Tu
       throw unusable(given, 'two targets cannot have the same public port', 'give every target a port of its own');
     }
     asked.add(port);
-    return { target, port, name: formatTarget(target) };
+    return { target, port, name: formatTarget(target), ...visitors };
   });
 }

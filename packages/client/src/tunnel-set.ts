@@ -1,10 +1,12 @@
-import { Backoff, ERRORS, TunnelError } from '@tunnel/shared';
+import { Backoff, ERRORS, TunnelError, type VisitorRule } from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
 import { formatServerAddress } from './dial/address.ts';
 import type { OpenTunnel } from './events.ts';
 import { LocalService, type LocalServiceOptions } from './local-service.ts';
 import type { ClientOptions, LocalTarget, TunnelOptions } from './options.ts';
+import { type RefusedCounts, RefusedTally } from './refused-tally.ts';
 import type { DueAttempt, TunnelStatus } from './status.ts';
+import { visitorRules } from './visitor-rules.ts';
 
 /** A tunnel that a client keeps open, over sessions. */
 interface Tunnel {
@@ -12,6 +14,8 @@ interface Tunnel {
   readonly options: TunnelOptions;
   readonly service: LocalService;
   readonly name: string;
+  readonly rules: readonly VisitorRule[];
+  readonly refused: RefusedTally;
   /** The public port that was granted, and is asked for again. */
   port: number | undefined;
   /** The port that an earlier process had: a wish. */
@@ -23,8 +27,17 @@ interface Tunnel {
   retry: (DueAttempt & { readonly timer: NodeJS.Timeout }) | undefined;
 }
 
+/** What a visitor of a tunnel has to do with. */
+export interface VisitedTunnel {
+  readonly service: LocalService;
+  readonly port: number;
+  readonly proxyProtocol: TunnelOptions['proxyProtocol'];
+}
+
 export interface TunnelSetHandlers {
   onHealth(target: LocalTarget, ...told: Parameters<LocalServiceOptions['onHealth']>): void;
+  /** The server kept visitors out: so many since the start. */
+  onVisitorsRefused(target: LocalTarget, counts: RefusedCounts): void;
   /** The server refused one, and it is asked for again after a while. */
   onRetrying(error: TunnelError, attempt: number, delayMs: number): void;
   /** The server refused one for good. */
@@ -47,9 +60,12 @@ export class TunnelSet {
       service: new LocalService({
         target: tunnel.target,
         waitMs: options.localWaitMs ?? 0,
+        idleTimeoutMs: tunnel.idleTimeoutMs,
         onHealth: (report) => handlers.onHealth(tunnel.target, report),
       }),
       name: tunnel.name ?? `${tunnel.target.host}:${tunnel.target.port}`,
+      rules: visitorRules(tunnel),
+      refused: new RefusedTally(),
       port: undefined,
       rememberedPort: undefined,
       isOpen: false,
@@ -82,11 +98,26 @@ export class TunnelSet {
       url: tunnel.publicHost === '' ? undefined : urlOf(tunnel),
       port: tunnel.port,
       isOpen: tunnel.isOpen,
+      refused: tunnel.refused.total.denied + tunnel.refused.total.overLimit,
     }));
   }
 
-  serviceOf(tunnelId: number): LocalService | undefined {
-    return this.#find(tunnelId)?.service;
+  visited(tunnelId: number): VisitedTunnel | undefined {
+    const tunnel = this.#find(tunnelId);
+    if (!tunnel) return undefined;
+    const { service, port = 0, options } = tunnel;
+    return { service, port, proxyProtocol: options.proxyProtocol };
+  }
+
+  /** The server kept visitors of this one out: so many since it opened it. */
+  visitorsRefused(tunnelId: number, counts: RefusedCounts): void {
+    const tunnel = this.#find(tunnelId);
+    if (tunnel?.refused.told(counts)) this.#handlers.onVisitorsRefused(tunnel.options.target, tunnel.refused.total);
+  }
+
+  /** There is a link again: what stood still without one was not idle. */
+  linkAccepted(): void {
+    for (const { service } of this.#tunnels) service.restartIdleTimeout();
   }
 
   /** Looks up which ports earlier processes had. */
@@ -133,6 +164,7 @@ export class TunnelSet {
     const tunnel = this.#find(tunnelId);
     if (!tunnel) return;
     tunnel.isOpen = false;
+    tunnel.refused.tunnelClosed();
     const { disposition } = ERRORS[error.code];
     const hadIt = tunnel.port !== undefined;
     if (tunnel.rememberedPort !== undefined && !hadIt && disposition !== 'retry') {
@@ -169,6 +201,7 @@ export class TunnelSet {
   lost(): void {
     for (const tunnel of this.#tunnels) {
       tunnel.isOpen = false;
+      tunnel.refused.tunnelClosed();
       clearTimeout(tunnel.retry?.timer);
       tunnel.retry = undefined;
     }
@@ -192,6 +225,7 @@ export class TunnelSet {
       tunnelId: tunnel.id,
       port: tunnel.port ?? tunnel.options.port ?? tunnel.rememberedPort ?? 0,
       name: tunnel.name,
+      rules: tunnel.rules,
     });
     driver.flushSoon();
   }

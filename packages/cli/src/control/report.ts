@@ -12,6 +12,7 @@ export interface ClientReport {
     readonly url: string | null;
     readonly port: number | null;
     readonly open: boolean;
+    readonly refused: number;
   }[];
   readonly roundTripMs: number | null;
   readonly streams: number;
@@ -36,11 +37,12 @@ export function reportOf(status: ClientStatus): ClientReport {
     state: status.state,
     since: status.since,
     server: status.server,
-    tunnels: status.tunnels.map(({ target, url, port, isOpen }) => ({
+    tunnels: status.tunnels.map(({ target, url, port, isOpen, refused }) => ({
       target: formatTarget(target),
       url: url ?? null,
       port: port ?? null,
       open: isOpen,
+      refused,
     })),
     roundTripMs: status.roundTripMs ?? null,
     streams: status.streams,
@@ -88,6 +90,7 @@ export const isClientReport: (value: unknown) => value is ClientReport = object<
       url: orNull(text),
       port: orNull(number),
       open: boolean,
+      refused: number,
     }),
   ),
   roundTripMs: orNull(number),

@@ -25,6 +25,9 @@ export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) 
       if (event.state === 'up') log.info(fields, describeService(event));
       else log.warn({ ...fields, code }, describeService(event));
     },
+    'visitors-refused': ({ target, denied, overLimit }) => {
+      log.warn({ target: formatTarget(target), denied, overLimit }, 'visitors kept out');
+    },
     stream: ({ state, target, visitor, code }) => {
       log.debug(
         { target: formatTarget(target), visitor, ...(code === undefined ? {} : { code }) },
