@@ -18,7 +18,7 @@ import { httpReply, type Relay, startRelay } from './support/relay.ts';
 import { startEcho, startSilent, startWebSocketEcho } from './support/services.ts';
 import { TcpService } from './support/tcp-service.ts';
 import { publicPortOf } from './support/tunnel-processes.ts';
-import { visit } from './support/visitor.ts';
+import { answerTo, visit } from './support/visitor.ts';
 
 const SECRET = 'sesame-sesame-sesame-sesame';
 const WRONG_SECRET = 'barley-barley-barley-barley';
@@ -365,6 +365,15 @@ const FAILURES: Readonly<Record<string, Act>> = {
     await client.waitForStdout(/ connected; /);
     scene.own(await visit(Number(port)));
     const [told] = await client.waitForStdout(/^.* does not accept connections.*$/m);
+    return scene.excerpt(told, GOES_ON);
+  },
+  'visitors-kept-out': async (scene) => {
+    const args = ['local', '3000', '--deny', '127.0.0.1', '--to', `127.0.0.1:${sharedPort}`];
+    const client = await scene.startOnTerminal(args, withSecret);
+    const [, port] = await client.waitForStdout(/^tcp:\/\/127\.0\.0\.1:(\d+)/m);
+    await client.waitForStdout(/ connected; /);
+    expect(await answerTo(Number(port), 'hello')).toBe('ECONNRESET');
+    const [told] = await client.waitForStdout(/^.* kept out .*$/m);
     return scene.excerpt(told, GOES_ON);
   },
 

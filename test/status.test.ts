@@ -88,6 +88,7 @@ describe('tunnel status', SLOW, () => {
           url: `tcp://127.0.0.1:${publicPort}`,
           port: publicPort,
           open: true,
+          refused: 0,
         },
       ],
       roundTripMs: expect.any(Number),
@@ -186,7 +187,7 @@ describe('tunnel retry', SLOW, () => {
     const [waiting] = await status(home.path);
     expect(waiting).toMatchObject({
       state: 'waiting',
-      tunnels: [{ target: '127.0.0.1:3000', url: null, port: null, open: false }],
+      tunnels: [{ target: '127.0.0.1:3000', url: null, port: null, open: false, refused: 0 }],
       lastError: { code: 'tcp-refused', at: expect.stringMatching(/Z$/) },
       nextAttempt: { attempt: expect.any(Number), inMs: expect.any(Number), at: expect.stringMatching(/Z$/) },
     });

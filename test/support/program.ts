@@ -9,9 +9,11 @@ import { Condition, defaultTimeoutMs } from './condition.ts';
 /** Programs that tests run, and the Debian packages that they come in. */
 const packages = {
   curl: 'curl',
+  haproxy: 'haproxy',
   iperf3: 'iperf3',
   // By its full name: `nc` may be another netcat, which knows no -N.
   'nc.openbsd': 'netcat-openbsd',
+  nginx: 'nginx-light',
   promtool: 'prometheus',
   python3: 'python3',
   scp: 'openssh-client',
@@ -24,7 +26,7 @@ const packages = {
 
 export type ProgramName = keyof typeof packages;
 
-/** Where sshd is, which is on nobody's path but root's. */
+/** Where sshd, nginx and haproxy are, which are on nobody's path but root's. */
 const administratorFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** How often another port is tried, where somebody else was faster. */

@@ -19,6 +19,7 @@ import { type Given, unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
 import { parsePort } from './values/port.ts';
 import { parseTarget } from './values/target.ts';
+import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 
 const DEFAULT_LOCAL_HOST = 'localhost';
 const MIN_RECONNECT_DELAY_CAP_MS = 100;
@@ -47,6 +48,7 @@ export const LOCAL_FLAGS = {
     read: parseHost,
     place: 'tunnel',
   },
+  ...VISITOR_FLAGS,
   secret: LINK_FLAGS.secret,
   'secret-file': LINK_FLAGS['secret-file'],
   'server-key': {
@@ -182,6 +184,7 @@ function readTunnels(targets: readonly Given[], flags: LocalFlags): readonly Tun
   }
   const defaultHost = flags.read('local-host') ?? DEFAULT_LOCAL_HOST;
   const localWaitMs = flags.read('local-wait') ?? 0;
+  const visitors = readVisitorOptions(flags);
   const asked = new Set<number>();
   return targets.map((target, index) => {
     const given = ports[index];
@@ -190,6 +193,6 @@ function readTunnels(targets: readonly Given[], flags: LocalFlags): readonly Tun
       throw unusable(given, 'two targets cannot have the same public port', 'give every target a port of its own');
     }
     asked.add(port);
-    return { target: parseTarget(target, defaultHost), port, localWaitMs };
+    return { target: parseTarget(target, defaultHost), port, localWaitMs, ...visitors };
   });
 }

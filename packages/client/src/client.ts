@@ -111,6 +111,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#serverKey = new ServerKey(options);
     this.#tunnels = new TunnelSet(options, {
       onHealth: (target, report) => this.emit('service', { target, ...report }),
+      onVisitorsRefused: (target, counts) => this.emit('visitors-refused', { target, ...counts }),
       onRetrying: (error, attempt, delayMs) => {
         this.#record.failed(error);
         this.#tellRetrying(error, attempt, delayMs, 0);
@@ -437,6 +438,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         session.accepted = { id, token, resumeWindowMs };
         this.emit('linked', { sessionId: Buffer.from(id).toString('hex'), resumed: this.#isResumed });
         this.#record.accepted(session.driver.pipeCount);
+        this.#tunnels.linkAccepted();
         if (this.#state.kind === 'linked') this.#state.confirm();
         this.#pin(session);
         this.#readyIfAllOpen(session);
@@ -449,7 +451,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         this.#policy.established(monotonicNow());
         return;
       case 'stream-opened':
-        session.openStream(event, this.#tunnels.serviceOf(event.tunnelId));
+        session.openStream(event, this.#tunnels.visited(event.tunnelId));
         return;
       case 'tunnel-granted':
         this.#tunnels.granted(event.tunnelId, event.port, event.host);
@@ -460,6 +462,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         return;
       case 'tunnel-close':
         this.#onTunnelRefused(session, event.tunnelId, event.code, '');
+        return;
+      case 'visitors-refused':
+        this.#tunnels.visitorsRefused(event.tunnelId, event);
         return;
       case 'goodbye':
         this.#loseSession(session, 'session-lost');

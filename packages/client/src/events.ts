@@ -1,5 +1,6 @@
 import type { ErrorCode } from '@tunnel/shared';
 import type { LocalTarget } from './options.ts';
+import type { RefusedCounts } from './refused-tally.ts';
 
 /** A public address and what stands behind it. */
 export interface OpenTunnel {
@@ -66,6 +67,8 @@ export interface ClientEvents {
     readonly held: number;
     readonly downMs: number;
   };
+  /** The server keeps visitors out. Told at once at first, then as sums, ever more seldom: numbers since the start. */
+  readonly 'visitors-refused': RefusedCounts & { readonly target: LocalTarget };
   /** A visitor's connection began or ended. */
   readonly stream: {
     readonly state: 'opened' | 'closed' | 'reset';

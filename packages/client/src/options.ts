@@ -16,6 +16,16 @@ export interface TunnelOptions {
   readonly name?: string;
   /** As in `ClientOptions`, where it is another one for this tunnel. */
   readonly localWaitMs?: number;
+  /** Networks and addresses in CIDR notation whose visitors are let in; none (default): all. */
+  readonly allow?: readonly string[] | undefined;
+  /** Those whose visitors are kept out, also where `allow` has them. */
+  readonly deny?: readonly string[] | undefined;
+  /** Visitors at once, at least 1; further ones are reset. Default as many as the session carries. */
+  readonly maxConnections?: number | undefined;
+  /** Begins each connection to the target with a header of the PROXY protocol that tells the visitor's address. */
+  readonly proxyProtocol?: 'v1' | 'v2' | undefined;
+  /** A visitor's connection on which nothing moved for so long, in ms, is reset. Time without a link does not count. */
+  readonly idleTimeoutMs?: number | undefined;
 }
 
 /** Remembers which key a server address had, so that nobody else can be it later. */

@@ -55,6 +55,8 @@ export interface TunnelStatus {
   readonly port: number | undefined;
   /** The server granted it, and did not take it back since. */
   readonly isOpen: boolean;
+  /** Visitors whom the server kept out since the start, by `allow`, `deny` and `maxConnections`, as far as it told. */
+  readonly refused: number;
 }
 
 export interface NextAttempt {

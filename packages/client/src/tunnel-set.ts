@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Backoff, ERRORS, TunnelError } from '@tunnel/shared';
+import { Backoff, ERRORS, TunnelError, type VisitorRule } from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
 import { formatHostAndPort, formatServerAddress } from './dial/address.ts';
 import type { OpenTunnel } from './events.ts';
 import { LocalService, type LocalServiceOptions } from './local-service.ts';
 import type { ClientOptions, LocalTarget, TunnelOptions } from './options.ts';
+import { type RefusedCounts, RefusedTally } from './refused-tally.ts';
 import type { DueAttempt, TunnelStatus } from './status.ts';
+import { visitorRules } from './visitor-rules.ts';
 
 /** A tunnel that a client keeps open, over sessions. */
 interface Tunnel {
@@ -13,6 +15,8 @@ interface Tunnel {
   options: TunnelOptions;
   service: LocalService;
   readonly name: string;
+  rules: readonly VisitorRule[];
+  readonly refused: RefusedTally;
   /** The public port that was granted, and is asked for again. */
   port: number | undefined;
   /** The port that an earlier process had: a wish. */
@@ -26,8 +30,17 @@ interface Tunnel {
   isGivenUp: boolean;
 }
 
+/** What a visitor of a tunnel has to do with. */
+export interface VisitedTunnel {
+  readonly service: LocalService;
+  readonly port: number;
+  readonly proxyProtocol: TunnelOptions['proxyProtocol'];
+}
+
 export interface TunnelSetHandlers {
   onHealth(target: LocalTarget, ...told: Parameters<LocalServiceOptions['onHealth']>): void;
+  /** The server kept visitors out: so many since the start. */
+  onVisitorsRefused(target: LocalTarget, counts: RefusedCounts): void;
   /** The server refused one, and it is asked for again after a while. */
   onRetrying(error: TunnelError, attempt: number, delayMs: number): void;
   /** The server refused one for good, and that is the end. */
@@ -44,6 +57,8 @@ export class TunnelSet {
   /** By id, in the order of the options. Ids are not used again within a session. */
   #tunnels: ReadonlyMap<number, Tunnel>;
   #lastId = 0;
+  /** Also former ones, whose connections go on. */
+  readonly #services = new Set<LocalService>();
 
   constructor(options: ClientOptions, handlers: TunnelSetHandlers) {
     this.#options = options;
@@ -79,11 +94,26 @@ export class TunnelSet {
       url: tunnel.publicHost === '' ? undefined : urlOf(tunnel),
       port: tunnel.port,
       isOpen: tunnel.isOpen,
+      refused: tunnel.refused.total.denied + tunnel.refused.total.overLimit,
     }));
   }
 
-  serviceOf(tunnelId: number): LocalService | undefined {
-    return this.#find(tunnelId)?.service;
+  visited(tunnelId: number): VisitedTunnel | undefined {
+    const tunnel = this.#find(tunnelId);
+    if (!tunnel) return undefined;
+    const { service, port = 0, options } = tunnel;
+    return { service, port, proxyProtocol: options.proxyProtocol };
+  }
+
+  /** The server kept visitors of this one out: so many since it opened it. */
+  visitorsRefused(tunnelId: number, counts: RefusedCounts): void {
+    const tunnel = this.#find(tunnelId);
+    if (tunnel?.refused.told(counts)) this.#handlers.onVisitorsRefused(tunnel.options.target, tunnel.refused.total);
+  }
+
+  /** There is a link again: what stood still without one was not idle. */
+  linkAccepted(): void {
+    for (const service of this.#services) service.restartIdleTimeout();
   }
 
   /** Looks up which ports earlier processes had. */
@@ -92,18 +122,24 @@ export class TunnelSet {
   }
 
   /**
-   * Makes the tunnels these. One that is as it was is not touched; one with another target has it for its next visitors;
+   * Makes the tunnels these. One that is as it was is not touched; one with another target or other rules has them for its
+   * next visitors;
    * ports that nobody wants any more are given back, and connections through them go on to their end. `driver`: of the
    * present session, if there is one.
    */
   async replace(wanted: readonly TunnelOptions[], driver: () => SessionDriver | undefined): Promise<void> {
+    // Throws before anything is changed.
+    for (const options of wanted) visitorRules(options);
     const before = [...this.#tunnels.values()];
+    const ruled = new Set<Tunnel>();
     const added: Tunnel[] = [];
     const next = wanted.map((options) => {
       const index = before.findIndex((tunnel) => isSameRequest(tunnel.options, options));
       const [known] = index === -1 ? [] : before.splice(index, 1);
       if (known) {
+        const { rules } = known;
         if (!isDeepStrictEqual(known.options, options)) this.#retarget(known, options);
+        if (!isDeepStrictEqual(known.rules, rules)) ruled.add(known);
         return known;
       }
       const tunnel = this.#make(options);
@@ -118,8 +154,10 @@ export class TunnelSet {
       current?.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId: tunnel.id, code: 'stopped' });
     }
     current?.flushSoon();
-    // It may have been refused because of one that is gone now.
-    if (current) for (const tunnel of next) if (tunnel.isGivenUp) this.#request(current, tunnel);
+    for (const tunnel of next) {
+      // One that was refused may have been so because of one that is gone now.
+      if (current && (tunnel.isGivenUp || ruled.has(tunnel))) this.#request(current, tunnel);
+    }
     for (const tunnel of added) {
       await this.#recallPort(tunnel);
       const present = driver();
@@ -162,6 +200,7 @@ export class TunnelSet {
     const tunnel = this.#find(tunnelId);
     if (!tunnel) return;
     tunnel.isOpen = false;
+    tunnel.refused.tunnelClosed();
     const { disposition } = ERRORS[error.code];
     const hadIt = tunnel.port !== undefined;
     if (tunnel.rememberedPort !== undefined && !hadIt && disposition !== 'retry') {
@@ -199,6 +238,7 @@ export class TunnelSet {
     for (const tunnel of this.#tunnels.values()) {
       tunnel.isOpen = false;
       tunnel.isGivenUp = false;
+      tunnel.refused.tunnelClosed();
       clearTimeout(tunnel.retry?.timer);
       tunnel.retry = undefined;
     }
@@ -221,6 +261,8 @@ export class TunnelSet {
       options,
       service: this.#serve(options),
       name: nameOf(options),
+      rules: visitorRules(options),
+      refused: new RefusedTally(),
       port: undefined,
       rememberedPort: undefined,
       isOpen: false,
@@ -231,18 +273,23 @@ export class TunnelSet {
     };
   }
 
-  #serve({ target, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions): LocalService {
-    return new LocalService({
+  #serve({ target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions): LocalService {
+    for (const service of this.#services) if (service.isOver) this.#services.delete(service);
+    const service = new LocalService({
       target,
       waitMs: localWaitMs,
+      idleTimeoutMs,
       onHealth: (report) => this.#handlers.onHealth(target, report),
     });
+    this.#services.add(service);
+    return service;
   }
 
   /** The same public port in front of another service, or of the same one with other options. */
   #retarget(tunnel: Tunnel, options: TunnelOptions): void {
     tunnel.service.close();
     tunnel.options = options;
+    tunnel.rules = visitorRules(options);
     tunnel.service = this.#serve(options);
   }
 
@@ -274,6 +321,7 @@ export class TunnelSet {
       tunnelId: tunnel.id,
       port: tunnel.port ?? tunnel.options.port ?? tunnel.rememberedPort ?? 0,
       name: tunnel.name,
+      rules: tunnel.rules,
     });
     driver.flushSoon();
   }

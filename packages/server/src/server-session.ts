@@ -8,6 +8,7 @@ import {
   SESSION_ID_BYTES,
   TUNNEL_LIMIT,
   TunnelError,
+  type TunnelRequestFrame,
   type WindowBudget,
 } from '@tunnel/shared';
 import {
@@ -15,6 +16,7 @@ import {
   type DriverEvent,
   encodeKey,
   freeMemory,
+  localAddressOf,
   monotonicNow,
   prepareSocket,
   randomBytes,
@@ -25,6 +27,8 @@ import {
 import type { ClaimedLink } from './link-acceptor.ts';
 import type { ServerEvents, SessionInfo } from './options.ts';
 import type { PortHolder, PublicPort, PublicPorts } from './public-ports.ts';
+import { RefusedVisitors } from './refused-visitors.ts';
+import { VisitorGate } from './visitor-gate.ts';
 
 /** Visitors that may wait for a session without a link, and for how long each, in ms; then they are reset. */
 const WAITING_LIMIT = 64;
@@ -49,6 +53,9 @@ interface Tunnel {
   readonly name: string;
   /** Undefined while it is being opened. */
   port: PublicPort | undefined;
+  /** The rules of the last request. */
+  gate: VisitorGate;
+  readonly refused: RefusedVisitors;
   readonly visitors: Set<StreamPipe>;
 }
 
@@ -132,6 +139,7 @@ export class ServerSession {
     clearTimeout(this.#expiry);
     for (const streamId of this.#waiting.keys()) this.#stopWaiting(streamId);
     this.#carry(link, point);
+    for (const { refused } of this.#tunnels.values()) refused.tellAgain();
     const { address, handshakeMs } = link;
     this.#options.emit('client-resumed', { ...this.info, address, handshakeMs });
   }
@@ -184,7 +192,7 @@ export class ServerSession {
   #onEvent(event: DriverEvent): void {
     switch (event.type) {
       case 'tunnel-request':
-        void this.#open(event.tunnelId, event.port, event.name);
+        void this.#open(event);
         return;
       case 'tunnel-close':
         this.#close(event.tunnelId, event.code);
@@ -204,16 +212,29 @@ export class ServerSession {
 
   // ── tunnels and visitors ──
 
-  async #open(tunnelId: number, port: number, name: string): Promise<void> {
+  async #open({ tunnelId, port, name, rules }: TunnelRequestFrame): Promise<void> {
     if (this.#isOver) return;
     const existing = this.#tunnels.get(tunnelId);
+    let gate: VisitorGate;
+    try {
+      gate = new VisitorGate(rules);
+    } catch (error) {
+      if (existing) this.#close(tunnelId, 'rules-refused');
+      this.#refuse(tunnelId, error instanceof TunnelError ? error : new TunnelError('rules-refused', { cause: error }));
+      return;
+    }
+    if (existing) existing.gate = gate;
     if (existing?.port) this.#grant(tunnelId, existing.port.port);
     if (existing) return;
     if (Math.max(this.#tunnels.size, this.#openingCount) >= TUNNEL_LIMIT) {
       this.#refuse(tunnelId, new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` }));
       return;
     }
-    const tunnel: Tunnel = { name, port: undefined, visitors: new Set() };
+    const refused = new RefusedVisitors((counts) => {
+      this.#driver.session.sendNotice({ type: 'visitors-refused', tunnelId, ...counts });
+      this.#driver.flushSoon();
+    });
+    const tunnel: Tunnel = { name, port: undefined, gate, refused, visitors: new Set() };
     this.#tunnels.set(tunnelId, tunnel);
     this.#openingCount += 1;
     try {
@@ -257,6 +278,7 @@ export class ServerSession {
   #giveUp(tunnelId: number, tunnel: Tunnel): void {
     const code = 'session-taken-over';
     this.#tunnels.delete(tunnelId);
+    tunnel.refused.close();
     for (const visitor of tunnel.visitors) visitor.reset(code);
     this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port?.port ?? 0, code });
     if (this.#tunnels.size === 0) this.end(code);
@@ -277,6 +299,7 @@ export class ServerSession {
   #close(tunnelId: number, code: string): void {
     const tunnel = this.#tunnels.get(tunnelId);
     this.#tunnels.delete(tunnelId);
+    tunnel?.refused.close();
     if (!tunnel?.port) return;
     tunnel.port.close();
     this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port.port, code });
@@ -284,15 +307,19 @@ export class ServerSession {
 
   #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket): void {
     const { session } = this.#driver;
+    const address = remoteAddressOf(socket);
+    const ruledOut = tunnel.gate.refusalOf(address, tunnel.visitors.size);
+    if (ruledOut) {
+      this.#turnAway(socket, ruledOut);
+      tunnel.refused.add(ruledOut);
+      return;
+    }
     const refusal = this.#refusalOfVisitor;
     const streamId = refusal
       ? undefined
-      : session.openStream(tunnelId, remoteAddressOf(socket), socket.remotePort ?? 0, monotonicNow());
+      : session.openStream(tunnelId, address, socket.remotePort ?? 0, monotonicNow(), localAddressOf(socket));
     if (streamId === undefined) {
-      const { localPort: port = 0 } = socket;
-      socket.on('error', () => {});
-      socket.resetAndDestroy();
-      this.#options.emit('visitor-refused', { ...this.info, code: refusal ?? 'stream-limit', port });
+      this.#turnAway(socket, refusal ?? 'stream-limit');
       return;
     }
     this.#visitorCount += 1;
@@ -306,6 +333,14 @@ export class ServerSession {
       this.#waiting.set(streamId, patience);
     }
     this.#driver.flushSoon();
+  }
+
+  /** Nothing was read from it yet. */
+  #turnAway(socket: Socket, code: ErrorCode): void {
+    const { localPort: port = 0 } = socket;
+    socket.on('error', () => {});
+    socket.resetAndDestroy();
+    this.#options.emit('visitor-refused', { ...this.info, code, port });
   }
 
   get #refusalOfVisitor(): ErrorCode | undefined {

@@ -224,6 +224,14 @@ export const ERRORS = {
   ),
   'tunnel-limit': kind('fatal', 'usage', 5, 'too many tunnels', 'start several clients, each with fewer of them'),
 
+  'rules-refused': kind(
+    'fatal',
+    'usage',
+    5,
+    'the server does not take these rules for visitors',
+    'bring the server to the version of this client, or leave out --allow, --deny and --max-connections',
+  ),
+
   // ── what a server says about itself ──
   'at-capacity': kind('retry', 'server', 4, 'the server is at capacity', 'it will be tried again'),
   draining: kind('retry', 'server', 4, 'the server is restarting', 'it will be tried again'),
@@ -308,8 +316,22 @@ export const ERRORS = {
     'the local service did not accept the connection',
     'start the service',
   ),
-  'stream-idle': kind('retry', 'nobody', 1, 'a half-closed connection on which nothing moved was reset', 'nothing'),
+  'stream-idle': kind('retry', 'nobody', 1, 'a connection on which nothing moved was reset', 'nothing'),
   'stream-limit': kind('retry', 'server', 1, 'too many connections at once', 'raise the limit'),
+  'visitor-denied': kind(
+    'retry',
+    'nobody',
+    1,
+    "the visitor's address is not allowed",
+    'add it to --allow, or take it out of --deny',
+  ),
+  'visitor-limit': kind(
+    'retry',
+    'nobody',
+    1,
+    'as many visitors are there as may be at once',
+    'raise --max-connections',
+  ),
   'stream-unexpected': kind('retry', 'program', 1, 'this side opens no streams', 'nothing'),
   'session-lost': kind('retry', 'nobody', 1, 'the session could not be carried on', 'nothing'),
   'tunnel-closed': kind('retry', 'nobody', 1, 'the tunnel was closed', 'nothing'),

@@ -14,6 +14,7 @@ export interface ClientReport {
     readonly url: string | null;
     readonly port: number | null;
     readonly open: boolean;
+    readonly refused: number;
   }[];
   readonly roundTripMs: number | null;
   readonly streams: number;
@@ -38,12 +39,13 @@ export function reportOf(status: ClientStatus): ClientReport {
     state: status.state,
     since: status.since,
     server: status.server,
-    tunnels: status.tunnels.map(({ name, target, url, port, isOpen }) => ({
+    tunnels: status.tunnels.map(({ name, target, url, port, isOpen, refused }) => ({
       name: name ?? null,
       target: formatTarget(target),
       url: url ?? null,
       port: port ?? null,
       open: isOpen,
+      refused,
     })),
     roundTripMs: status.roundTripMs ?? null,
     streams: status.streams,
@@ -92,6 +94,7 @@ export const isClientReport: (value: unknown) => value is ClientReport = object<
       url: orNull(text),
       port: orNull(number),
       open: boolean,
+      refused: number,
     }),
   ),
   roundTripMs: orNull(number),

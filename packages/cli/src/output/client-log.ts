@@ -40,6 +40,9 @@ export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) 
       if (event.state === 'up') ofLiving().info(fields, describeService(event));
       else ofLiving().warn({ ...fields, code }, describeService(event));
     },
+    'visitors-refused': ({ target, denied, overLimit }) => {
+      ofLiving().warn({ target: formatTarget(target), denied, overLimit }, 'visitors kept out');
+    },
     stream: ({ state, target, visitor, code }) => {
       current.debug(
         { target: formatTarget(target), visitor, ...(code === undefined ? {} : { code }) },

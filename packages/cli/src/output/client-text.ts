@@ -71,6 +71,7 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
       hint(event.hint);
     },
     service: (event) => tell(describeService(event)),
+    'visitors-refused': (event) => tell(describeRefused(event)),
     stopped: ({ exitCode, reason }) => {
       if (exitCode === 0) tell(reason);
     },
@@ -105,6 +106,14 @@ export function describeService(event: ClientEvents['service']): string {
     case 'up':
       return `${target} is back after ${formatDuration(event.downMs)}${turnedAway}`;
   }
+}
+
+function describeRefused({ target, denied, overLimit }: ClientEvents['visitors-refused']): string {
+  const causes = [
+    ...(denied === 0 ? [] : [`${denied} for the address`]),
+    ...(overLimit === 0 ? [] : [`${overLimit} beyond --max-connections`]),
+  ];
+  return `${formatTarget(target)}: ${count(denied + overLimit, 'visitor')} kept out so far, ${causes.join(', ')}`;
 }
 
 /** What stands in front of a tunnel's address. */

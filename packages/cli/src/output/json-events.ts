@@ -28,6 +28,9 @@ export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<Client
       const { state, code, reason, refused, held, downMs } = event;
       emit('service', { target: formatTarget(event.target), state, code, reason, refused, held, downMs });
     },
+    'visitors-refused': ({ target, denied, overLimit }) => {
+      emit('visitors-refused', { target: formatTarget(target), denied, overLimit });
+    },
     stopped: ({ exitCode, code, reason, hint }) => emit('stopped', { exitCode, code, reason, hint }),
   };
 }

@@ -119,6 +119,8 @@ describe('client text', () => {
       downMs: 20_000,
     });
     reporter.service({ target, state: 'up', reason: '', code: '', held: 0, refused: 12, downMs: 30_000 });
+    reporter['visitors-refused']({ target, denied: 1, overLimit: 0 });
+    reporter['visitors-refused']({ target, denied: 1, overLimit: 12 });
     reporter.warning({ code: 'server-key-changed', reason: 'the server is not who it was', hint: 'look' });
     reporter.stopped({ code: 'stopped', reason: 'stopped', exitCode: 0, hint: 'nothing' });
     reporter.stopped({ code: 'secret-refused', reason: 'told elsewhere', exitCode: 3, hint: '' });
@@ -126,6 +128,8 @@ describe('client text', () => {
       'localhost:3000 does not accept connections: refused, 1 visitor turned away',
       'localhost:3000 is still down after 20s: refused, 12 visitors turned away',
       'localhost:3000 is back after 30s, 12 visitors turned away',
+      'localhost:3000: 1 visitor kept out so far, 1 for the address',
+      'localhost:3000: 13 visitors kept out so far, 1 for the address, 12 beyond --max-connections',
       'warning: the server is not who it was',
       'hint: look',
       'stopped',

@@ -40,6 +40,7 @@ function heading({ name, url, target, open }: ClientReport['tunnels'][number]): 
 
 function rows(client: ClientReport, now: Date): readonly Row[] {
   const { server, pid, roundTripMs, streams, resumedStreams, lostStreams, reconnects, lastError, nextAttempt } = client;
+  const refused = client.tunnels.reduce((sum, tunnel) => sum + tunnel.refused, 0);
   const carried = `${resumedStreams} carried over a break, ${lostStreams} lost`;
   return [
     ['state', describeState(client, now)],
@@ -51,6 +52,7 @@ function rows(client: ClientReport, now: Date): readonly Row[] {
     ['server', server],
     ...(roundTripMs === null ? [] : [['round trip', describeRoundTrip(roundTripMs)] as const]),
     ['connections', `${streams} open${resumedStreams + lostStreams === 0 ? '' : `; ${carried}`}`],
+    ...(refused === 0 ? [] : [['kept out', count(refused, 'visitor')] as const]),
     ['traffic', `${formatBytes(client.bytesIn)} in, ${formatBytes(client.bytesOut)} out`],
     ...(reconnects === 0 ? [] : [['reconnects', String(reconnects)] as const]),
     ['process', String(pid)],

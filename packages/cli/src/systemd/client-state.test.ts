@@ -9,7 +9,9 @@ const connecting: ClientStatus = {
   state: 'connecting',
   since: '2026-01-01T00:00:00.000Z',
   server: 'ws://example.org:7835',
-  tunnels: [{ target: { host: 'localhost', port: 22 }, url: 'tcp://example.org:9022', port: 9022, isOpen: false }],
+  tunnels: [
+    { target: { host: 'localhost', port: 22 }, url: 'tcp://example.org:9022', port: 9022, isOpen: false, refused: 0 },
+  ],
   roundTripMs: undefined,
   streams: 0,
   bytesIn: 0,
