@@ -21,7 +21,7 @@ import { clientTextReporter } from './output/client-text.ts';
 import { clientJsonReporter, jsonEmitter } from './output/json-events.ts';
 import { errorLines, openOutput, type Output, warn } from './output/output.ts';
 import { reportEvents, type Reporter } from './output/reporter.ts';
-import { readRunningServer } from './running-server.ts';
+import { readRunningServer, type RunningServer } from './running-server.ts';
 import { warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
 import { type Given, unusable } from './values/given.ts';
@@ -100,11 +100,12 @@ async function chooseServer(settings: LocalSettings, givenSecret: GivenSecret | 
   const { server, serverKey, state } = settings;
   if (server !== undefined) return { server, serverKey, secret: givenSecret };
   const running = await readRunningServer(state.server.running);
-  const secret = givenSecret ?? (await readServerSecret(running.secretFile));
+  const secret = givenSecret ?? (await readServerSecret(running));
   return { server: running.address, serverKey: serverKey ?? running.serverKey, secret };
 }
 
-async function readServerSecret(file: string | undefined): Promise<GivenSecret> {
+async function readServerSecret({ secretFile: file, admitsKeys }: RunningServer): Promise<GivenSecret | undefined> {
+  if (file === undefined && admitsKeys) return undefined;
   if (file === undefined) {
     throw new TunnelError('secret-missing', {
       detail: 'the server on this machine was given its secret directly, not in a file',

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer as createProbe } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { createServer, leaseFile, type ServerEvents } from '@tunnel/server';
+import { authorizedKeysFile, createServer, leaseFile, type Requirement, type ServerEvents } from '@tunnel/server';
 import { TunnelError } from '@tunnel/shared';
 import {
   decodeKey,
@@ -41,8 +41,9 @@ export async function runServer(given: Arguments, context: Context): Promise<num
     previousFile === undefined ? undefined : await readSecretFile(previousFile.text, previousFile.source);
   const lock = await takeLock(settings);
   try {
-    const secret = givenSecret ?? (await loadKeptSecret(settings));
-    return await serve(settings, secret, previousSecret, context);
+    const requirement = requirementOf(settings, givenSecret);
+    const secret = requirement === 'key' ? undefined : (givenSecret ?? (await loadKeptSecret(settings)));
+    return await serve(settings, requirement, secret, previousSecret, context);
   } finally {
     await lock.release();
   }
@@ -80,9 +81,18 @@ async function loadKeptSecret({ state }: ServerSettings): Promise<GivenSecret> {
   return { secret, file: state.server.secret, isExposed: false };
 }
 
+/** A file of keys makes a secret needless, and one that nobody asked for would be a second way in. */
+function requirementOf(
+  { requirement, authorizedKeysFile: keys }: ServerSettings,
+  givenSecret: GivenSecret | undefined,
+): Requirement {
+  return requirement ?? (keys === undefined ? 'secret' : givenSecret === undefined ? 'key' : 'either');
+}
+
 async function serve(
   settings: ServerSettings,
-  secret: GivenSecret,
+  requirement: Requirement,
+  secret: GivenSecret | undefined,
   previousSecret: string | undefined,
   context: Context,
 ): Promise<number> {
@@ -92,6 +102,7 @@ async function serve(
     (line) => output.stdout.write(line),
     () => new Date(),
   );
+  const { authorizedKeysFile: keysFile } = settings;
   const server = createServer({
     host: settings.host,
     port: settings.port,
@@ -103,8 +114,10 @@ async function serve(
     drainTimeoutMs: settings.drainTimeoutMs,
     heartbeat: settings.heartbeat,
     identity: identity.privateKey,
-    secret: secret.secret,
+    secret: secret?.secret,
     previousSecret,
+    authorizedKeys: keysFile === undefined ? undefined : authorizedKeysFile(keysFile),
+    require: requirement,
     leases: leaseFile(settings.state.server.leases),
     agent: `tunnel/${context.version}`,
   });
@@ -126,19 +139,22 @@ async function serve(
       void server.stop();
     },
     abort: () => server.abort(),
+    // A terminal that is closed says so with the same signal.
+    reread: keysFile === undefined || output.audience === 'people' ? undefined : () => server.rereadKeys(),
   });
 
   const { port } = await server.start();
   try {
-    const secretFile = secret.file === undefined ? undefined : resolve(secret.file);
+    const secretFile = secret?.file === undefined ? undefined : resolve(secret.file);
     await writeRunningServer(settings.state.server.running, {
       host: settings.host,
       port,
       serverKey: identity.publicKey,
       secretFile,
+      admitsKeys: requirement === 'key' || requirement === 'either',
     });
     if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
-    introduce(settings, { port, secret, serverKey: identity.publicKey }, output, context);
+    introduce(settings, { port, requirement, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
     if (stopSignal !== undefined) void server.stop();
     await stopped;
@@ -176,17 +192,27 @@ function audienceReporters(
   }
 }
 
+interface Introduced {
+  readonly port: number;
+  readonly requirement: Requirement;
+  readonly secret: GivenSecret | undefined;
+  readonly serverKey: Uint8Array;
+}
+
 /** Says how clients get in: with the secret on a terminal, elsewhere only with its file, since logs are kept and read. */
 function introduce(
   settings: ServerSettings,
-  { port, secret, serverKey }: { readonly port: number; readonly secret: GivenSecret; readonly serverKey: Uint8Array },
+  { port, requirement, secret, serverKey }: Introduced,
   output: Output,
   { version }: Context,
 ): void {
-  warnAboutSecret(secret, output);
+  if (secret !== undefined) warnAboutSecret(secret, output);
+  const { authorizedKeysFile: keysFile } = settings;
   if (output.audience !== 'people') {
-    if (secret.file !== undefined)
+    if (secret?.file !== undefined)
       output.log.info({ file: resolve(secret.file) }, 'clients need the secret in this file');
+    if (keysFile !== undefined)
+      output.log.info({ file: keysFile, require: requirement }, 'client keys are in this file');
     return;
   }
   const publicHost = settings.publicHost ?? settings.host ?? hostname();
@@ -197,9 +223,11 @@ function introduce(
     maxPort: settings.maxPort,
     fingerprint: fingerprint(serverKey),
     to: port === DEFAULT_PORT && !publicHost.includes(':') ? publicHost : formatTarget({ host: publicHost, port }),
-    secret: secret.secret,
+    secret: secret?.secret,
+    keysFile,
+    requirement,
     serverKey: Buffer.from(serverKey).toString('base64url'),
-    localCommand: secret.file === undefined ? undefined : localCommand(settings),
+    localCommand: secret !== undefined && secret.file === undefined ? undefined : localCommand(settings),
   });
   for (const line of lines) output.stdout.write(line);
 }

@@ -11,6 +11,8 @@ export interface SignalHandlers {
   /** The second one. The process ends right behind it. */
   readonly abort: () => void;
   readonly retryNow?: () => void;
+  /** SIGHUP; without it that ends the program. */
+  readonly reread?: (() => void) | undefined;
 }
 
 export interface Signals extends Disposable {
@@ -19,7 +21,7 @@ export interface Signals extends Disposable {
 }
 
 /** Listens for signals until it is disposed of. */
-export function handleSignals({ stop, abort, retryNow }: SignalHandlers): Signals {
+export function handleSignals({ stop, abort, retryNow, reread }: SignalHandlers): Signals {
   let received = 0;
   let exitCode: number | undefined;
   const onStop = (signal: NodeJS.Signals): void => {
@@ -37,6 +39,7 @@ export function handleSignals({ stop, abort, retryNow }: SignalHandlers): Signal
   for (const signal of STOP_SIGNALS) process.on(signal, onStop);
   // Node opens its debugger at SIGUSR1 unless somebody listens for it.
   if (retryNow !== undefined) process.on('SIGUSR1', retryNow);
+  if (reread !== undefined) process.on('SIGHUP', reread);
   return {
     get exitCode() {
       return exitCode;
@@ -44,6 +47,7 @@ export function handleSignals({ stop, abort, retryNow }: SignalHandlers): Signal
     [Symbol.dispose]() {
       for (const signal of STOP_SIGNALS) process.off(signal, onStop);
       if (retryNow !== undefined) process.off('SIGUSR1', retryNow);
+      if (reread !== undefined) process.off('SIGHUP', reread);
     },
   };
 }

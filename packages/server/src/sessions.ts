@@ -9,13 +9,16 @@ const CAPACITY_RETRY_MS = 30_000;
 /** All sessions of a server, and who may begin or carry on which. */
 export class Sessions {
   readonly #options: Omit<ServerSessionOptions, 'onEnd'>;
-  readonly #onRefused: (error: TunnelError, address: string) => void;
+  readonly #onRefused: (error: TunnelError, link: ClaimedLink) => void;
   /** By the client's key and instance: each process of a client has one session at most. */
   readonly #byOwner = new Map<string, ServerSession>();
   /** The server is about to stop: who comes is told to come back after this, in ms. */
   #retryAfterMs: number | undefined;
 
-  constructor(options: Omit<ServerSessionOptions, 'onEnd'>, onRefused: (error: TunnelError, address: string) => void) {
+  constructor(
+    options: Omit<ServerSessionOptions, 'onEnd'>,
+    onRefused: (error: TunnelError, link: ClaimedLink) => void,
+  ) {
     this.#options = options;
     this.#onRefused = onRefused;
   }
@@ -62,6 +65,11 @@ export class Sessions {
     for (const session of this.all) session.drain(retryAfterMs, spreadMs, graceMs);
   }
 
+  /** Who is admitted, or what for, changed: ends what is not permitted any more. */
+  review(): void {
+    for (const session of this.all) session.review();
+  }
+
   endAll(code: ErrorCode): void {
     for (const session of this.all) session.end(code);
   }
@@ -69,7 +77,7 @@ export class Sessions {
   #refuse(link: ClaimedLink, code: ErrorCode, retryAfterMs = 0): void {
     link.records.send([encodeFrame({ type: 'refused', code, retryAfterMs, detail: '' })]);
     link.records.close(1008, code);
-    this.#onRefused(new TunnelError(code), link.address);
+    this.#onRefused(new TunnelError(code), link);
   }
 }
 
