@@ -1,5 +1,5 @@
 // Clients that are admitted by their keys: who gets in, what each may have, and what a change of the file does.
-import { readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fingerprint, generateIdentity, encodeKey, decodeKey, formatIdentity } from '@tunnel/shared/node';
 import { describe, expect, test } from 'vitest';
@@ -118,7 +118,7 @@ async function freePorts(count: number): Promise<readonly number[]> {
   return ports;
 }
 
-describe('who gets in', () => {
+describe('who gets in', { timeout: 120_000 }, () => {
   test('with keys only, a client without any secret; another one is told which line is missing', async () => {
     await using place = await Place.create();
     const [laptop, stranger] = [await place.key('laptop'), await place.key('stranger')];
@@ -202,7 +202,7 @@ describe('who gets in', () => {
   });
 });
 
-describe('what a key may have', () => {
+describe('what a key may have', { timeout: 120_000 }, () => {
   test('its ports, and one of them where it asks for any', async () => {
     await using place = await Place.create();
     const laptop = await place.key('laptop');
@@ -272,7 +272,7 @@ describe('what a key may have', () => {
   });
 });
 
-describe('a change of the file', () => {
+describe('a change of the file', { timeout: 120_000 }, () => {
   test('that takes a key out ends its session and its visitors within seconds, and no other', async () => {
     await using place = await Place.create();
     const [laptop, other] = [await place.key('laptop'), await place.key('other')];
@@ -354,15 +354,17 @@ describe('a change of the file', () => {
     const [laptop, other] = [await place.key('laptop'), await place.key('other')];
     await place.list(laptop.publicKey);
     await rename(place.keysFile, place.file('one'));
-    await writeFile(place.file('two'), `${laptop.publicKey}\n${other.publicKey}\n`);
+    // Nobody watches that directory.
+    await mkdir(place.file('elsewhere'));
+    await writeFile(place.file('elsewhere/two'), `${laptop.publicKey}\n${other.publicKey}\n`);
     await symlink('one', place.keysFile);
     const server = await place.server();
     await place.isRefused(other);
-    await symlink('two', place.file('link'));
+    await symlink('elsewhere/two', place.file('link'));
     await rename(place.file('link'), place.keysFile);
     await server.waitForEvent('keys-changed', ({ count }) => count === 2);
     await place.comesIn(other);
-    await writeFile(place.file('two'), `${laptop.publicKey}\n`);
+    await writeFile(place.file('elsewhere/two'), `${laptop.publicKey}\n`);
     await server.waitForEvent('keys-changed', ({ count }) => count === 1);
     const again = server.waitForNextEvent('keys-changed');
     server.kill('SIGHUP');
@@ -395,7 +397,7 @@ test('the example of docs/authorized-keys.md is one', async () => {
   expect(await again).toMatchObject({ count: 3 });
 });
 
-describe('a server does not start', () => {
+describe('a server does not start', { timeout: 120_000 }, () => {
   test('with a line that is wrong', async () => {
     await using place = await Place.create();
     await place.list('# ours', 'tunnels=many nonsense');

@@ -243,6 +243,10 @@ export class ServerSession {
         opened.close(); // given back, or the session ended, meanwhile
         return;
       }
+      if (!this.#options.ports.permits(opened.port, holder.clientKey)) {
+        opened.close();
+        throw new TunnelError('port-not-allowed', { detail: `${opened.port} was taken from this key just now` });
+      }
       this.#options.ports.lease(holder, opened.port);
       tunnel.port = opened;
       this.#grant(tunnelId, opened.port);
