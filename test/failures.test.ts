@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { ERRORS } from '@tunnel/shared';
-import { encodeKey, generateIdentity } from '@tunnel/shared/node';
+import { encodeKey, formatIdentity, generateIdentity } from '@tunnel/shared/node';
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
 import { readCertificates } from './support/certificates.ts';
 import type { TunnelOptions, TunnelProcess } from './support/command.ts';
@@ -176,6 +176,21 @@ const FAILURES: Readonly<Record<string, Act>> = {
     return scene.excerpt(told, GOES_ON);
   },
 
+  'keys-line-wrong': async (scene) => {
+    await put(join(scene.home, 'keys'), '# ours\nprots="8000-8010" nonsense laptop\n');
+    return scene.ends(['server', '--port', '0', '--authorized-keys', 'keys']);
+  },
+  'keys-line-wrong-later': async (scene) => {
+    const { list } = await keyScene(scene, '');
+    const words = ['server', '--host', '127.0.0.1', '--port', '0', '--authorized-keys', 'keys'];
+    const server = await scene.startOnTerminal([...words, '--state-dir', join(scene.home, 'other')]);
+    await server.waitForStdout(/Ctrl-C ends/);
+    await list('tunnels=many nonsense');
+    const [told] = await server.waitForStdout(/^.* warning: .*$/m);
+    return scene.excerpt(told, GOES_ON);
+  },
+  'keys-missing': (scene) => scene.ends(['server', '--require', 'key']),
+
   // ── the server cannot listen ──
   'listen-in-use': async (scene) => {
     const other = scene.own(await startEcho());
@@ -256,6 +271,22 @@ const FAILURES: Readonly<Record<string, Act>> = {
     scene.call('port', peer);
     return scene.excerpt(told, GOES_ON);
   },
+  'key-not-listed': async (scene) => {
+    const { local } = await keyScene(scene, '');
+    return scene.ends(local);
+  },
+  'neither-key-nor-secret': async (scene) => {
+    const { local } = await keyScene(scene, '', withSecret);
+    return scene.ends(local, { env: { TUNNEL_SECRET: WRONG_SECRET } });
+  },
+  'key-taken-out': async (scene) => {
+    const { local, list, publicKey } = await keyScene(scene, '<key>');
+    const client = await scene.startOnTerminal(local);
+    await client.waitForStdout(/ connected; /);
+    await list(`# ${publicKey}`);
+    const { code } = await client.waitForExit();
+    return scene.excerpt(client.stdout.replace(/^[^]*connected; .*\n/, '') + client.stderr, `Exit code ${code}.`);
+  },
   'server-key-changed': async (scene) => {
     const { server, port } = await startServer(scene);
     scene.call('port', port);
@@ -290,6 +321,14 @@ const FAILURES: Readonly<Record<string, Act>> = {
   // ── what was asked for ──
   'port-not-allowed': (scene) =>
     scene.ends(['local', '3000', '--port', '80', '--to', `127.0.0.1:${scene.call('port', sharedPort)}`], withSecret),
+  'port-not-for-this-key': async (scene) => {
+    const { local } = await keyScene(scene, 'ports="20000-20009,20080" <key>');
+    return scene.ends([...local, '--port', '8080']);
+  },
+  'tunnels-of-this-key': async (scene) => {
+    const { local } = await keyScene(scene, 'tunnels=1 <key>');
+    return scene.ends([...local, '3001']);
+  },
   'port-of-another-client': async (scene) => {
     const publicPort = await openTunnel(shared, sharedPort);
     const to = `127.0.0.1:${scene.call('port', sharedPort)}`;
@@ -500,6 +539,30 @@ async function startServer(
   const server = await scene.start(words, withSecret);
   const { port } = await server.waitForEvent('listening');
   return { server, port: Number(port) };
+}
+
+/** A server with a file of keys, and the command of a client whose key is `<key>` in it. */
+async function keyScene(
+  scene: FailureScene,
+  line: string,
+  options: TunnelOptions = {},
+): Promise<{
+  readonly local: readonly string[];
+  readonly publicKey: string;
+  readonly list: (text: string) => Promise<void>;
+}> {
+  const identity = generateIdentity();
+  const publicKey = scene.call('public key', encodeKey(identity.publicKey));
+  secrets.add(encodeKey(identity.privateKey));
+  await writeFile(join(scene.home, 'laptop.key'), formatIdentity(identity));
+  const list = (text: string): Promise<void> => writeFile(join(scene.home, 'keys'), `${text}\n`);
+  await list(line.replace('<key>', publicKey));
+  const words = ['server', '--host', '127.0.0.1', '--port', '0', '--authorized-keys', 'keys', '--output', 'json'];
+  const server = await scene.start(words, options);
+  const { port, serverKey } = await server.waitForEvent('listening');
+  const serverKeyText = scene.call("server's key", String(serverKey));
+  const to = ['--to', `127.0.0.1:${scene.call('port', Number(port))}`, `--server-key=${serverKeyText}`];
+  return { local: ['local', '3000', ...to, '--identity', 'laptop.key'], publicKey, list };
 }
 
 /** Another server, with another key, in the place of one that ends. */

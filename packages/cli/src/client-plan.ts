@@ -11,7 +11,7 @@ import { TunnelError } from '@tunnel/shared';
 import { describeSystemError, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
 import type { LocalSettings } from './local-settings.ts';
-import { readRunningServer } from './running-server.ts';
+import { readRunningServer, type RunningServer } from './running-server.ts';
 import { type Given, unusable } from './values/given.ts';
 
 /** What this process remembers over its clients. */
@@ -80,11 +80,12 @@ async function chooseServer(settings: LocalSettings, givenSecret: GivenSecret | 
   const { server, serverKey, state } = settings;
   if (server !== undefined) return { server, serverKey, secret: givenSecret };
   const running = await readRunningServer(state.server.running);
-  const secret = givenSecret ?? (await readServerSecret(running.secretFile));
+  const secret = givenSecret ?? (await readServerSecret(running));
   return { server: running.address, serverKey: serverKey ?? running.serverKey, secret };
 }
 
-async function readServerSecret(file: string | undefined): Promise<GivenSecret> {
+async function readServerSecret({ secretFile: file, admitsKeys }: RunningServer): Promise<GivenSecret | undefined> {
+  if (file === undefined && admitsKeys) return undefined;
   if (file === undefined) {
     throw new TunnelError('secret-missing', {
       detail: 'the server on this machine was given its secret directly, not in a file',

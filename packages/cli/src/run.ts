@@ -43,7 +43,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
   const sessions = new RunningSessions(control, output, canPressEnter);
   let lastReload: Promise<void> = Promise.resolve();
   const reload = async (): Promise<void> => {
-    const next = await reloadConfig(onCommandLine.get('config'), output, context);
+    const next = await reloadConfig(() => requireConfig(onCommandLine.get('config'), environment), output);
     if (next === undefined) return;
     try {
       const nextPlans = await planner.plan(next);

@@ -1,9 +1,11 @@
 import { resolve } from 'node:path';
-import type { HeartbeatSettings } from '@tunnel/shared';
+import type { Requirement } from '@tunnel/server';
+import { type HeartbeatSettings, TunnelError } from '@tunnel/shared';
 import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import type { AdminAddress } from './values/admin-address.ts';
+import { parseChoice } from './values/choice.ts';
 import { parseDuration } from './values/duration.ts';
 import { unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
@@ -14,6 +16,8 @@ const DEFAULT_MIN_PORT = 1024;
 const DEFAULT_MAX_PORT = 65_535;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 const DEFAULT_RESUME_WINDOW_MS = 120_000;
+
+const REQUIREMENTS = ['secret', 'key', 'either', 'both'] as const satisfies readonly Requirement[];
 
 export const SERVER_FLAGS = {
   config: LINK_FLAGS.config,
@@ -54,6 +58,16 @@ export const SERVER_FLAGS = {
     describe: 'file with a secret that is still accepted while clients move to the new one',
     isPath: true,
   },
+  'authorized-keys': {
+    describe: 'file of client keys that are admitted, each with what it may ask for; reread when it changes',
+    default: 'none',
+    isPath: true,
+  },
+  require: {
+    describe: `what a client has to prove: ${REQUIREMENTS.join(', ')}`,
+    default: 'secret; with authorized keys: key, or either where a secret is given',
+    read: (given) => parseChoice(given, REQUIREMENTS),
+  },
   identity: {
     describe: "file with the server's key; made where there is none",
     variable: 'TUNNEL_IDENTITY',
@@ -90,6 +104,9 @@ export interface ServerSettings {
   readonly maxPort: number;
   readonly publicHost: string | undefined;
   readonly identityFile: string;
+  readonly authorizedKeysFile: string | undefined;
+  /** What was asked for; undefined where the other settings decide. */
+  readonly requirement: Requirement | undefined;
   readonly resumeWindowMs: number;
   readonly drainTimeoutMs: number;
   readonly heartbeat: HeartbeatSettings;
@@ -111,6 +128,7 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
     tunnelHost: flags.read('tunnel-host'),
     ...readPortRange(flags),
     publicHost: flags.read('public-host'),
+    ...readAdmission(flags),
     identityFile: identity === undefined ? state.server.identity : resolve(identity.text),
     resumeWindowMs: flags.read('resume-window') ?? DEFAULT_RESUME_WINDOW_MS,
     drainTimeoutMs: flags.read('drain-timeout') ?? DEFAULT_DRAIN_TIMEOUT_MS,
@@ -120,6 +138,27 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
     givenStateDirectory: stateDir === undefined ? undefined : resolve(stateDir.text),
     output: readOutputSettings(flags),
   };
+}
+
+function readAdmission(flags: ServerFlags): Pick<ServerSettings, 'authorizedKeysFile' | 'requirement'> {
+  const file = flags.get('authorized-keys');
+  const given = flags.get('require');
+  const requirement = flags.read('require');
+  if (given !== undefined && requirement !== 'secret' && file === undefined) {
+    throw unusable(given, 'no keys are authorized', 'name the file with the keys: --authorized-keys FILE');
+  }
+  if (requirement === 'key') {
+    const inFile = flags.inFile('secret', 'secret-file');
+    const secret =
+      flags.onCommandLine('secret-file') ?? flags.onCommandLine('secret') ?? inFile['secret-file'] ?? inFile.secret;
+    if (secret !== undefined) {
+      throw new TunnelError('usage', {
+        detail: `${secret.source} was given, and --require key admits nobody by it`,
+        hint: 'leave the secret out, or give --require either or --require both',
+      });
+    }
+  }
+  return { authorizedKeysFile: file === undefined ? undefined : resolve(file.text), requirement };
 }
 
 function readPortRange(flags: ServerFlags): { minPort: number; maxPort: number } {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer as createProbe } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { createServer, leaseFile, type ServerEvents } from '@tunnel/server';
+import { authorizedKeysFile, createServer, leaseFile, type Requirement, type ServerEvents } from '@tunnel/server';
 import { TunnelError } from '@tunnel/shared';
 import {
   decodeKey,
@@ -16,7 +16,7 @@ import {
 } from '@tunnel/shared/node';
 import { openServerAdmin } from './admin/admin.ts';
 import { type GivenSecret, readGivenSecret } from './common-flags.ts';
-import { type ConfigFile, loadConfig } from './config/config-file.ts';
+import { type ConfigFile, loadConfig, requireConfig } from './config/config-file.ts';
 import { changedKeys, reloadConfig } from './config/reload.ts';
 import type { Context } from './context.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
@@ -51,8 +51,9 @@ export async function runServer(given: Arguments, context: Context): Promise<num
     previousFile === undefined ? undefined : await readSecretFile(previousFile.text, previousFile.source);
   const lock = await takeLock(settings);
   try {
-    const secret = givenSecret ?? (await loadKeptSecret(settings));
-    return await serve({ settings, secret, previousSecret, config, onCommandLine }, context);
+    const requirement = requirementOf(settings, givenSecret);
+    const secret = requirement === 'key' ? undefined : (givenSecret ?? (await loadKeptSecret(settings)));
+    return await serve({ settings, requirement, secret, previousSecret, config, onCommandLine }, context);
   } finally {
     await lock.release();
   }
@@ -90,23 +91,33 @@ async function loadKeptSecret({ state }: ServerSettings): Promise<GivenSecret> {
   return { secret, file: state.server.secret, isExposed: false };
 }
 
+/** A file of keys makes a secret needless, and one that nobody asked for would be a second way in. */
+function requirementOf(
+  { requirement, authorizedKeysFile: keys }: ServerSettings,
+  givenSecret: GivenSecret | undefined,
+): Requirement {
+  return requirement ?? (keys === undefined ? 'secret' : givenSecret === undefined ? 'key' : 'either');
+}
+
 /** What a server begins with. */
 interface Beginning {
   readonly settings: ServerSettings;
-  readonly secret: GivenSecret;
+  readonly requirement: Requirement;
+  readonly secret: GivenSecret | undefined;
   readonly previousSecret: string | undefined;
   readonly config: ConfigFile | undefined;
   readonly onCommandLine: ServerFlags;
 }
 
 async function serve(beginning: Beginning, context: Context): Promise<number> {
-  const { settings, secret, previousSecret, config } = beginning;
+  const { settings, requirement, secret, previousSecret, config } = beginning;
   const identity = await loadOrCreateIdentity(settings.identityFile);
   const output = openOutput(settings.output, context.writers, context.environment);
   const emit = jsonEmitter(
     (line) => output.stdout.write(line),
     () => new Date(),
   );
+  const { authorizedKeysFile: keysFile } = settings;
   const server = createServer({
     host: settings.host,
     port: settings.port,
@@ -118,8 +129,10 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     drainTimeoutMs: settings.drainTimeoutMs,
     heartbeat: settings.heartbeat,
     identity: identity.privateKey,
-    secret: secret.secret,
+    secret: secret?.secret,
     previousSecret,
+    authorizedKeys: keysFile === undefined ? undefined : authorizedKeysFile(keysFile),
+    require: requirement,
     leases: leaseFile(settings.state.server.leases),
     agent: `tunnel/${context.version}`,
   });
@@ -145,21 +158,28 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
       service?.stopping(settings.drainTimeoutMs);
     },
     abort: () => server.abort(),
-    reload: () => void tellChanges(beginning, output, context),
+    reload: () => {
+      const reload = async (): Promise<void> => {
+        server.rereadKeys();
+        await tellChanges(beginning, output, context);
+      };
+      void (service === undefined ? reload() : service.reloading(reload));
+    },
   });
 
   const { port } = await server.start();
   try {
-    const secretFile = secret.file === undefined ? undefined : resolve(secret.file);
+    const secretFile = secret?.file === undefined ? undefined : resolve(secret.file);
     await writeRunningServer(settings.state.server.running, {
       host: settings.host,
       port,
       serverKey: identity.publicKey,
       secretFile,
+      admitsKeys: requirement === 'key' || requirement === 'either',
     });
     if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
     warnAboutConfig(config, output);
-    introduce(settings, { port, secret, serverKey: identity.publicKey }, output, context);
+    introduce(settings, { port, requirement, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
     service?.changed();
     if (stopSignal !== undefined) void server.stop();
@@ -176,8 +196,15 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
 }
 
 /** A server does not take over a changed configuration while it runs: says whether it is right, and what is for a restart. */
-async function tellChanges({ config, onCommandLine }: Beginning, output: Output, context: Context): Promise<void> {
-  const next = await reloadConfig(onCommandLine.get('config'), output, context);
+async function tellChanges(
+  { config, onCommandLine }: Beginning,
+  output: Output,
+  { environment }: Context,
+): Promise<void> {
+  const given = onCommandLine.get('config');
+  // A server that has none goes on without one.
+  const load = config === undefined ? loadConfig : requireConfig;
+  const next = await reloadConfig(() => load(given, environment), output);
   if (next === undefined) return;
   const changed = changedKeys(config?.server, next.server);
   if (changed.length === 0) say(output, 'configuration read again: nothing changed for the server');
@@ -207,17 +234,27 @@ function audienceReporters(
   }
 }
 
+interface Introduced {
+  readonly port: number;
+  readonly requirement: Requirement;
+  readonly secret: GivenSecret | undefined;
+  readonly serverKey: Uint8Array;
+}
+
 /** Says how clients get in: with the secret on a terminal, elsewhere only with its file, since logs are kept and read. */
 function introduce(
   settings: ServerSettings,
-  { port, secret, serverKey }: { readonly port: number; readonly secret: GivenSecret; readonly serverKey: Uint8Array },
+  { port, requirement, secret, serverKey }: Introduced,
   output: Output,
   { version }: Context,
 ): void {
-  warnAboutSecret(secret, output);
+  if (secret !== undefined) warnAboutSecret(secret, output);
+  const { authorizedKeysFile: keysFile } = settings;
   if (output.audience !== 'people') {
-    if (secret.file !== undefined)
+    if (secret?.file !== undefined)
       output.log.info({ file: resolve(secret.file) }, 'clients need the secret in this file');
+    if (keysFile !== undefined)
+      output.log.info({ file: keysFile, require: requirement }, 'client keys are in this file');
     return;
   }
   const publicHost = settings.publicHost ?? settings.host ?? hostname();
@@ -228,9 +265,11 @@ function introduce(
     maxPort: settings.maxPort,
     fingerprint: fingerprint(serverKey),
     to: port === DEFAULT_PORT && !publicHost.includes(':') ? publicHost : formatTarget({ host: publicHost, port }),
-    secret: secret.secret,
+    secret: secret?.secret,
+    keysFile,
+    requirement,
     serverKey: Buffer.from(serverKey).toString('base64url'),
-    localCommand: secret.file === undefined ? undefined : localCommand(settings),
+    localCommand: secret !== undefined && secret.file === undefined ? undefined : localCommand(settings),
   });
   for (const line of lines) output.stdout.write(line);
 }

@@ -12,7 +12,9 @@ import {
 import {
   derivePsk,
   type DriverEvent,
+  encodeKey,
   monotonicNow,
+  nodeCrypto,
   randomBytes,
   type SessionDriver,
   tweetnaclCrypto,
@@ -551,6 +553,14 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     }
   }
 
+  /** What to have listed. The key is public, and the person who reads this has to hand it on. */
+  get #keyHint(): string {
+    const { identity, secret } = this.#options;
+    const key = encodeKey(nodeCrypto.publicKey(identity));
+    if (secret === undefined) return `ask the server's admin to add this line to its authorized keys: ${key}`;
+    return `check the secret, or leave it out if the server admits this client by its key; for that its admin adds this line to the authorized keys: ${key}`;
+  }
+
   #finish(error: TunnelError): void {
     const state = this.#state;
     if (state.kind === 'stopped') return;
@@ -572,7 +582,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.emit('stopped', {
       ...causeOf(error),
       exitCode: isDone ? 0 : ERRORS[error.code].exitCode,
-      hint: error.hint,
+      hint: error.code === 'key-refused' ? this.#keyHint : error.hint,
     });
   }
 }

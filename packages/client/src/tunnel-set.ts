@@ -209,6 +209,13 @@ export class TunnelSet {
       this.#request(driver, tunnel);
       return;
     }
+    if (error.code === 'port-not-allowed' && hadIt && !tunnel.options.port) {
+      // It may not have this one any more, which nobody asked for by number: any other will do.
+      tunnel.port = undefined;
+      tunnel.rememberedPort = undefined;
+      this.#request(driver, tunnel);
+      return;
+    }
     if (disposition === 'fatal' || (disposition === 'fatal-at-start' && !hadIt) || this.#options.reconnect === false) {
       this.#giveUp(tunnel, error);
       return;

@@ -24,6 +24,7 @@ import {
   SessionDriver,
   type StreamPipe,
 } from '@tunnel/shared/node';
+import type { Access } from './access.ts';
 import type { ClaimedLink } from './link-acceptor.ts';
 import type { ServerEvents, SessionInfo } from './options.ts';
 import type { PortHolder, PublicPort, PublicPorts } from './public-ports.ts';
@@ -39,6 +40,7 @@ export interface ServerSessionOptions {
   readonly resumeWindowMs: number;
   readonly publicHost: string;
   readonly agent: string;
+  readonly access: Access;
   readonly ports: PublicPorts;
   readonly budget: WindowBudget;
   readonly emit: <K extends keyof ServerEvents>(name: K, event: ServerEvents[K]) => void;
@@ -74,6 +76,7 @@ export class ServerSession {
   #openingCount = 0;
   #linkNumber = 0;
   #visitorCount = 0;
+  #knowsSecret = false;
   #expiry: NodeJS.Timeout | undefined;
   #isOver = false;
 
@@ -129,8 +132,14 @@ export class ServerSession {
   /** The session's first link. */
   begin(link: ClaimedLink): void {
     this.#carry(link, { received: 0, next: 1 });
-    const { address, handshakeMs, claim } = link;
-    this.#options.emit('client-connected', { ...this.info, address, handshakeMs, agent: claim.agent });
+    const comment = this.#options.access.entryOf(this.info.clientKey)?.comment;
+    this.#options.emit('client-connected', {
+      ...this.info,
+      ...(comment !== undefined && { comment }),
+      address: link.address,
+      handshakeMs: link.handshakeMs,
+      agent: link.claim.agent,
+    });
   }
 
   /** A newer link takes over, however alive the old one seems. `admits` must hold. */
@@ -159,8 +168,33 @@ export class ServerSession {
     this.#finish(code);
   }
 
-  #carry({ records, claim, roundTripMs }: ClaimedLink, point: ResumePoint): void {
+  /** Ends it where the client is not admitted any more, and the tunnels on ports that it may not have any more. */
+  review(): void {
+    const { access, ports } = this.#options;
+    const { clientKey } = this.info;
+    if (!access.admits(clientKey, this.#knowsSecret)) {
+      this.#options.emit('client-disconnected', {
+        ...this.info,
+        code: 'key-refused',
+        reason: 'its key is not authorized any more',
+        ended: true,
+      });
+      this.end('key-refused');
+      return;
+    }
+    for (const [tunnelId, { port, visitors }] of this.#tunnels) {
+      if (port === undefined || ports.permits(port.port, clientKey)) continue;
+      const code = 'port-not-allowed';
+      this.#close(tunnelId, code);
+      for (const visitor of visitors) visitor.reset(code);
+      this.#driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
+      this.#driver.flushSoon();
+    }
+  }
+
+  #carry({ records, claim, knowsSecret, roundTripMs }: ClaimedLink, point: ResumePoint): void {
     this.#linkNumber = claim.linkNumber;
+    this.#knowsSecret = knowsSecret;
     this.#driver.session.acceptLink(
       monotonicNow(),
       this.#options.heartbeat,
@@ -243,6 +277,10 @@ export class ServerSession {
       if (this.#tunnels.get(tunnelId) !== tunnel) {
         opened.close(); // given back, or the session ended, meanwhile
         return;
+      }
+      if (!this.#options.ports.permits(opened.port, holder.clientKey)) {
+        opened.close();
+        throw new TunnelError('port-not-allowed', { detail: `${opened.port} was taken from this key just now` });
       }
       this.#options.ports.lease(holder, opened.port);
       tunnel.port = opened;

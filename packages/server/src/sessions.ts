@@ -8,7 +8,7 @@ const SESSION_LIMIT = 16_384;
 const CAPACITY_RETRY_MS = 30_000;
 
 /** Told of every link that is turned away; `sessionId` is that of the session that it was to carry on. */
-type OnRefused = (error: TunnelError, address: string, sessionId?: string) => void;
+type OnRefused = (error: TunnelError, link: ClaimedLink, sessionId?: string) => void;
 
 /** All sessions of a server, and who may begin or carry on which. */
 export class Sessions {
@@ -95,6 +95,11 @@ export class Sessions {
     for (const session of this.all) session.drain(retryAfterMs, spreadMs, graceMs);
   }
 
+  /** Who is admitted, or what for, changed: ends what is not permitted any more. */
+  review(): void {
+    for (const session of this.all) session.review();
+  }
+
   endAll(code: ErrorCode): void {
     for (const session of this.all) session.end(code);
   }
@@ -103,7 +108,7 @@ export class Sessions {
     link.records.send([encodeFrame({ type: 'refused', code, retryAfterMs, detail: '' })]);
     link.records.close(1008, code);
     const { resume } = link.claim;
-    this.#onRefused(new TunnelError(code), link.address, resume && idOf(resume));
+    this.#onRefused(new TunnelError(code), link, resume && idOf(resume));
   }
 }
 

@@ -31,7 +31,7 @@ export const ERRORS = {
     'usage',
     2,
     'no secret, no --server-key and no pinned server key: the server could be anybody',
-    'give the secret that the server printed: --secret-file FILE, --secret SECRET or TUNNEL_SECRET',
+    'give the secret that the server printed: --secret-file FILE, --secret SECRET or TUNNEL_SECRET; or its key with --server-key, where it admits this client by its own key',
   ),
   'secret-unusable': kind(
     'fatal',
@@ -47,6 +47,13 @@ export const ERRORS = {
     2,
     'the configuration file cannot be used',
     'correct it; docs/configuration.md has all keys',
+  ),
+  'keys-unusable': kind(
+    'fatal',
+    'usage',
+    2,
+    'the file of authorized keys cannot be used',
+    'correct it: a line is OPTIONS KEY COMMENT, as in ports="8000-8010",tunnels=3 KEY laptop, or only KEY',
   ),
   'state-unusable': kind(
     'fatal',
@@ -182,8 +189,8 @@ export const ERRORS = {
     'fatal',
     'usage',
     3,
-    "the server does not admit this client's key",
-    "have the key listed in the server's authorized keys",
+    'the server does not admit this client',
+    "have this client's public key listed in the server's authorized keys",
   ),
   'server-key-changed': kind(
     'fatal-at-start',
@@ -206,7 +213,7 @@ export const ERRORS = {
     'usage',
     5,
     'the server does not open this port',
-    "ask for a port in the server's range (--min-port, --max-port)",
+    'ask for one that it opens, or leave --port out; the server decides by --min-port, --max-port and authorized keys',
   ),
   'port-in-use': kind(
     'fatal-at-start',
@@ -222,7 +229,13 @@ export const ERRORS = {
     'the server could not open a public port',
     'the server may need a larger range of ports (--min-port, --max-port), or more rights',
   ),
-  'tunnel-limit': kind('fatal', 'usage', 5, 'too many tunnels', 'start several clients, each with fewer of them'),
+  'tunnel-limit': kind(
+    'fatal',
+    'usage',
+    5,
+    'too many tunnels',
+    'ask for fewer; the server has a limit for each session, and may have one for this key',
+  ),
 
   'rules-refused': kind(
     'fatal',

@@ -1,19 +1,16 @@
 import { TunnelError } from '@tunnel/shared';
-import type { Context } from '../context.ts';
 import type { FileTable } from '../flags.ts';
 import { errorLines, type Output } from '../output/output.ts';
-import type { Given } from '../values/given.ts';
 import { ConfigError } from './config-error.ts';
-import { type ConfigFile, requireConfig } from './config-file.ts';
+import type { ConfigFile } from './config-file.ts';
 
-/** Reads the file again. Undefined where it is wrong, which is told. */
+/** Reads the file again. Undefined where it is wrong, which is told, or where there is none. */
 export async function reloadConfig(
-  given: Given | undefined,
+  load: () => Promise<ConfigFile | undefined>,
   output: Output,
-  { environment }: Context,
 ): Promise<ConfigFile | undefined> {
   try {
-    return await requireConfig(given, environment);
+    return await load();
   } catch (error) {
     tellRefused(error, output);
     return undefined;

@@ -44,6 +44,7 @@ export function serverJsonReporter(emit: Emit): Reporter<ServerEvents> {
     'client-resumed': (event) => emit('client-resumed', event),
     'client-expired': (event) => emit('client-expired', event),
     'client-refused': (event) => emit('client-refused', event),
+    'keys-changed': (event) => emit('keys-changed', event),
     warning: ({ code, reason }) => emit('warning', { code, reason }),
   };
 }

@@ -174,6 +174,8 @@ describe('server text', () => {
       fingerprint: '0123',
       to: 'example.org',
       secret: `it's`,
+      keysFile: undefined,
+      requirement: 'secret' as const,
       serverKey: key,
       localCommand: 'tunnel local 3000',
     };
@@ -181,6 +183,24 @@ describe('server text', () => {
     expect(lines).toContain(`  TUNNEL_SECRET='it'\\''s' tunnel local 3000 --to example.org --server-key=${key}`);
     expect(lines).toContain('  tunnel local 3000');
     expect(introduceServer({ ...server, localCommand: undefined })).not.toContain('on this machine:');
+  });
+
+  test('the introduction of a server without a secret names the file of keys', () => {
+    const lines = introduceServer({
+      version: '1.0.0',
+      listensOn: 'port 7835',
+      minPort: 1024,
+      maxPort: 65_535,
+      fingerprint: '0123',
+      to: 'example.org',
+      secret: undefined,
+      keysFile: '/etc/tunnel/keys',
+      requirement: 'key',
+      serverKey: key,
+      localCommand: undefined,
+    });
+    expect(lines).toContain(`  tunnel local 3000 --to example.org --server-key=${key}`);
+    expect(lines).toContain('clients get in with a key that is listed in /etc/tunnel/keys');
   });
 });
 

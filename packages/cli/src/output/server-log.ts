@@ -15,7 +15,8 @@ export function serverLogReporter(log: Logger, fingerprint: (key: string) => str
     listening: ({ port, serverKey }) => log.info({ port, serverKey: fingerprint(serverKey) }, 'listening'),
     'client-connected': (event) => {
       sessions.set(event.sessionId, child(event));
-      of(event).info({ address: event.address, agent: event.agent }, 'client connected');
+      const { address, agent, comment } = event;
+      of(event).info({ address, agent, ...(comment !== undefined && { comment }) }, 'client connected');
     },
     'client-disconnected': (event) => {
       const { code, reason, ended } = event;
@@ -27,10 +28,12 @@ export function serverLogReporter(log: Logger, fingerprint: (key: string) => str
       of(event).warn({ lostStreams: event.lostStreams }, 'client did not come back');
       sessions.delete(event.sessionId);
     },
-    'client-refused': ({ code, reason, address, sessionId }, repeats) => {
+    'client-refused': ({ code, reason, address, clientKey, sessionId }, repeats) => {
       const session = sessionId === undefined ? {} : { session: shortSessionId(sessionId) };
-      log.warn({ ...session, code, reason, address, ...repeatFields(repeats) }, 'client refused');
+      const client = clientKey === undefined ? {} : { client: fingerprint(clientKey) };
+      log.warn({ ...session, ...client, code, reason, address, ...repeatFields(repeats) }, 'client refused');
     },
+    'keys-changed': ({ count }) => log.info({ count }, 'reread the authorized keys'),
     'tunnel-opened': (event) => of(event).info({ port: event.port, name: event.name }, 'tunnel opened'),
     'tunnel-closed': (event) => of(event).info({ port: event.port, code: event.code }, 'tunnel closed'),
     'visitor-refused': (event, repeats) => {

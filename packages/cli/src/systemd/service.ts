@@ -73,7 +73,7 @@ export class Service implements AsyncDisposable {
   /** Runs what takes over a changed configuration. */
   async reloading(work: () => Promise<void>): Promise<void> {
     // To say that it is ready afterwards would be wrong where it never was.
-    if (this.#phase !== 'running') return await work();
+    if (this.#phase !== 'running') return work();
     this.#notifier.send({ RELOADING: '1', MONOTONIC_USEC: String(process.hrtime.bigint() / 1000n) });
     // In a message of its own: one that says both means only the latter.
     await this.#notifier.sent();
