@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import {
   CONTROL_QUEUE_LIMIT,
   HALF_CLOSED_IDLE_MS,
-  LOG_LIMIT_BYTES,
   SEND_QUEUE_BYTES,
   WRITABLE_AGAIN_BYTES,
 } from './constants.ts';
