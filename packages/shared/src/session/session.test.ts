@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  CONTROL_QUEUE_LIMIT,
-  HALF_CLOSED_IDLE_MS,
-  SEND_QUEUE_BYTES,
-  WRITABLE_AGAIN_BYTES,
-} from './constants.ts';
+import { CONTROL_QUEUE_LIMIT, HALF_CLOSED_IDLE_MS, SEND_QUEUE_BYTES, WRITABLE_AGAIN_BYTES } from './constants.ts';
 import { INITIAL_CREDIT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
