@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { ERRORS } from '@tunnel/shared';
-import { encodeKey, generateIdentity } from '@tunnel/shared/node';
+import { encodeKey, formatIdentity, generateIdentity } from '@tunnel/shared/node';
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
 import { readCertificates } from './support/certificates.ts';
 import type { TunnelOptions, TunnelProcess } from './support/command.ts';
@@ -18,7 +18,7 @@ import { httpReply, type Relay, startRelay } from './support/relay.ts';
 import { startEcho, startSilent, startWebSocketEcho } from './support/services.ts';
 import { TcpService } from './support/tcp-service.ts';
 import { publicPortOf } from './support/tunnel-processes.ts';
-import { visit } from './support/visitor.ts';
+import { answerTo, visit } from './support/visitor.ts';
 
 const SECRET = 'sesame-sesame-sesame-sesame';
 const WRONG_SECRET = 'barley-barley-barley-barley';
@@ -73,6 +73,23 @@ const FAILURES: Readonly<Record<string, Act>> = {
     return scene.ends(['local', '3000', '--to', 'wss://127.0.0.1', '--ca', file], withSecret);
   },
   'no-server-here': (scene) => scene.ends(['local', '3000']),
+  'config-mistyped': async (scene) => {
+    const file = join(scene.home, '.config/tunnel/config.toml');
+    await put(
+      file,
+      `[client]\nto = "tunnel.example.org"\nsecrt = "${SECRET}"\n[tunnels.web]\ntarget = 3000\nport = "http"\n`,
+    );
+    return scene.ends(['run']);
+  },
+  'config-no-toml': async (scene) => {
+    await put(join(scene.home, '.config/tunnel/config.toml'), `[client]\nsecret = ${SECRET}\n`);
+    return scene.ends(['local', '3000']);
+  },
+  'config-missing': (scene) => scene.ends(['run']),
+  'config-not-named': async (scene) => {
+    await put(join(scene.home, 'tunnel.toml'), '[tunnels.web]\ntarget = 3000\n');
+    return scene.ends(['run', 'wep', '--config', 'tunnel.toml']);
+  },
   'key-file-exists': async (scene) => {
     await writeFile(join(scene.home, 'laptop.key'), 'something');
     return scene.ends(['keygen', 'laptop.key']);
@@ -159,6 +176,21 @@ const FAILURES: Readonly<Record<string, Act>> = {
     return scene.excerpt(told, GOES_ON);
   },
 
+  'keys-line-wrong': async (scene) => {
+    await put(join(scene.home, 'keys'), '# ours\nprots="8000-8010" nonsense laptop\n');
+    return scene.ends(['server', '--port', '0', '--authorized-keys', 'keys']);
+  },
+  'keys-line-wrong-later': async (scene) => {
+    const { list } = await keyScene(scene, '');
+    const words = ['server', '--host', '127.0.0.1', '--port', '0', '--authorized-keys', 'keys'];
+    const server = await scene.startOnTerminal([...words, '--state-dir', join(scene.home, 'other')]);
+    await server.waitForStdout(/Ctrl-C ends/);
+    await list('tunnels=many nonsense');
+    const [told] = await server.waitForStdout(/^.* warning: .*$/m);
+    return scene.excerpt(told, GOES_ON);
+  },
+  'keys-missing': (scene) => scene.ends(['server', '--require', 'key']),
+
   // ── the server cannot listen ──
   'listen-in-use': async (scene) => {
     const other = scene.own(await startEcho());
@@ -239,6 +271,22 @@ const FAILURES: Readonly<Record<string, Act>> = {
     scene.call('port', peer);
     return scene.excerpt(told, GOES_ON);
   },
+  'key-not-listed': async (scene) => {
+    const { local } = await keyScene(scene, '');
+    return scene.ends(local);
+  },
+  'neither-key-nor-secret': async (scene) => {
+    const { local } = await keyScene(scene, '', withSecret);
+    return scene.ends(local, { env: { TUNNEL_SECRET: WRONG_SECRET } });
+  },
+  'key-taken-out': async (scene) => {
+    const { local, list, publicKey } = await keyScene(scene, '<key>');
+    const client = await scene.startOnTerminal(local);
+    await client.waitForStdout(/ connected; /);
+    await list(`# ${publicKey}`);
+    const { code } = await client.waitForExit();
+    return scene.excerpt(client.stdout.replace(/^[^]*connected; .*\n/, '') + client.stderr, `Exit code ${code}.`);
+  },
   'server-key-changed': async (scene) => {
     const { server, port } = await startServer(scene);
     scene.call('port', port);
@@ -273,6 +321,14 @@ const FAILURES: Readonly<Record<string, Act>> = {
   // ── what was asked for ──
   'port-not-allowed': (scene) =>
     scene.ends(['local', '3000', '--port', '80', '--to', `127.0.0.1:${scene.call('port', sharedPort)}`], withSecret),
+  'port-not-for-this-key': async (scene) => {
+    const { local } = await keyScene(scene, 'ports="20000-20009,20080" <key>');
+    return scene.ends([...local, '--port', '8080']);
+  },
+  'tunnels-of-this-key': async (scene) => {
+    const { local } = await keyScene(scene, 'tunnels=1 <key>');
+    return scene.ends([...local, '3001']);
+  },
   'port-of-another-client': async (scene) => {
     const publicPort = await openTunnel(shared, sharedPort);
     const to = `127.0.0.1:${scene.call('port', sharedPort)}`;
@@ -348,6 +404,15 @@ const FAILURES: Readonly<Record<string, Act>> = {
     await client.waitForStdout(/ connected; /);
     scene.own(await visit(Number(port)));
     const [told] = await client.waitForStdout(/^.* does not accept connections.*$/m);
+    return scene.excerpt(told, GOES_ON);
+  },
+  'visitors-kept-out': async (scene) => {
+    const args = ['local', '3000', '--deny', '127.0.0.1', '--to', `127.0.0.1:${sharedPort}`];
+    const client = await scene.startOnTerminal(args, withSecret);
+    const [, port] = await client.waitForStdout(/^tcp:\/\/127\.0\.0\.1:(\d+)/m);
+    await client.waitForStdout(/ connected; /);
+    expect(await answerTo(Number(port), 'hello')).toBe('ECONNRESET');
+    const [told] = await client.waitForStdout(/^.* kept out .*$/m);
     return scene.excerpt(told, GOES_ON);
   },
 
@@ -474,6 +539,30 @@ async function startServer(
   const server = await scene.start(words, withSecret);
   const { port } = await server.waitForEvent('listening');
   return { server, port: Number(port) };
+}
+
+/** A server with a file of keys, and the command of a client whose key is `<key>` in it. */
+async function keyScene(
+  scene: FailureScene,
+  line: string,
+  options: TunnelOptions = {},
+): Promise<{
+  readonly local: readonly string[];
+  readonly publicKey: string;
+  readonly list: (text: string) => Promise<void>;
+}> {
+  const identity = generateIdentity();
+  const publicKey = scene.call('public key', encodeKey(identity.publicKey));
+  secrets.add(encodeKey(identity.privateKey));
+  await writeFile(join(scene.home, 'laptop.key'), formatIdentity(identity));
+  const list = (text: string): Promise<void> => writeFile(join(scene.home, 'keys'), `${text}\n`);
+  await list(line.replace('<key>', publicKey));
+  const words = ['server', '--host', '127.0.0.1', '--port', '0', '--authorized-keys', 'keys', '--output', 'json'];
+  const server = await scene.start(words, options);
+  const { port, serverKey } = await server.waitForEvent('listening');
+  const serverKeyText = scene.call("server's key", String(serverKey));
+  const to = ['--to', `127.0.0.1:${scene.call('port', Number(port))}`, `--server-key=${serverKeyText}`];
+  return { local: ['local', '3000', ...to, '--identity', 'laptop.key'], publicKey, list };
 }
 
 /** Another server, with another key, in the place of one that ends. */

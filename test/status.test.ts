@@ -83,10 +83,12 @@ describe('tunnel status', SLOW, () => {
       server: `ws://127.0.0.1:${port}`,
       tunnels: [
         {
+          name: null,
           target: `127.0.0.1:${echo.port}`,
           url: `tcp://127.0.0.1:${publicPort}`,
           port: publicPort,
           open: true,
+          refused: 0,
         },
       ],
       roundTripMs: expect.any(Number),
@@ -109,7 +111,7 @@ describe('tunnel status', SLOW, () => {
     expect(text.stdout).toContain('  connections   1 open\n  traffic       5 B in, 5 B out\n');
 
     const elsewhere = join(home.path, 'elsewhere');
-    const none = `no \`tunnel local\` runs with the state directory ${elsewhere}\n`;
+    const none = `no client runs with the state directory ${elsewhere}\n`;
     const args = ['status', '--state-dir', elsewhere];
     expect(await run(args, { home: home.path })).toEqual({ code: 0, stdout: none, stderr: '' });
     expect(await run([...args, '--json'], { home: home.path })).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
@@ -185,7 +187,7 @@ describe('tunnel retry', SLOW, () => {
     const [waiting] = await status(home.path);
     expect(waiting).toMatchObject({
       state: 'waiting',
-      tunnels: [{ target: '127.0.0.1:3000', url: null, port: null, open: false }],
+      tunnels: [{ target: '127.0.0.1:3000', url: null, port: null, open: false, refused: 0 }],
       lastError: { code: 'tcp-refused', at: expect.stringMatching(/Z$/) },
       nextAttempt: { attempt: expect.any(Number), inMs: expect.any(Number), at: expect.stringMatching(/Z$/) },
     });
@@ -221,7 +223,7 @@ describe('tunnel retry', SLOW, () => {
     const state = join(home.path, '.local/state/tunnel');
     expect(await run(['retry', '--pid', '1'], { home: home.path })).toEqual({
       code: 0,
-      stdout: `no \`tunnel local\` with process id 1 runs with the state directory ${state}\n`,
+      stdout: `no client with process id 1 runs with the state directory ${state}\n`,
       stderr: '',
     });
     expect((await run(['retry', '--pid', '0'], { home: home.path })).code).toBe(2);
@@ -252,7 +254,7 @@ describe('the control socket', SLOW, () => {
       killed.kill('SIGKILL');
       await killed.exit;
       expect(await readdir(directory)).toHaveLength(1);
-      expect((await run([look], { home: home.path })).stdout).toContain('no `tunnel local` runs');
+      expect((await run([look], { home: home.path })).stdout).toContain('no client runs');
       expect(await readdir(directory)).toEqual([]);
     }
     await using killed = await startWaiting(home.path);

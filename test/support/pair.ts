@@ -6,7 +6,15 @@ import { EventLog } from './event-log.ts';
 export const TEST_SECRET = 'a secret of the tests, long enough';
 
 /** Without `stream`: there are two of them for each visitor. */
-const CLIENT_EVENTS = ['ready', 'disconnected', 'retrying', 'warning', 'service', 'stopped'] as const;
+const CLIENT_EVENTS = [
+  'ready',
+  'disconnected',
+  'retrying',
+  'warning',
+  'service',
+  'visitors-refused',
+  'stopped',
+] as const;
 const SERVER_EVENTS = [
   'client-connected',
   'client-disconnected',

@@ -9,18 +9,24 @@ import { Condition, defaultTimeoutMs } from './condition.ts';
 /** Programs that tests run, and the Debian packages that they come in. */
 const packages = {
   curl: 'curl',
+  haproxy: 'haproxy',
   iperf3: 'iperf3',
   // By its full name: `nc` may be another netcat, which knows no -N.
   'nc.openbsd': 'netcat-openbsd',
+  nginx: 'nginx-light',
+  promtool: 'prometheus',
+  python3: 'python3',
   scp: 'openssh-client',
   ssh: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
+  'systemd-analyze': 'systemd',
+  'systemd-notify': 'systemd',
 } as const;
 
 export type ProgramName = keyof typeof packages;
 
-/** Where sshd is, which is on nobody's path but root's. */
+/** Where sshd, nginx and haproxy are, which are on nobody's path but root's. */
 const administratorFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** How often another port is tried, where somebody else was faster. */
@@ -42,8 +48,8 @@ export function requirePrograms(context: TestContext, ...names: readonly Program
   context.skip(message);
 }
 
-/** The program's absolute path, which sshd insists on. */
-function findProgram(name: ProgramName): string | undefined {
+/** The program's absolute path, which sshd insists on; undefined where it is missing. */
+export function findProgram(name: ProgramName): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...administratorFolders];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
@@ -180,7 +186,8 @@ export async function startOnFreePort(
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody had a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -7,6 +7,8 @@ import { patternStream } from './services.ts';
 
 export interface VisitOptions {
   readonly host?: string;
+  /** The visitor's own address; default what the system chooses. */
+  readonly from?: string;
   /** What comes in is checked against the pattern of this seed. */
   readonly seed?: number;
 }
@@ -80,9 +82,25 @@ export class Visitor implements AsyncDisposable {
 
 /** Connects. Rejects where nobody listens. */
 export async function visit(port: number, options: VisitOptions = {}): Promise<Visitor> {
-  const socket = connect({ port, host: options.host ?? '127.0.0.1', allowHalfOpen: true, noDelay: true });
+  const { host = '127.0.0.1', from } = options;
+  const localAddress = from === undefined ? {} : { localAddress: from };
+  const socket = connect({ port, host, ...localAddress, allowHalfOpen: true, noDelay: true });
   await once(socket, 'connect');
   return new Visitor(socket, options);
+}
+
+/** Says something, and tells what became of it: the answer, or how the connection ended. */
+export async function answerTo(port: number, message: string, options: VisitOptions = {}): Promise<string> {
+  const { host = '127.0.0.1', from } = options;
+  const socket = connect({ port, host, ...(from === undefined ? {} : { localAddress: from }) });
+  const answer = await new Promise<string>((resolve) => {
+    socket.once('data', (data) => resolve(data.toString()));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    socket.once('end', () => resolve('end'));
+    socket.write(message);
+  });
+  socket.destroy();
+  return answer;
 }
 
 /** Whether a visitor who says something is answered, rather than turned away. */

@@ -1,5 +1,6 @@
 import { TunnelError } from '@tunnel/shared';
 import yargs from 'yargs';
+import { CONFIG_FLAGS, runConfig } from './config/check.ts';
 import type { Context } from './context.ts';
 import { addFlags, type Arguments, type Flags, STANDARD_FLAGS } from './flags.ts';
 import { runKeygen } from './keygen.ts';
@@ -8,16 +9,19 @@ import { runLocal } from './local.ts';
 import { nearest } from './nearest.ts';
 import { RETRY_FLAGS, runRetry } from './retry.ts';
 import { SERVER_FLAGS } from './server-settings.ts';
+import { RUN_FLAGS, runTunnels } from './run.ts';
 import { runServer } from './server.ts';
 import { runStatus, STATUS_FLAGS } from './status.ts';
 
-const COMMANDS = ['server', 'local', 'status', 'retry', 'keygen'] as const;
+const COMMANDS = ['server', 'local', 'run', 'status', 'retry', 'config', 'keygen'] as const;
 
 const FLAGS: Readonly<Record<(typeof COMMANDS)[number], Flags>> = {
   server: SERVER_FLAGS,
   local: LOCAL_FLAGS,
+  run: RUN_FLAGS,
   status: STATUS_FLAGS,
   retry: RETRY_FLAGS,
+  config: CONFIG_FLAGS,
   keygen: {},
 };
 
@@ -84,11 +88,28 @@ export async function runCommandLine(args: readonly string[], context: Context):
       },
     )
     .command(
+      'run [name..]',
+      'open the tunnels of the configuration file',
+      (command) =>
+        addFlags(command, RUN_FLAGS)
+          .usage(
+            '$0 run [name…]\n\nOpens all tunnels of the configuration file, or those with these names. SIGHUP reads it again.',
+          )
+          .example('$0 run', 'all tunnels of ~/.config/tunnel/config.toml')
+          .example('$0 run web --config ./tunnel.toml', 'one tunnel of another file'),
+      (given: Arguments) => {
+        const names = given['name'];
+        run = () => runTunnels(Array.isArray(names) ? names.map(String) : [], given, context);
+      },
+    )
+    .command(
       'status',
       'show what the clients on this machine do',
       (command) =>
         addFlags(command, STATUS_FLAGS)
-          .usage('$0 status\n\nShows every `tunnel local` that runs with this state directory.')
+          .usage(
+            '$0 status\n\nShows every client that runs with this state directory: `tunnel local` and the sessions of `tunnel run`.',
+          )
           .example('$0 status --watch', 'follows them')
           .example("$0 status --json | jq -r '.[].state'", ''),
       (given: Arguments) => {
@@ -100,10 +121,24 @@ export async function runCommandLine(args: readonly string[], context: Context):
       'have clients that wait for their next attempt try now',
       (command) =>
         addFlags(command, RETRY_FLAGS)
-          .usage('$0 retry\n\nHas every waiting `tunnel local` that runs with this state directory try now.')
+          .usage('$0 retry\n\nHas every waiting client that runs with this state directory try now.')
           .example('$0 retry', 'after the network was repaired'),
       (given: Arguments) => {
         run = () => runRetry(given, context);
+      },
+    )
+    .command(
+      'config <action> [file]',
+      'check the configuration file',
+      (command) =>
+        addFlags(command, CONFIG_FLAGS)
+          .positional('action', { describe: 'check', type: 'string', demandOption: true })
+          .positional('file', { describe: 'the file to check', type: 'string' })
+          .usage('$0 config check [file]\n\nSays what stands in a configuration file, or all that is wrong with it.')
+          .example('$0 config check', '')
+          .example('$0 config check ./tunnel.toml', ''),
+      (given) => {
+        run = () => runConfig(given.action, given.file, given, context);
       },
     )
     .command(
@@ -156,7 +191,7 @@ function refuseUnknownFlags(given: Arguments): void {
   if (surplus !== undefined) throw usageError(`unknown argument: ${surplus}`, [command]);
   const known = [...Object.keys(FLAGS[command]), ...STANDARD_FLAGS];
   for (const name of Object.keys(given)) {
-    if (['_', '$0', 'target', 'file', 'h', 'v', ...known].includes(name)) continue;
+    if (['_', '$0', 'target', 'name', 'action', 'file', 'h', 'v', ...known].includes(name)) continue;
     throw new TunnelError('usage', {
       detail: `unknown flag: ${name.length === 1 ? '-' : '--'}${name}`,
       hint: flagHint(name, command, known),

@@ -1,10 +1,10 @@
 import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS, TunnelError } from '@tunnel/shared';
 import { readSecretFile, requireSecret } from '@tunnel/shared/node';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
+import { parseAdminAddress } from './values/admin-address.ts';
 import { parseChoice } from './values/choice.ts';
 import { formatDuration, parseDuration } from './values/duration.ts';
-import { unusable } from './values/given.ts';
-import type { Given } from './values/given.ts';
+import { type Given, unusable } from './values/given.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const LOG_FORMATS = ['pretty', 'json'] as const;
@@ -17,21 +17,64 @@ const INTERVALS_PER_TIMEOUT = 4;
 
 /** Flags that every command with a link has. */
 export const LINK_FLAGS = {
-  secret: { describe: 'shared secret; other users of this machine can see it here', variable: 'TUNNEL_SECRET' },
-  'secret-file': { describe: 'file with the shared secret on its first line' },
-  'heartbeat-interval': { describe: 'send something at least this often', default: '2s' },
-  'heartbeat-timeout': { describe: 'a link on which nothing came for this long is dead', default: '8s' },
+  config: {
+    describe: 'configuration file',
+    variable: 'TUNNEL_CONFIG',
+    default: '~/.config/tunnel/config.toml, where there is one',
+    place: 'command-line',
+  },
+  secret: {
+    describe: 'shared secret; on a command line other users of this machine can see it',
+    variable: 'TUNNEL_SECRET',
+    read: (given) => requireSecret(given.text, given.source),
+  },
+  'secret-file': { describe: 'file with the shared secret on its first line', isPath: true },
+  'heartbeat-interval': {
+    describe: 'send something at least this often',
+    default: '2s',
+    read: (given) => parseDuration(given, { minMs: MIN_HEARTBEAT_INTERVAL_MS }),
+  },
+  'heartbeat-timeout': {
+    describe: 'a link on which nothing came for this long is dead',
+    default: '8s',
+    read: (given) => parseDuration(given, { minMs: MIN_HEARTBEAT_TIMEOUT_MS }),
+  },
+  admin: {
+    describe: 'answer /healthz, /readyz and /metrics here: a port of this machine, host:port or a socket path',
+    variable: 'TUNNEL_ADMIN',
+    default: 'off',
+    read: parseAdminAddress,
+    place: 'process',
+  },
   'state-dir': {
     describe: 'directory for keys, secret and what is to be remembered',
     variable: 'TUNNEL_STATE_DIR',
     default: '~/.local/state/tunnel',
+    isPath: true,
+    place: 'process',
   },
-  'log-level': { describe: LOG_LEVELS.join(', '), variable: 'TUNNEL_LOG_LEVEL', default: 'info' },
-  'log-format': { describe: LOG_FORMATS.join(' or '), default: 'pretty on a terminal, else json' },
-  output: { describe: 'text, or json: one event a line on stdout', default: 'text' },
+  'log-level': {
+    describe: LOG_LEVELS.join(', '),
+    variable: 'TUNNEL_LOG_LEVEL',
+    default: 'info',
+    read: (given) => parseChoice(given, LOG_LEVELS),
+    place: 'process',
+  },
+  'log-format': {
+    describe: LOG_FORMATS.join(' or '),
+    default: 'pretty on a terminal, else json',
+    read: (given) => parseChoice(given, LOG_FORMATS),
+    place: 'process',
+  },
+  output: {
+    describe: 'text, or json: one event a line on stdout',
+    default: 'text',
+    read: (given) => parseChoice(given, OUTPUTS),
+    place: 'process',
+  },
 } as const satisfies Readonly<Record<string, Flag>>;
 
-type LinkFlags = GivenFlags<keyof typeof LINK_FLAGS>;
+type LinkFlags = GivenFlags<typeof LINK_FLAGS>;
 
 export interface OutputSettings {
   readonly output: (typeof OUTPUTS)[number];
@@ -43,13 +86,12 @@ export interface OutputSettings {
 }
 
 export function readOutputSettings(flags: LinkFlags): OutputSettings {
-  const output = flags.get('output');
-  const level = flags.get('log-level');
-  const format = flags.get('log-format');
+  const level = flags.read('log-level');
+  const format = flags.read('log-format');
   return {
-    output: output === undefined ? 'text' : parseChoice(output, OUTPUTS),
-    logLevel: level === undefined ? 'info' : parseChoice(level, LOG_LEVELS),
-    logFormat: format === undefined ? undefined : parseChoice(format, LOG_FORMATS),
+    output: flags.read('output') ?? 'text',
+    logLevel: level ?? 'info',
+    logFormat: format,
     wantsLogs: level !== undefined || format !== undefined,
   };
 }
@@ -63,12 +105,12 @@ export function readIdleHeartbeat(given: Given | undefined, { intervalMs }: Hear
 /** Interval and timeout. A timeout given alone brings the interval along; an interval that does not fit is an error. */
 export function readHeartbeat(flags: LinkFlags): HeartbeatSettings {
   const interval = flags.get('heartbeat-interval');
-  const timeout = flags.get('heartbeat-timeout');
-  const timeoutMs =
-    timeout === undefined ? DEFAULT_HEARTBEAT.timeoutMs : parseDuration(timeout, { minMs: MIN_HEARTBEAT_TIMEOUT_MS });
+  const intervalMs = flags.read('heartbeat-interval');
+  const timeoutMs = flags.read('heartbeat-timeout') ?? DEFAULT_HEARTBEAT.timeoutMs;
   const longestMs = timeoutMs / INTERVALS_PER_TIMEOUT;
-  if (interval === undefined) return { intervalMs: Math.min(DEFAULT_HEARTBEAT.intervalMs, longestMs), timeoutMs };
-  const intervalMs = parseDuration(interval, { minMs: MIN_HEARTBEAT_INTERVAL_MS });
+  if (interval === undefined || intervalMs === undefined) {
+    return { intervalMs: Math.min(DEFAULT_HEARTBEAT.intervalMs, longestMs), timeoutMs };
+  }
   if (intervalMs > longestMs) {
     throw unusable(
       interval,
@@ -88,24 +130,32 @@ export interface GivenSecret {
   readonly isExposed: boolean;
 }
 
-/** What `--secret`, `--secret-file` or TUNNEL_SECRET give. Throws `secret-unusable`, or `usage` for two at once. */
+/**
+ * What the command line has, else the environment, else the configuration file. Throws `secret-unusable`, or `usage` for a
+ * secret and a file with one at the same place.
+ */
 export async function readGivenSecret(flags: LinkFlags, environment: Environment): Promise<GivenSecret | undefined> {
-  const secret = flags.onCommandLine('secret');
-  const file = flags.onCommandLine('secret-file');
+  const onCommandLine = await readSecretAt(flags.onCommandLine('secret'), flags.onCommandLine('secret-file'));
+  if (onCommandLine !== undefined) return onCommandLine;
+  const variable = LINK_FLAGS.secret.variable;
+  const text = environment[variable];
+  // Other variables count as not set when they are empty. Here that is more likely a substitution that went wrong.
+  if (text !== undefined) return { secret: requireSecret(text, variable), file: undefined, isExposed: false };
+  const inFile = flags.inFile('secret', 'secret-file');
+  const secret = await readSecretAt(inFile.secret, inFile['secret-file']);
+  return secret && { ...secret, isExposed: false };
+}
+
+async function readSecretAt(secret: Given | undefined, file: Given | undefined): Promise<GivenSecret | undefined> {
   if (secret !== undefined && file !== undefined) {
     throw new TunnelError('usage', {
-      detail: `both --secret and --secret-file ${file.text} were given`,
+      detail: `both ${secret.source} and ${file.source} ${file.text} were given`,
       hint: 'give one of them',
     });
   }
   if (secret !== undefined) {
     return { secret: requireSecret(secret.text, secret.source), file: undefined, isExposed: true };
   }
-  if (file !== undefined) {
-    return { secret: await readSecretFile(file.text, file.source), file: file.text, isExposed: false };
-  }
-  const variable = LINK_FLAGS.secret.variable;
-  const text = environment[variable];
-  // Other variables count as not set when they are empty. Here that is more likely a substitution that went wrong.
-  return text === undefined ? undefined : { secret: requireSecret(text, variable), file: undefined, isExposed: false };
+  if (file === undefined) return undefined;
+  return { secret: await readSecretFile(file.text, file.source), file: file.text, isExposed: false };
 }

@@ -13,9 +13,33 @@ export interface Flag {
   readonly isSwitch?: true;
   /** May be given several times. */
   readonly isList?: true;
+  /** What its text means. Without it any text will do. Throws `TunnelError`. */
+  readonly read?: (given: Given) => unknown;
+  /** Names a file or directory: in the configuration file that may begin with `~/`, and is relative to that file. */
+  readonly isPath?: true;
+  /** Where the configuration file may have it; by default `session`. */
+  readonly place?: Place;
 }
 
+/**
+ * What a value in the configuration file holds for, and so which of its tables may have it. That of `tunnel server` has
+ * every key but those of the command line.
+ *
+ * - `command-line`: one call of the command; the file has no such key.
+ * - `process`: all that one process does: `[client]`.
+ * - `session`: how a server is reached: `[client]` and `[tunnels.NAME]`. Tunnels that differ here have sessions of their own.
+ * - `tunnel`: one tunnel: `[client]` and `[tunnels.NAME]`.
+ * - `target`: as `tunnel`, but never the same for several: only `[tunnels.NAME]`, and one value where the flag is a list.
+ */
+export type Place = 'command-line' | 'process' | 'session' | 'tunnel' | 'target';
+
 export type Flags = Readonly<Record<string, Flag>>;
+
+/** The values of one table of the configuration file by key. A switch is `true` or `false`. */
+export type FileTable = ReadonlyMap<string, readonly Given[]>;
+
+/** What the `read` of a flag returns. */
+type ValueOf<F> = F extends { readonly read: (given: Given) => infer Value } ? Value : string;
 
 /** Values by flag name, as yargs leaves them. */
 export type Arguments = Readonly<Record<string, unknown>>;
@@ -45,17 +69,22 @@ function isFlagOf(flags: Flags, value: unknown): value is string {
   return Object.hasOwn(flags, name);
 }
 
-/** Reads what was given for the flags of one command: on the command line, else in the environment. */
-export class GivenFlags<Names extends string> {
-  readonly #flags: Readonly<Record<Names, Flag>>;
+/** Reads what was given for the flags of one command: on the command line, else in the environment, else in the file. */
+export class GivenFlags<Table extends Flags> {
+  readonly #flags: Table;
   readonly #arguments: Arguments;
   readonly #environment: Environment;
+  readonly #file: readonly FileTable[];
 
-  /** Throws a `usage` error where a flag was repeated that must not be. */
-  constructor(flags: Readonly<Record<Names, Flag>>, given: Arguments, environment: Environment) {
+  /**
+   * `file`: tables of the configuration file, of which the first that has a key counts. Throws a `usage` error where a flag
+   * was repeated that must not be.
+   */
+  constructor(flags: Table, given: Arguments, environment: Environment, file: readonly FileTable[] = []) {
     this.#flags = flags;
     this.#arguments = given;
     this.#environment = environment;
+    this.#file = file;
     for (const [name, flag] of Object.entries<Flag>(flags)) {
       const value = given[name];
       const swallowed = [value].flat().find((text): text is string => isFlagOf(flags, text));
@@ -73,30 +102,58 @@ export class GivenFlags<Names extends string> {
     }
   }
 
-  /** The value of a flag, or of its variable. A variable that is set to nothing counts as not set. */
-  get(name: Names): Given | undefined {
-    return this.onCommandLine(name) ?? this.inEnvironment(name);
+  /** The same command line and environment in front of other tables of the file. */
+  with(file: readonly FileTable[]): GivenFlags<Table> {
+    return new GivenFlags(this.#flags, this.#arguments, this.#environment, file);
   }
 
-  onCommandLine(name: Names): Given | undefined {
-    return this.all(name)[0];
+  /** What was given for a flag. A variable that is set to nothing counts as not set. */
+  get(name: keyof Table & string): Given | undefined {
+    return this.onCommandLine(name) ?? this.inEnvironment(name) ?? this.inFile(name)[name];
   }
 
-  inEnvironment(name: Names): Given | undefined {
-    const source = this.#flags[name].variable;
+  /** What that means, as the flag's `read` has it. */
+  read<Name extends keyof Table & string>(name: Name): ValueOf<Table[Name]> | undefined {
+    const given = this.get(name);
+    return given && (readValue(this.#flags[name] as Flag, given) as ValueOf<Table[Name]>);
+  }
+
+  onCommandLine(name: keyof Table & string): Given | undefined {
+    return this.#allOnCommandLine(name)[0];
+  }
+
+  inEnvironment(name: keyof Table & string): Given | undefined {
+    const source = this.#flags[name]?.variable;
     const text = source === undefined ? undefined : this.#environment[source];
     return source === undefined || text === undefined || text === '' ? undefined : { text, source };
   }
 
-  /** All values of a flag on the command line. */
-  all(name: Names): readonly Given[] {
+  /** What the first table that has any of these keys has for them. */
+  inFile<Name extends keyof Table & string>(...names: readonly Name[]): Readonly<Partial<Record<Name, Given>>> {
+    const table = this.#file.find((candidate) => names.some((name) => candidate.has(name)));
+    return Object.fromEntries(names.map((name) => [name, table?.get(name)?.[0]])) as Partial<Record<Name, Given>>;
+  }
+
+  /** All values of a flag that may be repeated. */
+  all(name: keyof Table & string): readonly Given[] {
+    const onCommandLine = this.#allOnCommandLine(name);
+    if (onCommandLine.length > 0) return onCommandLine;
+    return this.#file.find((table) => table.has(name))?.get(name) ?? [];
+  }
+
+  /** Whether a flag without value was given. */
+  has(name: keyof Table & string): boolean {
+    return this.#arguments[name] === true || this.inFile(name)[name]?.text === 'true';
+  }
+
+  #allOnCommandLine(name: string): readonly Given[] {
     const value = this.#arguments[name];
     const values: readonly unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value];
     return values.map((text) => ({ text: String(text), source: `--${name}` }));
   }
+}
 
-  /** Whether a flag without value was given. */
-  has(name: Names): boolean {
-    return this.#arguments[name] === true;
-  }
+/** What a value means. Throws `TunnelError`. */
+export function readValue({ read }: Flag, given: Given): unknown {
+  return read === undefined ? given.text : read(given);
 }

@@ -11,54 +11,90 @@ import {
 } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
+import { WATCHDOG_SUBJECTS, type WatchdogSubject } from './systemd/client-state.ts';
+import type { AdminAddress } from './values/admin-address.ts';
+import { parseChoice } from './values/choice.ts';
 import { parseDuration } from './values/duration.ts';
 import { type Given, unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
 import { parsePort } from './values/port.ts';
-import { formatTarget, parseTarget } from './values/target.ts';
+import { parseTarget } from './values/target.ts';
+import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 
 const DEFAULT_LOCAL_HOST = 'localhost';
 const MIN_RECONNECT_DELAY_CAP_MS = 100;
+const DEFAULT_WATCHDOG: WatchdogSubject = 'process';
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const MIN_CONNECT_TIMEOUT_MS = 100;
 
 export const LOCAL_FLAGS = {
+  config: LINK_FLAGS.config,
   to: {
     describe: 'the server: host, host:port, [v6]:port, ws://host:port/path or wss://host/path',
     variable: 'TUNNEL_SERVER',
     default: 'the one that runs on this machine',
+    read: readServer,
   },
   port: {
-    describe: 'public port to ask for; once for each target, in their order',
+    describe: 'public port to ask for; with several targets once for each, in their order',
     default: 'any free one',
     isList: true,
+    read: (given) => parsePort(given, { zero: true }),
+    place: 'target',
   },
-  'local-host': { describe: 'host of a target given as a bare port', default: DEFAULT_LOCAL_HOST },
+  'local-host': {
+    describe: 'host of a target given as a bare port',
+    default: DEFAULT_LOCAL_HOST,
+    read: parseHost,
+    place: 'tunnel',
+  },
+  ...VISITOR_FLAGS,
   secret: LINK_FLAGS.secret,
   'secret-file': LINK_FLAGS['secret-file'],
   'server-key': {
     describe: "the server's public key",
     variable: 'TUNNEL_SERVER_KEY',
     default: 'learned on first use',
+    read: (given) => decodeKey(given.text, given.source),
   },
   identity: {
     describe: "file with this client's key; made where there is none",
     variable: 'TUNNEL_IDENTITY',
     default: 'in the state directory',
+    isPath: true,
   },
-  ca: { describe: 'file with CA certificates for wss, in PEM', default: "the system's" },
+  ca: { describe: 'file with CA certificates for wss, in PEM', default: "the system's", isPath: true },
   'no-reconnect': { describe: 'one attempt, one link', isSwitch: true },
-  'max-reconnect-delay': { describe: 'longest wait between two attempts, at least 100ms', default: '30s' },
-  'connect-timeout': { describe: 'for one attempt, all its steps', default: '10s' },
+  'max-reconnect-delay': {
+    describe: 'longest wait between two attempts, at least 100ms',
+    default: '30s',
+    read: (given) => parseDuration(given, { minMs: MIN_RECONNECT_DELAY_CAP_MS }),
+  },
+  'connect-timeout': {
+    describe: 'for one attempt, all its steps',
+    default: '10s',
+    read: (given) => parseDuration(given, { minMs: MIN_CONNECT_TIMEOUT_MS }),
+  },
   'local-wait': {
     describe: 'hold a visitor this long while the local service is down, as a dev server that restarts',
     default: '0: it is closed at once',
+    read: (given) => parseDuration(given),
+    place: 'tunnel',
   },
   'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
   'heartbeat-timeout': LINK_FLAGS['heartbeat-timeout'],
   'idle-heartbeat-max': {
     describe: 'on a link that carries nothing, send ever less, down to once in this time; at most 45s behind proxies',
     default: 'off',
+    read: (given) => (given.text === 'off' ? undefined : parseDuration(given)),
+  },
+  admin: LINK_FLAGS.admin,
+  watchdog: {
+    describe: "process or link: what systemd's watchdog watches, the client's work or its link",
+    variable: 'TUNNEL_WATCHDOG',
+    default: 'process',
+    read: (given) => parseChoice(given, WATCHDOG_SUBJECTS),
+    place: 'process',
   },
   'state-dir': LINK_FLAGS['state-dir'],
   'log-level': LINK_FLAGS['log-level'],
@@ -66,10 +102,16 @@ export const LOCAL_FLAGS = {
   output: LINK_FLAGS.output,
 } as const satisfies Readonly<Record<string, Flag>>;
 
-export type LocalFlags = GivenFlags<keyof typeof LOCAL_FLAGS>;
+export type LocalFlags = GivenFlags<typeof LOCAL_FLAGS>;
+
+/** Who is told how a process with clients is, beside people and scripts. */
+export interface SupervisionSettings {
+  readonly admin: AdminAddress | undefined;
+  readonly watchdog: WatchdogSubject;
+}
 
 /** What `tunnel local` was asked for, all but what is read from files. */
-export interface LocalSettings {
+export interface LocalSettings extends SupervisionSettings {
   readonly tunnels: readonly TunnelOptions[];
   /** Undefined: the server of this machine. */
   readonly server: ServerAddress | undefined;
@@ -79,7 +121,6 @@ export interface LocalSettings {
   readonly reconnect: boolean;
   readonly maxReconnectDelayMs: number;
   readonly connectTimeoutMs: number;
-  readonly localWaitMs: number;
   readonly heartbeat: HeartbeatSettings;
   readonly state: StateDirectory;
   readonly output: OutputSettings;
@@ -87,17 +128,13 @@ export interface LocalSettings {
 
 /** Throws `usage` and `key-unusable` errors that name the flag and the value. */
 export function readLocalSettings(
-  targets: readonly string[],
+  targets: readonly Given[],
   flags: LocalFlags,
   environment: Environment,
 ): LocalSettings {
-  const serverKey = flags.get('server-key');
   const identity = flags.get('identity');
-  const maxReconnectDelay = flags.get('max-reconnect-delay');
-  const connectTimeout = flags.get('connect-timeout');
-  const localWait = flags.get('local-wait');
   const state = stateDirectory(flags.get('state-dir'), environment);
-  const server = readServer(flags.get('to'));
+  const server = flags.read('to');
   const caFile = flags.get('ca');
   if (caFile !== undefined && server?.secure !== true) {
     throw unusable(
@@ -110,27 +147,24 @@ export function readLocalSettings(
   return {
     tunnels: readTunnels(targets, flags),
     server,
-    serverKey: serverKey === undefined ? undefined : decodeKey(serverKey.text, serverKey.source),
+    serverKey: flags.read('server-key'),
     identityFile: identity === undefined ? state.client.identity : resolve(identity.text),
     caFile,
     reconnect: !flags.has('no-reconnect'),
-    maxReconnectDelayMs:
-      maxReconnectDelay === undefined
-        ? DEFAULT_MAX_RECONNECT_DELAY_MS
-        : parseDuration(maxReconnectDelay, { minMs: MIN_RECONNECT_DELAY_CAP_MS }),
-    connectTimeoutMs:
-      connectTimeout === undefined
-        ? DEFAULT_CONNECT_TIMEOUT_MS
-        : parseDuration(connectTimeout, { minMs: MIN_CONNECT_TIMEOUT_MS }),
-    localWaitMs: localWait === undefined ? 0 : parseDuration(localWait),
+    maxReconnectDelayMs: flags.read('max-reconnect-delay') ?? DEFAULT_MAX_RECONNECT_DELAY_MS,
+    connectTimeoutMs: flags.read('connect-timeout') ?? DEFAULT_CONNECT_TIMEOUT_MS,
     heartbeat: { ...heartbeat, idleMaxMs: readIdleHeartbeat(flags.get('idle-heartbeat-max'), heartbeat) },
+    ...readSupervision(flags),
     state,
     output: readOutputSettings(flags),
   };
 }
 
-function readServer(given: Given | undefined): ServerAddress | undefined {
-  if (given === undefined) return undefined;
+export function readSupervision(flags: LocalFlags): SupervisionSettings {
+  return { admin: flags.read('admin'), watchdog: flags.read('watchdog') ?? DEFAULT_WATCHDOG };
+}
+
+function readServer(given: Given): ServerAddress {
   try {
     return parseServerAddress(given.text);
   } catch (error) {
@@ -139,7 +173,7 @@ function readServer(given: Given | undefined): ServerAddress | undefined {
   }
 }
 
-function readTunnels(targets: readonly string[], flags: LocalFlags): readonly TunnelOptions[] {
+function readTunnels(targets: readonly Given[], flags: LocalFlags): readonly TunnelOptions[] {
   const ports = flags.all('port');
   if (targets.length === 0) {
     throw new TunnelError('usage', {
@@ -155,17 +189,17 @@ function readTunnels(targets: readonly string[], flags: LocalFlags): readonly Tu
       'give --port once for each target, in their order',
     );
   }
-  const localHost = flags.get('local-host');
-  const defaultHost = localHost === undefined ? DEFAULT_LOCAL_HOST : parseHost(localHost);
+  const defaultHost = flags.read('local-host') ?? DEFAULT_LOCAL_HOST;
+  const localWaitMs = flags.read('local-wait') ?? 0;
+  const visitors = readVisitorOptions(flags);
   const asked = new Set<number>();
-  return targets.map((text, index) => {
-    const target = parseTarget({ text, source: 'target' }, defaultHost);
+  return targets.map((target, index) => {
     const given = ports[index];
-    const port = given === undefined ? 0 : parsePort(given, { zero: true });
+    const port = given === undefined ? 0 : LOCAL_FLAGS.port.read(given);
     if (given !== undefined && port !== 0 && asked.has(port)) {
       throw unusable(given, 'two targets cannot have the same public port', 'give every target a port of its own');
     }
     asked.add(port);
-    return { target, port, name: formatTarget(target) };
+    return { target: parseTarget(target, defaultHost), port, localWaitMs, ...visitors };
   });
 }

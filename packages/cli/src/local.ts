@@ -1,67 +1,53 @@
-import { readFile } from 'node:fs/promises';
-import {
-  type Client,
-  createClient,
-  type ClientEvents,
-  formatServerAddress,
-  LastPorts,
-  PinDirectory,
-  type ServerAddress,
-} from '@tunnel/client';
-import { TunnelError } from '@tunnel/shared';
-import { decodeKey, describeSystemError, fingerprint, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
-import { type GivenSecret, readGivenSecret } from './common-flags.ts';
+import { createClient, type ClientEvents, LastPorts, PinDirectory } from '@tunnel/client';
+import { openClientAdmin } from './admin/admin.ts';
+import { planClient } from './client-plan.ts';
+import { readGivenSecret } from './common-flags.ts';
+import { loadConfig } from './config/config-file.ts';
 import type { Context } from './context.ts';
-import { serveControl } from './control/control-server.ts';
+import { openControl } from './control/open-control.ts';
 import { watchEnterKey } from './enter-key.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
-import { LOCAL_FLAGS, type LocalFlags, type LocalSettings, readLocalSettings } from './local-settings.ts';
-import { clientLogReporter } from './output/client-log.ts';
-import { clientTextReporter } from './output/client-text.ts';
-import { clientJsonReporter, jsonEmitter } from './output/json-events.ts';
-import { errorLines, openOutput, type Output, warn } from './output/output.ts';
-import { reportEvents, type Reporter } from './output/reporter.ts';
-import { readRunningServer } from './running-server.ts';
-import { warnAboutSecret } from './secret-warnings.ts';
+import { LOCAL_FLAGS, readLocalSettings } from './local-settings.ts';
+import { clientReporters } from './output/client-reporters.ts';
+import { errorLines, openOutput } from './output/output.ts';
+import { reportEvents } from './output/reporter.ts';
+import { warnAboutConfig, warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
-import { type Given, unusable } from './values/given.ts';
+import { ClientService } from './systemd/client-service.ts';
 
 /** `tunnel local`: runs until it is stopped or fails for good, and resolves with the exit code. Throws `TunnelError`. */
 export async function runLocal(targets: readonly string[], given: Arguments, context: Context): Promise<number> {
-  const flags: LocalFlags = new GivenFlags(LOCAL_FLAGS, given, context.environment);
-  const settings = readLocalSettings(targets, flags, context.environment);
-  const givenSecret = await readGivenSecret(flags, context.environment);
-  const ca = settings.caFile === undefined ? undefined : await readCa(settings.caFile);
-  const { server, serverKey, secret } = await chooseServer(settings, givenSecret);
-  const identity = await loadOrCreateIdentity(settings.identityFile);
-  const output = openOutput(settings.output, context.writers, context.environment);
-  if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new client key');
-  if (secret !== undefined) warnAboutSecret(secret, output);
+  const { environment } = context;
+  const onCommandLine = new GivenFlags(LOCAL_FLAGS, given, environment);
+  const config = await loadConfig(onCommandLine.get('config'), environment);
+  const flags = onCommandLine.with(config === undefined ? [] : [config.client]);
+  const settings = readLocalSettings(
+    targets.map((text) => ({ text, source: 'target' })),
+    flags,
+    environment,
+  );
+  const { pins, ports } = settings.state.client;
+  const stores = { pins: new PinDirectory(pins), ports: new LastPorts(ports) };
+  const givenSecret = await readGivenSecret(flags, environment);
+  const plan = await planClient(settings, givenSecret, stores, `tunnel/${context.version}`);
+  const output = openOutput(settings.output, context.writers, environment);
+  if (plan.newIdentity !== undefined) output.log.info({ file: plan.newIdentity }, 'made a new client key');
+  if (plan.secret !== undefined) warnAboutSecret(plan.secret, output);
+  warnAboutConfig(config, output);
 
-  const client = createClient({
-    server,
-    tunnels: settings.tunnels,
-    identity: identity.privateKey,
-    secret: secret?.secret,
-    serverKey,
-    pins: new PinDirectory(settings.state.client.pins),
-    ports: new LastPorts(settings.state.client.ports),
-    reconnect: settings.reconnect,
-    maxReconnectDelayMs: settings.maxReconnectDelayMs,
-    heartbeat: settings.heartbeat,
-    connectTimeoutMs: settings.connectTimeoutMs,
-    localWaitMs: settings.localWaitMs,
-    ca,
-    agent: `tunnel/${context.version}`,
-  });
-  const address = formatServerAddress(server);
+  const client = createClient(plan.options);
+  const server = plan.address;
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;
-  for (const reporter of reporters(output, address, canPressEnter)) reportEvents(client, reporter);
+  const introduction = { server, canPressEnter, isOneOfMany: false };
+  for (const reporter of clientReporters(output, introduction)) reportEvents(client, reporter);
+  await using service = new ClientService(environment, output, settings.watchdog);
+  service.watch(client, plan);
   using signals = handleSignals({
     stop: (signal) => {
       if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
       else output.log.info({ signal }, 'stopping');
       void client.stop();
+      service.stopping();
     },
     abort: () => client.abort(),
     retryNow: () => client.retryNow(),
@@ -69,90 +55,13 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   using _enterKey = canPressEnter ? watchEnterKey(process.stdin, () => client.retryNow()) : undefined;
 
   const stopped = new Promise<ClientEvents['stopped']>((resolve) => client.on('stopped', resolve));
-  if (output.audience === 'people') output.stdout.write(`connecting to ${address}`);
-  else output.log.info({ server: address }, 'connecting');
+  if (output.audience === 'people') output.stdout.write(`connecting to ${server}`);
+  else output.log.info({ server }, 'connecting');
   await using _control = await openControl(settings.state.client.control, client, output);
+  await using admin = await openClientAdmin(settings.admin, output, context.version);
+  admin?.watch(client);
   client.start();
   const { exitCode, reason, hint } = await stopped;
   if (exitCode !== 0) for (const line of errorLines(reason, hint)) output.stderr.write(line);
   return signals.exitCode ?? exitCode;
-}
-
-/** Without it the tunnel does its work all the same. */
-async function openControl(directory: string, client: Client, output: Output): Promise<AsyncDisposable | undefined> {
-  try {
-    return await serveControl(directory, client);
-  } catch (error) {
-    const reason = error instanceof TunnelError ? error.detail : describeSystemError(error);
-    warn(output, `\`tunnel status\` will not show this process: ${reason}`, 'the tunnel itself goes on without that');
-    return undefined;
-  }
-}
-
-interface ChosenServer {
-  readonly server: ServerAddress;
-  readonly serverKey: Uint8Array | undefined;
-  readonly secret: GivenSecret | undefined;
-}
-
-/** The server that was named, else the one on this machine, whose key and secret are then at hand, too. */
-async function chooseServer(settings: LocalSettings, givenSecret: GivenSecret | undefined): Promise<ChosenServer> {
-  const { server, serverKey, state } = settings;
-  if (server !== undefined) return { server, serverKey, secret: givenSecret };
-  const running = await readRunningServer(state.server.running);
-  const secret = givenSecret ?? (await readServerSecret(running.secretFile));
-  return { server: running.address, serverKey: serverKey ?? running.serverKey, secret };
-}
-
-async function readServerSecret(file: string | undefined): Promise<GivenSecret> {
-  if (file === undefined) {
-    throw new TunnelError('secret-missing', {
-      detail: 'the server on this machine was given its secret directly, not in a file',
-      hint: 'give the same secret here: --secret-file FILE, --secret SECRET or TUNNEL_SECRET',
-    });
-  }
-  return { secret: await readSecretFile(file, 'the secret of the server on this machine,'), file, isExposed: false };
-}
-
-async function readCa(given: Given): Promise<string> {
-  let text: string;
-  try {
-    text = await readFile(given.text, 'utf8');
-  } catch (error) {
-    throw unusable(given, describeSystemError(error), 'give a readable file with certificates in PEM');
-  }
-  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
-    throw unusable(given, 'there is no certificate in it', 'give a file with certificates in PEM');
-  }
-  return text;
-}
-
-function reporters(output: Output, server: string, canPressEnter: boolean): readonly Reporter<ClientEvents>[] {
-  const now = (): Date => new Date();
-  const log = clientLogReporter(output.log, shortKey);
-  const print = (line: string): void => output.stdout.write(line);
-  switch (output.audience) {
-    case 'scripts':
-      return [clientJsonReporter(jsonEmitter(print, now), now), log];
-    case 'people':
-      return [clientTextReporter(print, { server, fingerprint: shortKey, now, canPressEnter }), log];
-    case 'pipe':
-      return [publicAddressReporter(print), log];
-  }
-}
-
-/** Prints the public addresses, one a line, whenever they are new: for scripts that read no JSON. */
-function publicAddressReporter(print: (line: string) => void): Reporter<ClientEvents> {
-  let printed = '';
-  return {
-    ready: ({ tunnels }) => {
-      const addresses = tunnels.map(({ url }) => url).join('\n');
-      if (addresses !== printed) print(addresses);
-      printed = addresses;
-    },
-  };
-}
-
-function shortKey(key: string): string {
-  return fingerprint(decodeKey(key, 'the key of the server'));
 }

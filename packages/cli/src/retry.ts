@@ -1,4 +1,5 @@
 import { LINK_FLAGS } from './common-flags.ts';
+import { loadConfig } from './config/config-file.ts';
 import type { Context } from './context.ts';
 import { type Arguments, type Flag, GivenFlags } from './flags.ts';
 import { fold, noneText, retryText } from './output/status-text.ts';
@@ -8,12 +9,15 @@ import { type Given, unusable } from './values/given.ts';
 
 export const RETRY_FLAGS = {
   pid: { describe: 'only the client with this process id', default: 'every one that waits' },
+  config: LINK_FLAGS.config,
   'state-dir': LINK_FLAGS['state-dir'],
 } as const satisfies Readonly<Record<string, Flag>>;
 
 /** `tunnel retry`: has every client that waits try now, says what it did, and resolves with the exit code. */
 export async function runRetry(given: Arguments, { environment, writers }: Context): Promise<number> {
-  const flags = new GivenFlags(RETRY_FLAGS, given, environment);
+  const onCommandLine = new GivenFlags(RETRY_FLAGS, given, environment);
+  const config = await loadConfig(onCommandLine.get('config'), environment);
+  const flags = onCommandLine.with(config === undefined ? [] : [config.client]);
   const state = stateDirectory(flags.get('state-dir'), environment);
   const pid = flags.get('pid');
   const wanted = pid === undefined ? undefined : parseProcessId(pid);

@@ -19,9 +19,9 @@ test.each([
   ['10.0.0.1', '10.0.0.1'],
 ])('a server on %s is reached at %s', async (host, dialed) => {
   const path = join(directory, 'running.json');
-  await writeRunningServer(path, { host, port: 1234, serverKey, secretFile: '/secret' });
+  await writeRunningServer(path, { host, port: 1234, serverKey, secretFile: '/secret', admitsKeys: true });
   const address = { secure: false, host: dialed, port: 1234, path: '/' };
-  expect(await readRunningServer(path)).toEqual({ address, serverKey, secretFile: '/secret' });
+  expect(await readRunningServer(path)).toEqual({ address, serverKey, secretFile: '/secret', admitsKeys: true });
 });
 
 test('no file, half a file and a process that has ended are no server', async () => {

@@ -8,6 +8,8 @@ export interface RunningServer {
   readonly serverKey: Uint8Array;
   /** The file with the secret; undefined where the server was given its secret in no file. */
   readonly secretFile: string | undefined;
+  /** Whether a client whose key is listed gets in without the secret. */
+  readonly admitsKeys: boolean;
 }
 
 /** Writes where this process listens. `host` is what it listens on; undefined for all addresses. */
@@ -18,6 +20,7 @@ export async function writeRunningServer(
     readonly port: number;
     readonly serverKey: Uint8Array;
     readonly secretFile: string | undefined;
+    readonly admitsKeys: boolean;
   },
 ): Promise<void> {
   const content = {
@@ -25,6 +28,7 @@ export async function writeRunningServer(
     port: server.port,
     serverKey: encodeKey(server.serverKey),
     secretFile: server.secretFile,
+    admitsKeys: server.admitsKeys,
     ...(await ownProcess()),
   };
   await writeFileAtomic(path, `${JSON.stringify(content, null, 2)}\n`);
@@ -34,7 +38,7 @@ export async function writeRunningServer(
 export async function readRunningServer(path: string): Promise<RunningServer> {
   const text = await readTextFile(path);
   if (text === undefined) throw new TunnelError('server-not-found');
-  const { host, port, serverKey, secretFile, pid, started } = parseObject(text);
+  const { host, port, serverKey, secretFile, admitsKeys, pid, started } = parseObject(text);
   const isWhole =
     typeof host === 'string' && typeof port === 'number' && typeof serverKey === 'string' && typeof pid === 'number';
   // A damaged file is as good as none: the next start of the server writes it anew.
@@ -46,6 +50,7 @@ export async function readRunningServer(path: string): Promise<RunningServer> {
     address: { secure: false, host, port, path: '/' },
     serverKey: decodeKey(serverKey, `the server key in ${path}`),
     secretFile: typeof secretFile === 'string' ? secretFile : undefined,
+    admitsKeys: admitsKeys === true,
   };
 }
 

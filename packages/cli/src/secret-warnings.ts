@@ -1,5 +1,6 @@
 import { SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
+import type { ConfigFile } from './config/config-file.ts';
 import { type Output, warn } from './output/output.ts';
 
 /** Warns of secrets that others can see or guess. */
@@ -18,4 +19,14 @@ export function warnAboutSecret({ secret, isExposed }: GivenSecret, output: Outp
       'use a long random one, as the server makes by itself',
     );
   }
+}
+
+/** Warns of a secret in a configuration file that others can read. */
+export function warnAboutConfig(config: ConfigFile | undefined, output: Output): void {
+  if (config?.exposesSecret !== true) return;
+  warn(
+    output,
+    `other users of this machine can read ${config.path}, and there is a secret in it`,
+    `chmod 600 ${config.path}, or use secret-file instead`,
+  );
 }

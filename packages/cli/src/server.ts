@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer as createProbe } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { createServer, leaseFile, type ServerEvents } from '@tunnel/server';
+import { authorizedKeysFile, createServer, leaseFile, type Requirement, type ServerEvents } from '@tunnel/server';
 import { TunnelError } from '@tunnel/shared';
 import {
   decodeKey,
@@ -14,11 +14,14 @@ import {
   type ProcessLock,
   takeProcessLock,
 } from '@tunnel/shared/node';
+import { openServerAdmin } from './admin/admin.ts';
 import { type GivenSecret, readGivenSecret } from './common-flags.ts';
+import { type ConfigFile, loadConfig, requireConfig } from './config/config-file.ts';
+import { changedKeys, reloadConfig } from './config/reload.ts';
 import type { Context } from './context.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { jsonEmitter, serverJsonReporter } from './output/json-events.ts';
-import { openOutput, type Output } from './output/output.ts';
+import { openOutput, type Output, say, warn } from './output/output.ts';
 import { heldBack, reportEvents, type Reporter } from './output/reporter.ts';
 import { serverLogReporter } from './output/server-log.ts';
 import { throttled } from './output/throttle.ts';
@@ -26,14 +29,21 @@ import { introduceServer, quote, serverTextReporter } from './output/server-text
 import { writeRunningServer } from './running-server.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerFlags, type ServerSettings } from './server-settings.ts';
 import { handleSignals } from './signals.ts';
-import { warnAboutSecret } from './secret-warnings.ts';
+import { warnAboutConfig, warnAboutSecret } from './secret-warnings.ts';
+import { serverState } from './systemd/server-state.ts';
+import { Service } from './systemd/service.ts';
 import { formatTarget } from './values/target.ts';
 
 const DEFAULT_PORT = 7835;
 
+/** Events after which the server's load is another one. */
+const LOAD_CHANGES = ['client-connected', 'client-disconnected', 'client-resumed', 'client-expired'] as const;
+
 /** `tunnel server`: runs until it is stopped, and resolves with the exit code. Throws `TunnelError`. */
 export async function runServer(given: Arguments, context: Context): Promise<number> {
-  const flags: ServerFlags = new GivenFlags(SERVER_FLAGS, given, context.environment);
+  const onCommandLine = new GivenFlags(SERVER_FLAGS, given, context.environment);
+  const config = await loadConfig(onCommandLine.get('config'), context.environment);
+  const flags = onCommandLine.with(config === undefined ? [] : [config.server]);
   const settings = readServerSettings(flags, context.environment);
   const givenSecret = await readGivenSecret(flags, context.environment);
   const previousFile = flags.get('previous-secret-file');
@@ -41,8 +51,9 @@ export async function runServer(given: Arguments, context: Context): Promise<num
     previousFile === undefined ? undefined : await readSecretFile(previousFile.text, previousFile.source);
   const lock = await takeLock(settings);
   try {
-    const secret = givenSecret ?? (await loadKeptSecret(settings));
-    return await serve(settings, secret, previousSecret, context);
+    const requirement = requirementOf(settings, givenSecret);
+    const secret = requirement === 'key' ? undefined : (givenSecret ?? (await loadKeptSecret(settings)));
+    return await serve({ settings, requirement, secret, previousSecret, config, onCommandLine }, context);
   } finally {
     await lock.release();
   }
@@ -80,18 +91,33 @@ async function loadKeptSecret({ state }: ServerSettings): Promise<GivenSecret> {
   return { secret, file: state.server.secret, isExposed: false };
 }
 
-async function serve(
-  settings: ServerSettings,
-  secret: GivenSecret,
-  previousSecret: string | undefined,
-  context: Context,
-): Promise<number> {
+/** A file of keys makes a secret needless, and one that nobody asked for would be a second way in. */
+function requirementOf(
+  { requirement, authorizedKeysFile: keys }: ServerSettings,
+  givenSecret: GivenSecret | undefined,
+): Requirement {
+  return requirement ?? (keys === undefined ? 'secret' : givenSecret === undefined ? 'key' : 'either');
+}
+
+/** What a server begins with. */
+interface Beginning {
+  readonly settings: ServerSettings;
+  readonly requirement: Requirement;
+  readonly secret: GivenSecret | undefined;
+  readonly previousSecret: string | undefined;
+  readonly config: ConfigFile | undefined;
+  readonly onCommandLine: ServerFlags;
+}
+
+async function serve(beginning: Beginning, context: Context): Promise<number> {
+  const { settings, requirement, secret, previousSecret, config } = beginning;
   const identity = await loadOrCreateIdentity(settings.identityFile);
   const output = openOutput(settings.output, context.writers, context.environment);
   const emit = jsonEmitter(
     (line) => output.stdout.write(line),
     () => new Date(),
   );
+  const { authorizedKeysFile: keysFile } = settings;
   const server = createServer({
     host: settings.host,
     port: settings.port,
@@ -103,8 +129,10 @@ async function serve(
     drainTimeoutMs: settings.drainTimeoutMs,
     heartbeat: settings.heartbeat,
     identity: identity.privateKey,
-    secret: secret.secret,
+    secret: secret?.secret,
     previousSecret,
+    authorizedKeys: keysFile === undefined ? undefined : authorizedKeysFile(keysFile),
+    require: requirement,
     leases: leaseFile(settings.state.server.leases),
     agent: `tunnel/${context.version}`,
   });
@@ -118,28 +146,42 @@ async function serve(
     ...audienceReporters(settings, output, emit),
   ].map(heldBack);
   for (const { reporter } of reports) reportEvents(server, reporter);
+  await using _admin = await openServerAdmin(settings.admin, server, output, context.version);
+  await using service = Service.open(context.environment, output, () => serverState(server.status()));
+  for (const name of LOAD_CHANGES) server.on(name, () => service?.changed());
   using signals = handleSignals({
     stop: (signal) => {
       stopSignal = signal;
       if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
       else output.log.info({ signal }, 'stopping');
       void server.stop();
+      service?.stopping(settings.drainTimeoutMs);
     },
     abort: () => server.abort(),
+    reload: () => {
+      const reload = async (): Promise<void> => {
+        server.rereadKeys();
+        await tellChanges(beginning, output, context);
+      };
+      void (service === undefined ? reload() : service.reloading(reload));
+    },
   });
 
   const { port } = await server.start();
   try {
-    const secretFile = secret.file === undefined ? undefined : resolve(secret.file);
+    const secretFile = secret?.file === undefined ? undefined : resolve(secret.file);
     await writeRunningServer(settings.state.server.running, {
       host: settings.host,
       port,
       serverKey: identity.publicKey,
       secretFile,
+      admitsKeys: requirement === 'key' || requirement === 'either',
     });
     if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
-    introduce(settings, { port, secret, serverKey: identity.publicKey }, output, context);
+    warnAboutConfig(config, output);
+    introduce(settings, { port, requirement, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
+    service?.changed();
     if (stopSignal !== undefined) void server.stop();
     await stopped;
   } finally {
@@ -151,6 +193,22 @@ async function serve(
     emit('stopped', { exitCode, code: 'stopped', reason: `stopped by ${stopSignal ?? 'itself'}` });
   }
   return exitCode;
+}
+
+/** A server does not take over a changed configuration while it runs: says whether it is right, and what is for a restart. */
+async function tellChanges(
+  { config, onCommandLine }: Beginning,
+  output: Output,
+  { environment }: Context,
+): Promise<void> {
+  const given = onCommandLine.get('config');
+  // A server that has none goes on without one.
+  const load = config === undefined ? loadConfig : requireConfig;
+  const next = await reloadConfig(() => load(given, environment), output);
+  if (next === undefined) return;
+  const changed = changedKeys(config?.server, next.server);
+  if (changed.length === 0) say(output, 'configuration read again: nothing changed for the server');
+  else warn(output, `changed in ${next.path}: ${changed.join(', ')}`, 'restart the server for that');
 }
 
 function audienceReporters(
@@ -176,17 +234,27 @@ function audienceReporters(
   }
 }
 
+interface Introduced {
+  readonly port: number;
+  readonly requirement: Requirement;
+  readonly secret: GivenSecret | undefined;
+  readonly serverKey: Uint8Array;
+}
+
 /** Says how clients get in: with the secret on a terminal, elsewhere only with its file, since logs are kept and read. */
 function introduce(
   settings: ServerSettings,
-  { port, secret, serverKey }: { readonly port: number; readonly secret: GivenSecret; readonly serverKey: Uint8Array },
+  { port, requirement, secret, serverKey }: Introduced,
   output: Output,
   { version }: Context,
 ): void {
-  warnAboutSecret(secret, output);
+  if (secret !== undefined) warnAboutSecret(secret, output);
+  const { authorizedKeysFile: keysFile } = settings;
   if (output.audience !== 'people') {
-    if (secret.file !== undefined)
+    if (secret?.file !== undefined)
       output.log.info({ file: resolve(secret.file) }, 'clients need the secret in this file');
+    if (keysFile !== undefined)
+      output.log.info({ file: keysFile, require: requirement }, 'client keys are in this file');
     return;
   }
   const publicHost = settings.publicHost ?? settings.host ?? hostname();
@@ -197,9 +265,11 @@ function introduce(
     maxPort: settings.maxPort,
     fingerprint: fingerprint(serverKey),
     to: port === DEFAULT_PORT && !publicHost.includes(':') ? publicHost : formatTarget({ host: publicHost, port }),
-    secret: secret.secret,
+    secret: secret?.secret,
+    keysFile,
+    requirement,
     serverKey: Buffer.from(serverKey).toString('base64url'),
-    localCommand: secret.file === undefined ? undefined : localCommand(settings),
+    localCommand: secret !== undefined && secret.file === undefined ? undefined : localCommand(settings),
   });
   for (const line of lines) output.stdout.write(line);
 }

@@ -16,7 +16,8 @@ function local(
   targets: readonly string[] = ['3000'],
   environment: Environment = base,
 ): LocalSettings {
-  return readLocalSettings(targets, new GivenFlags(LOCAL_FLAGS, given, environment), environment);
+  const services = targets.map((text) => ({ text, source: 'target' }));
+  return readLocalSettings(services, new GivenFlags(LOCAL_FLAGS, given, environment), environment);
 }
 
 function refusal(run: () => unknown): string {
@@ -45,16 +46,68 @@ test('the defaults of the server', () => {
   });
 });
 
+describe('the visitors', () => {
+  test('are those of all tunnels', () => {
+    const { tunnels } = local(
+      {
+        allow: ['10.0.0.0/8, ::1', '192.0.2.7'],
+        deny: '10.9.0.0/16',
+        'max-connections': '100',
+        'proxy-protocol': 'v2',
+        'idle-timeout': '5m',
+      },
+      ['3000', '3001'],
+    );
+    const visitors = {
+      allow: ['10.0.0.0/8', '::1', '192.0.2.7'],
+      deny: ['10.9.0.0/16'],
+      maxConnections: 100,
+      proxyProtocol: 'v2',
+      idleTimeoutMs: 300_000,
+    };
+    expect(tunnels).toMatchObject([
+      { target: { port: 3000 }, ...visitors },
+      { target: { port: 3001 }, ...visitors },
+    ]);
+  });
+
+  test('are all, as many as there are, where nothing is given', () => {
+    const nothing = { maxConnections: undefined, proxyProtocol: undefined, idleTimeoutMs: undefined };
+    expect(local({}).tunnels).toMatchObject([{ allow: [], deny: [], ...nothing }]);
+  });
+
+  test.each([
+    [{ allow: '10.0.0.0/33' }, 'usage: --allow 10.0.0.0/33: that is no network'],
+    [{ allow: '10.0.0.0/8,,::1' }, 'usage: --allow nothing: that is no network'],
+    [{ deny: ['::1', 'example.org'] }, 'usage: --deny example.org: that is no network'],
+    [{ 'max-connections': '0' }, 'usage: --max-connections 0: that is no number of at least 1'],
+    [{ 'max-connections': '4294967296' }, 'usage: --max-connections 4294967296: that is no number of at least 1'],
+    [{ 'max-connections': '1.5' }, 'usage: --max-connections 1.5: that is no number of at least 1'],
+    [{ 'proxy-protocol': '2' }, 'usage: --proxy-protocol 2: that is not known'],
+    [{ 'idle-timeout': '0' }, 'usage: --idle-timeout 0: that is too short'],
+  ])('%j cannot be used', (given, message) => {
+    expect(refusal(() => local(given))).toBe(message);
+  });
+
+  test('have at most 256 rules, of which the limit is one', () => {
+    const networks = (count: number): string =>
+      Array.from({ length: count }, (_, index) => `10.0.0.${index}`).join(',');
+    expect(local({ allow: networks(200), deny: networks(56) }).tunnels[0]?.deny).toHaveLength(56);
+    expect(refusal(() => local({ allow: networks(200), deny: networks(56), 'max-connections': '9' }))).toBe(
+      'usage: --deny 10.0.0.55: a tunnel has at most 255 networks',
+    );
+  });
+});
+
 test('the defaults of the client', () => {
   expect(local({})).toMatchObject({
-    tunnels: [{ target: { host: 'localhost', port: 3000 }, port: 0, name: 'localhost:3000' }],
+    tunnels: [{ target: { host: 'localhost', port: 3000 }, port: 0, localWaitMs: 0 }],
     server: undefined,
     serverKey: undefined,
     identityFile: '/state/tunnel/client/identity',
     reconnect: true,
     maxReconnectDelayMs: 30_000,
     connectTimeoutMs: 10_000,
-    localWaitMs: 0,
     heartbeat: { intervalMs: 2000, timeoutMs: 8000 },
   });
 });
@@ -123,10 +176,10 @@ describe('heartbeats', () => {
 
 describe('targets and their ports', () => {
   test('in their order', () => {
-    expect(local({ port: ['8001', '8002'] }, ['3000', 'db:5432', '[::1]:1']).tunnels).toEqual([
-      { target: { host: 'localhost', port: 3000 }, port: 8001, name: 'localhost:3000' },
-      { target: { host: 'db', port: 5432 }, port: 8002, name: 'db:5432' },
-      { target: { host: '::1', port: 1 }, port: 0, name: '[::1]:1' },
+    expect(local({ port: ['8001', '8002'] }, ['3000', 'db:5432', '[::1]:1']).tunnels).toMatchObject([
+      { target: { host: 'localhost', port: 3000 }, port: 8001, localWaitMs: 0 },
+      { target: { host: 'db', port: 5432 }, port: 8002, localWaitMs: 0 },
+      { target: { host: '::1', port: 1 }, port: 0, localWaitMs: 0 },
     ]);
     expect(local({ 'local-host': '10.0.0.1' }).tunnels[0]?.target).toEqual({ host: '10.0.0.1', port: 3000 });
   });

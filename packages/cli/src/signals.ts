@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -11,6 +12,8 @@ export interface SignalHandlers {
   /** The second one. The process ends right behind it. */
   readonly abort: () => void;
   readonly retryNow?: () => void;
+  /** SIGHUP. Where it means that the program's terminal is gone, `stop` is called instead. */
+  readonly reload?: () => void;
 }
 
 export interface Signals extends Disposable {
@@ -19,7 +22,7 @@ export interface Signals extends Disposable {
 }
 
 /** Listens for signals until it is disposed of. */
-export function handleSignals({ stop, abort, retryNow }: SignalHandlers): Signals {
+export function handleSignals({ stop, abort, retryNow, reload }: SignalHandlers): Signals {
   let received = 0;
   let exitCode: number | undefined;
   const onStop = (signal: NodeJS.Signals): void => {
@@ -34,7 +37,21 @@ export function handleSignals({ stop, abort, retryNow }: SignalHandlers): Signal
     setTimeout(() => process.exit(), ABORT_GRACE_MS).unref();
     abort();
   };
+  const hadTerminal = process.stdin.isTTY || process.stdout.isTTY;
+  const onHangup = (): void => {
+    if (!hadTerminal || !isTerminalGone()) {
+      reload?.();
+      return;
+    }
+    // Node aborts at its end where it cannot reset the terminal. So it ends by the signal, as without a handler.
+    process.once('exit', () => {
+      process.off('SIGHUP', onHangup);
+      process.kill(process.pid, 'SIGHUP');
+    });
+    onStop('SIGHUP');
+  };
   for (const signal of STOP_SIGNALS) process.on(signal, onStop);
+  if (reload !== undefined) process.on('SIGHUP', onHangup);
   // Node opens its debugger at SIGUSR1 unless somebody listens for it.
   if (retryNow !== undefined) process.on('SIGUSR1', retryNow);
   return {
@@ -44,6 +61,17 @@ export function handleSignals({ stop, abort, retryNow }: SignalHandlers): Signal
     [Symbol.dispose]() {
       for (const signal of STOP_SIGNALS) process.off(signal, onStop);
       if (retryNow !== undefined) process.off('SIGUSR1', retryNow);
+      process.off('SIGHUP', onHangup);
     },
   };
+}
+
+/** Whether there is no controlling terminal any more: its window was closed. */
+function isTerminalGone(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
 }

@@ -57,7 +57,8 @@ function defaultBase(environment: Environment): string {
   return join(homeDirectory(), '.local', 'state', 'tunnel');
 }
 
-function homeDirectory(): string {
+/** Throws `state-unusable`. */
+export function homeDirectory(): string {
   try {
     return homedir();
   } catch (cause) {

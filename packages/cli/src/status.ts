@@ -1,4 +1,5 @@
 import { LINK_FLAGS } from './common-flags.ts';
+import { loadConfig } from './config/config-file.ts';
 import type { Context } from './context.ts';
 import { type Arguments, type Flag, GivenFlags } from './flags.ts';
 import type { Writers } from './output/output.ts';
@@ -12,12 +13,15 @@ import { surveyClients, type SurveyedClient } from './survey.ts';
 export const STATUS_FLAGS = {
   watch: { describe: 'show it again every second and at every change, until Ctrl-C', isSwitch: true },
   json: { describe: 'as one JSON array; with --watch one a line', isSwitch: true },
+  config: LINK_FLAGS.config,
   'state-dir': LINK_FLAGS['state-dir'],
 } as const satisfies Readonly<Record<string, Flag>>;
 
 /** `tunnel status`: tells what every `tunnel local` of this state directory does, and resolves with the exit code. */
 export async function runStatus(given: Arguments, { environment, writers }: Context): Promise<number> {
-  const flags = new GivenFlags(STATUS_FLAGS, given, environment);
+  const onCommandLine = new GivenFlags(STATUS_FLAGS, given, environment);
+  const config = await loadConfig(onCommandLine.get('config'), environment);
+  const flags = onCommandLine.with(config === undefined ? [] : [config.client]);
   const state = stateDirectory(flags.get('state-dir'), environment);
   const isJson = flags.has('json');
   if (flags.has('watch')) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { TunnelError } from '@tunnel/shared';
 import { runCommandLine } from './command-line.ts';
+import { ConfigError } from './config/config-error.ts';
 import { jsonEmitter } from './output/json-events.ts';
 import { errorLines, openWriters, type Writers } from './output/output.ts';
 import { hideSecret } from './process-title.ts';
@@ -27,7 +28,7 @@ function tellFailure(error: unknown): number {
       () => new Date(),
     )('stopped', { exitCode: kind.exitCode, code, reason, hint });
   }
-  for (const line of errorLines(reason, hint)) writers.stderr.write(line);
+  for (const line of errorLines(error instanceof ConfigError ? error.lines : reason, hint)) writers.stderr.write(line);
   // Only for faults of our own, where a report needs it.
   if (!isExpected && error instanceof Error) writers.stderr.write(error.stack ?? '');
   return kind.exitCode;

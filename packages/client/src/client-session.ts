@@ -9,8 +9,12 @@ import {
 import { type DriverEvent, freeMemory, SessionDriver } from '@tunnel/shared/node';
 import { formatHostAndPort } from './dial/address.ts';
 import type { ClientEvents } from './events.ts';
-import type { LocalService } from './local-service.ts';
 import type { LocalTarget } from './options.ts';
+import { proxyHeader } from './proxy-header.ts';
+import type { VisitedTunnel } from './tunnel-set.ts';
+
+/** How long the link has to answer before a visitor on whose connection nothing moves is reset, in ms. */
+const PROBE_MS = 1_000;
 
 export interface ClientSessionHandlers {
   onEvent(session: ClientSession, event: DriverEvent): void;
@@ -49,6 +53,11 @@ export class ClientSession {
     );
   }
 
+  /** As text; undefined before it was accepted once. */
+  get id(): string | undefined {
+    return this.accepted && Buffer.from(this.accepted.id).toString('hex');
+  }
+
   /** What to say of it in message 3 of its next link: true only until something else is sent or received. */
   claim(instance: Uint8Array, linkNumber: number, heartbeat: HeartbeatSettings, agent: string): Claim {
     const { accepted } = this;
@@ -64,17 +73,23 @@ export class ClientSession {
     };
   }
 
-  /** A visitor came. Without a service (the tunnel is not known) it is reset. */
-  openStream(event: Extract<DriverEvent, { type: 'stream-opened' }>, service: LocalService | undefined): void {
+  /** A visitor came. Without a tunnel it is reset. */
+  openStream(event: Extract<DriverEvent, { type: 'stream-opened' }>, tunnel: VisitedTunnel | undefined): void {
     const pipe = this.driver.addPipe(event.streamId);
-    if (!service) {
+    if (!tunnel) {
       pipe.reset('tunnel-closed');
       return;
     }
+    const { service, port, proxyProtocol } = tunnel;
+    const addresses = { ...event, destination: event.destination ?? '', destinationPort: port };
     const visitor = { target: service.target, visitor: formatHostAndPort(event.address, event.port) };
     this.#visitors.set(event.streamId, visitor);
     this.#handlers.onStream({ state: 'opened', ...visitor });
-    service.serve(pipe);
+    service.serve({
+      pipe,
+      header: proxyProtocol && proxyHeader(proxyProtocol, addresses),
+      answers: () => this.driver.answersWithin(PROBE_MS),
+    });
   }
 
   /** The link is gone: the server forgets the session after a while, and to hold connections longer would help nobody. */

@@ -12,7 +12,9 @@ import {
 import {
   derivePsk,
   type DriverEvent,
+  encodeKey,
   monotonicNow,
+  nodeCrypto,
   randomBytes,
   type SessionDriver,
   tweetnaclCrypto,
@@ -22,7 +24,7 @@ import { ClientSession } from './client-session.ts';
 import { formatServerAddress } from './dial/address.ts';
 import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
 import type { Cause, ClientEvents } from './events.ts';
-import type { ClientOptions } from './options.ts';
+import type { ClientOptions, TunnelOptions } from './options.ts';
 import { ServerKey } from './server-key.ts';
 import { ClientRecord, type ClientStatus, type DueAttempt, nextOf } from './status.ts';
 import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
@@ -111,11 +113,18 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#serverKey = new ServerKey(options);
     this.#tunnels = new TunnelSet(options, {
       onHealth: (target, report) => this.emit('service', { target, ...report }),
+      onVisitorsRefused: (target, counts) => this.emit('visitors-refused', { target, ...counts }),
       onRetrying: (error, attempt, delayMs) => {
         this.#record.failed(error);
         this.#tellRetrying(error, attempt, delayMs, 0);
       },
       onFatal: (error) => this.#finish(error),
+      onGivenUp: (name, error) => {
+        this.#record.failed(error);
+        const { code, message, hint } = error;
+        this.emit('warning', { code, reason: `the tunnel ${name} stays closed: ${message}`, hint });
+        if (this.#session) this.#readyIfAllOpen(this.#session);
+      },
       onWarning: (error) => this.#warn(asTunnelError(error)),
     });
   }
@@ -151,6 +160,19 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const leftMs = this.#policy.requestedByUser(monotonicNow());
     if (this.#state.kind === 'waiting') this.#state.wakeAfter(leftMs);
     if (this.#session) this.#tunnels.retryNow(this.#session.driver);
+  }
+
+  /**
+   * Makes these its tunnels, in the session that goes on: those that are as they were are not touched, others are asked for
+   * or given back. `ready` follows once all are open. Resolves when the server has been asked.
+   */
+  async setTunnels(tunnels: readonly TunnelOptions[]): Promise<void> {
+    if (tunnels.length === 0) throw new TunnelError('usage', { detail: 'a client needs at least one tunnel' });
+    const replaced = this.#tunnels.replace(tunnels, () => (this.#isOver() ? undefined : this.#session?.driver));
+    this.#isReady = false;
+    if (!this.#tunnels.areAllOpen) this.#record.changed(false);
+    else if (this.#session) this.#readyIfAllOpen(this.#session);
+    await replaced;
   }
 
   /** What it is doing now, and has been through. */
@@ -403,6 +425,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#lostStreams += lostStreams;
     this.#record.sessionEnded(lostStreams, session.driver.traffic);
     this.#tunnels.lost();
+    if (session.id !== undefined) this.emit('session-ended', { sessionId: session.id, lostStreams });
   }
 
   #endLink(error: TunnelError): void {
@@ -415,7 +438,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         const { sessionId: id, token, resumeWindowMs } = event.frame;
         this.#isResumed = session.accepted !== undefined;
         session.accepted = { id, token, resumeWindowMs };
+        this.emit('linked', { sessionId: Buffer.from(id).toString('hex'), resumed: this.#isResumed });
         this.#record.accepted(session.driver.pipeCount);
+        this.#tunnels.linkAccepted();
         if (this.#state.kind === 'linked') this.#state.confirm();
         this.#pin(session);
         this.#readyIfAllOpen(session);
@@ -428,7 +453,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         this.#policy.established(monotonicNow());
         return;
       case 'stream-opened':
-        session.openStream(event, this.#tunnels.serviceOf(event.tunnelId));
+        session.openStream(event, this.#tunnels.visited(event.tunnelId));
         return;
       case 'tunnel-granted':
         this.#tunnels.granted(event.tunnelId, event.port, event.host);
@@ -439,6 +464,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         return;
       case 'tunnel-close':
         this.#onTunnelRefused(session, event.tunnelId, event.code, '');
+        return;
+      case 'visitors-refused':
+        this.#tunnels.visitorsRefused(event.tunnelId, event);
         return;
       case 'goodbye':
         this.#loseSession(session, 'session-lost');
@@ -462,13 +490,14 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   }
 
   #onTunnelRefused({ driver }: ClientSession, tunnelId: number, code: string, detail: string): void {
+    if (!this.#tunnels.has(tunnelId)) return;
     this.#isReady = false;
     this.#record.changed(false);
     this.#tunnels.refused(driver, tunnelId, asError({ code, detail, retryAfterMs: 0 }, 'port-unavailable'));
   }
 
   #readyIfAllOpen(session: ClientSession): void {
-    if (this.#isReady || this.#isPinning || !session.accepted || !this.#tunnels.areAllOpen) return;
+    if (this.#isReady || this.#isPinning || session.id === undefined || !this.#tunnels.areAllOpen) return;
     // The link may have ended while the server's key was pinned: the next one says it.
     if (this.#state.kind !== 'linked') return;
     this.#isReady = true;
@@ -480,7 +509,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#pinnedAt = undefined;
     this.emit('ready', {
       tunnels: this.#tunnels.open,
-      sessionId: Buffer.from(session.accepted.id).toString('hex'),
+      sessionId: session.id,
       resumed: this.#isResumed,
       lostStreams,
       serverKey: Buffer.from(this.#linkKey ?? []).toString('base64url'),
@@ -524,6 +553,14 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     }
   }
 
+  /** What to have listed. The key is public, and the person who reads this has to hand it on. */
+  get #keyHint(): string {
+    const { identity, secret } = this.#options;
+    const key = encodeKey(nodeCrypto.publicKey(identity));
+    if (secret === undefined) return `ask the server's admin to add this line to its authorized keys: ${key}`;
+    return `check the secret, or leave it out if the server admits this client by its key; for that its admin adds this line to the authorized keys: ${key}`;
+  }
+
   #finish(error: TunnelError): void {
     const state = this.#state;
     if (state.kind === 'stopped') return;
@@ -545,7 +582,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.emit('stopped', {
       ...causeOf(error),
       exitCode: isDone ? 0 : ERRORS[error.code].exitCode,
-      hint: error.hint,
+      hint: error.code === 'key-refused' ? this.#keyHint : error.hint,
     });
   }
 }

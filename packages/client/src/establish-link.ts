@@ -96,7 +96,13 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
 }
 
 /** The reasons that a server can give for which trying again is of no use. */
-const FATAL_REFUSALS: readonly ErrorCode[] = ['secret-refused', 'key-refused', 'port-not-allowed', 'tunnel-limit'];
+const FATAL_REFUSALS: readonly ErrorCode[] = [
+  'secret-refused',
+  'key-refused',
+  'port-not-allowed',
+  'tunnel-limit',
+  'rules-refused',
+];
 
 /**
  * What an authenticated refusal means. A code of a later version, or one that is not a server's to say, becomes `otherwise`,

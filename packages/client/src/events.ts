@@ -1,8 +1,11 @@
 import type { ErrorCode } from '@tunnel/shared';
 import type { LocalTarget } from './options.ts';
+import type { RefusedCounts } from './refused-tally.ts';
 
 /** A public address and what stands behind it. */
 export interface OpenTunnel {
+  /** As in the options. */
+  readonly name?: string | undefined;
   readonly target: LocalTarget;
   /** `tcp://host:port` */
   readonly url: string;
@@ -17,7 +20,11 @@ export interface Cause {
 
 /** What a client tells, by event name. */
 export interface ClientEvents {
-  /** All tunnels are open. */
+  /** The server accepted a link, and with it a session: a new one, or the one that was there. Tunnels are opened next. */
+  readonly linked: { readonly sessionId: string; readonly resumed: boolean };
+  /** The session is over, on purpose or not: the next link begins another one. */
+  readonly 'session-ended': { readonly sessionId: string; readonly lostStreams: number };
+  /** All tunnels are open: also when they have become others, see `setTunnels`. */
   readonly ready: {
     readonly tunnels: readonly OpenTunnel[];
     readonly sessionId: string;
@@ -60,6 +67,8 @@ export interface ClientEvents {
     readonly held: number;
     readonly downMs: number;
   };
+  /** The server keeps visitors out. Told at once at first, then as sums, ever more seldom: numbers since the start. */
+  readonly 'visitors-refused': RefusedCounts & { readonly target: LocalTarget };
   /** A visitor's connection began or ended. */
   readonly stream: {
     readonly state: 'opened' | 'closed' | 'reset';

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { describeSystemError, monotonicNow, prepareSocket, type StreamPipe } from '@tunnel/shared/node';
+import { IdleTimeout } from './idle-timeout.ts';
 import type { LocalTarget } from './options.ts';
 import { type HealthReport, type ServiceFailure, ServiceHealth } from './service-health.ts';
 import { VisitorQueue } from './visitor-queue.ts';
@@ -9,8 +10,19 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 const NO_ANSWER: ServiceFailure = { reason: `no answer within ${CONNECT_TIMEOUT_MS / 1000} s`, code: 'ETIMEDOUT' };
 
+/** A visitor's connection that is to be joined to one to the service. */
+export interface Visit {
+  readonly pipe: StreamPipe;
+  /** Goes to the service before everything that the visitor says. */
+  readonly header: Uint8Array | undefined;
+  /** Whether the link to the server lives, asked just now. */
+  readonly answers: () => Promise<boolean>;
+}
+
 export interface LocalServiceOptions {
   readonly target: LocalTarget;
+  /** A connection on which nothing moved for so long, in ms, is reset; undefined for never. */
+  readonly idleTimeoutMs: number | undefined;
   /** How long a visitor is held while the service is down, in ms. */
   readonly waitMs: number;
   /** `held`: visitors that wait now. */
@@ -20,7 +32,8 @@ export interface LocalServiceOptions {
 /** Connects visitors' streams to one local target. Where it cannot be reached they are reset, at once or after a while. */
 export class LocalService {
   readonly #options: LocalServiceOptions;
-  readonly #queue: VisitorQueue<StreamPipe>;
+  readonly #queue: VisitorQueue<Visit>;
+  readonly #idle: IdleTimeout | undefined;
   readonly #health = new ServiceHealth();
   /** Attempts that run, each with what ends it. */
   readonly #attempts = new Map<Socket, NodeJS.Timeout>();
@@ -30,19 +43,30 @@ export class LocalService {
   constructor(options: LocalServiceOptions) {
     this.#options = options;
     this.#queue = new VisitorQueue(options.waitMs);
+    if (options.idleTimeoutMs !== undefined) this.#idle = new IdleTimeout(options.idleTimeoutMs);
   }
 
   get target(): LocalTarget {
     return this.#options.target;
   }
 
-  serve(pipe: StreamPipe): void {
-    pipe.expectSocket(() => this.#queue.leave(pipe));
-    this.#queue.arrive(pipe, monotonicNow());
+  serve(visit: Visit): void {
+    visit.pipe.expectSocket(() => this.#queue.leave(visit));
+    this.#queue.arrive(visit, monotonicNow());
     this.#step();
   }
 
-  /** Ends what runs for no visitor in particular, and tells what was not told yet. Visitors are ended by their session. */
+  /** Closed, and nothing that has an idle timeout goes on. */
+  get isOver(): boolean {
+    return this.#isClosed && (this.#idle?.isUnused ?? true);
+  }
+
+  /** There is a link again. */
+  restartIdleTimeout(): void {
+    this.#idle?.restart();
+  }
+
+  /** Resets who still waits for the service, and tells what was not told yet. Connections that were made go on. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -52,6 +76,7 @@ export class LocalService {
       socket.destroy();
     }
     this.#attempts.clear();
+    for (const { pipe } of this.#queue.clear()) pipe.reset('tunnel-closed');
     this.#tell(this.#health.takeLastReport(monotonicNow()));
   }
 
@@ -59,7 +84,7 @@ export class LocalService {
     if (this.#isClosed) return;
     const now = monotonicNow();
     const { attempts, refused } = this.#queue.step(now);
-    for (const pipe of refused) pipe.reset('service-unavailable');
+    for (const { pipe } of refused) pipe.reset('service-unavailable');
     this.#health.turnedAway(refused.length, now);
     for (let begun = 0; begun < attempts; begun += 1) this.#attempt();
     const deadline = Math.min(this.#queue.deadline, this.#health.deadline);
@@ -91,16 +116,22 @@ export class LocalService {
     socket.once('connect', () => {
       if (!this.#forget(socket)) return;
       prepareSocket(socket);
-      const pipe = this.#queue.succeeded();
+      const visit = this.#queue.succeeded();
       this.#health.succeeded(monotonicNow());
-      if (pipe) {
+      if (visit) {
         socket.off('error', onError);
-        pipe.attach(socket);
+        this.#join(visit, socket);
       } else {
         socket.resetAndDestroy();
       }
       this.#step();
     });
+  }
+
+  #join({ pipe, header, answers }: Visit, socket: Socket): void {
+    if (header) socket.write(header);
+    pipe.attach(socket);
+    this.#idle?.watch({ socket, answers, end: () => pipe.reset('stream-idle') });
   }
 
   /** The attempt has its outcome. False where it had one before. */

@@ -12,8 +12,20 @@ export interface TunnelOptions {
   readonly target: LocalTarget;
   /** Public port to ask for; 0 (default) for any free one. */
   readonly port?: number;
-  /** What the server keeps the port's lease under; by default the target as text. */
+  /** Told to the server, which keeps the port's lease under it; by default the target as text. */
   readonly name?: string;
+  /** As in `ClientOptions`, where it is another one for this tunnel. */
+  readonly localWaitMs?: number;
+  /** Networks and addresses in CIDR notation whose visitors are let in; none (default): all. */
+  readonly allow?: readonly string[] | undefined;
+  /** Those whose visitors are kept out, also where `allow` has them. */
+  readonly deny?: readonly string[] | undefined;
+  /** Visitors at once, at least 1; further ones are reset. Default as many as the session carries. */
+  readonly maxConnections?: number | undefined;
+  /** Begins each connection to the target with a header of the PROXY protocol that tells the visitor's address. */
+  readonly proxyProtocol?: 'v1' | 'v2' | undefined;
+  /** A visitor's connection on which nothing moved for so long, in ms, is reset. Time without a link does not count. */
+  readonly idleTimeoutMs?: number | undefined;
 }
 
 /** Remembers which key a server address had, so that nobody else can be it later. */
@@ -45,6 +57,8 @@ export interface ClientOptions {
   readonly pins?: PinStore | undefined;
   /** Without it a new start gets the port that the server leased to this identity, or any. */
   readonly ports?: PortMemory | undefined;
+  /** Default false: a tunnel that is refused for good ends the client. True: it does once all are, before that it is a warning. */
+  readonly outlivesTunnels?: boolean;
   /** Default true. False: one attempt, one link. */
   readonly reconnect?: boolean;
   /** Default 30,000; at least 100. */

@@ -47,12 +47,16 @@ export interface ClientStatus {
 }
 
 export interface TunnelStatus {
+  /** As in the options. */
+  readonly name?: string | undefined;
   readonly target: LocalTarget;
   /** `tcp://host:port`, also while it is not open; undefined before the server granted it once. */
   readonly url: string | undefined;
   readonly port: number | undefined;
   /** The server granted it, and did not take it back since. */
   readonly isOpen: boolean;
+  /** Visitors whom the server kept out since the start, by `allow`, `deny` and `maxConnections`, as far as it told. */
+  readonly refused: number;
 }
 
 export interface NextAttempt {

@@ -1,17 +1,22 @@
-import { Backoff, ERRORS, TunnelError } from '@tunnel/shared';
+import { isDeepStrictEqual } from 'node:util';
+import { Backoff, ERRORS, TunnelError, type VisitorRule } from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
-import { formatServerAddress } from './dial/address.ts';
+import { formatHostAndPort, formatServerAddress } from './dial/address.ts';
 import type { OpenTunnel } from './events.ts';
 import { LocalService, type LocalServiceOptions } from './local-service.ts';
 import type { ClientOptions, LocalTarget, TunnelOptions } from './options.ts';
+import { type RefusedCounts, RefusedTally } from './refused-tally.ts';
 import type { DueAttempt, TunnelStatus } from './status.ts';
+import { visitorRules } from './visitor-rules.ts';
 
 /** A tunnel that a client keeps open, over sessions. */
 interface Tunnel {
   readonly id: number;
-  readonly options: TunnelOptions;
-  readonly service: LocalService;
+  options: TunnelOptions;
+  service: LocalService;
   readonly name: string;
+  rules: readonly VisitorRule[];
+  readonly refused: RefusedTally;
   /** The public port that was granted, and is asked for again. */
   port: number | undefined;
   /** The port that an earlier process had: a wish. */
@@ -21,14 +26,27 @@ interface Tunnel {
   backoff: Backoff;
   /** The server refused it, for now. */
   retry: (DueAttempt & { readonly timer: NodeJS.Timeout }) | undefined;
+  /** The server refused it for good in this session, and others go on. */
+  isGivenUp: boolean;
+}
+
+/** What a visitor of a tunnel has to do with. */
+export interface VisitedTunnel {
+  readonly service: LocalService;
+  readonly port: number;
+  readonly proxyProtocol: TunnelOptions['proxyProtocol'];
 }
 
 export interface TunnelSetHandlers {
   onHealth(target: LocalTarget, ...told: Parameters<LocalServiceOptions['onHealth']>): void;
+  /** The server kept visitors out: so many since the start. */
+  onVisitorsRefused(target: LocalTarget, counts: RefusedCounts): void;
   /** The server refused one, and it is asked for again after a while. */
   onRetrying(error: TunnelError, attempt: number, delayMs: number): void;
-  /** The server refused one for good. */
+  /** The server refused one for good, and that is the end. */
   onFatal(error: TunnelError): void;
+  /** The server refused one for good, and others go on. */
+  onGivenUp(name: string, error: TunnelError): void;
   onWarning(error: unknown): void;
 }
 
@@ -36,83 +54,130 @@ export interface TunnelSetHandlers {
 export class TunnelSet {
   readonly #options: ClientOptions;
   readonly #handlers: TunnelSetHandlers;
-  readonly #tunnels: readonly Tunnel[];
+  /** By id, in the order of the options. Ids are not used again within a session. */
+  #tunnels: ReadonlyMap<number, Tunnel>;
+  #lastId = 0;
+  /** Also former ones, whose connections go on. */
+  readonly #services = new Set<LocalService>();
 
   constructor(options: ClientOptions, handlers: TunnelSetHandlers) {
     this.#options = options;
     this.#handlers = handlers;
-    this.#tunnels = options.tunnels.map((tunnel, index) => ({
-      id: index + 1,
-      options: tunnel,
-      service: new LocalService({
-        target: tunnel.target,
-        waitMs: options.localWaitMs ?? 0,
-        onHealth: (report) => handlers.onHealth(tunnel.target, report),
-      }),
-      name: tunnel.name ?? `${tunnel.target.host}:${tunnel.target.port}`,
-      port: undefined,
-      rememberedPort: undefined,
-      isOpen: false,
-      publicHost: '',
-      backoff: new Backoff(options.maxReconnectDelayMs),
-      retry: undefined,
-    }));
+    this.#tunnels = byId(options.tunnels.map((tunnel) => this.#make(tunnel)));
   }
 
+  /** All that are to be open are; those that were refused for good do not count. */
   get areAllOpen(): boolean {
-    return this.#tunnels.every(({ isOpen }) => isOpen);
+    return [...this.#tunnels.values()].every(({ isOpen, isGivenUp }) => isOpen || isGivenUp);
   }
 
   /** Attempts for single tunnels that wait for their time. */
   get dueAttempts(): readonly DueAttempt[] {
-    return this.#tunnels.flatMap(({ retry }) => retry ?? []);
+    return [...this.#tunnels.values()].flatMap(({ retry }) => retry ?? []);
   }
 
   get open(): readonly OpenTunnel[] {
-    return this.#tunnels.map((tunnel) => ({
-      target: tunnel.options.target,
-      url: urlOf(tunnel),
-      port: tunnel.port ?? 0,
-    }));
+    return [...this.#tunnels.values()]
+      .filter(({ isOpen }) => isOpen)
+      .map((tunnel) => ({
+        name: tunnel.options.name,
+        target: tunnel.options.target,
+        url: urlOf(tunnel),
+        port: tunnel.port ?? 0,
+      }));
   }
 
   get status(): readonly TunnelStatus[] {
-    return this.#tunnels.map((tunnel) => ({
+    return [...this.#tunnels.values()].map((tunnel) => ({
+      name: tunnel.options.name,
       target: tunnel.options.target,
       url: tunnel.publicHost === '' ? undefined : urlOf(tunnel),
       port: tunnel.port,
       isOpen: tunnel.isOpen,
+      refused: tunnel.refused.total.denied + tunnel.refused.total.overLimit,
     }));
   }
 
-  serviceOf(tunnelId: number): LocalService | undefined {
-    return this.#find(tunnelId)?.service;
+  visited(tunnelId: number): VisitedTunnel | undefined {
+    const tunnel = this.#find(tunnelId);
+    if (!tunnel) return undefined;
+    const { service, port = 0, options } = tunnel;
+    return { service, port, proxyProtocol: options.proxyProtocol };
+  }
+
+  /** The server kept visitors of this one out: so many since it opened it. */
+  visitorsRefused(tunnelId: number, counts: RefusedCounts): void {
+    const tunnel = this.#find(tunnelId);
+    if (tunnel?.refused.told(counts)) this.#handlers.onVisitorsRefused(tunnel.options.target, tunnel.refused.total);
+  }
+
+  /** There is a link again: what stood still without one was not idle. */
+  linkAccepted(): void {
+    for (const service of this.#services) service.restartIdleTimeout();
   }
 
   /** Looks up which ports earlier processes had. */
   async recallPorts(): Promise<void> {
-    const { ports, server } = this.#options;
-    if (!ports) return;
-    for (const tunnel of this.#tunnels) {
-      if (tunnel.options.port) continue;
-      try {
-        const { port, damage } = await ports.recall(formatServerAddress(server), tunnel.name);
-        tunnel.rememberedPort = port;
-        if (damage) this.#handlers.onWarning(damage);
-      } catch (error) {
-        this.#handlers.onWarning(error);
+    for (const tunnel of this.#tunnels.values()) await this.#recallPort(tunnel);
+  }
+
+  /**
+   * Makes the tunnels these. One that is as it was is not touched; one with another target or other rules has them for its
+   * next visitors;
+   * ports that nobody wants any more are given back, and connections through them go on to their end. `driver`: of the
+   * present session, if there is one.
+   */
+  async replace(wanted: readonly TunnelOptions[], driver: () => SessionDriver | undefined): Promise<void> {
+    // Throws before anything is changed.
+    for (const options of wanted) visitorRules(options);
+    const before = [...this.#tunnels.values()];
+    const ruled = new Set<Tunnel>();
+    const added: Tunnel[] = [];
+    const next = wanted.map((options) => {
+      const index = before.findIndex((tunnel) => isSameRequest(tunnel.options, options));
+      const [known] = index === -1 ? [] : before.splice(index, 1);
+      if (known) {
+        const { rules } = known;
+        if (!isDeepStrictEqual(known.options, options)) this.#retarget(known, options);
+        if (!isDeepStrictEqual(known.rules, rules)) ruled.add(known);
+        return known;
       }
+      const tunnel = this.#make(options);
+      added.push(tunnel);
+      return tunnel;
+    });
+    this.#tunnels = byId(next);
+    const current = driver();
+    for (const tunnel of before) {
+      clearTimeout(tunnel.retry?.timer);
+      tunnel.service.close();
+      current?.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId: tunnel.id, code: 'stopped' });
+    }
+    current?.flushSoon();
+    for (const tunnel of next) {
+      // One that was refused may have been so because of one that is gone now.
+      if (!current || !(tunnel.isGivenUp || ruled.has(tunnel))) continue;
+      // Until the server has its rules: it goes on under the same id, and its port stays open.
+      tunnel.isOpen = false;
+      this.#request(current, tunnel);
+    }
+    for (const tunnel of added) {
+      await this.#recallPort(tunnel);
+      const present = driver();
+      if (present && this.#find(tunnel.id) === tunnel) this.#request(present, tunnel);
     }
   }
 
   /** Asks for all of them, in a new session. */
   requestAll(driver: SessionDriver): void {
-    for (const tunnel of this.#tunnels) this.#request(driver, tunnel);
+    for (const tunnel of this.#tunnels.values()) this.#request(driver, tunnel);
   }
 
-  /** Asks at once for those that wait for their time. */
+  /** Asks at once for those that wait for their time, and for those that were given up. */
   retryNow(driver: SessionDriver): void {
-    for (const tunnel of this.#tunnels) if (tunnel.retry) this.#request(driver, tunnel);
+    for (const tunnel of this.#tunnels.values()) {
+      if (tunnel.retry || tunnel.isGivenUp) this.#request(driver, tunnel);
+    }
   }
 
   granted(tunnelId: number, port: number, host: string): void {
@@ -128,11 +193,17 @@ export class TunnelSet {
       .catch((error: unknown) => this.#handlers.onWarning(error));
   }
 
+  /** Whether this is one of them, and not one that was given back. */
+  has(tunnelId: number): boolean {
+    return this.#find(tunnelId) !== undefined;
+  }
+
   /** The server does not give this one, or takes it away. */
   refused(driver: SessionDriver, tunnelId: number, error: TunnelError): void {
     const tunnel = this.#find(tunnelId);
     if (!tunnel) return;
     tunnel.isOpen = false;
+    tunnel.refused.tunnelClosed();
     const { disposition } = ERRORS[error.code];
     const hadIt = tunnel.port !== undefined;
     if (tunnel.rememberedPort !== undefined && !hadIt && disposition !== 'retry') {
@@ -141,8 +212,15 @@ export class TunnelSet {
       this.#request(driver, tunnel);
       return;
     }
+    if (error.code === 'port-not-allowed' && hadIt && !tunnel.options.port) {
+      // It may not have this one any more, which nobody asked for by number: any other will do.
+      tunnel.port = undefined;
+      tunnel.rememberedPort = undefined;
+      this.#request(driver, tunnel);
+      return;
+    }
     if (disposition === 'fatal' || (disposition === 'fatal-at-start' && !hadIt) || this.#options.reconnect === false) {
-      this.#handlers.onFatal(error);
+      this.#giveUp(tunnel, error);
       return;
     }
     const delayMs = tunnel.backoff.delayMs(Math.random);
@@ -159,7 +237,7 @@ export class TunnelSet {
 
   /** Gives all back, in the session that goes on for a moment. */
   closeAll(driver: SessionDriver): void {
-    for (const { id } of this.#tunnels) {
+    for (const id of this.#tunnels.keys()) {
       driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId: id, code: 'stopped' });
     }
     driver.flushSoon();
@@ -167,8 +245,10 @@ export class TunnelSet {
 
   /** The session is gone, and with it all of them. */
   lost(): void {
-    for (const tunnel of this.#tunnels) {
+    for (const tunnel of this.#tunnels.values()) {
       tunnel.isOpen = false;
+      tunnel.isGivenUp = false;
+      tunnel.refused.tunnelClosed();
       clearTimeout(tunnel.retry?.timer);
       tunnel.retry = undefined;
     }
@@ -177,21 +257,81 @@ export class TunnelSet {
   /** Ends what goes on for the local services. */
   dispose(): void {
     this.lost();
-    for (const { service } of this.#tunnels) service.close();
+    for (const { service } of this.#tunnels.values()) service.close();
   }
 
   #find(tunnelId: number): Tunnel | undefined {
-    return this.#tunnels[tunnelId - 1];
+    return this.#tunnels.get(tunnelId);
+  }
+
+  #make(options: TunnelOptions): Tunnel {
+    this.#lastId += 1;
+    return {
+      id: this.#lastId,
+      options,
+      service: this.#serve(options),
+      name: nameOf(options),
+      rules: visitorRules(options),
+      refused: new RefusedTally(),
+      port: undefined,
+      rememberedPort: undefined,
+      isOpen: false,
+      publicHost: '',
+      backoff: new Backoff(this.#options.maxReconnectDelayMs),
+      retry: undefined,
+      isGivenUp: false,
+    };
+  }
+
+  #serve({ target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions): LocalService {
+    for (const service of this.#services) if (service.isOver) this.#services.delete(service);
+    const service = new LocalService({
+      target,
+      waitMs: localWaitMs,
+      idleTimeoutMs,
+      onHealth: (report) => this.#handlers.onHealth(target, report),
+    });
+    this.#services.add(service);
+    return service;
+  }
+
+  /** The same public port in front of another service, or of the same one with other options. */
+  #retarget(tunnel: Tunnel, options: TunnelOptions): void {
+    tunnel.service.close();
+    tunnel.options = options;
+    tunnel.rules = visitorRules(options);
+    tunnel.service = this.#serve(options);
+  }
+
+  #giveUp(tunnel: Tunnel, error: TunnelError): void {
+    tunnel.isGivenUp = true;
+    const isLast = [...this.#tunnels.values()].every(({ isGivenUp }) => isGivenUp);
+    if (this.#options.outlivesTunnels !== true || isLast) this.#handlers.onFatal(error);
+    else this.#handlers.onGivenUp(tunnel.name, error);
+  }
+
+  async #recallPort(tunnel: Tunnel): Promise<void> {
+    const { ports, server } = this.#options;
+    if (!ports || tunnel.options.port) return;
+    try {
+      const { port, damage } = await ports.recall(formatServerAddress(server), tunnel.name);
+      tunnel.rememberedPort = port;
+      if (damage) this.#handlers.onWarning(damage);
+    } catch (error) {
+      this.#handlers.onWarning(error);
+    }
   }
 
   #request(driver: SessionDriver, tunnel: Tunnel): void {
     clearTimeout(tunnel.retry?.timer);
     tunnel.retry = undefined;
+    tunnel.isGivenUp = false;
     driver.session.sendTunnelFrame({
       type: 'tunnel-request',
       tunnelId: tunnel.id,
       port: tunnel.port ?? tunnel.options.port ?? tunnel.rememberedPort ?? 0,
       name: tunnel.name,
+      rules: tunnel.rules,
     });
     driver.flushSoon();
   }
@@ -199,4 +339,17 @@ export class TunnelSet {
 
 function urlOf({ publicHost, port = 0 }: Pick<Tunnel, 'publicHost' | 'port'>): string {
   return `tcp://${publicHost.includes(':') ? `[${publicHost}]` : publicHost}:${port}`;
+}
+
+function nameOf({ name, target }: TunnelOptions): string {
+  return name ?? formatHostAndPort(target.host, target.port);
+}
+
+/** Whether a server could not tell them apart. */
+function isSameRequest(a: TunnelOptions, b: TunnelOptions): boolean {
+  return nameOf(a) === nameOf(b) && (a.port ?? 0) === (b.port ?? 0);
+}
+
+function byId(tunnels: readonly Tunnel[]): ReadonlyMap<number, Tunnel> {
+  return new Map(tunnels.map((tunnel) => [tunnel.id, tunnel]));
 }

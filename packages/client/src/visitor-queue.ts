@@ -69,6 +69,14 @@ export class VisitorQueue<V> {
     this.#waiting.delete(visitor);
   }
 
+  /** Nobody waits any more. Returns who did. */
+  clear(): readonly V[] {
+    const visitors = [...this.#waiting.keys(), ...this.#surplus];
+    this.#waiting.clear();
+    this.#surplus = [];
+    return visitors;
+  }
+
   /** An attempt succeeded. Returns who gets the connection; undefined where nobody waits any more. */
   succeeded(): V | undefined {
     this.#running -= 1;

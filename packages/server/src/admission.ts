@@ -20,6 +20,10 @@ export class Admission<T> {
     return this.#waiting.size;
   }
 
+  get count(): number {
+    return this.#inside.size + this.#waiting.size;
+  }
+
   request(entry: T, now: number): 'admitted' | 'waiting' | 'refused' {
     if (this.#inside.size < HANDSHAKE_LIMIT) {
       this.#inside.set(entry, now);

@@ -1,9 +1,5 @@
 import { readFileSync } from 'node:fs';
-
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
-}
+import type { PortRange } from './port-ranges.ts';
 
 /** RFC 6335, section 6. */
 const DYNAMIC_PORTS: PortRange = { first: 49_152, last: 65_535 };

@@ -4,6 +4,7 @@ import {
   MAX_HANDSHAKE_BYTES,
   type Message3Outcome,
   PROTOCOL_VERSION,
+  type Psk,
   Responder,
   TunnelError,
 } from '@tunnel/shared';
@@ -41,7 +42,7 @@ export function beginHandshake(identity: Uint8Array, message1: Uint8Array): Begu
 
 export interface HandshakeOptions {
   readonly identity: Uint8Array;
-  readonly psks: readonly Uint8Array[];
+  readonly psks: readonly Psk[];
   /** Message 3 was read; the WebSocket is the caller's again. `roundTripMs` is from message 2 to message 3. */
   readonly onOutcome: (outcome: Exclude<Message3Outcome, { kind: 'unreadable' }>, roundTripMs: number) => void;
   /** Nothing came of it; the WebSocket is closed. */

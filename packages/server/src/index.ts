@@ -1,4 +1,11 @@
+export type { Requirement } from './access.ts';
+export { AuthorizedKeys } from './authorized-keys.ts';
+export type { AuthorizedKey } from './authorized-keys.ts';
+export { authorizedKeysFile } from './authorized-keys-file.ts';
+export type { AuthorizedKeySource } from './authorized-keys-file.ts';
+export type { PortRange } from './port-ranges.ts';
 export { createServer, Server } from './server.ts';
+export type { ServerStatus } from './status.ts';
 export type { ServerEvents, ServerOptions, SessionInfo } from './options.ts';
 export { leaseFile } from './leases.ts';
 export type { Lease, LeaseStore } from './leases.ts';

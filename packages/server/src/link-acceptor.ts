@@ -10,6 +10,7 @@ import {
 } from '@tunnel/shared';
 import { monotonicNow, RecordLink, remoteAddressOf } from '@tunnel/shared/node';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Access } from './access.ts';
 import { Admission } from './admission.ts';
 import { beginHandshake, type BegunHandshake, ServerHandshake } from './handshake.ts';
 
@@ -29,18 +30,22 @@ export interface ClaimedLink {
   readonly claim: Claim;
   /** The client's public key. */
   readonly clientKey: Uint8Array;
+  /** Whether it proved the shared secret besides its key. */
+  readonly knowsSecret: boolean;
   /** Where the client comes from: address and port. */
   readonly address: string;
   /** From message 2 to message 3, in ms. */
   readonly roundTripMs: number;
+  /** From the upgrade request to message 3, in ms. */
+  readonly handshakeMs: number;
 }
 
 export interface LinkAcceptorOptions {
   readonly identity: Uint8Array;
-  /** What a client may have mixed in, in the order in which they are tried. */
-  readonly psks: readonly Uint8Array[];
+  readonly access: Access;
   readonly onClaim: (link: ClaimedLink) => void;
-  readonly onFailure: (error: TunnelError, address: string) => void;
+  /** `clientKey` where one was claimed: nothing proves it. */
+  readonly onFailure: (error: TunnelError, address: string, clientKey?: Uint8Array) => void;
 }
 
 /** An upgrade request and what has become of it. */
@@ -48,6 +53,8 @@ interface Arrival {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   readonly head: Buffer;
+  /** Monotonic ms. */
+  readonly cameAt: number;
   handshake?: ServerHandshake;
 }
 
@@ -78,6 +85,11 @@ export class LinkAcceptor {
     });
   }
 
+  /** Handshakes that go on, or wait for their turn. */
+  get handshakeCount(): number {
+    return this.#admission.count;
+  }
+
   /** For the `upgrade` event of an HTTP server. */
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => {});
@@ -85,8 +97,9 @@ export class LinkAcceptor {
       this.#refuse(request, socket, '403 Forbidden', handshakeFailed('a browser (Origin header)'));
       return;
     }
-    const arrival: Arrival = { request, socket, head };
-    const admitted = this.#admission.request(arrival, monotonicNow());
+    const cameAt = monotonicNow();
+    const arrival: Arrival = { request, socket, head, cameAt };
+    const admitted = this.#admission.request(arrival, cameAt);
     if (admitted === 'refused') {
       const seconds = Math.round(LEAST_RETRY_AFTER_S + Math.random() * RETRY_AFTER_SPREAD_S);
       const error = new TunnelError('at-capacity', { detail: 'too many handshakes at once' });
@@ -120,7 +133,7 @@ export class LinkAcceptor {
     this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       arrival.handshake = new ServerHandshake(webSocket, socket, begun, {
         identity: this.#options.identity,
-        psks: this.#options.psks,
+        psks: this.#options.access.psks,
         onOutcome: (outcome, roundTripMs) => {
           this.#leave(arrival);
           this.#conclude(outcome, webSocket, arrival, roundTripMs);
@@ -136,20 +149,24 @@ export class LinkAcceptor {
   #conclude(
     outcome: Exclude<Message3Outcome, { kind: 'unreadable' }>,
     webSocket: WebSocket,
-    { socket }: Arrival,
+    { socket, cameAt }: Arrival,
     roundTripMs: number,
   ): void {
     const address = addressOf(socket);
     if (outcome.kind === 'secret-refused') {
-      webSocket.send(outcome.sealRefusal({ code: 'secret-refused', retryAfterMs: 0, detail: '' }));
+      const { code, detail } = this.#options.access.refusal;
+      webSocket.send(outcome.sealRefusal({ code, retryAfterMs: 0, detail }));
       webSocket.close(1008);
       setTimeout(() => webSocket.terminate(), CLOSE_GRACE_MS).unref();
-      this.#options.onFailure(new TunnelError('secret-refused'), address);
+      this.#options.onFailure(new TunnelError(code, { detail }), address, outcome.clientKey);
       return;
     }
-    const { claim, clientKey, transport } = outcome;
+    const { claim, clientKey, transport, pskIndex } = outcome;
     const records = new RecordLink(webSocket, socket, transport, 'server');
-    this.#options.onClaim({ records, claim, clientKey, address, roundTripMs });
+    const knowsSecret = this.#options.access.isSecret(pskIndex);
+    // To the microsecond: it also goes into JSON that people read.
+    const handshakeMs = Math.round((monotonicNow() - cameAt) * 1000) / 1000;
+    this.#options.onClaim({ records, claim, clientKey, knowsSecret, address, roundTripMs, handshakeMs });
   }
 
   #leave(arrival: Arrival): void {

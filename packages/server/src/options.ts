@@ -1,4 +1,6 @@
 import type { HeartbeatSettings } from '@tunnel/shared';
+import type { Requirement } from './access.ts';
+import type { AuthorizedKeySource } from './authorized-keys-file.ts';
 import type { LeaseStore } from './leases.ts';
 
 export interface ServerOptions {
@@ -13,10 +15,14 @@ export interface ServerOptions {
   readonly maxPort?: number;
   /** The server's X25519 private key, 32 bytes. */
   readonly identity: Uint8Array;
-  /** The shared secret. */
-  readonly secret: string;
+  /** The shared secret; may be left out where clients are admitted by their keys alone. */
+  readonly secret?: string | undefined;
   /** Still accepted while clients are moved to the new one. */
   readonly previousSecret?: string | undefined;
+  /** Keys of clients, and what each may ask for. Read at the start and whenever it changes. */
+  readonly authorizedKeys?: AuthorizedKeySource | undefined;
+  /** What a client has to prove. Default: the secret, a listed key, or either, by which of the two were given. */
+  readonly require?: Requirement | undefined;
   /** Default 2,000 and 8,000. */
   readonly heartbeat?: HeartbeatSettings;
   /** How long a session is kept without a link, in ms; 0 turns resume off. Default 120,000. */
@@ -35,7 +41,12 @@ export interface ServerOptions {
 export interface ServerEvents {
   readonly listening: { readonly port: number; readonly serverKey: string };
   /** A new session began. */
-  readonly 'client-connected': SessionInfo & { readonly address: string; readonly agent: string };
+  readonly 'client-connected': SessionInfo &
+    LinkInfo & {
+      /** Of the key in the authorized keys; missing where it is not listed. */
+      readonly comment?: string;
+      readonly agent: string;
+    };
   /** A session lost its link and waits for the next one, or ended (`ended`). */
   readonly 'client-disconnected': SessionInfo & {
     readonly code: string;
@@ -43,17 +54,34 @@ export interface ServerEvents {
     readonly ended: boolean;
   };
   /** A session goes on over a new link. */
-  readonly 'client-resumed': SessionInfo & { readonly address: string };
+  readonly 'client-resumed': SessionInfo & LinkInfo;
   /** A session was without a link for the resume window. */
   readonly 'client-expired': SessionInfo & { readonly lostStreams: number };
   /** A link came to nothing. */
-  readonly 'client-refused': { readonly code: string; readonly reason: string; readonly address: string };
+  readonly 'client-refused': {
+    readonly code: string;
+    readonly reason: string;
+    readonly address: string;
+    /** Where the handshake came that far. It may not be proven. */
+    readonly clientKey?: string;
+    /** The session that the client wanted to carry on; undefined where it proved nothing, or wanted a new one. */
+    readonly sessionId?: string | undefined;
+  };
+  /** The authorized keys were read anew. */
+  readonly 'keys-changed': { readonly count: number };
   readonly 'tunnel-opened': SessionInfo & { readonly port: number; readonly name: string };
   readonly 'tunnel-closed': SessionInfo & { readonly port: number; readonly code: string };
   readonly 'visitor-refused': SessionInfo & { readonly code: string; readonly port: number };
   /** Something an operator should know that ends nothing. */
   readonly warning: { readonly code: string; readonly reason: string };
   readonly stopped: Record<string, never>;
+}
+
+interface LinkInfo {
+  /** Where the client comes from: address and port. */
+  readonly address: string;
+  /** How long the handshake took, from the upgrade request to the client's last message, in ms. */
+  readonly handshakeMs: number;
 }
 
 export interface SessionInfo {

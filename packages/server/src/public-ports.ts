@@ -1,18 +1,20 @@
-import { randomInt } from 'node:crypto';
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError } from '@tunnel/shared/node';
+import type { Access } from './access.ts';
 import { ephemeralPorts } from './ephemeral-ports.ts';
 import type { Leases } from './leases.ts';
+import { clipRanges, drawPorts, formatRanges, includesPort, mergeRanges, type PortRange } from './port-ranges.ts';
 
-/** Free ports are looked for this often at random before the range counts as full. */
+/** So many ports are tried at random before a range counts as full; all of them, where it has no more. */
 const RANDOM_TRIES = 64;
 
 export interface PublicPortsOptions {
   /** Undefined: all addresses. */
   readonly host: string | undefined;
-  readonly minPort: number;
-  readonly maxPort: number;
+  /** The ports that are opened at all. */
+  readonly bounds: PortRange;
+  readonly access: Access;
   readonly leases: Leases;
   /** Until then a leased port is kept for its client, who may not be back yet after a server start: wall-clock ms. */
   readonly reservedUntil: number;
@@ -47,15 +49,42 @@ interface OpenPort extends PublicPort {
 export class PublicPorts {
   readonly #options: PublicPortsOptions;
   readonly #open = new Map<number, OpenPort>();
+  /** Ports that are being opened, by the client's key. */
+  readonly #opening = new Map<string, number>();
   readonly #ephemeral = ephemeralPorts();
 
   constructor(options: PublicPortsOptions) {
     this.#options = options;
   }
 
-  /** Opens `port`, or any free one for 0. Rejects with `port-not-allowed`, `port-in-use` or `port-unavailable`. */
-  open(port: number, holder: PortHolder): Promise<PublicPort> {
-    return port === 0 ? this.#openAny(holder) : this.#openThis(port, holder);
+  /** How many are open. */
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Opens `port`, or any free one for 0. Rejects with `port-not-allowed`, `port-in-use`, `port-unavailable` or `tunnel-limit`. */
+  async open(port: number, holder: PortHolder): Promise<PublicPort> {
+    const { clientKey } = holder;
+    // Counted at once: requests come in rows.
+    this.#opening.set(clientKey, this.#openingOf(clientKey) + 1);
+    try {
+      await this.#requireRoom(clientKey);
+      return await (port === 0 ? this.#openAny(holder) : this.#openThis(port, holder));
+    } finally {
+      const rest = this.#openingOf(clientKey) - 1;
+      if (rest === 0) this.#opening.delete(clientKey);
+      else this.#opening.set(clientKey, rest);
+    }
+  }
+
+  /** Whether this client may have this port at all. */
+  permits(port: number, clientKey: string): boolean {
+    const { bounds, access } = this.#options;
+    const entry = access.entryOf(clientKey);
+    if (entry?.reserved.includes(port)) return true;
+    return (
+      includesPort(clipRanges(entry?.ports ?? [bounds], bounds), port) && !access.isReservedFromOthers(port, clientKey)
+    );
   }
 
   /** The port is the client's from now on: it is steered to it when it comes back. */
@@ -64,15 +93,36 @@ export class PublicPorts {
     this.#options.onLeased();
   }
 
-  async #openThis(port: number, holder: PortHolder): Promise<PublicPort> {
-    const { minPort, maxPort, leases, reservedUntil } = this.#options;
-    if (port < minPort || port > maxPort) {
-      throw new TunnelError('port-not-allowed', { detail: `${port}; this server opens ${minPort} to ${maxPort}` });
+  #openingOf(clientKey: string): number {
+    return this.#opening.get(clientKey) ?? 0;
+  }
+
+  /** The client's tunnels are within its limit. Those of its processes that do not answer any more make room. */
+  async #requireRoom(clientKey: string): Promise<void> {
+    const limit = this.#options.access.entryOf(clientKey)?.tunnels;
+    if (limit === undefined) return;
+    const own = (): OpenPort[] => [...this.#open.values()].filter(({ holder }) => holder.clientKey === clientKey);
+    const surplus = (): number => own().length + this.#openingOf(clientKey) - limit;
+    if (surplus() <= 0) return;
+    const asked = await Promise.all(
+      own().map(async (open) => ({ open, answers: open.holder.hasLink && (await open.holder.answers()) })),
+    );
+    for (const { open, answers } of asked) {
+      if (answers || surplus() <= 0 || this.#open.get(open.port) !== open) continue;
+      open.close();
+      open.holder.giveUp();
     }
+    if (surplus() > 0) throw new TunnelError('tunnel-limit', { detail: `this key may have ${limit} at a time` });
+  }
+
+  async #openThis(port: number, holder: PortHolder): Promise<PublicPort> {
+    const { access, leases, reservedUntil } = this.#options;
+    if (!this.permits(port, holder.clientKey)) throw this.#notAllowed(port, holder);
     const held = this.#open.get(port);
     if (held) return this.#takeOver(held, holder);
     const leasedTo = leases.clientOf(port);
-    if (leasedTo !== undefined && leasedTo !== holder.clientKey && Date.now() < reservedUntil) {
+    const isReserved = access.entryOf(holder.clientKey)?.reserved.includes(port) === true;
+    if (!isReserved && leasedTo !== undefined && leasedTo !== holder.clientKey && Date.now() < reservedUntil) {
       throw new TunnelError('port-in-use', {
         detail: `${port} is kept for the client that had it before the server started`,
       });
@@ -94,20 +144,46 @@ export class PublicPorts {
     return held;
   }
 
+  #notAllowed(port: number, { clientKey }: PortHolder): TunnelError {
+    const { bounds, access } = this.#options;
+    if (access.isReservedFromOthers(port, clientKey)) {
+      return new TunnelError('port-not-allowed', { detail: `${port} is reserved for another client` });
+    }
+    const { ports, reserved = [] } = access.entryOf(clientKey) ?? {};
+    if (ports === undefined || !includesPort([bounds], port)) {
+      const detail = `${port}; this server opens ${bounds.first} to ${bounds.last}`;
+      return new TunnelError('port-not-allowed', { detail });
+    }
+    return new TunnelError('port-not-allowed', {
+      detail: `${port}; this key may have ${formatRanges(allOf(ports, reserved))}`,
+    });
+  }
+
   async #openAny(holder: PortHolder): Promise<PublicPort> {
-    const { minPort, maxPort, leases } = this.#options;
-    const leased = leases.portOf(holder.clientKey, holder.name);
-    for (let tries = 0; tries <= RANDOM_TRIES; tries += 1) {
-      const port = tries === 0 ? leased : randomInt(minPort, maxPort + 1);
-      if (port === undefined || port < minPort || port > maxPort || this.#open.has(port)) continue;
-      if (tries > 0 && tries < RANDOM_TRIES / 2 && this.#isSecondChoice(port)) continue;
+    const { bounds, access, leases } = this.#options;
+    const { clientKey, name } = holder;
+    const { ports = [bounds], reserved = [] } = access.entryOf(clientKey) ?? {};
+    const leased = leases.portOf(clientKey, name);
+    const drawn = drawPorts(clipRanges(ports, bounds), RANDOM_TRIES);
+    const candidates = new Set([
+      ...reserved.filter((port) => port === leased),
+      ...reserved,
+      ...(leased === undefined ? [] : [leased]),
+      ...drawn.filter((port) => !this.#isSecondChoice(port)),
+      ...drawn,
+    ]);
+    for (const port of candidates) {
+      if (!this.permits(port, clientKey)) continue;
+      const held = this.#open.get(port);
+      // One's own reserved port, which a process that is gone still has.
+      if (held && (held.holder.clientKey !== clientKey || held.holder.hasLink || !reserved.includes(port))) continue;
       try {
-        return await this.#listen(port, holder);
+        return await (held ? this.#takeOver(held, holder) : this.#listen(port, holder));
       } catch (error) {
         if (!(error instanceof TunnelError) || error.code !== 'port-in-use') throw error;
       }
     }
-    throw new TunnelError('port-unavailable', { detail: `no free port from ${minPort} to ${maxPort}` });
+    throw new TunnelError('port-unavailable', { detail: `no free port among ${formatRanges(allOf(ports, reserved))}` });
   }
 
   /** Ports that another client had, or that could be gone after a restart, only where there is little choice. */
@@ -140,4 +216,8 @@ export class PublicPorts {
       });
     });
   }
+}
+
+function allOf(ports: readonly PortRange[], reserved: readonly number[]): readonly PortRange[] {
+  return mergeRanges([...ports, ...reserved.map((port) => ({ first: port, last: port }))]);
 }

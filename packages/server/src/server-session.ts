@@ -8,6 +8,7 @@ import {
   SESSION_ID_BYTES,
   TUNNEL_LIMIT,
   TunnelError,
+  type TunnelRequestFrame,
   type WindowBudget,
 } from '@tunnel/shared';
 import {
@@ -15,6 +16,7 @@ import {
   type DriverEvent,
   encodeKey,
   freeMemory,
+  localAddressOf,
   monotonicNow,
   prepareSocket,
   randomBytes,
@@ -22,9 +24,12 @@ import {
   SessionDriver,
   type StreamPipe,
 } from '@tunnel/shared/node';
+import type { Access } from './access.ts';
 import type { ClaimedLink } from './link-acceptor.ts';
 import type { ServerEvents, SessionInfo } from './options.ts';
 import type { PortHolder, PublicPort, PublicPorts } from './public-ports.ts';
+import { RefusedVisitors } from './refused-visitors.ts';
+import { VisitorGate } from './visitor-gate.ts';
 
 /** Visitors that may wait for a session without a link, and for how long each, in ms; then they are reset. */
 const WAITING_LIMIT = 64;
@@ -35,6 +40,7 @@ export interface ServerSessionOptions {
   readonly resumeWindowMs: number;
   readonly publicHost: string;
   readonly agent: string;
+  readonly access: Access;
   readonly ports: PublicPorts;
   readonly budget: WindowBudget;
   readonly emit: <K extends keyof ServerEvents>(name: K, event: ServerEvents[K]) => void;
@@ -49,6 +55,9 @@ interface Tunnel {
   readonly name: string;
   /** Undefined while it is being opened. */
   port: PublicPort | undefined;
+  /** The rules of the last request. */
+  gate: VisitorGate;
+  readonly refused: RefusedVisitors;
   readonly visitors: Set<StreamPipe>;
 }
 
@@ -66,6 +75,8 @@ export class ServerSession {
   /** Ports that are being opened, also for tunnels that were given back meanwhile. */
   #openingCount = 0;
   #linkNumber = 0;
+  #visitorCount = 0;
+  #knowsSecret = false;
   #expiry: NodeJS.Timeout | undefined;
   #isOver = false;
 
@@ -86,6 +97,16 @@ export class ServerSession {
 
   get hasVisitors(): boolean {
     return this.#driver.pipeCount > 0;
+  }
+
+  /** Visitors that were let in since the session began. */
+  get visitorCount(): number {
+    return this.#visitorCount;
+  }
+
+  /** Its streams, its traffic and its link, as they are now. */
+  get driver(): Pick<SessionDriver, 'pipeCount' | 'traffic' | 'session'> {
+    return this.#driver;
   }
 
   get linkNumber(): number {
@@ -111,7 +132,14 @@ export class ServerSession {
   /** The session's first link. */
   begin(link: ClaimedLink): void {
     this.#carry(link, { received: 0, next: 1 });
-    this.#options.emit('client-connected', { ...this.info, address: link.address, agent: link.claim.agent });
+    const comment = this.#options.access.entryOf(this.info.clientKey)?.comment;
+    this.#options.emit('client-connected', {
+      ...this.info,
+      ...(comment !== undefined && { comment }),
+      address: link.address,
+      handshakeMs: link.handshakeMs,
+      agent: link.claim.agent,
+    });
   }
 
   /** A newer link takes over, however alive the old one seems. `admits` must hold. */
@@ -120,7 +148,9 @@ export class ServerSession {
     clearTimeout(this.#expiry);
     for (const streamId of this.#waiting.keys()) this.#stopWaiting(streamId);
     this.#carry(link, point);
-    this.#options.emit('client-resumed', { ...this.info, address: link.address });
+    for (const { refused } of this.#tunnels.values()) refused.tellAgain();
+    const { address, handshakeMs } = link;
+    this.#options.emit('client-resumed', { ...this.info, address, handshakeMs });
   }
 
   /** Tells the client to come back later, and takes no more visitors. */
@@ -138,8 +168,33 @@ export class ServerSession {
     this.#finish(code);
   }
 
-  #carry({ records, claim, roundTripMs }: ClaimedLink, point: ResumePoint): void {
+  /** Ends it where the client is not admitted any more, and the tunnels on ports that it may not have any more. */
+  review(): void {
+    const { access, ports } = this.#options;
+    const { clientKey } = this.info;
+    if (!access.admits(clientKey, this.#knowsSecret)) {
+      this.#options.emit('client-disconnected', {
+        ...this.info,
+        code: 'key-refused',
+        reason: 'its key is not authorized any more',
+        ended: true,
+      });
+      this.end('key-refused');
+      return;
+    }
+    for (const [tunnelId, { port, visitors }] of this.#tunnels) {
+      if (port === undefined || ports.permits(port.port, clientKey)) continue;
+      const code = 'port-not-allowed';
+      this.#close(tunnelId, code);
+      for (const visitor of visitors) visitor.reset(code);
+      this.#driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
+      this.#driver.flushSoon();
+    }
+  }
+
+  #carry({ records, claim, knowsSecret, roundTripMs }: ClaimedLink, point: ResumePoint): void {
     this.#linkNumber = claim.linkNumber;
+    this.#knowsSecret = knowsSecret;
     this.#driver.session.acceptLink(
       monotonicNow(),
       this.#options.heartbeat,
@@ -171,7 +226,7 @@ export class ServerSession {
   #onEvent(event: DriverEvent): void {
     switch (event.type) {
       case 'tunnel-request':
-        void this.#open(event.tunnelId, event.port, event.name);
+        void this.#open(event);
         return;
       case 'tunnel-close':
         this.#close(event.tunnelId, event.code);
@@ -191,16 +246,29 @@ export class ServerSession {
 
   // ── tunnels and visitors ──
 
-  async #open(tunnelId: number, port: number, name: string): Promise<void> {
+  async #open({ tunnelId, port, name, rules }: TunnelRequestFrame): Promise<void> {
     if (this.#isOver) return;
     const existing = this.#tunnels.get(tunnelId);
+    let gate: VisitorGate;
+    try {
+      gate = new VisitorGate(rules);
+    } catch (error) {
+      if (existing) this.#close(tunnelId, 'rules-refused');
+      this.#refuse(tunnelId, error instanceof TunnelError ? error : new TunnelError('rules-refused', { cause: error }));
+      return;
+    }
+    if (existing) existing.gate = gate;
     if (existing?.port) this.#grant(tunnelId, existing.port.port);
     if (existing) return;
     if (Math.max(this.#tunnels.size, this.#openingCount) >= TUNNEL_LIMIT) {
       this.#refuse(tunnelId, new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` }));
       return;
     }
-    const tunnel: Tunnel = { name, port: undefined, visitors: new Set() };
+    const refused = new RefusedVisitors((counts) => {
+      this.#driver.session.sendNotice({ type: 'visitors-refused', tunnelId, ...counts });
+      this.#driver.flushSoon();
+    });
+    const tunnel: Tunnel = { name, port: undefined, gate, refused, visitors: new Set() };
     this.#tunnels.set(tunnelId, tunnel);
     this.#openingCount += 1;
     try {
@@ -209,6 +277,10 @@ export class ServerSession {
       if (this.#tunnels.get(tunnelId) !== tunnel) {
         opened.close(); // given back, or the session ended, meanwhile
         return;
+      }
+      if (!this.#options.ports.permits(opened.port, holder.clientKey)) {
+        opened.close();
+        throw new TunnelError('port-not-allowed', { detail: `${opened.port} was taken from this key just now` });
       }
       this.#options.ports.lease(holder, opened.port);
       tunnel.port = opened;
@@ -244,6 +316,7 @@ export class ServerSession {
   #giveUp(tunnelId: number, tunnel: Tunnel): void {
     const code = 'session-taken-over';
     this.#tunnels.delete(tunnelId);
+    tunnel.refused.close();
     for (const visitor of tunnel.visitors) visitor.reset(code);
     this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port?.port ?? 0, code });
     if (this.#tunnels.size === 0) this.end(code);
@@ -264,6 +337,7 @@ export class ServerSession {
   #close(tunnelId: number, code: string): void {
     const tunnel = this.#tunnels.get(tunnelId);
     this.#tunnels.delete(tunnelId);
+    tunnel?.refused.close();
     if (!tunnel?.port) return;
     tunnel.port.close();
     this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port.port, code });
@@ -271,17 +345,22 @@ export class ServerSession {
 
   #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket): void {
     const { session } = this.#driver;
+    const address = remoteAddressOf(socket);
+    const ruledOut = tunnel.gate.refusalOf(address, tunnel.visitors.size);
+    if (ruledOut) {
+      this.#turnAway(socket, ruledOut);
+      tunnel.refused.add(ruledOut);
+      return;
+    }
     const refusal = this.#refusalOfVisitor;
     const streamId = refusal
       ? undefined
-      : session.openStream(tunnelId, remoteAddressOf(socket), socket.remotePort ?? 0, monotonicNow());
+      : session.openStream(tunnelId, address, socket.remotePort ?? 0, monotonicNow(), localAddressOf(socket));
     if (streamId === undefined) {
-      const { localPort: port = 0 } = socket;
-      socket.on('error', () => {});
-      socket.resetAndDestroy();
-      this.#options.emit('visitor-refused', { ...this.info, code: refusal ?? 'stream-limit', port });
+      this.#turnAway(socket, refusal ?? 'stream-limit');
       return;
     }
+    this.#visitorCount += 1;
     prepareSocket(socket);
     const pipe = this.#driver.addPipe(streamId);
     pipe.attach(socket);
@@ -292,6 +371,14 @@ export class ServerSession {
       this.#waiting.set(streamId, patience);
     }
     this.#driver.flushSoon();
+  }
+
+  /** Nothing was read from it yet. */
+  #turnAway(socket: Socket, code: ErrorCode): void {
+    const { localPort: port = 0 } = socket;
+    socket.on('error', () => {});
+    socket.resetAndDestroy();
+    this.#options.emit('visitor-refused', { ...this.info, code, port });
   }
 
   get #refusalOfVisitor(): ErrorCode | undefined {

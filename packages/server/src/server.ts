@@ -10,11 +10,15 @@ import {
   nodeCrypto,
   prepareSocket,
 } from '@tunnel/shared/node';
+import { Access, type Requirement } from './access.ts';
+import { AccessUpdates } from './access-updates.ts';
 import { Leases } from './leases.ts';
 import { LinkAcceptor } from './link-acceptor.ts';
 import type { ServerEvents, ServerOptions } from './options.ts';
+import type { PortRange } from './port-ranges.ts';
 import { PublicPorts } from './public-ports.ts';
 import { Sessions } from './sessions.ts';
+import { NO_SESSIONS, type ServerStatus } from './status.ts';
 
 const DEFAULT_PORT = 7835;
 const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
@@ -34,10 +38,11 @@ const GREATEST_RETRY_SPREAD_MS = 20_000;
 type State =
   | { readonly kind: 'new' }
   | {
-      readonly kind: 'listening';
+      readonly kind: 'listening' | 'draining';
       readonly http: HttpServer;
       readonly acceptor: LinkAcceptor;
       readonly sessions: Sessions;
+      readonly updates: AccessUpdates | undefined;
     }
   | { readonly kind: 'stopped' };
 
@@ -51,32 +56,39 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   readonly #options: ServerOptions;
   /** Every connection to the control port, so that none outlives the server. */
   readonly #connections = new Set<Socket>();
+  readonly #requirement: Requirement;
   #state: State = { kind: 'new' };
 
+  /** Throws `usage` where what clients have to prove is not given. */
   constructor(options: ServerOptions) {
     super();
     this.#options = options;
+    this.#requirement = requirementOf(options);
   }
 
-  /** Listens. Rejects with `listen-in-use`, `listen-denied` or `listen-failed`. */
+  /** Listens. Rejects with `keys-unusable`, `listen-in-use`, `listen-denied` or `listen-failed`. */
   async start(): Promise<ServerEvents['listening']> {
     const { identity, secret, previousSecret, host, port = DEFAULT_PORT } = this.#options;
-    const secrets = previousSecret === undefined ? [secret] : [secret, previousSecret];
-    const psks = await Promise.all(secrets.map((each) => derivePsk(each)));
-    const sessions = this.#makeSessions(await this.#readLeases());
+    const secrets = [secret, previousSecret].filter((each) => each !== undefined);
+    const access = new Access(this.#requirement, await Promise.all(secrets.map((each) => derivePsk(each))));
+    const sessions = this.#makeSessions(access, await this.#readLeases());
     const acceptor = new LinkAcceptor({
       identity,
-      psks,
+      access,
       onClaim: (link) => sessions.claim(link),
-      onFailure: (error, address) => this.#onRefused(error, address),
+      onFailure: (error, address, clientKey) => this.#onRefused(error, address, clientKey),
     });
+    const updates = await this.#followKeys(access, sessions);
     const http = this.#makeHttpServer(acceptor);
-    if (this.#state.kind === 'new') await listen(http, host, port);
-    if (this.#state.kind !== 'new') {
+    try {
+      if (this.#state.kind === 'new') await listen(http, host, port);
+      if (this.#state.kind !== 'new') throw new TunnelError('stopped');
+    } catch (error) {
       http.close();
-      throw new TunnelError('stopped');
+      updates?.[Symbol.dispose]();
+      throw error;
     }
-    this.#state = { kind: 'listening', http, acceptor, sessions };
+    this.#state = { kind: 'listening', http, acceptor, sessions, updates };
     const listening = {
       port: (http.address() as AddressInfo).port,
       serverKey: encodeKey(nodeCrypto.publicKey(identity)),
@@ -85,10 +97,16 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return listening;
   }
 
+  /** Reads the authorized keys anew. */
+  rereadKeys(): void {
+    if (this.#state.kind === 'listening') this.#state.updates?.reread();
+  }
+
   /** Takes no new clients and visitors, lets running streams finish within the drain timeout, and ends. */
   async stop(): Promise<void> {
     const state = this.#state;
-    if (state.kind === 'listening') {
+    if (state.kind === 'listening' || state.kind === 'draining') {
+      this.#state = { ...state, kind: 'draining' };
       state.http.close();
       await this.#drain(state.sessions);
       await closed(state.http, this.#connections);
@@ -101,13 +119,21 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     const state = this.#state;
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
-    if (state.kind === 'listening') {
+    if (state.kind === 'listening' || state.kind === 'draining') {
       state.http.close();
       state.acceptor.close();
+      state.updates?.[Symbol.dispose]();
       state.sessions.endAll('server-stopped');
       for (const socket of this.#connections) socket.destroy();
     }
     this.emit('stopped', {});
+  }
+
+  /** What it is doing now, and has carried since its start. */
+  status(): ServerStatus {
+    const state = this.#state;
+    if (state.kind === 'new' || state.kind === 'stopped') return { ...NO_SESSIONS, state: state.kind, handshakes: 0 };
+    return { ...state.sessions.status, state: state.kind, handshakes: state.acceptor.handshakeCount };
   }
 
   /** Tells clients to come back, lets visitors finish, ends each session once its last one is gone. */
@@ -123,7 +149,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     do {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
       for (const session of sessions.all) if (!session.hasVisitors) session.end('server-stopped');
-    } while (sessions.count > 0 && monotonicNow() < end && this.#state.kind === 'listening');
+    } while (sessions.count > 0 && monotonicNow() < end && this.#state.kind === 'draining');
     sessions.endAll('server-stopped');
   }
 
@@ -140,13 +166,35 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     });
   }
 
-  #makeSessions(leases: Leases): Sessions {
+  async #followKeys(access: Access, sessions: Sessions): Promise<AccessUpdates | undefined> {
+    const { authorizedKeys } = this.#options;
+    if (!authorizedKeys) return undefined;
+    const updates = new AccessUpdates(access, authorizedKeys, this.#portBounds, {
+      onRead: (count) => {
+        this.emit('keys-changed', { count });
+        sessions.review();
+      },
+      onExpiry: () => sessions.review(),
+      onError: ({ code, message }) => {
+        this.emit('warning', { code, reason: `${message}; the keys as they were read before stay in force` });
+      },
+    });
+    await updates.start();
+    return updates;
+  }
+
+  get #portBounds(): PortRange {
+    const { minPort = 1024, maxPort = 65_535 } = this.#options;
+    return { first: minPort, last: maxPort };
+  }
+
+  #makeSessions(access: Access, leases: Leases): Sessions {
     const { heartbeat, resumeWindowMs = DEFAULT_RESUME_WINDOW_MS, publicHost, agent } = this.#options;
-    const { host, tunnelHost, minPort = 1024, maxPort = 65_535 } = this.#options;
+    const { host, tunnelHost } = this.#options;
     const ports = new PublicPorts({
       host: tunnelHost ?? host,
-      minPort,
-      maxPort,
+      bounds: this.#portBounds,
+      access,
       leases,
       reservedUntil: Date.now() + resumeWindowMs,
       onLeased: () => this.#saveLeases(leases),
@@ -157,11 +205,12 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
         resumeWindowMs,
         publicHost: publicHost ?? '',
         agent: agent ?? 'tunnel',
+        access,
         ports,
         budget: new WindowBudget(WINDOW_BUDGET_BYTES),
         emit: (name, event) => this.emit(name, ...([event] as never)),
       },
-      (error, address) => this.#onRefused(error, address),
+      (error, { address, clientKey }, sessionId) => this.#onRefused(error, address, clientKey, sessionId),
     );
   }
 
@@ -186,9 +235,19 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return http;
   }
 
-  #onRefused({ code, message }: TunnelError, address: string): void {
-    this.emit('client-refused', { code, reason: message, address });
+  #onRefused({ code, message }: TunnelError, address: string, clientKey?: Uint8Array, sessionId?: string): void {
+    const claimed = clientKey && { clientKey: encodeKey(clientKey) };
+    this.emit('client-refused', { code, reason: message, address, ...claimed, sessionId });
   }
+}
+
+function requirementOf({ require, secret, authorizedKeys }: ServerOptions): Requirement {
+  const requirement = require ?? (!authorizedKeys ? 'secret' : secret === undefined ? 'key' : 'either');
+  if (requirement !== 'key' && secret === undefined) throw new TunnelError('usage', { detail: 'there is no secret' });
+  if (requirement !== 'secret' && !authorizedKeys) {
+    throw new TunnelError('usage', { detail: 'there are no authorized keys' });
+  }
+  return requirement;
 }
 
 function listen(http: HttpServer, host: string | undefined, port: number): Promise<void> {

@@ -31,7 +31,7 @@ export const ERRORS = {
     'usage',
     2,
     'no secret, no --server-key and no pinned server key: the server could be anybody',
-    'give the secret that the server printed: --secret-file FILE, --secret SECRET or TUNNEL_SECRET',
+    'give the secret that the server printed: --secret-file FILE, --secret SECRET or TUNNEL_SECRET; or its key with --server-key, where it admits this client by its own key',
   ),
   'secret-unusable': kind(
     'fatal',
@@ -41,6 +41,20 @@ export const ERRORS = {
     'give a file that holds the secret on its first line',
   ),
   'key-unusable': kind('fatal', 'usage', 2, 'the key cannot be used', 'a key is 32 bytes in base64url, 43 characters'),
+  'config-unusable': kind(
+    'fatal',
+    'usage',
+    2,
+    'the configuration file cannot be used',
+    'correct it; docs/configuration.md has all keys',
+  ),
+  'keys-unusable': kind(
+    'fatal',
+    'usage',
+    2,
+    'the file of authorized keys cannot be used',
+    'correct it: a line is OPTIONS KEY COMMENT, as in ports="8000-8010",tunnels=3 KEY laptop, or only KEY',
+  ),
   'state-unusable': kind(
     'fatal',
     'usage',
@@ -175,8 +189,8 @@ export const ERRORS = {
     'fatal',
     'usage',
     3,
-    "the server does not admit this client's key",
-    "have the key listed in the server's authorized keys",
+    'the server does not admit this client',
+    "have this client's public key listed in the server's authorized keys",
   ),
   'server-key-changed': kind(
     'fatal-at-start',
@@ -199,7 +213,7 @@ export const ERRORS = {
     'usage',
     5,
     'the server does not open this port',
-    "ask for a port in the server's range (--min-port, --max-port)",
+    'ask for one that it opens, or leave --port out; the server decides by --min-port, --max-port and authorized keys',
   ),
   'port-in-use': kind(
     'fatal-at-start',
@@ -215,7 +229,21 @@ export const ERRORS = {
     'the server could not open a public port',
     'the server may need a larger range of ports (--min-port, --max-port), or more rights',
   ),
-  'tunnel-limit': kind('fatal', 'usage', 5, 'too many tunnels', 'start several clients, each with fewer of them'),
+  'tunnel-limit': kind(
+    'fatal',
+    'usage',
+    5,
+    'too many tunnels',
+    'ask for fewer; the server has a limit for each session, and may have one for this key',
+  ),
+
+  'rules-refused': kind(
+    'fatal',
+    'usage',
+    5,
+    'the server does not take these rules for visitors',
+    'bring the server to the version of this client, or leave out --allow, --deny and --max-connections',
+  ),
 
   // ── what a server says about itself ──
   'at-capacity': kind('retry', 'server', 4, 'the server is at capacity', 'it will be tried again'),
@@ -301,8 +329,22 @@ export const ERRORS = {
     'the local service did not accept the connection',
     'start the service',
   ),
-  'stream-idle': kind('retry', 'nobody', 1, 'a half-closed connection on which nothing moved was reset', 'nothing'),
+  'stream-idle': kind('retry', 'nobody', 1, 'a connection on which nothing moved was reset', 'nothing'),
   'stream-limit': kind('retry', 'server', 1, 'too many connections at once', 'raise the limit'),
+  'visitor-denied': kind(
+    'retry',
+    'nobody',
+    1,
+    "the visitor's address is not allowed",
+    'add it to --allow, or take it out of --deny',
+  ),
+  'visitor-limit': kind(
+    'retry',
+    'nobody',
+    1,
+    'as many visitors are there as may be at once',
+    'raise --max-connections',
+  ),
   'stream-unexpected': kind('retry', 'program', 1, 'this side opens no streams', 'nothing'),
   'session-lost': kind('retry', 'nobody', 1, 'the session could not be carried on', 'nothing'),
   'tunnel-closed': kind('retry', 'nobody', 1, 'the tunnel was closed', 'nothing'),

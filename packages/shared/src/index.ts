@@ -17,6 +17,7 @@ export type { Message3Outcome } from './handshake/responder.ts';
 export type { Transport } from './handshake/transport.ts';
 
 export type { NoiseCrypto } from './noise/crypto.ts';
+export type { Psk } from './noise/handshake-state.ts';
 
 export { WINDOW_BUDGET_BYTES } from './session/constants.ts';
 export type { SessionEvent } from './session/events.ts';

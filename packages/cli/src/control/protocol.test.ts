@@ -6,7 +6,7 @@ const client: ClientReport = reportOf({
   state: 'waiting',
   since: '2026-01-01T00:00:00.000Z',
   server: 'ws://example.org:7835',
-  tunnels: [{ target: { host: '::1', port: 1 }, url: undefined, port: undefined, isOpen: false }],
+  tunnels: [{ target: { host: '::1', port: 1 }, url: undefined, port: undefined, isOpen: false, refused: 0 }],
   roundTripMs: undefined,
   streams: 0,
   bytesIn: 0,
@@ -43,7 +43,7 @@ describe('answers', () => {
     expect(parseAnswer(formatAnswer({ client }))).toEqual({ client });
     expect(client).toMatchObject({
       pid: process.pid,
-      tunnels: [{ target: '[::1]:1', url: null, port: null, open: false }],
+      tunnels: [{ target: '[::1]:1', url: null, port: null, open: false, refused: 0 }],
       roundTripMs: null,
       lastError: null,
     });

@@ -8,10 +8,13 @@ export interface ClientReport {
   readonly since: string;
   readonly server: string;
   readonly tunnels: readonly {
+    /** Only in the configuration file they have one. */
+    readonly name: string | null;
     readonly target: string;
     readonly url: string | null;
     readonly port: number | null;
     readonly open: boolean;
+    readonly refused: number;
   }[];
   readonly roundTripMs: number | null;
   readonly streams: number;
@@ -36,11 +39,13 @@ export function reportOf(status: ClientStatus): ClientReport {
     state: status.state,
     since: status.since,
     server: status.server,
-    tunnels: status.tunnels.map(({ target, url, port, isOpen }) => ({
+    tunnels: status.tunnels.map(({ name, target, url, port, isOpen, refused }) => ({
+      name: name ?? null,
       target: formatTarget(target),
       url: url ?? null,
       port: port ?? null,
       open: isOpen,
+      refused,
     })),
     roundTripMs: status.roundTripMs ?? null,
     streams: status.streams,
@@ -84,10 +89,12 @@ export const isClientReport: (value: unknown) => value is ClientReport = object<
   server: text,
   tunnels: listOf(
     object<ClientReport['tunnels'][number]>({
+      name: (value) => value === undefined || orNull(text)(value),
       target: text,
       url: orNull(text),
       port: orNull(number),
       open: boolean,
+      refused: number,
     }),
   ),
   roundTripMs: orNull(number),

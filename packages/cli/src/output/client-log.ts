@@ -3,30 +3,48 @@ import type { Logger } from 'pino';
 import { formatTarget } from '../values/target.ts';
 import { describeService } from './client-text.ts';
 import type { Reporter } from './reporter.ts';
+import { shortSessionId } from './session-id.ts';
 
-/** Logs what a client does. Of keys only the fingerprint. */
+/** Logs what a client does, with the session that it is about. Of keys only the fingerprint. */
 export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) => string): Reporter<ClientEvents> {
+  /** The session there is, or was last. */
+  let current = log;
+  let isOver = true;
+  const ofLiving = (): Logger => (isOver ? log : current);
   return {
-    ready: ({ tunnels, sessionId, resumed, lostStreams, serverKey, pinnedAt }) => {
-      const open = tunnels.map(({ target, url }) => ({ url, target: formatTarget(target) }));
+    linked: ({ sessionId, resumed }) => {
+      current = log.child({ session: shortSessionId(sessionId) });
+      isOver = false;
+      current.debug({ resumed }, 'link accepted');
+    },
+    'session-ended': ({ lostStreams }) => {
+      isOver = true;
+      current.info({ lostStreams }, 'session ended');
+    },
+    ready: ({ tunnels, resumed, lostStreams, serverKey, pinnedAt }) => {
+      const open = tunnels.map(({ name, target, url }) => ({ name, url, target: formatTarget(target) }));
       const key = fingerprint(serverKey);
       if (pinnedAt !== undefined)
         log.info({ serverKey: key, file: pinnedAt }, 'first contact: the server key is remembered');
-      log.info({ tunnels: open, sessionId, resumed, lostStreams, serverKey: key }, 'ready');
+      current.info({ tunnels: open, resumed, lostStreams, serverKey: key }, 'ready');
     },
-    disconnected: ({ code, reason }) => log.warn({ code, reason }, 'link lost'),
+    // A session may end a moment before its link.
+    disconnected: ({ code, reason }) => current.warn({ code, reason }, 'link lost'),
     retrying: ({ attempt, delayMs, downMs, code, reason, hint }) => {
-      log.warn({ attempt, delayMs, downMs, code, reason, hint }, 'attempt failed');
+      ofLiving().warn({ attempt, delayMs, downMs, code, reason, hint }, 'attempt failed');
     },
-    warning: ({ code, reason, hint }) => log.warn({ code, hint }, reason),
+    warning: ({ code, reason, hint }) => ofLiving().warn({ code, hint }, reason),
     service: (event) => {
       const { refused, held, downMs, code } = event;
       const fields = { target: formatTarget(event.target), refused, held, downMs };
-      if (event.state === 'up') log.info(fields, describeService(event));
-      else log.warn({ ...fields, code }, describeService(event));
+      if (event.state === 'up') ofLiving().info(fields, describeService(event));
+      else ofLiving().warn({ ...fields, code }, describeService(event));
+    },
+    'visitors-refused': ({ target, denied, overLimit }) => {
+      ofLiving().warn({ target: formatTarget(target), denied, overLimit }, 'visitors kept out');
     },
     stream: ({ state, target, visitor, code }) => {
-      log.debug(
+      current.debug(
         { target: formatTarget(target), visitor, ...(code === undefined ? {} : { code }) },
         `connection ${state}`,
       );

@@ -8,19 +8,21 @@ export interface ClientTextContext {
   readonly server: string;
   readonly fingerprint: (serverKey: string) => string;
   readonly now: () => Date;
+  /** What lines behind the time begin with. */
+  readonly prefix?: () => string;
   /** Whether Enter on the terminal retries now. */
   readonly canPressEnter: boolean;
 }
 
 /** Tells a person at a terminal what a client does. Lines about what happened begin with the time. */
 export function clientTextReporter(say: (line: string) => void, context: ClientTextContext): Reporter<ClientEvents> {
-  const { server, fingerprint, now, canPressEnter } = context;
+  const { server, fingerprint, now, prefix = () => '', canPressEnter } = context;
   let addresses: string | undefined;
   let disconnectedAt: number | undefined;
   let lastHint: string | undefined;
   /** Why the link was lost, while that is the last line. */
   let toldReason: string | undefined;
-  const tell = (text: string): void => say(`${timeOfDay(now())}  ${text}`);
+  const tell = (text: string): void => say(`${timeOfDay(now())}  ${prefix()}${text}`);
   const hint = (text: string): void => {
     // The same hint at every attempt would bury the rest.
     if (text === lastHint || isEmptyHint(text)) return;
@@ -38,9 +40,10 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
         tell('connected; Ctrl-C ends');
       } else {
         const downMs = disconnectedAt === undefined ? undefined : now().getTime() - disconnectedAt;
-        tell(reconnected(event, downMs));
+        if (downMs !== undefined) tell(reconnected(event, downMs));
+        else if (addresses === previous) tell('all tunnels are open');
         if (addresses !== previous) {
-          tell('the public address changed:');
+          tell(downMs === undefined ? 'the tunnels changed:' : 'the public address changed:');
           for (const line of addresses.split('\n')) say(line);
         }
       }
@@ -68,6 +71,7 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
       hint(event.hint);
     },
     service: (event) => tell(describeService(event)),
+    'visitors-refused': (event) => tell(describeRefused(event)),
     stopped: ({ exitCode, reason }) => {
       if (exitCode === 0) tell(reason);
     },
@@ -104,12 +108,25 @@ export function describeService(event: ClientEvents['service']): string {
   }
 }
 
-function describeTunnels(tunnels: readonly OpenTunnel[]): string {
-  return tunnels.map(({ url, target }) => `${url} -> ${formatTarget(target)}`).join('\n');
+function describeRefused({ target, denied, overLimit }: ClientEvents['visitors-refused']): string {
+  const causes = [
+    ...(denied === 0 ? [] : [`${denied} for the address`]),
+    ...(overLimit === 0 ? [] : [`${overLimit} beyond --max-connections`]),
+  ];
+  return `${formatTarget(target)}: ${count(denied + overLimit, 'visitor')} kept out so far, ${causes.join(', ')}`;
 }
 
-function reconnected({ resumed, lostStreams }: ClientEvents['ready'], downMs: number | undefined): string {
-  const after = downMs === undefined ? '' : ` after ${formatDuration(downMs)}`;
+/** What stands in front of a tunnel's address. */
+export function named(name: string | null | undefined): string {
+  return typeof name === 'string' ? `${name}: ` : '';
+}
+
+function describeTunnels(tunnels: readonly OpenTunnel[]): string {
+  return tunnels.map(({ name, url, target }) => `${named(name)}${url} -> ${formatTarget(target)}`).join('\n');
+}
+
+function reconnected({ resumed, lostStreams }: ClientEvents['ready'], downMs: number): string {
+  const after = ` after ${formatDuration(downMs)}`;
   if (resumed) return `connected again${after}, no connection was lost`;
   const lost = lostStreams === 0 ? '' : `, ${count(lostStreams, 'connection')} lost`;
   return `connected again${after} in a new session${lost}`;

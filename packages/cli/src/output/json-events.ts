@@ -15,7 +15,7 @@ export function jsonEmitter(write: (line: string) => void, now: () => Date): Emi
 export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<ClientEvents> {
   return {
     ready: ({ tunnels, sessionId, resumed }) => {
-      const open = tunnels.map(({ target, url, port }) => ({ target: formatTarget(target), url, port }));
+      const open = tunnels.map(({ name, target, url, port }) => ({ name, target: formatTarget(target), url, port }));
       emit('ready', { tunnels: open, sessionId, resumed });
     },
     disconnected: ({ code, reason }) => emit('disconnected', { code, reason }),
@@ -27,6 +27,9 @@ export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<Client
     service: (event) => {
       const { state, code, reason, refused, held, downMs } = event;
       emit('service', { target: formatTarget(event.target), state, code, reason, refused, held, downMs });
+    },
+    'visitors-refused': ({ target, denied, overLimit }) => {
+      emit('visitors-refused', { target: formatTarget(target), denied, overLimit });
     },
     stopped: ({ exitCode, code, reason, hint }) => emit('stopped', { exitCode, code, reason, hint }),
   };
@@ -41,6 +44,7 @@ export function serverJsonReporter(emit: Emit): Reporter<ServerEvents> {
     'client-resumed': (event) => emit('client-resumed', event),
     'client-expired': (event) => emit('client-expired', event),
     'client-refused': (event) => emit('client-refused', event),
+    'keys-changed': (event) => emit('keys-changed', event),
     warning: ({ code, reason }) => emit('warning', { code, reason }),
   };
 }

@@ -119,6 +119,8 @@ describe('client text', () => {
       downMs: 20_000,
     });
     reporter.service({ target, state: 'up', reason: '', code: '', held: 0, refused: 12, downMs: 30_000 });
+    reporter['visitors-refused']({ target, denied: 1, overLimit: 0 });
+    reporter['visitors-refused']({ target, denied: 1, overLimit: 12 });
     reporter.warning({ code: 'server-key-changed', reason: 'the server is not who it was', hint: 'look' });
     reporter.stopped({ code: 'stopped', reason: 'stopped', exitCode: 0, hint: 'nothing' });
     reporter.stopped({ code: 'secret-refused', reason: 'told elsewhere', exitCode: 3, hint: '' });
@@ -126,6 +128,8 @@ describe('client text', () => {
       'localhost:3000 does not accept connections: refused, 1 visitor turned away',
       'localhost:3000 is still down after 20s: refused, 12 visitors turned away',
       'localhost:3000 is back after 30s, 12 visitors turned away',
+      'localhost:3000: 1 visitor kept out so far, 1 for the address',
+      'localhost:3000: 13 visitors kept out so far, 1 for the address, 12 beyond --max-connections',
       'warning: the server is not who it was',
       'hint: look',
       'stopped',
@@ -143,10 +147,10 @@ describe('server text', () => {
       now: () => new Date(2026, 0, 1, 8, 5, 9),
       resumeWindowMs: 120_000,
     }) as Required<Reporter<ServerEvents>>;
-    reporter['client-connected']({ ...session, address: '1.2.3.4:5', agent: 'tunnel/1' });
+    reporter['client-connected']({ ...session, address: '1.2.3.4:5', agent: 'tunnel/1', handshakeMs: 1 });
     reporter['tunnel-opened']({ ...session, port: 8001, name: 'localhost:3000' });
     reporter['client-disconnected']({ ...session, code: 'link-reset', reason: 'the link broke', ended: false });
-    reporter['client-resumed']({ ...session, address: '1.2.3.4:6' });
+    reporter['client-resumed']({ ...session, address: '1.2.3.4:6', handshakeMs: 1 });
     reporter['client-disconnected']({ ...session, code: 'stopped', reason: 'it left', ended: true });
     reporter['client-expired']({ ...session, lostStreams: 1 });
     reporter['client-refused']({ code: 'secret-refused', reason: 'wrong secret', address: '1.2.3.4:7' });
@@ -170,6 +174,8 @@ describe('server text', () => {
       fingerprint: '0123',
       to: 'example.org',
       secret: `it's`,
+      keysFile: undefined,
+      requirement: 'secret' as const,
       serverKey: key,
       localCommand: 'tunnel local 3000',
     };
@@ -177,6 +183,24 @@ describe('server text', () => {
     expect(lines).toContain(`  TUNNEL_SECRET='it'\\''s' tunnel local 3000 --to example.org --server-key=${key}`);
     expect(lines).toContain('  tunnel local 3000');
     expect(introduceServer({ ...server, localCommand: undefined })).not.toContain('on this machine:');
+  });
+
+  test('the introduction of a server without a secret names the file of keys', () => {
+    const lines = introduceServer({
+      version: '1.0.0',
+      listensOn: 'port 7835',
+      minPort: 1024,
+      maxPort: 65_535,
+      fingerprint: '0123',
+      to: 'example.org',
+      secret: undefined,
+      keysFile: '/etc/tunnel/keys',
+      requirement: 'key',
+      serverKey: key,
+      localCommand: undefined,
+    });
+    expect(lines).toContain(`  tunnel local 3000 --to example.org --server-key=${key}`);
+    expect(lines).toContain('clients get in with a key that is listed in /etc/tunnel/keys');
   });
 });
 
@@ -230,10 +254,11 @@ describe('logs', () => {
   test('the server logs with the session, and keys only as fingerprints', () => {
     const [read, log] = open('json');
     const reporter = serverLogReporter(log, fingerprint);
-    const session = { sessionId: 'abc', clientKey: key };
-    reporter['client-connected']?.({ ...session, address: '1.2.3.4:5', agent: 'tunnel/1' });
+    const session = { sessionId: '0123456789abcdef', clientKey: key };
+    reporter['client-connected']?.({ ...session, address: '1.2.3.4:5', agent: 'tunnel/1', handshakeMs: 1 });
     reporter['tunnel-opened']?.({ ...session, port: 8001, name: 'web' });
     reporter['client-expired']?.({ ...session, lostStreams: 1 });
+    reporter['client-refused']?.({ ...session, code: 'session-unknown', reason: 'unknown', address: '1.2.3.4:5' });
     reporter.listening?.({ port: 1, serverKey: key });
     const text = read();
     expect(text).not.toContain(key);
@@ -243,10 +268,40 @@ describe('logs', () => {
         .split('\n')
         .map((line) => JSON.parse(line) as object),
     ).toMatchObject([
-      { sessionId: 'abc', client: '0123-4567', msg: 'client connected' },
-      { sessionId: 'abc', port: 8001, msg: 'tunnel opened' },
-      { sessionId: 'abc', level: 40, lostStreams: 1 },
+      { session: '01234567', client: '0123-4567', msg: 'client connected' },
+      { session: '01234567', port: 8001, msg: 'tunnel opened' },
+      { session: '01234567', level: 40, lostStreams: 1 },
+      { session: '01234567', code: 'session-unknown', msg: 'client refused' },
       { port: 1, serverKey: '0123-4567', msg: 'listening' },
+    ]);
+  });
+
+  test('the client logs with the session, as long as there is one', () => {
+    const [read, log] = open('json');
+    const reporter = clientLogReporter(log, fingerprint) as Required<Reporter<ClientEvents>>;
+    reporter.retrying(refused);
+    reporter.linked({ sessionId: '0123456789abcdef', resumed: false });
+    reporter.ready(ready);
+    reporter.disconnected({ code: 'link-reset', reason: 'broke' });
+    reporter.retrying(refused);
+    reporter['session-ended']({ sessionId: '0123456789abcdef', lostStreams: 1 });
+    reporter.disconnected({ code: 'server-stopped', reason: 'its link ended, too' });
+    reporter.retrying(refused);
+    reporter.linked({ sessionId: 'fedcba9876543210', resumed: false });
+    reporter.ready(ready);
+    const lines = read()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { session?: string; msg: string });
+    expect(lines.map(({ session, msg }) => `${session ?? 'none'} ${msg}`)).toEqual([
+      'none attempt failed',
+      '01234567 ready',
+      '01234567 link lost',
+      '01234567 attempt failed',
+      '01234567 session ended',
+      '01234567 link lost',
+      'none attempt failed',
+      'fedcba98 ready',
     ]);
   });
 

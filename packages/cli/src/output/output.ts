@@ -44,6 +44,12 @@ export function warn(output: Output, reason: string, hint: string): void {
   }
 }
 
+/** Tells of something that is as it should be: as `warn`. */
+export function say(output: Output, text: string): void {
+  if (output.audience === 'people') output.stdout.write(printable(text));
+  else output.log.info(text);
+}
+
 /** The writers of this process, shared by all that print. */
 export interface Writers {
   readonly stdout: LineWriter;
@@ -61,7 +67,7 @@ export function openWriters({ stdout, stderr }: Streams): Writers {
   };
 }
 
-/** How a failure that ends the program is told: one line `error: …`, one line `hint: …`. */
-export function errorLines(reason: string, hint: string): readonly string[] {
-  return [`error: ${printable(reason)}`, `hint: ${printable(hint)}`];
+/** How a failure that ends the program is told: a line `error: …` for each reason, one line `hint: …`. */
+export function errorLines(reasons: string | readonly string[], hint: string): readonly string[] {
+  return [...[reasons].flat().map((reason) => `error: ${printable(reason)}`), `hint: ${printable(hint)}`];
 }

@@ -1,4 +1,4 @@
-import type { ServerEvents } from '@tunnel/server';
+import type { Requirement, ServerEvents } from '@tunnel/server';
 import { formatDuration } from '../values/duration.ts';
 import { count, timeOfDay } from './client-text.ts';
 import type { Repeats } from './message-digests.ts';
@@ -14,7 +14,8 @@ export interface ServerTextContext {
 export function serverTextReporter(say: (line: string) => void, context: ServerTextContext): Reporter<ServerEvents> {
   const { fingerprint, now, resumeWindowMs } = context;
   const tell = (text: string): void => say(`${timeOfDay(now())}  ${text}`);
-  const client = (event: { readonly clientKey: string }): string => `client ${fingerprint(event.clientKey)}`;
+  const client = (event: { readonly clientKey: string; readonly comment?: string }): string =>
+    `client ${fingerprint(event.clientKey)}${event.comment ? ` (${event.comment})` : ''}`;
   return {
     'client-connected': (event) => tell(`${client(event)} connected from ${event.address} (${event.agent})`),
     'client-disconnected': (event) => {
@@ -25,7 +26,11 @@ export function serverTextReporter(say: (line: string) => void, context: ServerT
     'client-expired': (event) => {
       tell(`${client(event)} did not come back, ${count(event.lostStreams, 'connection')} lost`);
     },
-    'client-refused': (event, repeats) => tell(`refused ${event.address}: ${event.reason}${behind(repeats)}`),
+    'client-refused': (event, repeats) => {
+      const key = event.clientKey === undefined ? '' : ` with key ${fingerprint(event.clientKey)}`;
+      tell(`refused ${event.address}${key}: ${event.reason}${behind(repeats)}`);
+    },
+    'keys-changed': (event) => tell(`reread the authorized keys: ${count(event.count, 'key')}`),
     'tunnel-opened': (event) => tell(`${client(event)} opened port ${event.port} for ${event.name}`),
     'tunnel-closed': (event) => tell(`${client(event)} closed port ${event.port}`),
     'visitor-refused': (event, repeats) => {
@@ -52,7 +57,11 @@ export interface ServerIntroduction {
   readonly fingerprint: string;
   /** As clients elsewhere name this server. */
   readonly to: string;
-  readonly secret: string;
+  /** Undefined where there is none. */
+  readonly secret: string | undefined;
+  /** The file with the keys of clients, where there is one. */
+  readonly keysFile: string | undefined;
+  readonly requirement: Requirement;
   readonly serverKey: string;
   /** The command for a client here, where it finds the server and its secret by itself. */
   readonly localCommand: string | undefined;
@@ -61,7 +70,8 @@ export interface ServerIntroduction {
 /** What a server says first at a terminal: with the whole client command, secret included. */
 export function introduceServer(server: ServerIntroduction): readonly string[] {
   // In the environment the secret is hidden from other users, which it is not as an argument.
-  const command = `TUNNEL_SECRET=${quote(server.secret)} tunnel local 3000 --to ${server.to} --server-key=${server.serverKey}`;
+  const secret = server.secret === undefined ? '' : `TUNNEL_SECRET=${quote(server.secret)} `;
+  const command = `${secret}tunnel local 3000 --to ${server.to} --server-key=${server.serverKey}`;
   return [
     `tunnel server ${server.version} listens on ${server.listensOn}, public ports ${server.minPort} to ${server.maxPort}`,
     `server key ${server.fingerprint}`,
@@ -70,8 +80,20 @@ export function introduceServer(server: ServerIntroduction): readonly string[] {
     `  ${command}`,
     ...(server.localCommand === undefined ? [] : ['on this machine:', `  ${server.localCommand}`]),
     '',
+    ...admission(server),
     'Ctrl-C ends',
   ];
+}
+
+/** Which clients get in, where that is not a matter of the secret alone. */
+function admission({ keysFile, requirement }: ServerIntroduction): readonly string[] {
+  if (keysFile === undefined || requirement === 'secret') return [];
+  const who = {
+    key: 'clients get in with a key that is listed in',
+    either: 'clients get in with the secret, or with a key that is listed in',
+    both: 'clients get in with the secret and a key that is listed in',
+  }[requirement];
+  return [`${who} ${keysFile}`, ''];
 }
 
 /** A word as a POSIX shell takes it. */

@@ -11,7 +11,9 @@ const ready: ClientReport = {
   state: 'ready',
   since: ago(185_000),
   server: 'ws://example.org:7835',
-  tunnels: [{ target: 'localhost:3000', url: 'tcp://example.org:8001', port: 8001, open: true }],
+  tunnels: [
+    { name: null, target: 'localhost:3000', url: 'tcp://example.org:8001', port: 8001, open: true, refused: 0 },
+  ],
   roundTripMs: 23,
   streams: 2,
   bytesIn: 1_258_291,
@@ -28,8 +30,8 @@ const waiting: ClientReport = {
   state: 'waiting',
   since: ago(86_400_000),
   tunnels: [
-    { target: 'localhost:3000', url: 'tcp://example.org:8001', port: 8001, open: false },
-    { target: '[::1]:1', url: null, port: null, open: false },
+    { name: null, target: 'localhost:3000', url: 'tcp://example.org:8001', port: 8001, open: false, refused: 0 },
+    { name: null, target: '[::1]:1', url: null, port: null, open: false, refused: 7 },
   ],
   roundTripMs: null,
   reconnects: 3,
@@ -70,6 +72,7 @@ describe('status text', () => {
       '  what to do    is it running?',
       '  server        ws://example.org:7835',
       '  connections   2 open; 4 carried over a break, 1 lost',
+      '  kept out      7 visitors',
       '  traffic       1.2 MiB in, 512 B out',
       '  reconnects    3',
       '  process       4242',
@@ -92,7 +95,7 @@ describe('status text', () => {
     ).toEqual([
       ...text([{ ...ready, tunnels: [] }]),
       '',
-      'tunnel local, process 7',
+      'client, process 7',
       '  state         unknown: it does not answer',
     ]);
   });
@@ -142,8 +145,8 @@ test('what a retry did', () => {
 });
 
 test('nobody there, and the heading of a watch', () => {
-  expect(noneText('/s', undefined)).toBe('no `tunnel local` runs with the state directory /s');
-  expect(noneText('/s', 5)).toBe('no `tunnel local` with process id 5 runs with the state directory /s');
+  expect(noneText('/s', undefined)).toBe('no client runs with the state directory /s');
+  expect(noneText('/s', 5)).toBe('no client with process id 5 runs with the state directory /s');
   expect(watchHeading(1, now)).toBe('08:05:09  1 client; Ctrl-C ends');
 });
 

@@ -2,7 +2,7 @@ import type { ClientReport } from '../control/report.ts';
 import type { UnknownClient } from '../survey.ts';
 import { formatDuration } from '../values/duration.ts';
 import { formatBytes } from './byte-count.ts';
-import { count, isEmptyHint, timeOfDay } from './client-text.ts';
+import { count, isEmptyHint, named, timeOfDay } from './client-text.ts';
 
 const LABEL_COLUMNS = 16;
 const INDENT = '  ';
@@ -27,19 +27,20 @@ export function statusText(
 
 function paragraph(client: ClientReport | UnknownClient, { now, columns }: StatusTextContext): readonly string[] {
   if (client.state === 'unknown') {
-    return [`tunnel local, process ${client.pid}`, ...rowLines(['state', `unknown: ${client.problem}`], columns)];
+    return [`client, process ${client.pid}`, ...rowLines(['state', `unknown: ${client.problem}`], columns)];
   }
   const headings = client.tunnels.flatMap((tunnel) => fold(heading(tunnel), columns));
   return [...headings, ...rows(client, now).flatMap((row) => rowLines(row, columns))];
 }
 
-function heading({ url, target, open }: ClientReport['tunnels'][number]): string {
-  if (url === null) return `${target}, no public address yet`;
-  return `${url} -> ${target}${open ? '' : ' (not open)'}`;
+function heading({ name, url, target, open }: ClientReport['tunnels'][number]): string {
+  if (url === null) return `${named(name)}${target}, no public address yet`;
+  return `${named(name)}${url} -> ${target}${open ? '' : ' (not open)'}`;
 }
 
 function rows(client: ClientReport, now: Date): readonly Row[] {
   const { server, pid, roundTripMs, streams, resumedStreams, lostStreams, reconnects, lastError, nextAttempt } = client;
+  const refused = client.tunnels.reduce((sum, tunnel) => sum + tunnel.refused, 0);
   const carried = `${resumedStreams} carried over a break, ${lostStreams} lost`;
   return [
     ['state', describeState(client, now)],
@@ -51,6 +52,7 @@ function rows(client: ClientReport, now: Date): readonly Row[] {
     ['server', server],
     ...(roundTripMs === null ? [] : [['round trip', describeRoundTrip(roundTripMs)] as const]),
     ['connections', `${streams} open${resumedStreams + lostStreams === 0 ? '' : `; ${carried}`}`],
+    ...(refused === 0 ? [] : [['kept out', count(refused, 'visitor')] as const]),
     ['traffic', `${formatBytes(client.bytesIn)} in, ${formatBytes(client.bytesOut)} out`],
     ...(reconnects === 0 ? [] : [['reconnects', String(reconnects)] as const]),
     ['process', String(pid)],
@@ -131,7 +133,7 @@ export function retryText(client: ClientReport | UnknownClient): string {
 
 /** Says that there is nobody, and where that was looked for. */
 export function noneText(stateDirectory: string, pid: number | undefined): string {
-  const which = pid === undefined ? 'no `tunnel local`' : `no \`tunnel local\` with process id ${pid}`;
+  const which = pid === undefined ? 'no client' : `no client with process id ${pid}`;
   return `${which} runs with the state directory ${stateDirectory}`;
 }
 

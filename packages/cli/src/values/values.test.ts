@@ -1,5 +1,6 @@
 import { TunnelError } from '@tunnel/shared';
 import { describe, expect, test } from 'vitest';
+import { formatAdminAddress, parseAdminAddress } from './admin-address.ts';
 import { parseChoice } from './choice.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import type { Given } from './given.ts';
@@ -141,6 +142,26 @@ describe('targets', () => {
   ])('"%s" is none', (text) => {
     expect(refusal(text, (value) => parseTarget(value, 'localhost')).hint).toContain('host:3000');
   });
+});
+
+describe('admin addresses', () => {
+  test.each([
+    ['9090', '127.0.0.1:9090'],
+    ['0', '127.0.0.1:0'],
+    ['0.0.0.0:9090', '0.0.0.0:9090'],
+    ['localhost:9090', 'localhost:9090'],
+    ['[::1]:9090', '[::1]:9090'],
+    ['/run/tunnel/admin.sock', '/run/tunnel/admin.sock'],
+  ])('%s', (text, address) => {
+    expect(formatAdminAddress(parseAdminAddress(given(text)))).toBe(address);
+  });
+
+  test.each(['', 'on', '70000', ':9090', '::1', '::1:9090', 'host:', 'http://localhost:9090', 'admin.sock'])(
+    '"%s" is none',
+    (text) => {
+      expect(refusal(text, parseAdminAddress).hint).toContain('this machine only');
+    },
+  );
 });
 
 test('choices are told', () => {

@@ -1,7 +1,7 @@
 import type { NoiseCrypto } from '../noise/crypto.ts';
 import { DH_BYTES, TAG_BYTES } from '../noise/crypto.ts';
 import { NoiseError } from '../noise/error.ts';
-import { HandshakeState } from '../noise/handshake-state.ts';
+import { HandshakeState, type Psk } from '../noise/handshake-state.ts';
 import { XXpsk3 } from '../noise/patterns.ts';
 import { MAX_HANDSHAKE_BYTES, PROLOGUE } from './constants.ts';
 import { asHandshakeStep, HandshakeError } from './error.ts';
@@ -97,8 +97,11 @@ export class Responder {
   }
 
   // -> s, se, psk
-  /** Tries the psks in their order; there must be at least one. */
-  readMessage3(bytes: Uint8Array, psks: readonly Uint8Array[]): Message3Outcome {
+  /**
+   * Tries the psks in their order; there must be at least one. Who admits some clients only has the psk depend on the
+   * client's key, and gives the others one that nobody knows: they fail in the way, and in the time, of a wrong secret.
+   */
+  readMessage3(bytes: Uint8Array, psks: readonly Psk[]): Message3Outcome {
     const { noise } = this.#leave('reads-3');
     requireSize(bytes, 3);
     if (bytes.length < MIN_MESSAGE3_BYTES) throw new HandshakeError('malformed', 'message 3 is too short');
@@ -152,7 +155,7 @@ function requireSize(bytes: Uint8Array, number: 1 | 3): void {
  * a server that told "opened" from "did not open" would test them all with one attempt (Len, Grubbs, Ristenpart:
  * "Partitioning Oracle Attacks", 2021). An honest client's claim is never malformed, since its version was agreed.
  */
-function tryMessage3(noise: HandshakeState, bytes: Uint8Array, psk: Uint8Array): Claim | undefined {
+function tryMessage3(noise: HandshakeState, bytes: Uint8Array, psk: Psk): Claim | undefined {
   noise.setPsk(psk);
   try {
     return decodeClaim(noise.readMessage(bytes));

@@ -19,5 +19,14 @@ export function prepareSocket(socket: Socket): Error | undefined {
 
 /** The address of a socket's other end as people write it: IPv4 also where a dual-stack listener took the connection. */
 export function remoteAddressOf(socket: Socket): string {
-  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+  return withoutMapping(socket.remoteAddress);
+}
+
+/** The same of this end. */
+export function localAddressOf(socket: Socket): string {
+  return withoutMapping(socket.localAddress);
+}
+
+function withoutMapping(address = ''): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, '');
 }

@@ -16,6 +16,9 @@ export interface HandshakeStateOptions {
   readonly e: Uint8Array;
 }
 
+/** A psk, or what chooses it once the remote's static key is known. */
+export type Psk = Uint8Array | ((rs: Uint8Array) => Uint8Array);
+
 /** The message that is next (0 is the first), or a handshake that failed and stays so. */
 type Progress = number | 'failed';
 
@@ -30,7 +33,7 @@ export class HandshakeState {
   #progress: Progress = 0;
   #re: Uint8Array | undefined;
   #rs: Uint8Array | undefined;
-  #psk: Uint8Array | undefined;
+  #psk: Psk | undefined;
 
   constructor(options: HandshakeStateOptions, symmetric?: SymmetricState) {
     this.#options = options;
@@ -68,8 +71,8 @@ export class HandshakeState {
   }
 
   /** Sets the psk, at the latest before the message that has the `psk` token. */
-  setPsk(psk: Uint8Array): void {
-    if (psk.length !== KEY_BYTES) throw new NoiseError('malformed', `a psk has ${KEY_BYTES} bytes`);
+  setPsk(psk: Psk): void {
+    if (typeof psk !== 'function') requirePskLength(psk);
     this.#psk = psk;
   }
 
@@ -164,13 +167,26 @@ export class HandshakeState {
           ? this.#mixAgreement(this.#options.s, this.#re)
           : this.#mixAgreement(this.#options.e, this.#rs);
       case 'psk':
-        if (this.#psk === undefined) throw new NoiseError('out-of-order', 'no psk was set');
-        return this.#symmetric.mixKeyAndHash(this.#psk);
+        return this.#symmetric.mixKeyAndHash(this.#choosePsk());
     }
+  }
+
+  #choosePsk(): Uint8Array {
+    const psk = this.#psk;
+    if (psk === undefined) throw new NoiseError('out-of-order', 'no psk was set');
+    if (typeof psk !== 'function') return psk;
+    if (this.#rs === undefined) throw new NoiseError('out-of-order', 'the remote key is not known yet');
+    const chosen = psk(this.#rs);
+    requirePskLength(chosen);
+    return chosen;
   }
 
   #mixAgreement(own: Uint8Array, remote: Uint8Array | undefined): void {
     if (remote === undefined) throw new NoiseError('out-of-order', 'the remote key is not known yet');
     this.#symmetric.mixKey(this.#options.crypto.dh(own, remote));
   }
+}
+
+function requirePskLength(psk: Uint8Array): void {
+  if (psk.length !== KEY_BYTES) throw new NoiseError('malformed', `a psk has ${KEY_BYTES} bytes`);
 }

@@ -5,6 +5,7 @@ import type {
   TunnelGrantedFrame,
   TunnelRefusedFrame,
   TunnelRequestFrame,
+  VisitorsRefusedFrame,
 } from '../wire/frame.ts';
 
 /** What a session tells the program around it, in the order in which it happened. */
@@ -23,6 +24,8 @@ export type SessionEvent =
       /** The visitor's address and port. */
       readonly address: string;
       readonly port: number;
+      /** The server's address that it connected to, where the server says it. */
+      readonly destination?: string | undefined;
     }
   /** A view into the record that was received; call `consumed` once the local side took it. */
   | { readonly type: 'stream-data'; readonly streamId: number; readonly data: Uint8Array }
@@ -36,5 +39,6 @@ export type SessionEvent =
   | TunnelGrantedFrame
   | TunnelRefusedFrame
   | TunnelCloseFrame
+  | VisitorsRefusedFrame
   | { readonly type: 'goodbye'; readonly code: string }
   | DrainFrame;

@@ -197,6 +197,7 @@ class Pair {
       }),
       () => ({ type: 'goodbye', code }),
       () => ({ type: 'drain', retryAfterMs: u32, spreadMs: u32, graceMs: u32 }),
+      () => ({ type: 'visitors-refused', tunnelId, denied: number, overLimit: number }),
       () => ({ type: 'refused', code, retryAfterMs: u32, detail: '' }),
       () => ({
         type: 'accepted',

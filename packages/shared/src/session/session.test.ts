@@ -358,6 +358,7 @@ describe('what a peer must not do', () => {
     ],
     ['a late refusal', 'client', [{ type: 'refused', code: '', retryAfterMs: 0, detail: '' }]],
     ['a client that drains', 'server', [{ type: 'drain', retryAfterMs: 0, spreadMs: 0, graceMs: 0 }]],
+    ['a client that refuses visitors', 'server', [{ type: 'visitors-refused', tunnelId: 1, denied: 1, overLimit: 0 }]],
     ['a server that asks for a tunnel', 'client', [{ type: 'tunnel-request', tunnelId: 1, port: 1, name: '' }]],
     ['a client that grants one', 'server', [{ type: 'tunnel-granted', tunnelId: 1, port: 1, host: '' }]],
     ['a client that refuses one', 'server', [{ type: 'tunnel-refused', tunnelId: 1, code: '', detail: '' }]],

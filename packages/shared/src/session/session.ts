@@ -2,7 +2,16 @@ import { malformed } from '../wire/byte-reader.ts';
 import { MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { FrameReader } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
-import type { AcceptedFrame, DataFrame, Frame, GoodbyeFrame, NumberedFrame, UnnumberedFrame } from '../wire/frame.ts';
+import type {
+  AcceptedFrame,
+  DataFrame,
+  DrainFrame,
+  Frame,
+  GoodbyeFrame,
+  NumberedFrame,
+  UnnumberedFrame,
+  VisitorsRefusedFrame,
+} from '../wire/frame.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { ACKNOWLEDGEMENT_BYTES, HALF_CLOSED_IDLE_MS, WRITABLE_AGAIN_BYTES } from './constants.ts';
 import type { SessionEvent } from './events.ts';
@@ -240,12 +249,12 @@ export class Session {
     return this.#streams.get(streamId)?.window.heldBytes ?? 0;
   }
 
-  /** A visitor came (servers only). Undefined at the limit of streams. Data may be written at once. */
-  openStream(tunnelId: number, address: string, port: number, now: number): number | undefined {
+  /** A visitor came to the server's address `destination` (servers only). Undefined at the limit of streams. Data may be written at once. */
+  openStream(tunnelId: number, address: string, port: number, now: number, destination?: string): number | undefined {
     if (this.#streams.size >= STREAM_LIMIT || this.#nextStreamId > MAX_STREAM_ID) return undefined;
     const stream = this.#addStream(this.#nextStreamId, now);
     this.#nextStreamId += 2;
-    this.#outgoing.sendControl({ type: 'open', streamId: stream.id, tunnelId, address, port });
+    this.#outgoing.sendControl({ type: 'open', streamId: stream.id, tunnelId, address, port, destination });
     // A visitor must not wait as long as an idle link may be quiet.
     if (this.#link?.heartbeat.isStretched) this.#link.heartbeat.probe(now);
     return stream.id;
@@ -297,7 +306,7 @@ export class Session {
   }
 
   /** Unnumbered; lost where the link breaks before it goes out. */
-  sendNotice(frame: GoodbyeFrame | Extract<UnnumberedFrame, { type: 'drain' }>): void {
+  sendNotice(frame: GoodbyeFrame | DrainFrame | VisitorsRefusedFrame): void {
     if (this.#link) this.#unnumbered.push(encodeFrame(frame));
   }
 
@@ -336,6 +345,7 @@ export class Session {
       case 'heartbeat':
       case 'goodbye':
       case 'drain':
+      case 'visitors-refused':
         this.#receiveUnnumbered(frame, link, now);
         return;
       default:
@@ -371,6 +381,10 @@ export class Session {
         return;
       case 'drain':
         if (this.#role === 'server') throw malformed('only servers drain');
+        this.#events.push(frame);
+        return;
+      case 'visitors-refused':
+        if (this.#role === 'server') throw malformed('only servers refuse visitors');
         this.#events.push(frame);
     }
   }

@@ -40,3 +40,6 @@ export const STREAM_LIMIT = 16_384;
 
 /** Tunnels that a session may have at a time. */
 export const TUNNEL_LIMIT = 256;
+
+/** Rules for the visitors of one tunnel. */
+export const VISITOR_RULE_LIMIT = 256;

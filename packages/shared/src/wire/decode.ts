@@ -1,6 +1,15 @@
 import { ByteReader, malformed } from './byte-reader.ts';
-import { FRAME_HEADER_BYTES, RESUME_TOKEN_BYTES, SESSION_ID_BYTES } from './constants.ts';
-import { FRAME_TYPE, IGNORABLE_TYPES, type Frame, type HeartbeatFrame } from './frame.ts';
+import { FRAME_HEADER_BYTES, RESUME_TOKEN_BYTES, SESSION_ID_BYTES, VISITOR_RULE_LIMIT } from './constants.ts';
+import {
+  FRAME_TYPE,
+  IGNORABLE_TYPES,
+  RULE_KIND,
+  type Frame,
+  type HeartbeatFrame,
+  type OpenFrame,
+  type TunnelRequestFrame,
+  type VisitorRule,
+} from './frame.ts';
 
 /**
  * Data that is a smaller part of its record than this is copied: a view keeps the whole record in memory for as long as a slow
@@ -90,8 +99,10 @@ function decodePayload(type: number, p: ByteReader): Frame | undefined {
       return { type: 'goodbye', code: p.text(p.u8()) };
     case FRAME_TYPE.drain:
       return { type: 'drain', retryAfterMs: p.u32(), spreadMs: p.u32(), graceMs: p.u32() };
+    case FRAME_TYPE.visitorsRefused:
+      return { type: 'visitors-refused', tunnelId: p.u32(), denied: p.u64(), overLimit: p.u64() };
     case FRAME_TYPE.open:
-      return { type: 'open', streamId: p.u32(), tunnelId: p.u32(), port: p.u16(), address: p.text(p.u8()) };
+      return decodeOpen(p);
     case FRAME_TYPE.end:
       return { type: 'end', streamId: p.u32() };
     case FRAME_TYPE.reset:
@@ -102,7 +113,7 @@ function decodePayload(type: number, p: ByteReader): Frame | undefined {
       return { type: 'void', count };
     }
     case FRAME_TYPE.tunnelRequest:
-      return { type: 'tunnel-request', tunnelId: p.u32(), port: p.u16(), name: p.text(p.u8()) };
+      return decodeTunnelRequest(p);
     case FRAME_TYPE.tunnelGranted:
       return { type: 'tunnel-granted', tunnelId: p.u32(), port: p.u16(), host: p.text(p.u8()) };
     case FRAME_TYPE.tunnelRefused:
@@ -112,6 +123,52 @@ function decodePayload(type: number, p: ByteReader): Frame | undefined {
     default:
       if (type >= IGNORABLE_TYPES.first && type <= IGNORABLE_TYPES.last) return undefined;
       throw malformed(`a frame of unknown type 0x${type.toString(16).padStart(2, '0')}`);
+  }
+}
+
+function decodeOpen(p: ByteReader): OpenFrame {
+  const frame: OpenFrame = {
+    type: 'open',
+    streamId: p.u32(),
+    tunnelId: p.u32(),
+    port: p.u16(),
+    address: p.text(p.u8()),
+  };
+  return p.remaining === 0 ? frame : { ...frame, destination: p.text(p.u8()) };
+}
+
+function decodeTunnelRequest(p: ByteReader): TunnelRequestFrame {
+  const frame: TunnelRequestFrame = {
+    type: 'tunnel-request',
+    tunnelId: p.u32(),
+    port: p.u16(),
+    name: p.text(p.u8()),
+  };
+  if (p.remaining === 0) return frame;
+  const rules: VisitorRule[] = [];
+  while (p.remaining > 0) {
+    if (rules.length === VISITOR_RULE_LIMIT) throw malformed('too many rules for visitors');
+    rules.push(decodeRule(p));
+  }
+  return { ...frame, rules };
+}
+
+function decodeRule(p: ByteReader): VisitorRule {
+  const kind = p.u8();
+  const bytes = p.u8();
+  switch (kind) {
+    case RULE_KIND.allow:
+      return { rule: 'allow', network: p.text(bytes) };
+    case RULE_KIND.deny:
+      return { rule: 'deny', network: p.text(bytes) };
+    case RULE_KIND.maxConnections: {
+      if (bytes !== 4) throw malformed('a limit of visitors that is not 4 bytes');
+      const limit = p.u32();
+      if (limit === 0) throw malformed('a limit of no visitors');
+      return { rule: 'max-connections', limit };
+    }
+    default:
+      return { rule: 'unknown', kind, value: new Uint8Array(p.bytes(bytes)) };
   }
 }
 

@@ -1,5 +1,5 @@
 import { FRAME_HEADER_BYTES } from './constants.ts';
-import { FRAME_TYPE, type DataFrame, type Frame } from './frame.ts';
+import { FRAME_TYPE, RULE_KIND, type DataFrame, type Frame, type VisitorRule } from './frame.ts';
 
 const utf8 = new TextEncoder();
 
@@ -63,21 +63,27 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
       return new Payload(FRAME_TYPE.goodbye).shortText(frame.code).frame();
     case 'drain':
       return new Payload(FRAME_TYPE.drain).u32(frame.retryAfterMs).u32(frame.spreadMs).u32(frame.graceMs).frame();
-    case 'open':
-      return new Payload(FRAME_TYPE.open)
+    case 'visitors-refused':
+      return new Payload(FRAME_TYPE.visitorsRefused).u32(frame.tunnelId).u64(frame.denied).u64(frame.overLimit).frame();
+    case 'open': {
+      const payload = new Payload(FRAME_TYPE.open)
         .u32(frame.streamId)
         .u32(frame.tunnelId)
         .u16(frame.port)
-        .shortText(frame.address)
-        .frame();
+        .shortText(frame.address);
+      return (frame.destination === undefined ? payload : payload.shortText(frame.destination)).frame();
+    }
     case 'end':
       return new Payload(FRAME_TYPE.end).u32(frame.streamId).frame();
     case 'reset':
       return new Payload(FRAME_TYPE.reset).u32(frame.streamId).shortText(frame.code).frame();
     case 'void':
       return new Payload(FRAME_TYPE.void).u32(frame.count).frame();
-    case 'tunnel-request':
-      return new Payload(FRAME_TYPE.tunnelRequest).u32(frame.tunnelId).u16(frame.port).shortText(frame.name).frame();
+    case 'tunnel-request': {
+      const payload = new Payload(FRAME_TYPE.tunnelRequest).u32(frame.tunnelId).u16(frame.port).shortText(frame.name);
+      for (const rule of frame.rules ?? []) addRule(payload, rule);
+      return payload.frame();
+    }
     case 'tunnel-granted':
       return new Payload(FRAME_TYPE.tunnelGranted).u32(frame.tunnelId).u16(frame.port).shortText(frame.host).frame();
     case 'tunnel-refused':
@@ -88,6 +94,20 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
         .frame();
     case 'tunnel-close':
       return new Payload(FRAME_TYPE.tunnelClose).u32(frame.tunnelId).shortText(frame.code).frame();
+  }
+}
+
+function addRule(payload: Payload, rule: VisitorRule): void {
+  switch (rule.rule) {
+    case 'allow':
+    case 'deny':
+      payload.u8(RULE_KIND[rule.rule]).shortText(rule.network);
+      return;
+    case 'max-connections':
+      payload.u8(RULE_KIND.maxConnections).u8(4).u32(rule.limit);
+      return;
+    case 'unknown':
+      payload.u8(rule.kind).u8(rule.value.length).bytes(rule.value);
   }
 }
 

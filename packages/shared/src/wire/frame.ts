@@ -12,6 +12,7 @@ export const FRAME_TYPE = {
   heartbeat: 0x05,
   goodbye: 0x06,
   drain: 0x07,
+  visitorsRefused: 0x08,
   open: 0x40,
   data: 0x41,
   end: 0x42,
@@ -22,6 +23,9 @@ export const FRAME_TYPE = {
   tunnelRefused: 0x4a,
   tunnelClose: 0x4b,
 } as const;
+
+/** Wire numbers of the rules in a TUNNEL-REQUEST. */
+export const RULE_KIND = { allow: 1, deny: 2, maxConnections: 3 } as const;
 
 /** Unknown types in this range are skipped, so that later versions can add frames that may be ignored. */
 export const IGNORABLE_TYPES = { first: 0x30, last: 0x3f } as const;
@@ -92,6 +96,16 @@ export interface DrainFrame {
   readonly graceMs: number;
 }
 
+/** Visitors that the rules of a tunnel kept out since it was asked for in this session. Only servers send this. */
+export interface VisitorsRefusedFrame {
+  readonly type: 'visitors-refused';
+  readonly tunnelId: number;
+  /** Because of their addresses. */
+  readonly denied: number;
+  /** Because there were as many as may be there at once. */
+  readonly overLimit: number;
+}
+
 /** A visitor came. Only servers send this. */
 export interface OpenFrame {
   readonly type: 'open';
@@ -100,6 +114,8 @@ export interface OpenFrame {
   /** The visitor's address as text, and its port. */
   readonly address: string;
   readonly port: number;
+  /** The server's address that the visitor connected to, as text. */
+  readonly destination?: string | undefined;
 }
 
 export interface DataFrame {
@@ -128,6 +144,15 @@ export interface VoidFrame {
   readonly count: number;
 }
 
+/** What a visitor has to meet to be let in. */
+export type VisitorRule =
+  /** A network or an address as text, in CIDR notation. */
+  | { readonly rule: 'allow' | 'deny'; readonly network: string }
+  /** Visitors at once, at least 1. */
+  | { readonly rule: 'max-connections'; readonly limit: number }
+  /** From a later version. A tunnel must not be opened without it. */
+  | { readonly rule: 'unknown'; readonly kind: number; readonly value: Uint8Array };
+
 /** Asks for a public port. Only clients send this. */
 export interface TunnelRequestFrame {
   readonly type: 'tunnel-request';
@@ -136,6 +161,8 @@ export interface TunnelRequestFrame {
   readonly port: number;
   /** What the lease is kept under: the tunnel's name, or its target. */
   readonly name: string;
+  /** At most `VISITOR_RULE_LIMIT`. */
+  readonly rules?: readonly VisitorRule[] | undefined;
 }
 
 export interface TunnelGrantedFrame {
@@ -161,7 +188,14 @@ export interface TunnelCloseFrame {
 }
 
 export type UnnumberedFrame =
-  AcceptedFrame | RefusedFrame | AcknowledgementFrame | CreditFrame | HeartbeatFrame | GoodbyeFrame | DrainFrame;
+  | AcceptedFrame
+  | RefusedFrame
+  | AcknowledgementFrame
+  | CreditFrame
+  | HeartbeatFrame
+  | GoodbyeFrame
+  | DrainFrame
+  | VisitorsRefusedFrame;
 
 export type NumberedFrame =
   | OpenFrame

@@ -1,13 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TunnelError } from '../errors.ts';
-import { RESUME_TOKEN_BYTES, SESSION_ID_BYTES } from './constants.ts';
+import { RESUME_TOKEN_BYTES, SESSION_ID_BYTES, VISITOR_RULE_LIMIT } from './constants.ts';
 import { decodeFrames, FrameReader } from './decode.ts';
 import { encodeFrame } from './encode.ts';
-import type { Frame } from './frame.ts';
+import type { Frame, VisitorRule } from './frame.ts';
 
 function unhex(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'));
+  return new Uint8Array(Buffer.from(text.replaceAll(/[ |]/g, ''), 'hex'));
 }
 
 function hex(bytes: Uint8Array): string {
@@ -16,7 +16,7 @@ function hex(bytes: Uint8Array): string {
 
 const PROTOCOL_ERROR: object = expect.objectContaining({ name: 'TunnelError', code: 'protocol-error' });
 
-/** The protocol, byte by byte. */
+/** The protocol, byte by byte. A bar stands where the frame could also end. */
 const LITERALS: readonly (readonly [Frame, string])[] = [
   [
     {
@@ -49,14 +49,37 @@ const LITERALS: readonly (readonly [Frame, string])[] = [
   [{ type: 'goodbye', code: 'stopped' }, '06 000008 07 73746f70706564'],
   [{ type: 'drain', retryAfterMs: 1, spreadMs: 2, graceMs: 3 }, '07 00000c 00000001 00000002 00000003'],
   [
+    { type: 'visitors-refused', tunnelId: 2, denied: 5, overLimit: 1 },
+    '08 000014 00000002 0000000000000005 0000000000000001',
+  ],
+  [
     { type: 'open', streamId: 1, tunnelId: 2, port: 0xabcd, address: '::1' },
     '40 00000e 00000001 00000002 abcd 03 3a3a31',
+  ],
+  [
+    { type: 'open', streamId: 1, tunnelId: 2, port: 0xabcd, address: '::1', destination: '::2' },
+    '40 000012 00000001 00000002 abcd 03 3a3a31 | 03 3a3a32',
   ],
   [{ type: 'data', streamId: 0xffff_ffff, data: unhex('00ff') }, '41 000006 ffffffff 00ff'],
   [{ type: 'end', streamId: 5 }, '42 000004 00000005'],
   [{ type: 'reset', streamId: 5, code: 'stream-reset' }, '43 000011 00000005 0c 73747265616d2d7265736574'],
   [{ type: 'void', count: 7 }, '44 000004 00000007'],
   [{ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'web' }, '48 00000a 00000001 0000 03 776562'],
+  [
+    {
+      type: 'tunnel-request',
+      tunnelId: 1,
+      port: 0,
+      name: '',
+      rules: [
+        { rule: 'allow', network: '::1' },
+        { rule: 'deny', network: '::/0' },
+        { rule: 'max-connections', limit: 258 },
+        { rule: 'unknown', kind: 9, value: unhex('0aff') },
+      ],
+    },
+    '48 00001c 00000001 0000 00 | 01 03 3a3a31 | 02 04 3a3a2f30 | 03 04 00000102 | 09 02 0aff',
+  ],
   [{ type: 'tunnel-granted', tunnelId: 1, port: 8080, host: '' }, '49 000007 00000001 1f90 00'],
   [
     { type: 'tunnel-refused', tunnelId: 1, code: 'port-in-use', detail: 'x' },
@@ -71,6 +94,19 @@ const u53 = fc.maxSafeNat();
 const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 /** Short enough for every field, also in four-byte characters. */
 const text = fc.string({ unit: 'binary', maxLength: 60 });
+
+const RULE: fc.Arbitrary<VisitorRule> = fc.oneof(
+  fc.record({ rule: fc.constantFrom('allow' as const, 'deny' as const), network: text }),
+  fc.record({
+    rule: fc.constant('max-connections' as const),
+    limit: fc.integer({ min: 1, max: 0xffff_ffff }),
+  }),
+  fc.record({
+    rule: fc.constant('unknown' as const),
+    kind: fc.integer({ min: 4, max: 0xff }),
+    value: fc.uint8Array({ maxLength: 255 }),
+  }),
+);
 
 const FRAME: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({
@@ -96,7 +132,16 @@ const FRAME: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({ type: fc.constant('goodbye' as const), code: text }),
   fc.record({ type: fc.constant('drain' as const), retryAfterMs: u32, spreadMs: u32, graceMs: u32 }),
-  fc.record({ type: fc.constant('open' as const), streamId: u32, tunnelId: u32, port: u16, address: text }),
+  fc.record({
+    type: fc.constant('visitors-refused' as const),
+    tunnelId: u32,
+    denied: u53,
+    overLimit: u53,
+  }),
+  fc.record(
+    { type: fc.constant('open' as const), streamId: u32, tunnelId: u32, port: u16, address: text, destination: text },
+    { requiredKeys: ['type', 'streamId', 'tunnelId', 'port', 'address'] },
+  ),
   fc.record({
     type: fc.constant('data' as const),
     streamId: u32,
@@ -105,7 +150,16 @@ const FRAME: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constant('end' as const), streamId: u32 }),
   fc.record({ type: fc.constant('reset' as const), streamId: u32, code: text }),
   fc.record({ type: fc.constant('void' as const), count: fc.integer({ min: 1, max: 0xffff_ffff }) }),
-  fc.record({ type: fc.constant('tunnel-request' as const), tunnelId: u32, port: u16, name: text }),
+  fc.record(
+    {
+      type: fc.constant('tunnel-request' as const),
+      tunnelId: u32,
+      port: u16,
+      name: text,
+      rules: fc.array(RULE, { minLength: 1, maxLength: VISITOR_RULE_LIMIT }),
+    },
+    { requiredKeys: ['type', 'tunnelId', 'port', 'name'] },
+  ),
   fc.record({ type: fc.constant('tunnel-granted' as const), tunnelId: u32, port: u16, host: text }),
   fc.record({ type: fc.constant('tunnel-refused' as const), tunnelId: u32, code: text, detail: text }),
   fc.record({ type: fc.constant('tunnel-close' as const), tunnelId: u32, code: text }),
@@ -142,14 +196,15 @@ describe('frames as literal bytes', () => {
     '%s, shorter or longer than its fields',
     (type, literal) => {
       const wire = unhex(literal);
+      const ends = [...literal.matchAll(/ \||$/g)].map(({ index }) => unhex(literal.slice(0, index)).length - 4);
       const fitting: number[] = [];
       for (let length = 0; length <= wire.length - 3; length += 1) {
-        const changed = new Uint8Array([...wire, 0]).subarray(0, 4 + length);
+        const changed = new Uint8Array([...wire, 0xff]).subarray(0, 4 + length);
         changed[3] = length;
         if (decodeOrRefuse(changed) !== 'refused') fitting.push(length);
       }
       // Data may have any length but none.
-      expect(fitting).toEqual(type === 'data' ? [5, 6, 7] : [wire.length - 4]);
+      expect(fitting).toEqual(type === 'data' ? [5, 6, 7] : ends);
     },
   );
 
@@ -193,6 +248,19 @@ describe('what a reader refuses and what it passes over', () => {
       '44 000004 00000000',
     ]) {
       expect(() => decodeFrames(unhex(literal))).toThrow(PROTOCOL_ERROR);
+    }
+  });
+
+  it('refuses a limit of no visitors, one of another length, and more rules than are allowed', () => {
+    const request = (rules: string): Uint8Array => {
+      const bytes = unhex(`48 000000 00000001 0000 00 ${rules}`);
+      bytes.set([(bytes.length - 4) >>> 8, bytes.length - 4], 2);
+      return bytes;
+    };
+    const atLimit = '01 00'.repeat(VISITOR_RULE_LIMIT);
+    expect(decodeFrames(request(atLimit))).toMatchObject([{ rules: { length: VISITOR_RULE_LIMIT } }]);
+    for (const rules of ['03 04 00000000', '03 03 000001', '03 05 0000000001', `${atLimit} 01 00`]) {
+      expect(() => decodeFrames(request(rules))).toThrow(PROTOCOL_ERROR);
     }
   });
 

@@ -1,0 +1,165 @@
+import { fileURLToPath } from 'node:url';
+import { startTunnel, type TunnelProcess } from '@tunnel/test/support/command';
+import { TEST_SECRET } from '@tunnel/test/support/pair';
+import { findProgram, freePort, startOnFreePort } from '@tunnel/test/support/program';
+import { startSshServer } from '@tunnel/test/support/ssh-server';
+import type { PathName, Settings } from './scenario.ts';
+
+/** Beside the benchmark's own bundle, not beside this source. */
+const program = fileURLToPath(new URL('../../packages/cli/dist/tunnel.js', import.meta.url));
+
+const SSH_CIPHER = 'aes128-gcm@openssh.com';
+
+/** At least one. */
+type Ports = readonly [number, ...number[]];
+
+/** A way to the services. */
+interface Path extends AsyncDisposable {
+  readonly name: PathName;
+  /** Where visitors connect, in the services' order. */
+  readonly ports: Ports;
+}
+
+interface TunnelPath extends Path {
+  readonly name: 'tunnel';
+  readonly serverPid: number;
+  readonly clientPid: number;
+}
+
+/** Where to connect to instead of a port, to get to it. */
+type Detour = (port: number) => Promise<number>;
+
+const straight: Detour = (port) => Promise.resolve(port);
+
+/** The ways that are compared, and how to end them. */
+interface Paths extends AsyncDisposable {
+  readonly all: readonly Path[];
+  readonly tunnel: TunnelPath;
+}
+
+/** Opens the tunnel, the direct way and, where it is asked for and installed, ssh. */
+export async function openPaths(servicePorts: Ports, { withSsh }: Settings, detour: Detour = straight): Promise<Paths> {
+  const direct = await directPath(servicePorts, detour);
+  const tunnel = await tunnelPath(servicePorts, detour);
+  try {
+    const ssh = withSsh && hasSsh() ? await sshPath(servicePorts, detour) : undefined;
+    return {
+      all: [direct, tunnel, ...(ssh ? [ssh] : [])],
+      tunnel,
+      [Symbol.asyncDispose]: async () => {
+        await tunnel[Symbol.asyncDispose]();
+        await ssh?.[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await tunnel[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Whether OpenSSH's client and server are installed. */
+export function hasSsh(): boolean {
+  return findProgram('ssh') !== undefined && findProgram('sshd') !== undefined;
+}
+
+/** Visitors connect to the services themselves. */
+async function directPath(servicePorts: Ports, detour: Detour): Promise<Path> {
+  const ports = (await Promise.all(servicePorts.map(detour))) as unknown as Ports;
+  return { name: 'direct', ports, [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
+/** `tunnel server` and `tunnel local` on loopback, in processes of their own. */
+export async function tunnelPath(servicePorts: Ports, detour: Detour = straight): Promise<TunnelPath> {
+  const server = await startServer();
+  let client: TunnelProcess | undefined;
+  const stop = async (): Promise<void> => {
+    // The client first: it would start to reconnect.
+    await client?.[Symbol.asyncDispose]();
+    await server.process[Symbol.asyncDispose]();
+  };
+  try {
+    client = await startClient(await detour(server.port), servicePorts);
+    const { tunnels } = await client.waitForEvent('ready');
+    const ports = (tunnels as { readonly port: number }[]).map(({ port }) => port) as unknown as Ports;
+    return {
+      name: 'tunnel',
+      ports,
+      serverPid: server.pid,
+      clientPid: pidOf(client),
+      [Symbol.asyncDispose]: stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** `ssh -R` to an sshd of its own. */
+async function sshPath(servicePorts: Ports, detour: Detour): Promise<Path> {
+  const server = await startSshServer();
+  try {
+    const through = await detour(server.port);
+    const otherPorts = await Promise.all(servicePorts.slice(1).map(() => freePort()));
+    // By the time that the remote command runs, the ports listen. The shell is there for as long as stdin is.
+    const { program: client, port } = await startOnFreePort(
+      'ssh',
+      (port) => [
+        ...server.clientOptions,
+        '-p',
+        String(through),
+        '-c',
+        SSH_CIPHER,
+        '-o',
+        'ExitOnForwardFailure=yes',
+        ...[port, ...otherPorts].flatMap((port, index) => ['-R', `127.0.0.1:${port}:127.0.0.1:${servicePorts[index]}`]),
+        server.destination,
+        'echo listening; exec cat',
+      ],
+      () => /listening/,
+    );
+    return {
+      name: 'ssh',
+      ports: [port, ...otherPorts],
+      [Symbol.asyncDispose]: async () => {
+        await client[Symbol.asyncDispose]();
+        await server[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** `tunnel server` on a free loopback port. */
+export async function startServer(
+  args: readonly string[] = [],
+): Promise<{ readonly process: TunnelProcess; readonly pid: number; readonly port: number }> {
+  const process = await start(['server', '--host', '127.0.0.1', '--port', '0', ...args]);
+  try {
+    const { port } = await process.waitForEvent('listening');
+    return { process, pid: pidOf(process), port: Number(port) };
+  } catch (error) {
+    await process[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** `tunnel local`, just started, with its state in `home` (default: one of its own). */
+export function startClient(serverPort: number, servicePorts: Ports, home?: string): Promise<TunnelProcess> {
+  const targets = servicePorts.map((port) => `127.0.0.1:${port}`);
+  return start(['local', ...targets, '--to', `127.0.0.1:${serverPort}`], home);
+}
+
+function start(args: readonly string[], home?: string): Promise<TunnelProcess> {
+  return startTunnel([...args, '--output', 'json', '--log-level', 'error'], {
+    program,
+    env: { TUNNEL_SECRET: TEST_SECRET },
+    ...(home !== undefined && { home }),
+  });
+}
+
+function pidOf({ pid }: TunnelProcess): number {
+  if (pid === undefined) throw new Error('a process that could not be started');
+  return pid;
+}

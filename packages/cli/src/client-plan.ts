@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type ClientOptions,
+  formatServerAddress,
+  type PinStore,
+  type PortMemory,
+  type ServerAddress,
+} from '@tunnel/client';
+import { TunnelError } from '@tunnel/shared';
+import { describeSystemError, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
+import type { GivenSecret } from './common-flags.ts';
+import type { LocalSettings } from './local-settings.ts';
+import { readRunningServer, type RunningServer } from './running-server.ts';
+import { type Given, unusable } from './values/given.ts';
+
+/** What this process remembers over its clients. */
+export interface ClientStores {
+  readonly pins: PinStore;
+  readonly ports: PortMemory;
+}
+
+/** A client with all that its settings name read from files. */
+export interface ClientPlan {
+  readonly options: ClientOptions & { readonly connectTimeoutMs: number };
+  /** The server as text. */
+  readonly address: string;
+  readonly secret: GivenSecret | undefined;
+  /** The file of an identity that was made just now. */
+  readonly newIdentity: string | undefined;
+}
+
+/** Throws `TunnelError`. */
+export async function planClient(
+  settings: LocalSettings,
+  givenSecret: GivenSecret | undefined,
+  stores: ClientStores,
+  agent: string,
+): Promise<ClientPlan> {
+  const ca = settings.caFile === undefined ? undefined : await readCa(settings.caFile);
+  const { server, serverKey, secret } = await chooseServer(settings, givenSecret);
+  const identity = await loadOrCreateIdentity(settings.identityFile);
+  return {
+    options: {
+      server,
+      tunnels: settings.tunnels,
+      identity: identity.privateKey,
+      secret: secret?.secret,
+      serverKey,
+      pins: stores.pins,
+      ports: stores.ports,
+      reconnect: settings.reconnect,
+      maxReconnectDelayMs: settings.maxReconnectDelayMs,
+      heartbeat: settings.heartbeat,
+      connectTimeoutMs: settings.connectTimeoutMs,
+      ca,
+      agent,
+    },
+    address: formatServerAddress(server),
+    secret,
+    newIdentity: identity.created ? settings.identityFile : undefined,
+  };
+}
+
+/** Whether one session can do for both: everything but the tunnels is the same. */
+export function isSameSession(a: ClientPlan, b: ClientPlan): boolean {
+  const { tunnels: _a, outlivesTunnels: _aOutlives, ...optionsA } = a.options;
+  const { tunnels: _b, outlivesTunnels: _bOutlives, ...optionsB } = b.options;
+  return isDeepStrictEqual(optionsA, optionsB);
+}
+
+interface ChosenServer {
+  readonly server: ServerAddress;
+  readonly serverKey: Uint8Array | undefined;
+  readonly secret: GivenSecret | undefined;
+}
+
+/** The server that was named, else the one on this machine, whose key and secret are then at hand, too. */
+async function chooseServer(settings: LocalSettings, givenSecret: GivenSecret | undefined): Promise<ChosenServer> {
+  const { server, serverKey, state } = settings;
+  if (server !== undefined) return { server, serverKey, secret: givenSecret };
+  const running = await readRunningServer(state.server.running);
+  const secret = givenSecret ?? (await readServerSecret(running));
+  return { server: running.address, serverKey: serverKey ?? running.serverKey, secret };
+}
+
+async function readServerSecret({ secretFile: file, admitsKeys }: RunningServer): Promise<GivenSecret | undefined> {
+  if (file === undefined && admitsKeys) return undefined;
+  if (file === undefined) {
+    throw new TunnelError('secret-missing', {
+      detail: 'the server on this machine was given its secret directly, not in a file',
+      hint: 'give the same secret here: --secret-file FILE, --secret SECRET or TUNNEL_SECRET',
+    });
+  }
+  return { secret: await readSecretFile(file, 'the secret of the server on this machine,'), file, isExposed: false };
+}
+
+async function readCa(given: Given): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(given.text, 'utf8');
+  } catch (error) {
+    throw unusable(given, describeSystemError(error), 'give a readable file with certificates in PEM');
+  }
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
+    throw unusable(given, 'there is no certificate in it', 'give a file with certificates in PEM');
+  }
+  return text;
+}

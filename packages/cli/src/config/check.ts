@@ -1,0 +1,47 @@
+import { TunnelError } from '@tunnel/shared';
+import { LINK_FLAGS } from '../common-flags.ts';
+import type { Context } from '../context.ts';
+import { type Arguments, type Flag, GivenFlags } from '../flags.ts';
+import { LOCAL_FLAGS } from '../local-settings.ts';
+import { printable } from '../output/printable.ts';
+import { type ConfigFile, requireConfig } from './config-file.ts';
+import { tablesOfTunnel } from './config-keys.ts';
+
+export const CONFIG_FLAGS = { config: LINK_FLAGS.config } as const satisfies Readonly<Record<string, Flag>>;
+
+/** `tunnel config check [file]`: says what stands in a configuration file, or throws with all that is wrong. */
+export async function runConfig(
+  action: string,
+  file: string | undefined,
+  given: Arguments,
+  { environment, writers }: Context,
+): Promise<number> {
+  if (action !== 'check') {
+    throw new TunnelError('usage', {
+      detail: `unknown action: config ${action}`,
+      hint: 'did you mean `tunnel config check`?',
+    });
+  }
+  const flags = new GivenFlags(CONFIG_FLAGS, given, environment);
+  const config = await requireConfig(
+    file === undefined ? flags.get('config') : { text: file, source: 'file' },
+    environment,
+  );
+  for (const line of summary(config)) writers.stdout.write(printable(line));
+  return 0;
+}
+
+function summary({ path, server, client, tunnels, exposesSecret }: ConfigFile): readonly string[] {
+  return [
+    `${path} is right`,
+    ...(server.size === 0 ? [] : [`server: ${[...server.keys()].join(', ')}`]),
+    ...(client.size === 0 ? [] : [`client: ${[...client.keys()].join(', ')}`]),
+    ...[...tunnels].map(([name, table]) => {
+      const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, tablesOfTunnel(table, client));
+      const port = flags.get('port')?.text ?? '0';
+      const to = flags.get('to')?.text ?? 'the server of this machine';
+      return `tunnel ${name}: ${table.get('target')?.[0]?.text ?? ''} at ${to}, ${port === '0' ? 'any port' : `port ${port}`}`;
+    }),
+    ...(exposesSecret ? [`warning: other users of this machine can read it, and there is a secret in it`] : []),
+  ];
+}

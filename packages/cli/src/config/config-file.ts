@@ -1,0 +1,75 @@
+import { open } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
+import { TunnelError } from '@tunnel/shared';
+import { describeSystemError } from '@tunnel/shared/node';
+import type { Environment } from '../flags.ts';
+import { homeDirectory } from '../state-directory.ts';
+import type { Given } from '../values/given.ts';
+import type { Config } from './read-config.ts';
+
+/** A configuration file as it was read. */
+export interface ConfigFile extends Config {
+  /** A secret stands in it, and other users of this machine may read it. */
+  readonly exposesSecret: boolean;
+}
+
+const READABLE_BY_OTHERS = 0o044;
+
+/**
+ * Reads the configuration file that was named, else the user's own, if there is one. Throws `config-unusable`, as a
+ * `ConfigError` where it is about what the file says.
+ */
+export async function loadConfig(given: Given | undefined, environment: Environment): Promise<ConfigFile | undefined> {
+  const path = given === undefined ? defaultConfigPath(environment) : resolve(given.text);
+  const file = await readFile(path);
+  if (file !== undefined) {
+    // Loaded only where there is a file: most calls of the command have none, and start faster.
+    const { readConfig } = await import('./read-config.ts');
+    const config = await readConfig(path, file.text, environment);
+    const hasSecret = [config.server, config.client, ...config.tunnels.values()].some((table) => table.has('secret'));
+    return { ...config, exposesSecret: hasSecret && file.isExposed };
+  }
+  if (given === undefined) return undefined;
+  throw new TunnelError('config-unusable', {
+    detail: `${given.source} ${given.text}: no such file or directory`,
+    hint: 'name a file that is there',
+  });
+}
+
+/** As `loadConfig`, where there has to be one. */
+export async function requireConfig(given: Given | undefined, environment: Environment): Promise<ConfigFile> {
+  const config = await loadConfig(given, environment);
+  if (config !== undefined) return config;
+  throw new TunnelError('config-unusable', {
+    detail: `there is no ${defaultConfigPath(environment)}`,
+    hint: 'write one, as docs/configuration.md shows, or name another one with --config FILE',
+  });
+}
+
+function defaultConfigPath(environment: Environment): string {
+  const configHome = environment['XDG_CONFIG_HOME'];
+  // As for the state directory: relative paths in these variables are to be ignored.
+  const base = configHome !== undefined && isAbsolute(configHome) ? configHome : join(homeDirectory(), '.config');
+  return join(base, 'tunnel', 'config.toml');
+}
+
+async function readFile(path: string): Promise<{ readonly text: string; readonly isExposed: boolean } | undefined> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { mode } = await file.stat();
+      const isExposed = process.platform !== 'win32' && (mode & READABLE_BY_OTHERS) !== 0;
+      return { text: await file.readFile('utf8'), isExposed };
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new TunnelError('config-unusable', {
+      detail: `${path}: ${describeSystemError(error)}`,
+      hint: 'make it a file that this user can read',
+      cause: error,
+    });
+  }
+}

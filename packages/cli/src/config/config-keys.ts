@@ -1,0 +1,32 @@
+import type { FileTable, Flag, Flags, Place } from '../flags.ts';
+import { LOCAL_FLAGS } from '../local-settings.ts';
+import { SERVER_FLAGS } from '../server-settings.ts';
+import { parseTarget } from '../values/target.ts';
+
+/** The service of a tunnel, which on the command line is an argument and no flag. */
+const TARGET: Flag = {
+  describe: 'the local service: 3000, host:3000 or [::1]:3000',
+  read: (given) => parseTarget(given, 'localhost'),
+  place: 'target',
+};
+
+/** The keys of each table of a configuration file. They follow from the flags. */
+export const CONFIG_KEYS = {
+  server: keysOf(SERVER_FLAGS, ['process', 'session', 'tunnel', 'target']),
+  client: keysOf(LOCAL_FLAGS, ['process', 'session', 'tunnel']),
+  tunnels: { target: TARGET, ...keysOf(LOCAL_FLAGS, ['session', 'tunnel', 'target']) },
+} as const satisfies Readonly<Record<string, Flags>>;
+
+/** Keys of `[client]` that hold for a whole process. */
+export const PROCESS_KEYS: readonly string[] = Object.keys(keysOf(LOCAL_FLAGS, ['process']));
+
+/** The tables that a tunnel's values come from, the nearest first. */
+export function tablesOfTunnel(tunnel: FileTable, client: FileTable): readonly FileTable[] {
+  // A key belongs to one server.
+  const isElsewhere = tunnel.has('to');
+  return [tunnel, new Map([...client].filter(([key]) => !isElsewhere || key !== 'server-key'))];
+}
+
+function keysOf(flags: Flags, places: readonly Place[]): Flags {
+  return Object.fromEntries(Object.entries(flags).filter(([, { place = 'session' }]) => places.includes(place)));
+}

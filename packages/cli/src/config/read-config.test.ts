@@ -1,0 +1,156 @@
+import { homedir } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { tablesOfTunnel } from './config-keys.ts';
+import { ConfigError } from './config-error.ts';
+import { type Config, readConfig } from './read-config.ts';
+
+const PATH = '/etc/tunnel/config.toml';
+const SECRET = 'sesame-sesame';
+
+function read(text: string): Promise<Config> {
+  return readConfig(PATH, text, { XDG_STATE_HOME: '/state' });
+}
+
+/** All that is wrong, without the name of the file. */
+async function problems(text: string): Promise<readonly string[]> {
+  const error: unknown = await read(text).catch((reason: unknown) => reason);
+  if (!(error instanceof Error)) return [];
+  if (!(error instanceof ConfigError)) throw error;
+  return error.lines.map((line) => line.replace(`${PATH}:`, ''));
+}
+
+function textOf(config: Config, name: string, key: string): string | undefined {
+  return config.tunnels.get(name)?.get(key)?.[0]?.text;
+}
+
+describe('what is right', () => {
+  test('nothing at all', async () => {
+    expect(await read('')).toEqual({ path: PATH, server: new Map(), client: new Map(), tunnels: new Map() });
+  });
+
+  test('every way to write a table', async () => {
+    const forms = [
+      '[tunnels.a]\ntarget = 1',
+      '[tunnels]\na = { target = 1 }',
+      'tunnels.a.target = 1',
+      'tunnels = { a.target = 1 }',
+    ];
+    for (const form of forms)
+      expect({ form, target: textOf(await read(form), 'a', 'target') }).toEqual({ form, target: '1' });
+  });
+
+  test('numbers, text and switches', async () => {
+    const config = await read(
+      '[client]\nno-reconnect = true\n[tunnels.a]\ntarget = 0x0bb8\nport = "8080"\nlocal-wait = 1.5\nno-reconnect = false',
+    );
+    expect(textOf(config, 'a', 'target')).toBe('3000');
+    expect(textOf(config, 'a', 'port')).toBe('8080');
+    expect(textOf(config, 'a', 'local-wait')).toBe('1.5');
+    expect(textOf(config, 'a', 'no-reconnect')).toBe('false');
+    expect(config.client.get('no-reconnect')?.[0]?.text).toBe('true');
+  });
+
+  test('paths from the home directory, from the root, and beside the file', async () => {
+    const { server } = await read('[server]\nidentity = "~/key"\nstate-dir = "/state"\nsecret-file = "../secret"');
+    const texts = [...server.values()].map(([given]) => given?.text);
+    expect(texts).toEqual([`${homedir()}/key`, '/state', '/etc/secret']);
+  });
+
+  test('a tunnel on another server has the secret of all, but not the key of the first server', () => {
+    const given = { text: 'x', source: 'file' };
+    const client = new Map([
+      ['server-key', [given]],
+      ['secret', [given]],
+    ]);
+    const keysOf = (tunnel: readonly string[]): string[] =>
+      tablesOfTunnel(new Map(tunnel.map((key) => [key, [given]])), client).flatMap((table) => [...table.keys()]);
+    expect(keysOf(['target'])).toEqual(['target', 'server-key', 'secret']);
+    expect(keysOf(['to'])).toEqual(['to', 'secret']);
+  });
+
+  test('the same port on two servers', async () => {
+    expect(await problems('[tunnels.a]\ntarget = 1\nport = 99\n[tunnels.b]\ntarget = 1\nport = 99\nto = "b"')).toEqual(
+      [],
+    );
+  });
+});
+
+describe('what is wrong', () => {
+  test('is an error of its own code', async () => {
+    await expect(read('x')).rejects.toMatchObject({ code: 'config-unusable', kind: { exitCode: 2 } });
+  });
+
+  test.each([
+    ['a = 1', ['1:1: a: unknown key; the tables are [server], [client], [tunnels.NAME]']],
+    ['[tunnel.x]', ['1:2: tunnel: unknown key; did you mean tunnels?']],
+    ['[client]\nsecret-fil = "x"', ['2:1: client.secret-fil: unknown key; did you mean secret-file?']],
+    ['[client]\nport = 80', ['2:1: client.port: unknown key; it belongs into [tunnels.NAME]']],
+    ['[tunnels.a]\ntarget=1\noutput = "json"', ['3:1: tunnels.a.output: unknown key; it belongs into [client]']],
+    ['[server]\nto = "a"', ['2:1: server.to: unknown key; it belongs into [client]']],
+    ['[server]\nconfig = "a"', ['2:1: server.config: unknown key']],
+    [
+      '[server]\ntoString = 1\n__proto__ = 2',
+      ['2:1: server.toString: unknown key', '3:1: server.__proto__: unknown key'],
+    ],
+    ['server = 1', ['1:10: server: expected a table, found a number']],
+    ['[[server]]', ['1:3: server: expected a table, found a list']],
+    ['[tunnels]\ntarget = 1', ['2:10: tunnels.target: expected a table, found a number']],
+    ['[client]\nto = ["a"]', ['2:6: client.to: expected text or a number, found a list']],
+    ['[client]\nto = {a = 1}', ['2:6: client.to: expected text or a number, found a table']],
+    ['[client]\nto = 2000-01-01', ['2:6: client.to: expected text or a number, found a date']],
+    ['[client]\nno-reconnect = 1', ['2:16: client.no-reconnect: expected true or false, found a number']],
+    [
+      '[tunnels."a b"]\ntarget = 1',
+      ['1:10: tunnels."a b": a name has up to 63 letters, digits, dots, dashes and underscores'],
+    ],
+    [
+      '[server]\nport = 70000\nhost = "a b"',
+      [
+        '2:8: server.port 70000: that is no port; a port is a number from 0 to 65535',
+        '3:8: server.host a b: that is no host; a host is a name or an IP address, without scheme and port',
+      ],
+    ],
+    [
+      '[client]\nlog-level = "loud"',
+      ['2:13: client.log-level loud: that is not known; give one of trace, debug, info, warn, error, silent'],
+    ],
+    [
+      '[tunnels.a]\ntarget = 1\nport = 99\n[tunnels.b]\ntarget = 1\nport = 99',
+      ['6:8: tunnels.b.port: 99 is the port of the tunnel a already'],
+    ],
+    ['[server]\nmax-port = 80', ['2:12: server.max-port 80: that is below --min-port 1024; give --min-port as well']],
+  ])('%j', async (text, expected) => {
+    expect(await problems(text)).toEqual(expected);
+  });
+
+  test('what is wrong with all tunnels is said once', async () => {
+    const text = '[client]\nheartbeat-interval = 3\n[tunnels.a]\ntarget = 1\n[tunnels.b]\ntarget = 2';
+    expect(await problems(text)).toEqual([
+      expect.stringMatching(/^2:22: client.heartbeat-interval 3: that is more than a quarter/),
+    ]);
+  });
+
+  test.each([
+    ['[client]\nsecret = sesame-sesame', '2:10: no TOML: unexpected character'],
+    ['[client]\nsecret = "sesame-sesame', '2:24: no TOML: unterminated string constant'],
+    ['[client]\nsecret = "x"\nsecret = "y"', '3:1: no TOML: defining a key multiple times is invalid'],
+  ])('no TOML: %j', async (text, expected) => {
+    expect(await problems(text)).toEqual([expected]);
+  });
+
+  test.each([
+    `secret = ["${SECRET}"]`,
+    `secret = { a = "${SECRET}" }`,
+    `secret = ""`,
+    `secret = "${SECRET}"\nsecret-file = "x"`,
+    `secert = "${SECRET}"`,
+  ])('a secret is not told: %j', async (line) => {
+    for (const table of ['server', 'client', 'tunnels.a']) {
+      const [told = '', ...others] = await problems(
+        `[${table}]\n${table === 'tunnels.a' ? 'target = 1\n' : ''}${line}`,
+      );
+      expect({ told, others }).toEqual({ told: expect.stringMatching(/sec(?:re|er)t/), others: [] });
+      expect(told).not.toContain(SECRET);
+    }
+  });
+});

@@ -1,0 +1,204 @@
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { TunnelError } from '@tunnel/shared';
+import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, readValue } from '../flags.ts';
+import { LOCAL_FLAGS, readLocalSettings } from '../local-settings.ts';
+import { nearest } from '../nearest.ts';
+import { readServerSettings, SERVER_FLAGS } from '../server-settings.ts';
+import type { Given } from '../values/given.ts';
+import { ConfigError, type Problem } from './config-error.ts';
+import { CONFIG_KEYS, tablesOfTunnel } from './config-keys.ts';
+import { parseToml, type Position, type TomlNode, TomlSyntaxError, type TomlTable } from './toml.ts';
+
+/** A configuration file in which everything is right. */
+export interface Config {
+  readonly path: string;
+  readonly server: FileTable;
+  readonly client: FileTable;
+  /** By name, in the order of the file. */
+  readonly tunnels: ReadonlyMap<string, FileTable>;
+}
+
+const TUNNEL_NAME = /^[A-Za-z\d][\w.-]{0,62}$/;
+
+/** Reads the text of a configuration file. Throws a `ConfigError` with all that is wrong. */
+export async function readConfig(path: string, text: string, environment: Environment): Promise<Config> {
+  try {
+    return new Reader(path, environment).read(await parseToml(text));
+  } catch (error) {
+    if (!(error instanceof TomlSyntaxError)) throw error;
+    throw new ConfigError(path, [{ at: error.at, key: '', text: `no TOML: ${lowerFirst(error.message)}` }]);
+  }
+}
+
+class Reader {
+  readonly #path: string;
+  readonly #environment: Environment;
+  readonly #problems: Problem[] = [];
+
+  constructor(path: string, environment: Environment) {
+    this.#path = path;
+    this.#environment = environment;
+  }
+
+  read(root: TomlTable): Config {
+    let server: FileTable = new Map();
+    let client: FileTable = new Map();
+    const tunnels = new Map<string, FileTable>();
+    const positions = new Map<string, Position>();
+    for (const [name, { keyAt, value }] of root.entries) {
+      switch (name) {
+        case 'server':
+          server = this.#readTable(name, value, CONFIG_KEYS.server);
+          break;
+        case 'client':
+          client = this.#readTable(name, value, CONFIG_KEYS.client);
+          break;
+        case 'tunnels':
+          for (const [tunnel, entry] of this.#tableOf(name, value)?.entries ?? []) {
+            const key = `tunnels.${quoted(tunnel)}`;
+            if (!TUNNEL_NAME.test(tunnel)) {
+              this.#tell(entry.keyAt, key, 'a name has up to 63 letters, digits, dots, dashes and underscores');
+            }
+            if (entry.value.kind === 'table') positions.set(tunnel, entry.keyAt);
+            tunnels.set(tunnel, this.#readTable(key, entry.value, CONFIG_KEYS.tunnels));
+          }
+          break;
+        default:
+          this.#tellUnknown(keyAt, '', name, Object.keys(CONFIG_KEYS));
+      }
+    }
+    for (const [name, at] of positions) {
+      if (tunnels.get(name)?.has('target') === true) continue;
+      this.#tell(at, `tunnels.${quoted(name)}`, 'there is no `target`, the local service');
+    }
+    if (this.#problems.length === 0) this.#checkTogether(server, client, tunnels);
+    if (this.#problems.length > 0) throw new ConfigError(this.#path, this.#problems);
+    return { path: this.#path, server, client, tunnels };
+  }
+
+  /** What is wrong only with several values side by side. */
+  #checkTogether(server: FileTable, client: FileTable, tunnels: ReadonlyMap<string, FileTable>): void {
+    const told = new Set<string>();
+    const attempt = (check: () => unknown): void => {
+      try {
+        check();
+      } catch (error) {
+        const text = describe(error);
+        // What is wrong with `[client]` is wrong with each of its tunnels.
+        if (!told.has(text)) this.#tell(undefined, '', text);
+        told.add(text);
+      }
+    };
+    attempt(() => readServerSettings(new GivenFlags(SERVER_FLAGS, {}, {}, [server]), this.#environment));
+    for (const table of [server, client, ...tunnels.values()]) {
+      const [secret] = table.get('secret') ?? [];
+      if (secret && table.has('secret-file')) {
+        this.#tell(undefined, '', `${secret.source}: there is a secret-file beside it; give one of them`);
+      }
+    }
+    const holders = new Map<string, string>();
+    for (const [name, table] of tunnels) {
+      const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, tablesOfTunnel(table, client));
+      attempt(() => readLocalSettings(table.get('target') ?? [], flags, this.#environment));
+      const [port] = table.get('port') ?? [];
+      if (port === undefined || port.text === '0') continue;
+      const wanted = `${flags.get('to')?.text ?? ''} ${port.text}`;
+      const holder = holders.get(wanted);
+      if (holder !== undefined) {
+        this.#tell(undefined, '', `${port.source}: ${port.text} is the port of the tunnel ${holder} already`);
+      }
+      holders.set(wanted, name);
+    }
+  }
+
+  #readTable(section: string, node: TomlNode, keys: Flags): FileTable {
+    const values = new Map<string, readonly Given[]>();
+    for (const [name, { keyAt, value }] of this.#tableOf(section, node)?.entries ?? []) {
+      const flag = Object.hasOwn(keys, name) ? keys[name] : undefined;
+      if (flag === undefined) this.#tellUnknown(keyAt, `${section}.`, name, Object.keys(keys));
+      else values.set(name, this.#readValues(`${section}.${name}`, flag, value));
+    }
+    return values;
+  }
+
+  #tableOf(key: string, node: TomlNode): TomlTable | undefined {
+    if (node.kind === 'table') return node;
+    this.#tell(node.at, key, `expected a table, found ${described(node)}`);
+    return undefined;
+  }
+
+  #readValues(key: string, flag: Flag, node: TomlNode): readonly Given[] {
+    const isList = flag.isList === true && flag.place !== 'target';
+    const nodes = isList && node.kind === 'list' ? node.items : [node];
+    return nodes.flatMap((item) => this.#readValue(key, flag, item, isList) ?? []);
+  }
+
+  #readValue(key: string, flag: Flag, node: TomlNode, isList: boolean): Given | undefined {
+    const kinds = flag.isSwitch === true ? ['switch'] : ['text', 'number'];
+    if (node.kind === 'table' || node.kind === 'list' || !kinds.includes(node.kind)) {
+      const wanted =
+        flag.isSwitch === true ? 'true or false' : `text or a number${isList ? ', or a list of them' : ''}`;
+      this.#tell(node.at, key, `expected ${wanted}, found ${described(node)}`);
+      return undefined;
+    }
+    const text = flag.isPath === true ? this.#resolvePath(node.text) : node.text;
+    const { line, column } = node.at;
+    try {
+      readValue(flag, { text, source: key });
+    } catch (error) {
+      this.#tell(node.at, '', describe(error));
+      return undefined;
+    }
+    return { text, source: `${this.#path}:${line}:${column}: ${key}` };
+  }
+
+  #resolvePath(text: string): string {
+    if (text === '') return text;
+    return text.startsWith('~/') ? join(homedir(), text.slice(2)) : resolve(dirname(this.#path), text);
+  }
+
+  #tellUnknown(at: Position, section: string, name: string, known: readonly string[]): void {
+    const owner = (['client', 'tunnels', 'server'] as const).find((table) => Object.hasOwn(CONFIG_KEYS[table], name));
+    const near = nearest(name, known);
+    let hint = '';
+    if (section !== '' && owner !== undefined) hint = `; it belongs into ${headingOf(owner)}`;
+    else if (near !== undefined) hint = `; did you mean ${near}?`;
+    else if (section === '') hint = `; the tables are ${known.map(headingOf).join(', ')}`;
+    this.#tell(at, `${section}${quoted(name)}`, `unknown key${hint}`);
+  }
+
+  #tell(at: Position | undefined, key: string, text: string): void {
+    this.#problems.push({ at, key, text });
+  }
+}
+
+function described(node: TomlNode): string {
+  return {
+    table: 'a table',
+    list: 'a list',
+    text: 'text',
+    number: 'a number',
+    switch: 'true or false',
+    date: 'a date',
+  }[node.kind];
+}
+
+/** The failure and what to do, as a clause behind a position. */
+function describe(error: unknown): string {
+  if (!(error instanceof TunnelError)) throw error;
+  return `${error.detail}; ${error.hint}`;
+}
+
+function headingOf(table: string): string {
+  return table === 'tunnels' ? '[tunnels.NAME]' : `[${table}]`;
+}
+
+/** As it stands in the file. */
+function quoted(name: string): string {
+  return /^[\w-]+$/.test(name) ? name : JSON.stringify(name);
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
+}

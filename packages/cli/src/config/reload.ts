@@ -1,0 +1,35 @@
+import { TunnelError } from '@tunnel/shared';
+import type { FileTable } from '../flags.ts';
+import { errorLines, type Output } from '../output/output.ts';
+import { ConfigError } from './config-error.ts';
+import type { ConfigFile } from './config-file.ts';
+
+/** Reads the file again. Undefined where it is wrong, which is told, or where there is none. */
+export async function reloadConfig(
+  load: () => Promise<ConfigFile | undefined>,
+  output: Output,
+): Promise<ConfigFile | undefined> {
+  try {
+    return await load();
+  } catch (error) {
+    tellRefused(error, output);
+    return undefined;
+  }
+}
+
+/** Says what is wrong with a configuration that is not taken over. */
+export function tellRefused(error: unknown, output: Output): void {
+  if (!(error instanceof TunnelError)) throw error;
+  const reasons = error instanceof ConfigError ? error.lines : [error.message];
+  const hint = `${error.hint}; everything goes on as it was`;
+  if (output.audience === 'people') for (const line of errorLines(reasons, hint)) output.stderr.write(line);
+  else for (const reason of reasons) output.log.error({ code: error.code, hint }, reason);
+}
+
+/** Keys whose values differ. Not the values: there may be a secret among them. */
+export function changedKeys(before: FileTable | undefined, after: FileTable): readonly string[] {
+  const names = new Set([...(before?.keys() ?? []), ...after.keys()]);
+  const textOf = (table: FileTable | undefined, name: string): string =>
+    JSON.stringify(table?.get(name)?.map(({ text }) => text));
+  return [...names].filter((name) => textOf(before, name) !== textOf(after, name));
+}

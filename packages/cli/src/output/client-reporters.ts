@@ -1,0 +1,52 @@
+import type { ClientEvents } from '@tunnel/client';
+import { decodeKey, fingerprint } from '@tunnel/shared/node';
+import { clientLogReporter } from './client-log.ts';
+import { clientTextReporter } from './client-text.ts';
+import { clientJsonReporter, jsonEmitter } from './json-events.ts';
+import type { Output } from './output.ts';
+import type { Reporter } from './reporter.ts';
+
+export interface ClientIntroduction {
+  /** The server as text. */
+  readonly server: string;
+  readonly canPressEnter: boolean;
+  /** There may be other clients in this process: events and logs say which server they are about. */
+  readonly isOneOfMany: boolean;
+  /** As in `ClientTextContext`. */
+  readonly prefix?: () => string;
+}
+
+/** Tells a client's events to whom they are for. */
+export function clientReporters(output: Output, introduction: ClientIntroduction): readonly Reporter<ClientEvents>[] {
+  const { server, isOneOfMany } = introduction;
+  const now = (): Date => new Date();
+  const print = (line: string): void => output.stdout.write(line);
+  const log = clientLogReporter(isOneOfMany ? output.log.child({ server }) : output.log, shortKey);
+  switch (output.audience) {
+    case 'scripts': {
+      const emit = jsonEmitter(print, now);
+      const emitNamed: typeof emit = (event, fields) => emit(event, isOneOfMany ? { server, ...fields } : fields);
+      return [clientJsonReporter(emitNamed, now), log];
+    }
+    case 'people':
+      return [clientTextReporter(print, { ...introduction, fingerprint: shortKey, now }), log];
+    case 'pipe':
+      return [publicAddressReporter(print), log];
+  }
+}
+
+/** Prints the public addresses, one a line behind its name if it has one, whenever they are new: for scripts that read no JSON. */
+function publicAddressReporter(print: (line: string) => void): Reporter<ClientEvents> {
+  let printed = '';
+  return {
+    ready: ({ tunnels }) => {
+      const addresses = tunnels.map(({ name, url }) => (name === undefined ? url : `${name} ${url}`)).join('\n');
+      if (addresses !== printed) print(addresses);
+      printed = addresses;
+    },
+  };
+}
+
+function shortKey(key: string): string {
+  return fingerprint(decodeKey(key, 'the key of the server'));
+}

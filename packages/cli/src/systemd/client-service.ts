@@ -1,0 +1,55 @@
+import type { Client } from '@tunnel/client';
+import { monotonicNow } from '@tunnel/shared/node';
+import type { ClientPlan } from '../client-plan.ts';
+import type { Environment } from '../flags.ts';
+import type { Output } from '../output/output.ts';
+import { ClientWatch, stateOfClients, type WatchdogSubject } from './client-state.ts';
+import { Service } from './service.ts';
+
+/** Tells systemd of the clients of this process. */
+export class ClientService implements AsyncDisposable {
+  readonly #subject: WatchdogSubject;
+  readonly #service: Service | undefined;
+  readonly #watches = new Map<Client, ClientWatch>();
+
+  /** Does nothing where no service manager is there. */
+  constructor(environment: Environment, output: Output, subject: WatchdogSubject) {
+    this.#subject = subject;
+    this.#service = Service.open(environment, output, () => {
+      const now = monotonicNow();
+      return stateOfClients([...this.#watches].map(([client, watch]) => watch.state(client.status(), now)));
+    });
+  }
+
+  /** Watches one until it has stopped. */
+  watch(client: Client, { options: { connectTimeoutMs } }: ClientPlan): void {
+    const watch = new ClientWatch(this.#subject, connectTimeoutMs, monotonicNow());
+    this.#watches.set(client, watch);
+    const changed = (): void => this.#service?.changed();
+    client.on('ready', changed);
+    client.on('disconnected', changed);
+    client.on('retrying', () => {
+      watch.attempted(monotonicNow());
+      changed();
+    });
+    client.on('stopped', () => {
+      // What failed for good is neither waited for nor helped by a restart, and the others go on.
+      this.#watches.delete(client);
+      changed();
+    });
+  }
+
+  /** Runs what takes over a changed configuration. */
+  async reloading(work: () => Promise<void>): Promise<void> {
+    await (this.#service === undefined ? work() : this.#service.reloading(work));
+  }
+
+  /** They were asked to end. */
+  stopping(): void {
+    this.#service?.stopping(0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#service?.[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,66 @@
+import type { ClientStatus } from '@tunnel/client';
+import { formatTarget } from '../values/target.ts';
+import type { ServiceState } from './service.ts';
+
+/** What the watchdog watches: whether the client does its work, also that of coming back, or whether its link lives. */
+export const WATCHDOG_SUBJECTS = ['process', 'link'] as const;
+export type WatchdogSubject = (typeof WATCHDOG_SUBJECTS)[number];
+
+/** An attempt may take this many times what it is given: several follow one another without a wait between them. */
+const ATTEMPTS = 3;
+const MARGIN_MS = 30_000;
+
+/** Watches a client for systemd. */
+export class ClientWatch {
+  readonly #subject: WatchdogSubject;
+  readonly #patienceMs: number;
+  #soundAt: number;
+
+  /** `now` here and below is monotonic ms. */
+  constructor(subject: WatchdogSubject, connectTimeoutMs: number, now: number) {
+    this.#subject = subject;
+    this.#patienceMs = ATTEMPTS * connectTimeoutMs + MARGIN_MS;
+    this.#soundAt = now;
+  }
+
+  /** An attempt came to its end: the machinery that comes back works. */
+  attempted(now: number): void {
+    this.#soundAt = now;
+  }
+
+  state(status: ClientStatus, now: number): ServiceState {
+    // Heartbeats measure it, and its link ends with the heartbeat's timeout.
+    const hasLink = status.roundTripMs !== undefined;
+    const isWaiting = (status.nextAttempt?.inMs ?? 0) > 0;
+    if (hasLink || isWaiting) this.#soundAt = now;
+    return {
+      status: describe(status),
+      isReady: status.state === 'ready',
+      isAlive: this.#subject === 'link' ? hasLink : now - this.#soundAt < this.#patienceMs,
+    };
+  }
+}
+
+/** All clients of one process as one service. */
+export function stateOfClients(states: readonly ServiceState[]): ServiceState {
+  const [first, ...others] = states;
+  if (first === undefined) return { status: 'starting', isReady: false, isAlive: true };
+  if (others.length === 0) return first;
+  const unready = states.filter(({ isReady }) => !isReady);
+  const tally = `${states.length - unready.length} of ${states.length} sessions ready`;
+  return {
+    status: [tally, ...unready.slice(0, 1).map(({ status }) => status)].join('; '),
+    isReady: unready.length === 0,
+    isAlive: states.every(({ isAlive }) => isAlive),
+  };
+}
+
+function describe({ state, since, tunnels, lastError, nextAttempt }: ClientStatus): string {
+  if (state === 'ready') {
+    return `ready: ${tunnels.map(({ url, target }) => `${url ?? ''} -> ${formatTarget(target)}`).join(', ')}`;
+  }
+  if (state === 'new') return 'starting';
+  const next = nextAttempt === undefined ? '' : `, attempt ${nextAttempt.attempt} at ${nextAttempt.at}`;
+  const cause = lastError === undefined ? '' : `: ${lastError.reason}`;
+  return `not ready since ${since}, ${state}${next}${cause}`;
+}

@@ -1,0 +1,11 @@
+import type { ServerStatus } from '@tunnel/server';
+import { count } from '../output/client-text.ts';
+import type { ServiceState } from './service.ts';
+
+/** A server for systemd: that this is asked at all shows that its event loop turns. */
+export function serverState({ state, linkedSessions, waitingSessions, streams }: ServerStatus): ServiceState {
+  const waiting = waitingSessions === 0 ? '' : `, ${waitingSessions} waiting for their link`;
+  const load = `${count(linkedSessions, 'client')}${waiting}, ${count(streams, 'visitor')}`;
+  const words = { new: 'starting', listening: `listening: ${load}`, draining: `draining: ${load}`, stopped: 'stopped' };
+  return { status: words[state], isReady: state === 'listening', isAlive: state !== 'stopped' };
+}

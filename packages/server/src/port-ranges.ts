@@ -1,0 +1,57 @@
+import { randomInt } from 'node:crypto';
+
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export function includesPort(ranges: readonly PortRange[], port: number): boolean {
+  return ranges.some(({ first, last }) => port >= first && port <= last);
+}
+
+/** In rising order, without overlaps. */
+export function mergeRanges(ranges: readonly PortRange[]): readonly PortRange[] {
+  const merged: PortRange[] = [];
+  for (const range of ranges.toSorted((a, b) => a.first - b.first)) {
+    const before = merged.at(-1);
+    if (before === undefined || range.first > before.last + 1) merged.push(range);
+    else merged[merged.length - 1] = { first: before.first, last: Math.max(before.last, range.last) };
+  }
+  return merged;
+}
+
+/** What of the ranges lies within the bounds. */
+export function clipRanges(ranges: readonly PortRange[], bounds: PortRange): readonly PortRange[] {
+  return ranges
+    .map(({ first, last }) => ({ first: Math.max(first, bounds.first), last: Math.min(last, bounds.last) }))
+    .filter(({ first, last }) => first <= last);
+}
+
+/** As people write them: `8000-8010, 9000`. */
+export function formatRanges(ranges: readonly PortRange[]): string {
+  return ranges.map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`)).join(', ');
+}
+
+/** Ports of these ranges (without overlaps) in random order: all where there are no more than `limit`, else about as many. */
+export function drawPorts(ranges: readonly PortRange[], limit: number): readonly number[] {
+  const count = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  const portAt = (index: number): number => {
+    let rest = index;
+    for (const { first, last } of ranges) {
+      if (rest <= last - first) return first + rest;
+      rest -= last - first + 1;
+    }
+    throw new RangeError('the index is beyond the ranges');
+  };
+  const drawn = new Set<number>();
+  if (count > limit) {
+    for (let draw = 0; draw < limit; draw += 1) drawn.add(portAt(randomInt(count)));
+    return [...drawn];
+  }
+  const left = Array.from({ length: count }, (_, index) => portAt(index));
+  while (left.length > 0) {
+    const [port] = left.splice(randomInt(left.length), 1);
+    if (port !== undefined) drawn.add(port);
+  }
+  return [...drawn];
+}

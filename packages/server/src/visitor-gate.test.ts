@@ -1,0 +1,48 @@
+import type { VisitorRule } from '@tunnel/shared';
+import { describe, expect, it } from 'vitest';
+import { VisitorGate } from './visitor-gate.ts';
+
+const allow = (network: string): VisitorRule => ({ rule: 'allow', network });
+const deny = (network: string): VisitorRule => ({ rule: 'deny', network });
+const atMost = (limit: number): VisitorRule => ({ rule: 'max-connections', limit });
+
+describe('a gate', () => {
+  it('without rules lets everybody in', () => {
+    expect(new VisitorGate().refusalOf('203.0.113.7', 1_000_000)).toBeUndefined();
+    expect(new VisitorGate().refusalOf('', 0)).toBeUndefined();
+  });
+
+  it.each<readonly [string, readonly VisitorRule[], readonly string[], readonly string[]]>([
+    ['allow', [allow('10.0.0.0/8'), allow('::1')], ['10.1.1.1', '::1'], ['11.0.0.1', '::2', '']],
+    ['deny', [deny('10.0.0.0/8'), deny('::1')], ['11.0.0.1', '::2'], ['10.1.1.1', '::1', '']],
+    ['deny within allow', [allow('10.0.0.0/8'), deny('10.9.0.0/16')], ['10.1.1.1'], ['10.9.1.1', '11.0.0.1']],
+    ['allow within deny: deny wins', [deny('10.0.0.0/8'), allow('10.9.0.0/16')], [], ['10.9.1.1', '10.1.1.1']],
+    ['one family allowed keeps the other out', [allow('0.0.0.0/0')], ['127.0.0.1'], ['::1']],
+    ['one family denied leaves the other alone', [deny('::/0')], ['127.0.0.1'], ['::1']],
+  ])('%s', (_name, rules, inside, outside) => {
+    const gate = new VisitorGate(rules);
+    expect(inside.map((address) => gate.refusalOf(address, 0))).toEqual(inside.map(() => undefined));
+    expect(outside.map((address) => gate.refusalOf(address, 0))).toEqual(outside.map(() => 'visitor-denied'));
+  });
+
+  it('counts those who are there; the smallest limit holds', () => {
+    const gate = new VisitorGate([atMost(3), atMost(2), allow('127.0.0.0/8')]);
+    expect([0, 1, 2, 3].map((present) => gate.refusalOf('127.0.0.1', present))).toEqual([
+      undefined,
+      undefined,
+      'visitor-limit',
+      'visitor-limit',
+    ]);
+    expect(gate.refusalOf('10.0.0.1', 2)).toBe('visitor-denied');
+  });
+
+  it.each<readonly [VisitorRule, string]>([
+    [deny('example.org'), 'example.org is no network'],
+    [allow('10.0.0.0/33'), '10.0.0.0/33 is no network'],
+    [{ rule: 'unknown', kind: 9, value: new Uint8Array() }, 'this server does not know rules of kind 9'],
+  ])('does not stand with a rule that it does not understand: %j', (rule, detail) => {
+    expect(() => new VisitorGate([allow('::1'), rule])).toThrow(
+      expect.objectContaining({ code: 'rules-refused', detail }),
+    );
+  });
+});
