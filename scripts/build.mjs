@@ -39,6 +39,24 @@ function isStale() {
   return inputs.some((ms) => ms > builtMs);
 }
 
+/**
+ * Packages whose default export is a function, loaded when it is called: as part of yargs they would come with every
+ * start, for help that is seldom asked for, and compile regular expressions over all of Unicode at that.
+ */
+const loadedOnCall = {
+  name: 'loaded-on-call',
+  setup(build) {
+    build.onResolve({ filter: /^(cliui|string-width)$/ }, ({ path, importer, namespace, resolveDir }) => {
+      const isForYargs = namespace === 'file' && importer.includes('/node_modules/yargs/');
+      return isForYargs ? { path, namespace: 'loaded-on-call', pluginData: resolveDir } : undefined;
+    });
+    build.onLoad({ filter: /.*/, namespace: 'loaded-on-call' }, ({ path, pluginData }) => ({
+      contents: `export default (...args) => require('${path}').default(...args);`,
+      resolveDir: pluginData,
+    }));
+  },
+};
+
 async function build() {
   const { build: bundleWith } = await import('esbuild');
   const startedAt = new Date();
@@ -57,6 +75,11 @@ async function build() {
     target: 'node20',
     format: 'esm',
     sourcemap: true,
+    plugins: [loadedOnCall],
+    // Less to read at every start. Names stay, and lines stay short, so that a stack trace says something.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 120,
     banner: { js: banner.join('\n') },
     write: false,
     logLevel: 'warning',

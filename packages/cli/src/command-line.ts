@@ -10,7 +10,6 @@ import { nearest } from './nearest.ts';
 import { RETRY_FLAGS, runRetry } from './retry.ts';
 import { SERVER_FLAGS } from './server-settings.ts';
 import { RUN_FLAGS, runTunnels } from './run.ts';
-import { runServer } from './server.ts';
 import { runStatus, STATUS_FLAGS } from './status.ts';
 
 const COMMANDS = ['server', 'local', 'run', 'status', 'retry', 'config', 'keygen'] as const;
@@ -37,10 +36,21 @@ const MESSAGES = {
 /** Lines of help are not made longer than this, however wide the terminal is. */
 const MAX_HELP_COLUMNS = 110;
 
+/**
+ * Thrown to yargs by the command that it found. Yargs would go on to lay out that command's help, which nobody asked for
+ * and which takes a quarter of the time of a start; and it would take a rejection of the command for bad usage.
+ */
+class Chosen extends Error {
+  readonly run: () => Promise<number>;
+
+  constructor(run: () => Promise<number>) {
+    super('a command was chosen');
+    this.run = run;
+  }
+}
+
 /** Runs what the command line asks for, and resolves with the exit code. Throws `TunnelError`. */
 export async function runCommandLine(args: readonly string[], context: Context): Promise<number> {
-  // Only remembered: yargs would take a rejection of a handler for bad usage.
-  let run: (() => Promise<number>) | undefined;
   const parser = yargs([...args])
     .scriptName('tunnel')
     .locale('en')
@@ -69,7 +79,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 server --public-host tunnel.example.org', 'names clients and visitors can use')
           .example('$0 server --min-port 9000 --max-port 9099', 'opens no other ports'),
       (given: Arguments) => {
-        run = () => runServer(given, context);
+        throw new Chosen(async () => (await import('./server.ts')).runServer(given, context));
       },
     )
     .command(
@@ -84,7 +94,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 local 3000 --to tunnel.example.org --port 8001', 'with a public port of your choice'),
       (given: Arguments) => {
         const targets = given['target'];
-        run = () => runLocal(Array.isArray(targets) ? targets.map(String) : [], given, context);
+        throw new Chosen(() => runLocal(Array.isArray(targets) ? targets.map(String) : [], given, context));
       },
     )
     .command(
@@ -99,7 +109,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 run web --config ./tunnel.toml', 'one tunnel of another file'),
       (given: Arguments) => {
         const names = given['name'];
-        run = () => runTunnels(Array.isArray(names) ? names.map(String) : [], given, context);
+        throw new Chosen(() => runTunnels(Array.isArray(names) ? names.map(String) : [], given, context));
       },
     )
     .command(
@@ -113,7 +123,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 status --watch', 'follows them')
           .example("$0 status --json | jq -r '.[].state'", ''),
       (given: Arguments) => {
-        run = () => runStatus(given, context);
+        throw new Chosen(() => runStatus(given, context));
       },
     )
     .command(
@@ -124,7 +134,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .usage('$0 retry\n\nHas every waiting client that runs with this state directory try now.')
           .example('$0 retry', 'after the network was repaired'),
       (given: Arguments) => {
-        run = () => runRetry(given, context);
+        throw new Chosen(() => runRetry(given, context));
       },
     )
     .command(
@@ -138,7 +148,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 config check', '')
           .example('$0 config check ./tunnel.toml', ''),
       (given) => {
-        run = () => runConfig(given.action, given.file, given, context);
+        throw new Chosen(() => runConfig(given.action, given.file, given, context));
       },
     )
     .command(
@@ -152,7 +162,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
           )
           .example('$0 keygen laptop.key', ''),
       (given) => {
-        run = () => runKeygen(given.file, context);
+        throw new Chosen(() => runKeygen(given.file, context));
       },
     )
     .middleware((given) => refuseUnknownFlags(given), true)
@@ -168,10 +178,14 @@ export async function runCommandLine(args: readonly string[], context: Context):
       throw usageError(message ?? error?.message ?? 'wrong usage', args);
     });
   const columns = parser.terminalWidth();
-  const parsed = (await parser
-    .wrap(Math.min(MAX_HELP_COLUMNS, columns > 0 ? columns : MAX_HELP_COLUMNS))
-    .parseAsync()) as Arguments;
-  if (run !== undefined) return run();
+  parser.wrap(Math.min(MAX_HELP_COLUMNS, columns > 0 ? columns : MAX_HELP_COLUMNS));
+  let parsed: Arguments;
+  try {
+    parsed = await parser.parseAsync();
+  } catch (error) {
+    if (error instanceof Chosen) return error.run();
+    throw error;
+  }
   // Help and version were printed by yargs.
   if (STANDARD_FLAGS.some((name) => parsed[name] === true)) return 0;
   throw new TunnelError('usage', {
