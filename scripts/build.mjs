@@ -1,4 +1,5 @@
-// Bundles the command into packages/cli/dist/tunnel.js, unless the bundle is newer than all it is made of.
+// Bundles the command into packages/cli/dist/tunnel.js, unless the bundle is newer than all it is made of. Beside it
+// stands what it is made of, for the licences of `npm run pack`.
 import {
   chmodSync,
   mkdirSync,
@@ -66,7 +67,7 @@ async function build() {
     `const require = bannerCreateRequire(import.meta.url);`,
   ];
   if (!readFileSync(entry, 'utf8').startsWith('#!')) banner.unshift('#!/usr/bin/env node');
-  const { outputFiles } = await bundleWith({
+  const { outputFiles, metafile } = await bundleWith({
     absWorkingDir: root,
     entryPoints: [entry],
     outfile: bundle,
@@ -81,13 +82,17 @@ async function build() {
     minifySyntax: true,
     lineLimit: 120,
     banner: { js: banner.join('\n') },
+    metafile: true,
     write: false,
     logLevel: 'warning',
   });
+  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint !== undefined);
+  const inputs = Object.keys(output.inputs).filter((path) => output.inputs[path].bytesInOutput > 0);
   mkdirSync(dirname(bundle), { recursive: true });
   // Whoever starts the bundle meanwhile sees the old one or the new one, never half of one. A source that was
   // edited during the build stays newer than the bundle.
-  for (const { path, contents } of outputFiles) {
+  const files = [{ path: `${bundle}.inputs.json`, contents: JSON.stringify(inputs) }, ...outputFiles];
+  for (const { path, contents } of files) {
     const half = `${path}.${process.pid}`;
     writeFileSync(half, contents);
     chmodSync(half, path === bundle ? 0o755 : 0o644);
