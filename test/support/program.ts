@@ -8,8 +8,10 @@ import { Condition, defaultTimeoutMs } from './condition.ts';
 
 /** Programs that tests run, and the Debian packages that they come in. */
 const packages = {
+  bash: 'bash',
   curl: 'curl',
   haproxy: 'haproxy',
+  fish: 'fish',
   iperf3: 'iperf3',
   // By its full name: `nc` may be another netcat, which knows no -N.
   'nc.openbsd': 'netcat-openbsd',
@@ -20,6 +22,7 @@ const packages = {
   ssh: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
+  zsh: 'zsh',
   'systemd-analyze': 'systemd',
   'systemd-notify': 'systemd',
 } as const;
