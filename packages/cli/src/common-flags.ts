@@ -17,7 +17,11 @@ const INTERVALS_PER_TIMEOUT = 4;
 
 /** Flags that every command with a link has. */
 export const LINK_FLAGS = {
-  secret: { describe: 'shared secret; other users of this machine can see it here', variable: 'TUNNEL_SECRET' },
+  secret: {
+    describe: 'shared secret; other users of this machine can see it here',
+    variable: 'TUNNEL_SECRET',
+    isSensitive: true,
+  },
   'secret-file': { describe: 'file with the shared secret on its first line' },
   'heartbeat-interval': { describe: 'send something at least this often', default: '2s' },
   'heartbeat-timeout': { describe: 'a link on which nothing came for this long is dead', default: '8s' },

@@ -13,6 +13,8 @@ export interface Flag {
   readonly isSwitch?: true;
   /** May be given several times. */
   readonly isList?: true;
+  /** Its value is not shown. */
+  readonly isSensitive?: true;
 }
 
 export type Flags = Readonly<Record<string, Flag>>;
@@ -67,7 +69,7 @@ export class GivenFlags<Names extends string> {
       }
       if (flag.isList || !Array.isArray(value)) continue;
       throw new TunnelError('usage', {
-        detail: `--${name} was given ${value.length} times${flag.isSwitch ? '' : `: ${value.join(', ')}`}`,
+        detail: `--${name} was given ${value.length} times${flag.isSwitch || flag.isSensitive ? '' : `: ${value.join(', ')}`}`,
         hint: `give --${name} once`,
       });
     }

@@ -10,6 +10,7 @@ import {
   readOutputSettings,
 } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
+import { chooseProxy, type ChosenProxy } from './proxy-choice.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import { parseDuration } from './values/duration.ts';
 import { type Given, unusable } from './values/given.ts';
@@ -47,6 +48,12 @@ export const LOCAL_FLAGS = {
     default: 'in the state directory',
   },
   ca: { describe: 'file with CA certificates for wss, in PEM', default: "the system's" },
+  proxy: {
+    describe:
+      'http://, https://, socks5:// or socks5h:// proxy for the way out, with user:password@ where it wants them',
+    default: 'HTTPS_PROXY (wss) or HTTP_PROXY (ws), else ALL_PROXY; never for NO_PROXY and this machine',
+    isSensitive: true,
+  },
   'no-reconnect': { describe: 'one attempt, one link', isSwitch: true },
   'max-reconnect-delay': { describe: 'longest wait between two attempts, at least 100ms', default: '30s' },
   'connect-timeout': { describe: 'for one attempt, all its steps', default: '10s' },
@@ -76,6 +83,7 @@ export interface LocalSettings {
   readonly serverKey: Uint8Array | undefined;
   readonly identityFile: string;
   readonly caFile: Given | undefined;
+  readonly proxy: ChosenProxy | undefined;
   readonly reconnect: boolean;
   readonly maxReconnectDelayMs: number;
   readonly connectTimeoutMs: number;
@@ -113,6 +121,7 @@ export function readLocalSettings(
     serverKey: serverKey === undefined ? undefined : decodeKey(serverKey.text, serverKey.source),
     identityFile: identity === undefined ? state.client.identity : resolve(identity.text),
     caFile,
+    proxy: chooseProxy(flags.get('proxy'), environment, server),
     reconnect: !flags.has('no-reconnect'),
     maxReconnectDelayMs:
       maxReconnectDelay === undefined

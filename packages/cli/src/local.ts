@@ -3,6 +3,7 @@ import {
   type Client,
   createClient,
   type ClientEvents,
+  formatProxyAddress,
   formatServerAddress,
   LastPorts,
   PinDirectory,
@@ -22,7 +23,7 @@ import { clientJsonReporter, jsonEmitter } from './output/json-events.ts';
 import { errorLines, openOutput, type Output, warn } from './output/output.ts';
 import { reportEvents, type Reporter } from './output/reporter.ts';
 import { readRunningServer } from './running-server.ts';
-import { warnAboutSecret } from './secret-warnings.ts';
+import { warnAboutProxy, warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
 import { type Given, unusable } from './values/given.ts';
 
@@ -32,11 +33,12 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const settings = readLocalSettings(targets, flags, context.environment);
   const givenSecret = await readGivenSecret(flags, context.environment);
   const ca = settings.caFile === undefined ? undefined : await readCa(settings.caFile);
-  const { server, serverKey, secret } = await chooseServer(settings, givenSecret);
+  const { server, serverKey, secret, isOfThisMachine } = await chooseServer(settings, givenSecret);
   const identity = await loadOrCreateIdentity(settings.identityFile);
   const output = openOutput(settings.output, context.writers, context.environment);
   if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new client key');
   if (secret !== undefined) warnAboutSecret(secret, output);
+  if (settings.proxy !== undefined) warnAboutProxy(settings.proxy, output);
 
   const client = createClient({
     server,
@@ -51,10 +53,14 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
     heartbeat: settings.heartbeat,
     connectTimeoutMs: settings.connectTimeoutMs,
     localWaitMs: settings.localWaitMs,
+    proxy: settings.proxy?.address,
     ca,
+    // Its certificate is for the name that others use; its key was read from its own files.
+    verifyCertificate: !isOfThisMachine,
     agent: `tunnel/${context.version}`,
   });
   const address = formatServerAddress(server);
+  const proxy = settings.proxy && formatProxyAddress(settings.proxy.address);
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;
   for (const reporter of reporters(output, address, canPressEnter)) reportEvents(client, reporter);
   using signals = handleSignals({
@@ -69,8 +75,9 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   using _enterKey = canPressEnter ? watchEnterKey(process.stdin, () => client.retryNow()) : undefined;
 
   const stopped = new Promise<ClientEvents['stopped']>((resolve) => client.on('stopped', resolve));
-  if (output.audience === 'people') output.stdout.write(`connecting to ${address}`);
-  else output.log.info({ server: address }, 'connecting');
+  if (output.audience === 'people')
+    output.stdout.write(`connecting to ${address}${proxy === undefined ? '' : ` through ${proxy}`}`);
+  else output.log.info({ server: address, proxy }, 'connecting');
   await using _control = await openControl(settings.state.client.control, client, output);
   client.start();
   const { exitCode, reason, hint } = await stopped;
@@ -93,15 +100,22 @@ interface ChosenServer {
   readonly server: ServerAddress;
   readonly serverKey: Uint8Array | undefined;
   readonly secret: GivenSecret | undefined;
+  /** It was not named, but found. */
+  readonly isOfThisMachine: boolean;
 }
 
 /** The server that was named, else the one on this machine, whose key and secret are then at hand, too. */
 async function chooseServer(settings: LocalSettings, givenSecret: GivenSecret | undefined): Promise<ChosenServer> {
   const { server, serverKey, state } = settings;
-  if (server !== undefined) return { server, serverKey, secret: givenSecret };
+  if (server !== undefined) return { server, serverKey, secret: givenSecret, isOfThisMachine: false };
   const running = await readRunningServer(state.server.running);
   const secret = givenSecret ?? (await readServerSecret(running.secretFile));
-  return { server: running.address, serverKey: serverKey ?? running.serverKey, secret };
+  return {
+    server: running.address,
+    serverKey: serverKey ?? running.serverKey,
+    secret,
+    isOfThisMachine: true,
+  };
 }
 
 async function readServerSecret(file: string | undefined): Promise<GivenSecret> {

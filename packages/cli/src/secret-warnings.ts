@@ -1,6 +1,7 @@
 import { SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
 import { type Output, warn } from './output/output.ts';
+import type { ChosenProxy } from './proxy-choice.ts';
 
 /** Warns of secrets that others can see or guess. */
 export function warnAboutSecret({ secret, isExposed }: GivenSecret, output: Output): void {
@@ -18,4 +19,14 @@ export function warnAboutSecret({ secret, isExposed }: GivenSecret, output: Outp
       'use a long random one, as the server makes by itself',
     );
   }
+}
+
+/** Warns of a proxy's password that others can see. */
+export function warnAboutProxy({ isExposed }: ChosenProxy, output: Output): void {
+  if (!isExposed) return;
+  warn(
+    output,
+    "other users of this machine can see the proxy's password on the command line",
+    'use HTTPS_PROXY or HTTP_PROXY instead',
+  );
 }

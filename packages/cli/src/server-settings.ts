@@ -6,6 +6,7 @@ import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import { parseDuration } from './values/duration.ts';
 import { unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
+import { parseNetworks } from './values/networks.ts';
 import { parsePort } from './values/port.ts';
 
 const DEFAULT_PORT = 7835;
@@ -33,6 +34,13 @@ export const SERVER_FLAGS = {
     variable: 'TUNNEL_IDENTITY',
     default: 'in the state directory',
   },
+  'tls-cert': { describe: 'file with a certificate and its chain, to serve wss; reread when it changes' },
+  'tls-key': { describe: 'file with the key to the certificate' },
+  'trusted-proxy': {
+    describe: "network (10.0.0.0/8) or address of proxies in front, whose X-Forwarded-For tells a client's address",
+    default: 'none',
+    isList: true,
+  },
   'resume-window': { describe: 'how long a session lives without a link; 0 turns resume off', default: '2m' },
   'drain-timeout': { describe: 'how long running connections may go on after SIGTERM', default: '10s' },
   'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
@@ -54,6 +62,9 @@ export interface ServerSettings {
   readonly maxPort: number;
   readonly publicHost: string | undefined;
   readonly identityFile: string;
+  /** Undefined: without TLS. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly trustedProxies: readonly string[];
   readonly resumeWindowMs: number;
   readonly drainTimeoutMs: number;
   readonly heartbeat: HeartbeatSettings;
@@ -81,6 +92,8 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
     ...readPortRange(flags),
     publicHost: publicHost === undefined ? undefined : parseHost(publicHost),
     identityFile: identity === undefined ? state.server.identity : resolve(identity.text),
+    tls: readTls(flags),
+    trustedProxies: flags.all('trusted-proxy').flatMap(parseNetworks),
     resumeWindowMs: resumeWindow === undefined ? DEFAULT_RESUME_WINDOW_MS : parseDuration(resumeWindow),
     drainTimeoutMs: drainTimeout === undefined ? DEFAULT_DRAIN_TIMEOUT_MS : parseDuration(drainTimeout),
     heartbeat: readHeartbeat(flags),
@@ -88,6 +101,15 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
     givenStateDirectory: stateDir === undefined ? undefined : resolve(stateDir.text),
     output: readOutputSettings(flags),
   };
+}
+
+function readTls(flags: ServerFlags): ServerSettings['tls'] {
+  const cert = flags.get('tls-cert');
+  const key = flags.get('tls-key');
+  if (cert !== undefined && key !== undefined) return { certFile: resolve(cert.text), keyFile: resolve(key.text) };
+  const alone = cert ?? key;
+  if (alone === undefined) return undefined;
+  throw unusable(alone, 'a certificate needs its key', 'give both --tls-cert and --tls-key');
 }
 
 function readPortRange(flags: ServerFlags): { minPort: number; maxPort: number } {

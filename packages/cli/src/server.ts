@@ -103,6 +103,8 @@ async function serve(
     drainTimeoutMs: settings.drainTimeoutMs,
     heartbeat: settings.heartbeat,
     identity: identity.privateKey,
+    tls: settings.tls,
+    trustedProxies: settings.trustedProxies,
     secret: secret.secret,
     previousSecret,
     leases: leaseFile(settings.state.server.leases),
@@ -128,17 +130,18 @@ async function serve(
     abort: () => server.abort(),
   });
 
-  const { port } = await server.start();
+  const { port, url } = await server.start();
   try {
     const secretFile = secret.file === undefined ? undefined : resolve(secret.file);
     await writeRunningServer(settings.state.server.running, {
+      secure: settings.tls !== undefined,
       host: settings.host,
       port,
       serverKey: identity.publicKey,
       secretFile,
     });
     if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
-    introduce(settings, { port, secret, serverKey: identity.publicKey }, output, context);
+    introduce(settings, { port, url, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
     if (stopSignal !== undefined) void server.stop();
     await stopped;
@@ -179,7 +182,17 @@ function audienceReporters(
 /** Says how clients get in: with the secret on a terminal, elsewhere only with its file, since logs are kept and read. */
 function introduce(
   settings: ServerSettings,
-  { port, secret, serverKey }: { readonly port: number; readonly secret: GivenSecret; readonly serverKey: Uint8Array },
+  {
+    port,
+    url,
+    secret,
+    serverKey,
+  }: {
+    readonly port: number;
+    readonly url: string;
+    readonly secret: GivenSecret;
+    readonly serverKey: Uint8Array;
+  },
   output: Output,
   { version }: Context,
 ): void {
@@ -196,12 +209,17 @@ function introduce(
     minPort: settings.minPort,
     maxPort: settings.maxPort,
     fingerprint: fingerprint(serverKey),
-    to: port === DEFAULT_PORT && !publicHost.includes(':') ? publicHost : formatTarget({ host: publicHost, port }),
+    to: settings.tls ? url : plainAddress(publicHost, port),
     secret: secret.secret,
     serverKey: Buffer.from(serverKey).toString('base64url'),
     localCommand: secret.file === undefined ? undefined : localCommand(settings),
   });
   for (const line of lines) output.stdout.write(line);
+}
+
+/** The shortest text that names a server without TLS. */
+function plainAddress(host: string, port: number): string {
+  return port === DEFAULT_PORT && !host.includes(':') ? host : formatTarget({ host, port });
 }
 
 /** What to type on this machine, in another terminal that has the same environment. */

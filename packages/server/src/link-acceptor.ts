@@ -8,9 +8,10 @@ import {
   type Message3Outcome,
   TunnelError,
 } from '@tunnel/shared';
-import { monotonicNow, RecordLink, remoteAddressOf } from '@tunnel/shared/node';
+import { monotonicNow, RecordLink } from '@tunnel/shared/node';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Admission } from './admission.ts';
+import { ClientAddresses } from './client-address.ts';
 import { beginHandshake, type BegunHandshake, ServerHandshake } from './handshake.ts';
 
 /** Whoever is refused has this long to take the answer, in ms. */
@@ -29,7 +30,7 @@ export interface ClaimedLink {
   readonly claim: Claim;
   /** The client's public key. */
   readonly clientKey: Uint8Array;
-  /** Where the client comes from: address and port. */
+  /** Where the client comes from: address and port, or what a trusted proxy says. */
   readonly address: string;
   /** From message 2 to message 3, in ms. */
   readonly roundTripMs: number;
@@ -39,6 +40,8 @@ export interface LinkAcceptorOptions {
   readonly identity: Uint8Array;
   /** What a client may have mixed in, in the order in which they are tried. */
   readonly psks: readonly Uint8Array[];
+  /** Networks of proxies that tell where clients come from. */
+  readonly trustedProxies: readonly string[];
   readonly onClaim: (link: ClaimedLink) => void;
   readonly onFailure: (error: TunnelError, address: string) => void;
 }
@@ -48,12 +51,15 @@ interface Arrival {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   readonly head: Buffer;
+  /** Where it comes from: a closed socket does not tell any more. */
+  readonly address: string;
   handshake?: ServerHandshake;
 }
 
 /** Takes WebSocket upgrades and brings each through the handshake. */
 export class LinkAcceptor {
   readonly #options: LinkAcceptorOptions;
+  readonly #addresses: ClientAddresses;
   readonly #webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -68,6 +74,7 @@ export class LinkAcceptor {
 
   constructor(options: LinkAcceptorOptions) {
     this.#options = options;
+    this.#addresses = new ClientAddresses(options.trustedProxies);
     this.#webSockets.on('headers', (headers, request) => {
       const message2 = this.#answers.get(request);
       if (message2) headers.push(`${HANDSHAKE_HEADER}: ${Buffer.from(message2).toString('base64url')}`);
@@ -85,7 +92,7 @@ export class LinkAcceptor {
       this.#refuse(request, socket, '403 Forbidden', handshakeFailed('a browser (Origin header)'));
       return;
     }
-    const arrival: Arrival = { request, socket, head };
+    const arrival: Arrival = { request, socket, head, address: this.#addresses.of(request) };
     const admitted = this.#admission.request(arrival, monotonicNow());
     if (admitted === 'refused') {
       const seconds = Math.round(LEAST_RETRY_AFTER_S + Math.random() * RETRY_AFTER_SPREAD_S);
@@ -127,7 +134,7 @@ export class LinkAcceptor {
         },
         onFailure: (error) => {
           this.#leave(arrival);
-          this.#options.onFailure(error, addressOf(socket));
+          this.#options.onFailure(error, arrival.address);
         },
       });
     });
@@ -136,10 +143,9 @@ export class LinkAcceptor {
   #conclude(
     outcome: Exclude<Message3Outcome, { kind: 'unreadable' }>,
     webSocket: WebSocket,
-    { socket }: Arrival,
+    { socket, address }: Arrival,
     roundTripMs: number,
   ): void {
-    const address = addressOf(socket);
     if (outcome.kind === 'secret-refused') {
       webSocket.send(outcome.sealRefusal({ code: 'secret-refused', retryAfterMs: 0, detail: '' }));
       webSocket.close(1008);
@@ -174,15 +180,10 @@ export class LinkAcceptor {
       socket.destroy(),
     );
     setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref();
-    this.#options.onFailure(error, addressOf(request.socket));
+    this.#options.onFailure(error, this.#addresses.of(request));
   }
 }
 
 function handshakeFailed(detail: string, cause?: unknown): TunnelError {
   return new TunnelError('handshake-failed', { detail, cause });
-}
-
-function addressOf(socket: Socket): string {
-  const address = remoteAddressOf(socket);
-  return `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
 }

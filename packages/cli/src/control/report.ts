@@ -7,6 +7,7 @@ export interface ClientReport {
   readonly state: ClientStatus['state'];
   readonly since: string;
   readonly server: string;
+  readonly proxy: string | null;
   readonly tunnels: readonly {
     readonly target: string;
     readonly url: string | null;
@@ -36,6 +37,7 @@ export function reportOf(status: ClientStatus): ClientReport {
     state: status.state,
     since: status.since,
     server: status.server,
+    proxy: status.proxy ?? null,
     tunnels: status.tunnels.map(({ target, url, port, isOpen }) => ({
       target: formatTarget(target),
       url: url ?? null,
@@ -82,6 +84,7 @@ export const isClientReport: (value: unknown) => value is ClientReport = object<
   state: text,
   since: text,
   server: text,
+  proxy: orNull(text),
   tunnels: listOf(
     object<ClientReport['tunnels'][number]>({
       target: text,

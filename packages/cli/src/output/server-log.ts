@@ -11,7 +11,12 @@ export function serverLogReporter(log: Logger, fingerprint: (key: string) => str
   // What comes behind the end of a session is not kept: nothing would remove it.
   const of = (event: SessionInfo): Logger => sessions.get(event.sessionId) ?? child(event);
   return {
-    listening: ({ port, serverKey }) => log.info({ port, serverKey: fingerprint(serverKey) }, 'listening'),
+    listening: ({ port, serverKey, url }) => {
+      log.info({ port, serverKey: fingerprint(serverKey), url }, 'listening');
+    },
+    'certificate-replaced': ({ certFile, validUntil }) => {
+      log.info({ certFile, validUntil }, 'the new certificate is in use');
+    },
     'client-connected': (event) => {
       sessions.set(event.sessionId, child(event));
       of(event).info({ address: event.address, agent: event.agent }, 'client connected');

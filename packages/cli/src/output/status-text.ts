@@ -39,7 +39,8 @@ function heading({ url, target, open }: ClientReport['tunnels'][number]): string
 }
 
 function rows(client: ClientReport, now: Date): readonly Row[] {
-  const { server, pid, roundTripMs, streams, resumedStreams, lostStreams, reconnects, lastError, nextAttempt } = client;
+  const { server, proxy, pid, roundTripMs, streams, resumedStreams, lostStreams, reconnects, lastError, nextAttempt } =
+    client;
   const carried = `${resumedStreams} carried over a break, ${lostStreams} lost`;
   return [
     ['state', describeState(client, now)],
@@ -48,7 +49,7 @@ function rows(client: ClientReport, now: Date): readonly Row[] {
     ...(lastError === null || client.state === 'ready' || isEmptyHint(lastError.hint)
       ? []
       : [['what to do', lastError.hint] as const]),
-    ['server', server],
+    ['server', proxy === null ? server : `${server}, through ${proxy}`],
     ...(roundTripMs === null ? [] : [['round trip', describeRoundTrip(roundTripMs)] as const]),
     ['connections', `${streams} open${resumedStreams + lostStreams === 0 ? '' : `; ${carried}`}`],
     ['traffic', `${formatBytes(client.bytesIn)} in, ${formatBytes(client.bytesOut)} out`],

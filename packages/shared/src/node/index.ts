@@ -14,6 +14,7 @@ export { RecordLink } from './record-link.ts';
 export { SessionDriver } from './session-driver.ts';
 export type { DriverEvent, SessionDriverHandlers } from './session-driver.ts';
 export type { StreamPipe, Traffic } from './stream-pipe.ts';
+export { NetworkList, parseNetwork } from './networks.ts';
 export { KEEPALIVE_DELAY_MS, prepareSocket, remoteAddressOf } from './tcp.ts';
 export {
   createOnce,
