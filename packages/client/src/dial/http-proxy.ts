@@ -70,7 +70,8 @@ function refusalOf(proxy: ProxyAddress, { statusCode = 0, headers }: IncomingMes
   // The reason phrase is the other side's text, and may hold anything: the registered one is shown.
   const status = [`HTTP ${statusCode}`, STATUS_CODES[statusCode]].filter(Boolean).join(' ');
   const detail = `${formatProxyAddress(proxy)}, ${status}`;
-  if (statusCode === 407) return credentialsWanted(proxy, detail, headers['proxy-authenticate']);
+  // Tinyproxy says 401 to credentials that are wrong.
+  if (statusCode === 407 || statusCode === 401) return credentialsWanted(proxy, detail, headers['proxy-authenticate']);
   return new TunnelError(statusCode >= 500 ? 'proxy-failed' : 'proxy-refused', { detail });
 }
 

@@ -146,7 +146,7 @@ describe('a SOCKS proxy', () => {
     ['\u0005\u0000\u0005\u0001\u0000\u0001\u0000', 'proxy-failed', 'it says: general failure'],
     ['\u0005\u0000\u0005\u0002\u0000\u0001\u0000', 'proxy-refused', 'its rules do not allow it'],
     ['\u0005\u0000\u0005\u0005\u0000\u0001\u0000', 'proxy-failed', 'it says: connection refused'],
-    ['', 'proxy-unusable', 'it closed the connection without an answer'],
+    ['', 'proxy-failed', 'it closed the connection without an answer'],
   ])('that answers %j', async (answer, code, reason) => {
     const port = await listenRaw((socket) => void socket.once('data', () => socket.end(answer, 'latin1')));
     const error = await failureOf(dialThrough(`socks5h://me:hidden@127.0.0.1:${port}`, 'ws://server.example'));

@@ -30,7 +30,8 @@ const MEANINGS: ReadonlyMap<string, readonly [ProxyCode, string]> = new Map([
     ['proxy-unusable', 'it wants to authenticate in a way that was not offered'],
   ],
   ['Socks5 Authentication failed', ['proxy-auth-required', 'those that were given do not do']],
-  ['Socket closed', ['proxy-unusable', 'it closed the connection without an answer']],
+  // What `ssh -D` does where the other end reaches nobody.
+  ['Socket closed', ['proxy-failed', 'it closed the connection without an answer']],
   ['Failure', ['proxy-failed', 'it says: general failure']],
   ['NotAllowed', ['proxy-refused', 'its rules do not allow it']],
   ['NetworkUnreachable', ['proxy-failed', 'it says: the network cannot be reached']],
