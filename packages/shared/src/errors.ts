@@ -139,7 +139,7 @@ export const ERRORS = {
     'server',
     4,
     'the connection ended before the WebSocket was open',
-    'check that address and port belong to a tunnel server',
+    'check that address and port belong to a tunnel server, and whether it wants wss://',
   ),
   'handshake-failed': kind(
     'retry',
@@ -167,7 +167,7 @@ export const ERRORS = {
     'usage',
     3,
     'the proxy demands credentials',
-    "put user and password into the proxy's URL: http://user:password@host:port",
+    "put user and password before the host in the proxy's URL: user:password@host:port",
   ),
   'proxy-refused': kind(
     'retry',
