@@ -118,7 +118,12 @@ test('through the SOCKS of `ssh -D`, which wants nobody to log in', { timeout: 6
   const { clientOptions, destination } = ssh;
   await using forwarding = await startProxyProgram('ssh', (port) => [
     ...clientOptions,
-    ...['-N', '-D', `127.0.0.1:${port}`, '-p', String(ssh.port), destination],
+    '-N',
+    '-D',
+    `127.0.0.1:${port}`,
+    '-p',
+    String(ssh.port),
+    destination,
   ]);
   for (const scheme of ['socks5', 'socks5h']) {
     const proxy = parseProxyAddress(`${scheme}://127.0.0.1:${forwarding.port}`);

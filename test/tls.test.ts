@@ -110,7 +110,8 @@ describe('wss', () => {
     const env = { TUNNEL_SECRET: TEST_SECRET, NODE_OPTIONS: `--import=data:text/javascript,${isTerminal}` };
     const args = ['server', '--host', '127.0.0.1', '--port', '0', '--public-host', 'tunnel.example.org'];
     await using server = await startTunnel([...args, '--tls-cert', certFile, '--tls-key', keyFile], { env });
-    await server.waitForStdout(/tunnel local 3000 --to wss:\/\/tunnel\.example\.org:\d+ --server-key=/);
+    const [, address] = await server.waitForStdout(/tunnel local 3000 --to (\S+):\d+ --server-key=/);
+    expect(address).toBe('wss://tunnel.example.org');
   });
 });
 

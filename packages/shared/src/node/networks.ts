@@ -2,7 +2,7 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
 type Family = 'ipv4' | 'ipv6';
 
-export interface Address {
+interface Address {
   readonly text: string;
   readonly family: Family;
 }
@@ -23,7 +23,7 @@ const MAPPED_BITS = 96;
  * An IP address in its shortest form, without dots in IPv6 and without the zone of a link-local address. IPv4 written as
  * IPv6 (`::ffff:10.0.0.1`) is IPv4. Undefined for anything else.
  */
-export function canonicalAddress(text: string): Address | undefined {
+function canonicalAddress(text: string): Address | undefined {
   if (isIPv4(text)) return { text, family: 'ipv4' };
   if (!isIPv6(text)) return undefined;
   const [withoutZone = ''] = text.split('%');
