@@ -103,6 +103,23 @@ describe('wss', () => {
     expect(client.stderr).toContain('"server":"wss://127.0.0.1:');
   });
 
+  test("is trusted by the machine's authorities, without --ca", async () => {
+    await using directory = await temporaryDirectory();
+    const tls = await certificateFiles(directory.path);
+    await using server = await startServer({ tls });
+    const file = join(directory.path, 'authorities.pem');
+    await writeFile(file, ca ?? '');
+    const args = ['local', '9', '--to', `wss://localhost:${server.port}`, '--no-reconnect', '--output', 'json'];
+    const env = { TUNNEL_SECRET: TEST_SECRET };
+    for (const name of ['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS']) {
+      await using client = await startTunnel(args, { env: { ...env, [name]: file } });
+      await client.waitForEvent('ready');
+    }
+    await using stranger = await startTunnel(args, { env });
+    expect((await stranger.waitForExit()).code).toBe(4);
+    expect(stranger.events.at(-1)).toMatchObject({ code: 'tls-failed' });
+  });
+
   test('is named in the command for clients, on a terminal', async () => {
     await using directory = await temporaryDirectory();
     const { certFile, keyFile } = await certificateFiles(directory.path);

@@ -6,6 +6,7 @@ import { connect as tlsConnect } from 'node:tls';
 import { TunnelError } from '@tunnel/shared';
 
 import { formatHostAndPort, withoutZone } from './address.ts';
+import { systemSecureContext } from './system-authorities.ts';
 
 /** Certificates in PEM that are trusted instead of the system's. */
 export type CertificateAuthorities = NonNullable<SecureContextOptions['ca']>;
@@ -48,7 +49,7 @@ export function wrapInTls(
         // The certificate is checked against this one. An IP address must not be sent as a server name (RFC 6066, 3).
         host,
         ...(isIP(host) === 0 && { servername: host.replace(/\.$/, '') }),
-        ...(ca !== undefined && { ca }),
+        ...(ca === undefined ? { secureContext: systemSecureContext() } : { ca }),
         rejectUnauthorized: verifyCertificate,
         // WebSockets over HTTP/2 are something else, and a server may prefer HTTP/2 where it is left the choice.
         ALPNProtocols: ['http/1.1'],
