@@ -172,7 +172,12 @@ describe.each(['ws', 'wss'])('the counters of a link over %s', (scheme) => {
   test('tell what waits and what went out', { timeout: 60_000 }, async () => {
     await using both = await connectBoth();
     const keys = { sendKey: new Uint8Array(32).fill(1), receiveKey: new Uint8Array(32).fill(2) };
-    const link = new RecordLink(both.near, both.nearSocket, keys as ConstructorParameters<typeof RecordLink>[2]);
+    const link = new RecordLink(
+      both.near,
+      both.nearSocket,
+      keys as ConstructorParameters<typeof RecordLink>[2],
+      'server',
+    );
     let drains = 0;
     link.start({ onRecord: () => {}, onDrain: () => (drains += 1), onEnd: () => {} });
     const before = link.drainedBytes;
@@ -197,7 +202,12 @@ describe.each(['ws', 'wss'])('the counters of a link over %s', (scheme) => {
   test('tell of a message that comes in parts', async () => {
     await using both = await connectBoth();
     const keys = { sendKey: new Uint8Array(32).fill(1), receiveKey: new Uint8Array(32).fill(2) };
-    const link = new RecordLink(both.near, both.nearSocket, keys as ConstructorParameters<typeof RecordLink>[2]);
+    const link = new RecordLink(
+      both.near,
+      both.nearSocket,
+      keys as ConstructorParameters<typeof RecordLink>[2],
+      'server',
+    );
     let records = 0;
     link.start({ onRecord: () => (records += 1), onDrain: () => {}, onEnd: () => {} });
     const before = link.bytesRead;
