@@ -2,6 +2,7 @@ import { SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
 import type { ConfigFile } from './config/config-file.ts';
 import { type Output, warn } from './output/output.ts';
+import type { ChosenProxy } from './proxy-choice.ts';
 
 /** Warns of secrets that others can see or guess. */
 export function warnAboutSecret({ secret, isExposed }: GivenSecret, output: Output): void {
@@ -28,5 +29,15 @@ export function warnAboutConfig(config: ConfigFile | undefined, output: Output):
     output,
     `other users of this machine can read ${config.path}, and there is a secret in it`,
     `chmod 600 ${config.path}, or use secret-file instead`,
+  );
+}
+
+/** Warns of a proxy's password that others can see. */
+export function warnAboutProxy({ isExposed }: ChosenProxy, output: Output): void {
+  if (!isExposed) return;
+  warn(
+    output,
+    "other users of this machine can see the proxy's password on the command line",
+    'use HTTPS_PROXY or HTTP_PROXY instead',
   );
 }
