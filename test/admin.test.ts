@@ -143,12 +143,13 @@ describe('a client', SLOW, () => {
         body: expect.stringMatching(/^waiting, next attempt in \w+: connection refused.*\n$/) as string,
       });
     expect(await askAdmin(socket, '/healthz')).toEqual({ status: 200, body: 'ok\n' });
+    const label = `server="ws://127.0.0.1:${port}"`;
     expect(Object.fromEntries(samplesOf((await askAdmin(socket, '/metrics')).body))).toMatchObject({
-      tunnel_client_ready: 0,
-      tunnel_client_tunnels_wanted: 1,
-      tunnel_client_visitors_total: 1,
-      'tunnel_client_visitor_bytes_total{direction="in"}': BYTES,
-      'tunnel_client_retries_total{code="tcp-refused"}': expect.any(Number) as number,
+      [`tunnel_client_ready{${label}}`]: 0,
+      [`tunnel_client_tunnels_wanted{${label}}`]: 1,
+      [`tunnel_client_visitors_total{${label}}`]: 1,
+      [`tunnel_client_visitor_bytes_total{${label},direction="in"}`]: BYTES,
+      [`tunnel_client_retries_total{${label},code="tcp-refused"}`]: expect.any(Number) as number,
     });
     client.kill();
     await client.waitForExit();

@@ -2,12 +2,15 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { adminPortOf, askAdmin, samplesOf } from './support/admin.ts';
 import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
 import { TEST_SECRET } from './support/pair.ts';
+import { requirePrograms } from './support/program.ts';
+import { ServiceManager } from './support/service-manager.ts';
 import { startEcho, startSource } from './support/services.ts';
 import { type TemporaryDirectory, temporaryDirectory } from './support/temporary-directory.ts';
 import { publicPortOf, startServerProcess } from './support/tunnel-processes.ts';
-import { visit } from './support/visitor.ts';
+import { answerTo, visit } from './support/visitor.ts';
 
 /** Every test starts several processes, and they share the cores. */
 const SLOW = { timeout: 60_000 };
@@ -165,6 +168,82 @@ describe('tunnel run', SLOW, () => {
     await leaving.waitForBytes(10);
     expect(client.events.map(({ event }) => event)).toEqual(['ready', 'ready']);
     expect(server.events.filter(({ event }) => event.startsWith('client-'))).toHaveLength(1);
+  });
+
+  test('at SIGHUP changes who may visit one tunnel, which keeps its port and its visitors', async () => {
+    await using home = await temporaryDirectory();
+    await using echo = await startEcho();
+    const { server, port } = await startServerProcess(['--port', '0']);
+    await using _server = server;
+    const tunnels = { other: echo.port, web: echo.port };
+    await configure(home, clientTo(port, tunnels));
+    await using client = await startRun(home);
+    const before = await client.waitForEvent('ready');
+    const { web = 0, other = 0 } = portsOf(before);
+    await using visitor = await visit(web, { from: '127.0.0.2' });
+    visitor.socket.write('12345');
+    await visitor.waitForBytes(5);
+
+    const next = client.waitForNextEvent('ready');
+    // It goes into the last table, that of `web`.
+    await configure(home, `${clientTo(port, tunnels)}deny = ["127.0.0.2", "127.0.0.3"]\n`);
+    client.kill('SIGHUP');
+    expect(portsOf(await next)).toEqual({ web, other });
+    expect(await answerTo(web, 'hi', { from: '127.0.0.2' })).toBe('ECONNRESET');
+    expect(await answerTo(web, 'hi', { from: '127.0.0.4' })).toBe('hi');
+    expect(await answerTo(other, 'hi', { from: '127.0.0.2' })).toBe('hi');
+    visitor.socket.write('67890');
+    await visitor.waitForBytes(10);
+    expect(server.stderr).not.toContain('tunnel closed');
+  });
+
+  test('tells systemd and the admin endpoint of all its sessions, and when it reads the file again', async (context) => {
+    requirePrograms(context, 'python3', 'systemd-notify');
+    await using manager = await ServiceManager.start();
+    await using home = await temporaryDirectory();
+    await using echo = await startEcho();
+    const { server: first, port: firstPort } = await startServerProcess(['--port', '0']);
+    await using _first = first;
+    const { server: second, port: secondPort } = await startServerProcess(['--port', '0']);
+    await using _second = second;
+    const far = (port: number): string => `[tunnels.far]\ntarget = "127.0.0.1:1"\nto = "127.0.0.1:${port}"\n`;
+    const near = clientTo(firstPort, { web: echo.port }).replace('[client]', '[client]\nadmin = 0');
+    await configure(home, near + far(1));
+    await using client = await startTunnel(['run', '--output', 'json'], {
+      home: home.path,
+      env: { NOTIFY_SOCKET: manager.socket },
+    });
+    const admin = await adminPortOf(client);
+    await client.waitForEvent('ready');
+    await client.waitForEvent('retrying');
+    expect(await askAdmin(admin, '/readyz')).toEqual({
+      status: 503,
+      body: expect.stringMatching(/^ws:\/\/127\.0\.0\.1:1: (?:waiting|connecting)/) as string,
+    });
+    await manager.waitFor(/1 of 2 sessions ready; not ready since/);
+    expect(manager.messages.filter(({ READY }) => READY !== undefined)).toEqual([]);
+
+    await configure(home, near + far(secondPort));
+    client.kill('SIGHUP');
+    await manager.waitFor(/READY=1[^]*2 of 2 sessions ready|2 of 2 sessions ready[^]*READY=1/);
+    expect(await askAdmin(admin, '/readyz')).toEqual({ status: 200, body: 'ready\n' });
+    const samples = samplesOf((await askAdmin(admin, '/metrics')).body);
+    const ready = [...samples].filter(([name]) => name.startsWith('tunnel_client_ready'));
+    expect(Object.fromEntries(ready)).toEqual({
+      [`tunnel_client_ready{server="ws://127.0.0.1:${firstPort}"}`]: 1,
+      [`tunnel_client_ready{server="ws://127.0.0.1:${secondPort}"}`]: 1,
+    });
+    const countBefore = manager.messages.length;
+    client.kill('SIGHUP');
+    await manager.waitFor(/RELOADING=1[^]*READY=1/);
+    const told = manager.messages.slice(countBefore).find(({ RELOADING }) => RELOADING !== undefined);
+    expect(told).toMatchObject({
+      RELOADING: '1',
+      MONOTONIC_USEC: expect.stringMatching(/^\d+$/) as string,
+    });
+    client.kill('SIGTERM');
+    await client.waitForExit();
+    expect(manager.messages.at(-1)).toMatchObject({ STOPPING: '1' });
   });
 
   test('at SIGHUP moves a public port from one tunnel to another', async () => {

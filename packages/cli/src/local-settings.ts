@@ -111,8 +111,14 @@ export const LOCAL_FLAGS = {
 
 export type LocalFlags = GivenFlags<typeof LOCAL_FLAGS>;
 
+/** Who is told how a process with clients is, beside people and scripts. */
+export interface SupervisionSettings {
+  readonly admin: AdminAddress | undefined;
+  readonly watchdog: WatchdogSubject;
+}
+
 /** What `tunnel local` was asked for, all but what is read from files. */
-export interface LocalSettings {
+export interface LocalSettings extends SupervisionSettings {
   readonly tunnels: readonly TunnelOptions[];
   /** Undefined: the server of this machine. */
   readonly server: ServerAddress | undefined;
@@ -124,8 +130,6 @@ export interface LocalSettings {
   readonly maxReconnectDelayMs: number;
   readonly connectTimeoutMs: number;
   readonly heartbeat: HeartbeatSettings;
-  readonly admin: AdminAddress | undefined;
-  readonly watchdog: WatchdogSubject;
   readonly state: StateDirectory;
   readonly output: OutputSettings;
 }
@@ -159,11 +163,14 @@ export function readLocalSettings(
     maxReconnectDelayMs: flags.read('max-reconnect-delay') ?? DEFAULT_MAX_RECONNECT_DELAY_MS,
     connectTimeoutMs: flags.read('connect-timeout') ?? DEFAULT_CONNECT_TIMEOUT_MS,
     heartbeat: { ...heartbeat, idleMaxMs: readIdleHeartbeat(flags.get('idle-heartbeat-max'), heartbeat) },
-    admin: flags.read('admin'),
-    watchdog: flags.read('watchdog') ?? DEFAULT_WATCHDOG,
+    ...readSupervision(flags),
     state,
     output: readOutputSettings(flags),
   };
+}
+
+export function readSupervision(flags: LocalFlags): SupervisionSettings {
+  return { admin: flags.read('admin'), watchdog: flags.read('watchdog') ?? DEFAULT_WATCHDOG };
 }
 
 function readServer(given: Given): ServerAddress {

@@ -57,7 +57,8 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const stopped = new Promise<ClientEvents['stopped']>((resolve) => client.on('stopped', resolve));
   tellConnecting(plan, output);
   await using _control = await openControl(settings.state.client.control, client, output);
-  await using _admin = await openClientAdmin(settings.admin, client, output, context.version);
+  await using admin = await openClientAdmin(settings.admin, output, context.version);
+  admin?.watch(client);
   client.start();
   const { exitCode, reason, hint } = await stopped;
   if (exitCode !== 0) for (const line of errorLines(reason, hint)) output.stderr.write(line);

@@ -1,5 +1,6 @@
 import { formatProxyAddress, LastPorts, PinDirectory } from '@tunnel/client';
 import { TunnelError } from '@tunnel/shared';
+import { openClientAdmin } from './admin/admin.ts';
 import { type ClientPlan, type ClientStores, isSameSession, planClient } from './client-plan.ts';
 import { readGivenSecret, readOutputSettings } from './common-flags.ts';
 import { type ConfigFile, requireConfig } from './config/config-file.ts';
@@ -8,7 +9,7 @@ import { changedKeys, reloadConfig, tellRefused } from './config/reload.ts';
 import type { Context } from './context.ts';
 import { watchEnterKey } from './enter-key.ts';
 import { type Arguments, type FileTable, type Flag, GivenFlags } from './flags.ts';
-import { LOCAL_FLAGS, type LocalFlags, readLocalSettings } from './local-settings.ts';
+import { LOCAL_FLAGS, type LocalFlags, readLocalSettings, readSupervision } from './local-settings.ts';
 import { nearest } from './nearest.ts';
 import { jsonEmitter } from './output/json-events.ts';
 import { openOutput, type Output, say, warn } from './output/output.ts';
@@ -16,6 +17,7 @@ import { RunningSessions } from './running-sessions.ts';
 import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
 import { stateDirectory } from './state-directory.ts';
+import { ClientService } from './systemd/client-service.ts';
 
 const { port: _port, ...flagsOfAll } = LOCAL_FLAGS;
 
@@ -40,7 +42,16 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
   warnAboutPlans(plans, output, told);
 
   const canPressEnter = output.audience === 'people' && process.stdin.isTTY;
-  const sessions = new RunningSessions(control, output, canPressEnter);
+  const { admin: adminAddress, watchdog } = readSupervision(flags);
+  await using admin = await openClientAdmin(adminAddress, output, context.version);
+  await using service = new ClientService(environment, output, watchdog);
+  const sessions = new RunningSessions(control, output, canPressEnter, {
+    onStarting: (client, plan) => {
+      admin?.watch(client);
+      service.watch(client, plan);
+    },
+    onRemoved: (client) => admin?.forget(client),
+  });
   let lastReload: Promise<void> = Promise.resolve();
   const reload = async (): Promise<void> => {
     const next = await reloadConfig(() => requireConfig(onCommandLine.get('config'), environment), output);
@@ -63,12 +74,13 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
       if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
       else output.log.info({ signal }, 'stopping');
       sessions.stop();
+      service.stopping();
     },
     abort: () => sessions.abort(),
     retryNow: () => sessions.retryNow(),
     reload: () => {
       // One after the other: two at once would not know of each other's sessions.
-      lastReload = lastReload.then(reload);
+      lastReload = lastReload.then(() => service.reloading(reload));
     },
   });
   using _enterKey = canPressEnter ? watchEnterKey(process.stdin, () => sessions.retryNow()) : undefined;

@@ -17,6 +17,13 @@ interface RunningSession {
   readonly ended: Promise<void>;
 }
 
+/** Follows which clients there are. */
+export interface SessionWatcher {
+  readonly onStarting: (client: Client, plan: ClientPlan) => void;
+  /** It has stopped, and is not wanted any more. One that failed for good still is. */
+  readonly onRemoved: (client: Client) => void;
+}
+
 /**
  * The clients of one process, one for each server and way to reach it. A fatal failure of one does not end the others; it is
  * over when all are, or after `stop`.
@@ -27,14 +34,16 @@ export class RunningSessions {
   readonly #controlDirectory: string;
   readonly #output: Output;
   readonly #canPressEnter: boolean;
+  readonly #watcher: SessionWatcher;
   readonly #resolveEnded: (end: End) => void;
   #sessions: readonly RunningSession[] = [];
   #state: 'applying' | 'running' | 'stopping' = 'running';
 
-  constructor(controlDirectory: string, output: Output, canPressEnter: boolean) {
+  constructor(controlDirectory: string, output: Output, canPressEnter: boolean, watcher: SessionWatcher) {
     this.#controlDirectory = controlDirectory;
     this.#output = output;
     this.#canPressEnter = canPressEnter;
+    this.#watcher = watcher;
     ({ promise: this.ended, resolve: this.#resolveEnded } = withResolvers<End>());
   }
 
@@ -56,6 +65,7 @@ export class RunningSessions {
     this.#sessions = [...retained];
     // First: another session may be waiting for the port of a tunnel that goes.
     await Promise.all(removed.map(({ client, ended }) => client.stop().then(() => ended)));
+    for (const { client } of removed) this.#watcher.onRemoved(client);
     let changed = 0;
     for (const [plan, session] of kept) {
       if (isDeepStrictEqual(session.plan.options.tunnels, plan.options.tunnels)) {
@@ -111,6 +121,7 @@ export class RunningSessions {
     })) {
       reportEvents(client, reporter);
     }
+    this.#watcher.onStarting(client, plan);
     const control = openControl(this.#controlDirectory, client, output);
     client.on('stopped', (end) => {
       session.end = end;

@@ -156,7 +156,10 @@ export class TunnelSet {
     current?.flushSoon();
     for (const tunnel of next) {
       // One that was refused may have been so because of one that is gone now.
-      if (current && (tunnel.isGivenUp || ruled.has(tunnel))) this.#request(current, tunnel);
+      if (!current || !(tunnel.isGivenUp || ruled.has(tunnel))) continue;
+      // Until the server has its rules: it goes on under the same id, and its port stays open.
+      tunnel.isOpen = false;
+      this.#request(current, tunnel);
     }
     for (const tunnel of added) {
       await this.#recallPort(tunnel);

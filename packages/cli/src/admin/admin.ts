@@ -2,7 +2,7 @@ import type { Client } from '@tunnel/client';
 import type { Server } from '@tunnel/server';
 import type { Output } from '../output/output.ts';
 import type { AdminAddress } from '../values/admin-address.ts';
-import { type AdminServer, type AdminSource, serveAdmin } from './admin-server.ts';
+import { type AdminServer, type AdminSource, type Readiness, serveAdmin } from './admin-server.ts';
 import { clientReadiness, serverReadiness } from './readiness.ts';
 
 /** The admin endpoint of a server, where one was asked for. */
@@ -19,17 +19,36 @@ export function openServerAdmin(
   });
 }
 
-/** The same for a client. */
-export function openClientAdmin(
+/** The admin endpoint of the clients of a process. */
+export interface ClientAdmin extends AsyncDisposable {
+  watch(client: Client): void;
+  /** It is not wanted any more. */
+  forget(client: Client): void;
+}
+
+/** That of clients, where one was asked for. */
+export async function openClientAdmin(
   address: AdminAddress | undefined,
-  client: Client,
   output: Output,
   version: string,
-): Promise<AdminServer | undefined> {
-  return openAdmin(address, output, async () => {
-    const { clientMetrics } = await import('./client-metrics.ts');
-    return { readiness: () => clientReadiness(client.status()), metrics: clientMetrics(client, version) };
-  });
+): Promise<ClientAdmin | undefined> {
+  if (address === undefined) return undefined;
+  const { ClientMetrics } = await import('./client-metrics.ts');
+  const metrics = new ClientMetrics(version);
+  const clients = new Set<Client>();
+  const readiness = (): Readiness => clientReadiness([...clients].map((client) => client.status()));
+  const admin = await openAdmin(address, output, async () => ({ readiness, metrics }));
+  return {
+    watch: (client) => {
+      clients.add(client);
+      metrics.watch(client);
+    },
+    forget: (client) => {
+      clients.delete(client);
+      metrics.forget(client);
+    },
+    [Symbol.asyncDispose]: async () => admin?.[Symbol.asyncDispose](),
+  };
 }
 
 async function openAdmin(

@@ -1,72 +1,108 @@
 import type { Client, ClientStatus } from '@tunnel/client';
-import { Counter, Gauge } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { codeLabel, type Metrics, newRegistry } from './metrics.ts';
 
-/** What a client tells Prometheus, from its events and its status. */
-export function clientMetrics(client: Client, version: string): Metrics {
-  const registry = newRegistry(version);
-  const registers = [registry];
-  const gauge = (name: string, help: string): Gauge => new Gauge({ name: `tunnel_client_${name}`, help, registers });
-  const counter = <Label extends string>(name: string, help: string, ...labelNames: readonly Label[]): Counter<Label> =>
-    new Counter({ name: `tunnel_client_${name}_total`, help, labelNames, registers });
+/** What the clients of a process tell Prometheus, from their events and their status. */
+export class ClientMetrics implements Metrics {
+  readonly #registry: Registry;
+  readonly #clients = new Set<Client>();
+  readonly #ready: Gauge<'server'>;
+  readonly #wanted: Gauge<'server'>;
+  readonly #open: Gauge<'server'>;
+  readonly #streams: Gauge<'server'>;
+  readonly #roundTrip: Gauge<'server'>;
+  readonly #bytes: Counter<'server' | 'direction'>;
+  readonly #reconnects: Counter<'server'>;
+  readonly #resumedStreams: Counter<'server'>;
+  readonly #lostStreams: Counter<'server'>;
+  readonly #visitors: Counter<'server'>;
+  readonly #linksLost: Counter<'server' | 'code'>;
+  readonly #retries: Counter<'server' | 'code'>;
 
-  const ready = gauge('ready', '1 where the link stands and all tunnels are open, else 0.');
-  const wanted = gauge('tunnels_wanted', 'Tunnels that the client was started with.');
-  const open = gauge('tunnels_open', 'Tunnels that the server has granted.');
-  const streams = gauge('streams', "Visitors' connections that are open.");
-  const roundTrip = gauge(
-    'heartbeat_round_trip_seconds',
-    'The last round trip that heartbeats measured; without a link there is none.',
-  );
-  const bytes = counter(
-    'visitor_bytes',
-    'Bytes of visitors, by direction: in is from visitors to services.',
-    'direction',
-  );
-  const reconnects = counter('reconnects', 'Links that followed a lost one.');
-  const resumedStreams = counter(
-    'streams_resumed',
-    "Visitors' connections that were carried on over a new link; one counts each time.",
-  );
-  const lostStreams = counter('streams_lost', "Visitors' connections that ended because their session did.");
+  constructor(version: string) {
+    const registry = newRegistry(version);
+    const registers = [registry];
+    const gauge = (name: string, help: string): Gauge<'server'> =>
+      new Gauge({ name: `tunnel_client_${name}`, help, labelNames: ['server'], registers });
+    const counter = <Label extends string>(
+      name: string,
+      help: string,
+      ...labels: readonly Label[]
+    ): Counter<'server' | Label> =>
+      new Counter({ name: `tunnel_client_${name}_total`, help, labelNames: ['server', ...labels], registers });
+    this.#registry = registry;
+    this.#ready = gauge('ready', '1 where the link stands and all tunnels are open, else 0.');
+    this.#wanted = gauge('tunnels_wanted', 'Tunnels that are to be open.');
+    this.#open = gauge('tunnels_open', 'Tunnels that the server has granted.');
+    this.#streams = gauge('streams', "Visitors' connections that are open.");
+    this.#roundTrip = gauge(
+      'heartbeat_round_trip_seconds',
+      'The last round trip that heartbeats measured; without a link there is none.',
+    );
+    this.#bytes = counter(
+      'visitor_bytes',
+      'Bytes of visitors, by direction: in is from visitors to services.',
+      'direction',
+    );
+    this.#reconnects = counter('reconnects', 'Links that followed a lost one.');
+    this.#resumedStreams = counter(
+      'streams_resumed',
+      "Visitors' connections that were carried on over a new link; one counts each time.",
+    );
+    this.#lostStreams = counter('streams_lost', "Visitors' connections that ended because their session did.");
+    this.#visitors = counter('visitors', 'Visitors that came.');
+    this.#linksLost = counter(
+      'links_lost',
+      'Links that ended while all tunnels were open, by the code of the reason (see errors.md).',
+      'code',
+    );
+    this.#retries = counter('retries', 'Attempts that are followed by another one, by the code of the reason.', 'code');
+  }
 
-  const visitors = counter('visitors', 'Visitors that came.');
-  const linksLost = counter(
-    'links_lost',
-    'Links that ended while all tunnels were open, by the code of the reason (see errors.md).',
-    'code',
-  );
-  const failures = counter('retries', 'Attempts that are followed by another one, by the code of the reason.', 'code');
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
 
-  client.on('stream', ({ state }) => {
-    if (state === 'opened') visitors.inc();
-  });
-  client.on('disconnected', ({ code }) => linksLost.inc({ code: codeLabel(code) }));
-  client.on('retrying', ({ code }) => failures.inc({ code: codeLabel(code) }));
+  /** Two clients of the same server count together. */
+  watch(client: Client): void {
+    const { server } = client.status();
+    this.#clients.add(client);
+    this.#visitors.inc({ server }, 0);
+    client.on('stream', ({ state }) => {
+      if (state === 'opened') this.#visitors.inc({ server });
+    });
+    client.on('disconnected', ({ code }) => this.#linksLost.inc({ server, code: codeLabel(code) }));
+    client.on('retrying', ({ code }) => this.#retries.inc({ server, code: codeLabel(code) }));
+  }
 
-  const refresh = (status: ClientStatus): void => {
-    ready.set(status.state === 'ready' ? 1 : 0);
-    wanted.set(status.tunnels.length);
-    open.set(status.tunnels.filter(({ isOpen }) => isOpen).length);
-    streams.set(status.streams);
-    roundTrip.remove();
-    if (status.roundTripMs !== undefined) roundTrip.set(status.roundTripMs / 1000);
+  /** It is not wanted any more. Its own counts go with it; what was counted here stays. */
+  forget(client: Client): void {
+    this.#clients.delete(client);
+  }
+
+  read(): Promise<string> {
+    this.#refresh([...this.#clients].map((client) => client.status()));
+    return this.#registry.metrics();
+  }
+
+  #refresh(statuses: readonly ClientStatus[]): void {
     // A counter of prom-client can only be counted up, or begun anew.
-    bytes.reset();
-    bytes.inc({ direction: 'in' }, status.bytesIn);
-    bytes.inc({ direction: 'out' }, status.bytesOut);
-    reconnects.reset();
-    reconnects.inc(status.reconnects);
-    resumedStreams.reset();
-    resumedStreams.inc(status.resumedStreams);
-    lostStreams.reset();
-    lostStreams.inc(status.lostStreams);
-  };
-  return {
-    contentType: registry.contentType,
-    read: () => {
-      refresh(client.status());
-      return registry.metrics();
-    },
-  };
+    const counters = [this.#bytes, this.#reconnects, this.#resumedStreams, this.#lostStreams];
+    for (const counter of counters) counter.reset();
+    for (const gauge of [this.#ready, this.#wanted, this.#open, this.#streams, this.#roundTrip]) gauge.reset();
+    for (const status of statuses) {
+      const { server, tunnels, roundTripMs } = status;
+      const isReady = statuses.every((other) => other.server !== server || other.state === 'ready');
+      this.#ready.set({ server }, isReady ? 1 : 0);
+      this.#wanted.inc({ server }, tunnels.length);
+      this.#open.inc({ server }, tunnels.filter(({ isOpen }) => isOpen).length);
+      this.#streams.inc({ server }, status.streams);
+      if (roundTripMs !== undefined) this.#roundTrip.set({ server }, roundTripMs / 1000);
+      this.#bytes.inc({ server, direction: 'in' }, status.bytesIn);
+      this.#bytes.inc({ server, direction: 'out' }, status.bytesOut);
+      this.#reconnects.inc({ server }, status.reconnects);
+      this.#resumedStreams.inc({ server }, status.resumedStreams);
+      this.#lostStreams.inc({ server }, status.lostStreams);
+    }
+  }
 }

@@ -17,8 +17,19 @@ export function serverReadiness({ state }: ServerStatus): Readiness {
   }
 }
 
-/** A client is ready while all its tunnels are open. */
-export function clientReadiness({ state, lastError, nextAttempt }: ClientStatus): Readiness {
+/** Clients are ready while all their tunnels are open. */
+export function clientReadiness(statuses: readonly ClientStatus[]): Readiness {
+  const [first, ...others] = statuses;
+  if (first === undefined) return { isReady: false, reason: 'starting' };
+  if (others.length === 0) return readinessOf(first);
+  const reasons = statuses.flatMap((status) => {
+    const { isReady, reason } = readinessOf(status);
+    return isReady ? [] : [`${status.server}: ${reason}`];
+  });
+  return { isReady: reasons.length === 0, reason: reasons.length === 0 ? 'ready' : reasons.join('; ') };
+}
+
+function readinessOf({ state, lastError, nextAttempt }: ClientStatus): Readiness {
   if (state === 'ready') return { isReady: true, reason: 'ready' };
   const next = nextAttempt === undefined ? '' : `, next attempt in ${formatDuration(nextAttempt.inMs)}`;
   const cause = lastError === undefined ? '' : `: ${lastError.reason}`;

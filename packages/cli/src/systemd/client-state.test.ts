@@ -1,6 +1,6 @@
 import type { ClientStatus } from '@tunnel/client';
 import { describe, expect, test } from 'vitest';
-import { ClientWatch } from './client-state.ts';
+import { ClientWatch, stateOfClients } from './client-state.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const HOUR_MS = 3_600_000;
@@ -71,4 +71,17 @@ test('the status is in words', () => {
     },
     { isReady: false, status: 'not ready since 2026-01-01T00:00:00.000Z, connecting' },
   ]);
+});
+
+test('several clients are ready and alive when all are', () => {
+  const watch = new ClientWatch('process', CONNECT_TIMEOUT_MS, 0);
+  const [up, down] = [watch.state(ready, 0), watch.state(waiting, 0)];
+  expect(stateOfClients([up, up])).toEqual({ status: '2 of 2 sessions ready', isReady: true, isAlive: true });
+  expect(stateOfClients([up, down])).toMatchObject({
+    status: expect.stringMatching(/^1 of 2 sessions ready; not ready since .*, waiting/) as string,
+    isReady: false,
+    isAlive: true,
+  });
+  expect(stateOfClients([up, { ...down, isAlive: false }]).isAlive).toBe(false);
+  expect(stateOfClients([])).toMatchObject({ isReady: false, isAlive: true });
 });
