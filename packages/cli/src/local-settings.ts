@@ -10,7 +10,7 @@ import {
   readOutputSettings,
 } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
-import { chooseProxy, type ChosenProxy } from './proxy-choice.ts';
+import { chooseProxy, type ChosenProxy, readProxy } from './proxy-choice.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import { WATCHDOG_SUBJECTS, type WatchdogSubject } from './systemd/client-state.ts';
 import type { AdminAddress } from './values/admin-address.ts';
@@ -70,6 +70,7 @@ export const LOCAL_FLAGS = {
       'http://, https://, socks5:// or socks5h:// proxy for the way out, with user:password@ where it wants them',
     default: 'HTTPS_PROXY (wss) or HTTP_PROXY (ws), else ALL_PROXY; never for NO_PROXY and this machine',
     isSensitive: true,
+    read: readProxy,
   },
   'no-reconnect': { describe: 'one attempt, one link', isSwitch: true },
   'max-reconnect-delay': {
@@ -144,7 +145,9 @@ export function readLocalSettings(
   const state = stateDirectory(flags.get('state-dir'), environment);
   const server = flags.read('to');
   const caFile = flags.get('ca');
-  if (caFile !== undefined && server?.secure !== true) {
+  const proxies = { onCommandLine: flags.onCommandLine('proxy'), inFile: flags.inFile('proxy').proxy };
+  const proxy = chooseProxy(proxies, environment, server);
+  if (caFile !== undefined && server?.secure !== true && proxy?.address.scheme !== 'https') {
     throw unusable(
       caFile,
       'there is no TLS on this connection',
@@ -158,7 +161,7 @@ export function readLocalSettings(
     serverKey: flags.read('server-key'),
     identityFile: identity === undefined ? state.client.identity : resolve(identity.text),
     caFile,
-    proxy: chooseProxy(flags.get('proxy'), environment, server),
+    proxy,
     reconnect: !flags.has('no-reconnect'),
     maxReconnectDelayMs: flags.read('max-reconnect-delay') ?? DEFAULT_MAX_RECONNECT_DELAY_MS,
     connectTimeoutMs: flags.read('connect-timeout') ?? DEFAULT_CONNECT_TIMEOUT_MS,

@@ -1,10 +1,19 @@
 import { parseServerAddress } from '@tunnel/client';
 import { describe, expect, test } from 'vitest';
 import type { Environment } from './flags.ts';
-import { chooseProxy } from './proxy-choice.ts';
+import { chooseProxy, type GivenProxies } from './proxy-choice.ts';
 
-function chosen(server: string, environment: Environment, flag?: string): string | undefined {
-  const given = flag === undefined ? undefined : { text: flag, source: '--proxy' };
+const NONE: GivenProxies = { onCommandLine: undefined, inFile: undefined };
+
+function byFlag(text: string): GivenProxies {
+  return { ...NONE, onCommandLine: { text, source: '--proxy' } };
+}
+
+function byFile(text: string): GivenProxies {
+  return { ...NONE, inFile: { text, source: 'config.toml:1:1: client.proxy' } };
+}
+
+function chosen(server: string, environment: Environment, given = NONE): string | undefined {
   return chooseProxy(given, environment, parseServerAddress(server))?.address.host;
 }
 
@@ -22,15 +31,24 @@ test.each<[string, Environment, string | undefined]>([
   expect(chosen(server, environment)).toBe(host);
 });
 
+test('the flag goes before the environment, which goes before the file', () => {
+  const both = { ...byFile('file'), onCommandLine: byFlag('flag').onCommandLine };
+  expect(chosen('wss://a', all, both)).toBe('flag');
+  expect(chosen('wss://a', all, byFile('file'))).toBe('https');
+  expect(chosen('wss://a', {}, byFile('file'))).toBe('file');
+  expect(chosen('wss://a', { ...all, NO_PROXY: 'a' }, byFile('file'))).toBe('file');
+});
+
 describe('without a proxy', () => {
   test.each(['localhost', 'a.localhost', 'localhost.', '127.0.0.1', '127.9.9.9', '[::1]'])('is %s', (host) => {
     expect(chosen(`wss://${host}`, all)).toBeUndefined();
-    expect(chosen(`wss://${host}`, all, 'flag')).toBe('flag');
+    expect(chosen(`wss://${host}`, all, byFlag('flag'))).toBe('flag');
   });
 
-  test('is the server of this machine, but for --proxy', () => {
-    expect(chooseProxy(undefined, all, undefined)).toBeUndefined();
-    expect(chooseProxy({ text: 'flag', source: '--proxy' }, all, undefined)?.address.host).toBe('flag');
+  test('is the server of this machine, unless it was given for this program', () => {
+    expect(chooseProxy(NONE, all, undefined)).toBeUndefined();
+    expect(chooseProxy(byFlag('flag'), all, undefined)?.address.host).toBe('flag');
+    expect(chooseProxy(byFile('file'), all, undefined)?.address.host).toBe('file');
   });
 
   test.each([
@@ -48,7 +66,7 @@ describe('without a proxy', () => {
     ['[fd12::1]:7835', '[fd12::1]'],
   ])('by NO_PROXY=%s is %s', (list, host) => {
     expect(chosen(host, { ALL_PROXY: 'all', NO_PROXY: list })).toBeUndefined();
-    expect(chosen(host, { ALL_PROXY: 'all', NO_PROXY: list }, 'flag')).toBe('flag');
+    expect(chosen(host, { ALL_PROXY: 'all', NO_PROXY: list }, byFlag('flag'))).toBe('flag');
   });
 
   test.each([
@@ -72,7 +90,8 @@ test('an error names the variable, and no password', () => {
 
 test('a password on the command line can be seen', () => {
   const server = parseServerAddress('a');
-  expect(chooseProxy({ text: 'me:word@a', source: '--proxy' }, {}, server)?.isExposed).toBe(true);
-  expect(chooseProxy({ text: 'a', source: '--proxy' }, {}, server)?.isExposed).toBe(false);
-  expect(chooseProxy(undefined, { ALL_PROXY: 'me:word@a' }, server)?.isExposed).toBe(false);
+  expect(chooseProxy(byFlag('me:word@a'), {}, server)?.isExposed).toBe(true);
+  expect(chooseProxy(byFlag('a'), {}, server)?.isExposed).toBe(false);
+  expect(chooseProxy(byFile('me:word@a'), {}, server)?.isExposed).toBe(false);
+  expect(chooseProxy(NONE, { ALL_PROXY: 'me:word@a' }, server)?.isExposed).toBe(false);
 });

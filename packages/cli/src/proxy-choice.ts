@@ -15,20 +15,31 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
+/** What was given as `--proxy`, and as `proxy` in the configuration file. */
+export interface GivenProxies {
+  readonly onCommandLine: Given | undefined;
+  readonly inFile: Given | undefined;
+}
+
 /**
- * The proxy for a server: --proxy, which always counts, else what the environment names for the server's scheme, as other
- * programs read it. The environment's never counts for this machine itself. Throws `usage`.
+ * The proxy for a server: --proxy, else what the environment names for the server's scheme, as other programs read it, else
+ * that of the configuration file. The environment's never counts for this machine itself. Throws `usage`.
  */
 export function chooseProxy(
-  flag: Given | undefined,
+  { onCommandLine, inFile }: GivenProxies,
   environment: Environment,
   server: ServerAddress | undefined,
 ): ChosenProxy | undefined {
-  const given = flag ?? (server === undefined ? undefined : proxyFromEnvironment(environment, server));
+  const given = onCommandLine ?? (server && proxyFromEnvironment(environment, server)) ?? inFile;
   if (given === undefined) return undefined;
+  const address = readProxy(given);
+  return { address, isExposed: given === onCommandLine && address.credentials !== undefined };
+}
+
+/** Throws `usage`, without user and password. */
+export function readProxy(given: Given): ProxyAddress {
   try {
-    const address = parseProxyAddress(given.text);
-    return { address, isExposed: given.source === '--proxy' && address.credentials !== undefined };
+    return parseProxyAddress(given.text);
   } catch (error) {
     if (!(error instanceof TunnelError) || error.code !== 'usage') throw error;
     throw new TunnelError('usage', { detail: `${given.source} ${error.detail}`, hint: error.hint, cause: error });

@@ -22,13 +22,14 @@ export function warnAboutSecret({ secret, isExposed }: GivenSecret, output: Outp
   }
 }
 
-/** Warns of a secret in a configuration file that others can read. */
+/** Warns of a secret or a password in a configuration file that others can read. */
 export function warnAboutConfig(config: ConfigFile | undefined, output: Output): void {
-  if (config?.exposesSecret !== true) return;
+  if (config?.exposed === undefined) return;
+  const { path, exposed } = config;
   warn(
     output,
-    `other users of this machine can read ${config.path}, and there is a secret in it`,
-    `chmod 600 ${config.path}, or use secret-file instead`,
+    `other users of this machine can read ${path}, and there is ${exposed} in it`,
+    `chmod 600 ${path}${exposed === 'a secret' ? ', or use secret-file instead' : ''}`,
   );
 }
 
@@ -38,6 +39,6 @@ export function warnAboutProxy({ isExposed }: ChosenProxy, output: Output): void
   warn(
     output,
     "other users of this machine can see the proxy's password on the command line",
-    'use HTTPS_PROXY or HTTP_PROXY instead',
+    'use HTTPS_PROXY or HTTP_PROXY instead, or the configuration file',
   );
 }

@@ -231,6 +231,12 @@ test.each([
   expect(refusal(() => local(given))).toBe(message);
 });
 
+test('authorities are for the way to the proxy, too', () => {
+  const given = { ca: 'ca.pem', to: 'ws://a', proxy: 'https://proxy' };
+  expect(local(given).caFile?.text).toBe('ca.pem');
+  expect(refusal(() => local({ ...given, proxy: 'http://proxy' }))).toContain('there is no TLS');
+});
+
 describe('secrets', () => {
   const read = (given: Arguments, environment: Environment = {}): ReturnType<typeof readGivenSecret> =>
     readGivenSecret(new GivenFlags(LOCAL_FLAGS, given, environment), environment);
