@@ -44,6 +44,7 @@ test('does for net.connect, with and without several addresses to try', async ()
   for (const autoSelectFamily of [true, false, true]) {
     const socket = connect({ host: 'localhost', port, lookup, autoSelectFamily, family: autoSelectFamily ? 0 : 4 });
     await once(socket, 'connect');
+    expect(socket.remotePort).toBe(port);
     socket.destroy();
   }
   server.close();
