@@ -84,8 +84,8 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
       isInUpgrade: typeof inHeader === 'string',
     });
     if (answer.version === 0) throw versionUnsupported(options);
-    const psk = await options.psk;
     options.onAttempt({ type: 'phase', phase: 'acceptance' });
+    const psk = await options.psk;
     webSocket.send(initiator.message3(options.makeClaim(), psk));
     const readRefusal = (message: Uint8Array): TunnelError | undefined => {
       try {
