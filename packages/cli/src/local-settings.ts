@@ -22,7 +22,7 @@ import { parsePort } from './values/port.ts';
 import { parseTarget } from './values/target.ts';
 import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 
-const DEFAULT_LOCAL_HOST = 'localhost';
+export const DEFAULT_LOCAL_HOST = 'localhost';
 const MIN_RECONNECT_DELAY_CAP_MS = 100;
 const DEFAULT_WATCHDOG: WatchdogSubject = 'process';
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;

@@ -167,7 +167,7 @@ export const ERRORS = {
     'network',
     4,
     'the attempt took too long',
-    'check the network, or allow more with --connect-timeout',
+    'allow more with --connect-timeout, or see with `tunnel doctor` which step it is that takes so long',
   ),
   'proxy-unreachable': kind(
     'retry',
@@ -322,7 +322,7 @@ export const ERRORS = {
     'network',
     4,
     'nothing was heard from the other side',
-    'the network between is interrupted',
+    'the network between is interrupted; if it often is, `tunnel doctor --long` looks for what cuts links',
   ),
   'link-closed': kind('retry', 'server', 4, 'the other side closed the link', "look into the server's log"),
   'link-reset': kind(

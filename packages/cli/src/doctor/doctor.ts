@@ -5,7 +5,13 @@ import { type GivenSecret, readGivenSecret } from '../common-flags.ts';
 import { loadConfig } from '../config/config-file.ts';
 import type { Context } from '../context.ts';
 import { type Arguments, GivenFlags } from '../flags.ts';
-import { type LinkSettings, LOCAL_FLAGS, type LocalFlags, readLinkSettings } from '../local-settings.ts';
+import {
+  DEFAULT_LOCAL_HOST,
+  type LinkSettings,
+  LOCAL_FLAGS,
+  type LocalFlags,
+  readLinkSettings,
+} from '../local-settings.ts';
 import { jsonEmitter } from '../output/json-events.ts';
 import { whyDirect } from '../proxy-choice.ts';
 import { handleSignals } from '../signals.ts';
@@ -18,8 +24,6 @@ import { walkConnection } from './walk.ts';
 
 /** How long `--long` stays, in ms: longer than the minute after which many proxies cut what is silent. */
 const STAY_MS = 70_000;
-
-const DEFAULT_LOCAL_HOST = 'localhost';
 
 /** `tunnel doctor`: walks a connection, tells each step and a verdict, and resolves with the exit code. Throws `TunnelError` for bad usage. */
 export async function runDoctor(targetText: string | undefined, given: Arguments, context: Context): Promise<number> {

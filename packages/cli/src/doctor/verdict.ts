@@ -15,12 +15,15 @@ export interface Verdict {
 const HELD_BACK =
   'something in between lets the handshake through and holds back what follows: have it pass WebSocket messages on at once, or go around it with wss://';
 
+const NO_ANSWER =
+  'what accepts connections there does not answer: check address and port, and whether a proxy in between waits for a server that is down';
+
 /** What to do where the step tells more than the error's own hint. */
 const ADVICE: Partial<Record<StepName, Partial<Record<ErrorCode, string>>>> = {
-  websocket: {
-    'attempt-timeout':
-      'something accepts connections there and does not answer: check address and port, and whether a proxy in between waits for a server that is down',
-  },
+  proxy: { 'attempt-timeout': "the proxy does not answer: check its address, and whether it reaches the server's" },
+  tls: { 'attempt-timeout': NO_ANSWER },
+  websocket: { 'attempt-timeout': NO_ANSWER },
+  handshake: { 'attempt-timeout': HELD_BACK },
   secret: { 'attempt-timeout': HELD_BACK },
   latency: { 'heartbeat-timeout': HELD_BACK },
   port: { 'heartbeat-timeout': HELD_BACK },
