@@ -1,9 +1,11 @@
 export { Client, createClient } from './client.ts';
 export { formatServerAddress, parseServerAddress } from './dial/address.ts';
 export type { ServerAddress } from './dial/address.ts';
+export { type AddressFinding, tryEachAddress } from './dial/each-address.ts';
+export { lookUpAddresses } from './dial/happy-eyeballs.ts';
 export { formatProxyAddress, parseProxyAddress } from './dial/proxy-address.ts';
 export type { ProxyAddress } from './dial/proxy-address.ts';
-export type { Cause, ClientEvents, OpenTunnel } from './events.ts';
+export type { AttemptEvent, AttemptPhase, Cause, ClientEvents, OpenTunnel } from './events.ts';
 export { LastPorts } from './last-ports.ts';
 export { PinDirectory } from './pins.ts';
 export type { ClientStatus, NextAttempt, TunnelStatus } from './status.ts';
