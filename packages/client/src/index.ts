@@ -1,3 +1,8 @@
+export { TunnelError } from '@tunnel/shared';
+export type { ErrorCode, HeartbeatSettings } from '@tunnel/shared';
+export { connect, Tunnel } from './connect.ts';
+export type { ConnectOptions, TunnelEvents } from './connect.ts';
+export { VisitorSocket } from './in-process/visitor-socket.ts';
 export { Client, createClient } from './client.ts';
 export { formatServerAddress, parseServerAddress } from './dial/address.ts';
 export type { ServerAddress } from './dial/address.ts';
@@ -5,4 +10,12 @@ export type { Cause, ClientEvents, OpenTunnel } from './events.ts';
 export { LastPorts } from './last-ports.ts';
 export { PinDirectory } from './pins.ts';
 export type { ClientStatus, NextAttempt, TunnelStatus } from './status.ts';
-export type { ClientOptions, LocalTarget, PinStore, PortMemory, TunnelOptions } from './options.ts';
+export type {
+  ClientOptions,
+  ConnectionServer,
+  LocalTarget,
+  PinStore,
+  PortMemory,
+  TunnelOptions,
+  VisitorHandler,
+} from './options.ts';

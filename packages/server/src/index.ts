@@ -1,3 +1,7 @@
+export { TunnelError } from '@tunnel/shared';
+export type { ErrorCode, HeartbeatSettings } from '@tunnel/shared';
+export { listen } from './listen.ts';
+export type { ListenOptions } from './listen.ts';
 export type { Requirement } from './access.ts';
 export { AuthorizedKeys } from './authorized-keys.ts';
 export type { AuthorizedKey } from './authorized-keys.ts';
