@@ -369,6 +369,9 @@ describe('a change of the file', { timeout: 120_000 }, () => {
     const again = server.waitForNextEvent('keys-changed');
     server.kill('SIGHUP');
     expect(await again).toMatchObject({ count: 1 });
+    await place.comesIn(laptop);
+    // It has no configuration file, and nobody asked for one.
+    expect(server.stderr).not.toContain('config-unusable');
   });
 
   test('that narrows the ports moves a client that takes any, and ends one that wants another', async () => {

@@ -3,8 +3,10 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { adminPortOf, askAdmin, samplesOf } from './support/admin.ts';
+import { certificateFiles, readCertificates } from './support/certificates.ts';
 import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
 import { TEST_SECRET } from './support/pair.ts';
+import { startProxyProgram } from './support/proxy-programs.ts';
 import { requirePrograms } from './support/program.ts';
 import { ServiceManager } from './support/service-manager.ts';
 import { startEcho, startSource } from './support/services.ts';
@@ -391,6 +393,52 @@ describe('every command', SLOW, () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/warning: other users/) });
     expect(stdout + client.stderr + client.stdout).not.toContain(TEST_SECRET);
   });
+});
+
+test('certificates and proxies, on both sides', SLOW, async (context) => {
+  requirePrograms(context, 'microsocks');
+  await using home = await temporaryDirectory();
+  await using directory = await temporaryDirectory();
+  await using echo = await startEcho();
+  await certificateFiles(directory.path);
+  await writeFile(join(directory.path, 'ca.pem'), readCertificates().get('TEST_AUTHORITY') ?? '');
+  const file = join(directory.path, 'tunnel.toml');
+  await writeFile(
+    file,
+    '[server]\nhost = "127.0.0.1"\nport = 0\ntls-cert = "cert.pem"\ntls-key = "key.pem"\ntrusted-proxy = ["127.0.0.1", "::1"]\n',
+  );
+  await using server = await startTunnel(['server', '--config', file, '--output', 'json'], {
+    home: home.path,
+    env: { TUNNEL_SECRET: TEST_SECRET },
+  });
+  const { port, url } = await server.waitForEvent('listening');
+  expect(url).toBe(`wss://127.0.0.1:${String(port)}`);
+  await using proxy = await startProxyProgram('microsocks', (proxyPort) => {
+    const login = ['-u', 'me', '-P', 'proxy-password'];
+    return ['-i', '127.0.0.1', '-p', String(proxyPort), ...login];
+  });
+  const proxyUrl = `socks5h://me:proxy-password@127.0.0.1:${proxy.port}`;
+  await writeFile(
+    file,
+    `[client]\nto = "wss://localhost:${String(port)}"\nca = "ca.pem"\nproxy = "${proxyUrl}"\n[tunnels.web]\ntarget = ${echo.port}\n`,
+    { mode: 0o644 },
+  );
+  await using client = await startTunnel(['run', '--config', file, '--output', 'json'], {
+    home: home.path,
+    env: { TUNNEL_SECRET: TEST_SECRET },
+  });
+  await using visitor = await visit(publicPortOf(await client.waitForEvent('ready')));
+  visitor.socket.write('12345');
+  await visitor.waitForBytes(5);
+  await client.waitForStderr(
+    /other users of this machine can read .*tunnel\.toml, and there is a proxy's password in it/,
+  );
+  const status = await run(['status', '--json'], { home: home.path });
+  expect(JSON.parse(status.stdout)).toMatchObject([{ proxy: `socks5h://127.0.0.1:${proxy.port}` }]);
+  const check = await run(['config', 'check', file], { home: home.path });
+  expect(check).toMatchObject({ code: 0, stdout: expect.stringContaining("a proxy's password") as string });
+  const told = [client.stdout, client.stderr, status.stdout, check.stdout].join('\n');
+  expect(told).not.toContain('proxy-password');
 });
 
 describe('tunnel config check', SLOW, () => {

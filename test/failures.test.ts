@@ -1,6 +1,7 @@
 // Produces every failure of docs/errors.md with the built command, and holds the document to what it prints.
 // After a change of a text: npx vitest run test/failures --update
 import { spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -8,7 +9,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { ERRORS } from '@tunnel/shared';
 import { encodeKey, formatIdentity, generateIdentity } from '@tunnel/shared/node';
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
-import { readCertificates } from './support/certificates.ts';
+import { certificateFiles, readCertificates } from './support/certificates.ts';
 import type { TunnelOptions, TunnelProcess } from './support/command.ts';
 import { readDocument } from './support/documents.ts';
 import { failureSections, withLines } from './support/failure-document.ts';
@@ -33,7 +34,7 @@ const GOES_ON = 'It goes on.';
 const CLOSED_PORT = 1;
 
 /** For all scenes: what must be printed nowhere. */
-const secrets = new Set<string>([SECRET, WRONG_SECRET]);
+const secrets = new Set<string>([SECRET, WRONG_SECRET, 'me:hidden']);
 const outputs = new Map<string, string>();
 const seen = new Map<string, Seen>();
 
@@ -71,6 +72,25 @@ const FAILURES: Readonly<Record<string, Act>> = {
     const file = join(scene.home, 'ca.pem');
     await writeFile(file, 'no certificate\n');
     return scene.ends(['local', '3000', '--to', 'wss://127.0.0.1', '--ca', file], withSecret);
+  },
+  'bad-proxy': (scene) => scene.ends(['local', '3000', '--to', '127.0.0.1', '--proxy', 'ftp://me:hidden@proxy.lan']),
+  'tls-key-not-given': (scene) => scene.ends(['server', '--tls-cert', '/etc/tunnel/fullchain.pem']),
+  'tls-cert-missing': (scene) =>
+    scene.ends(['server', '--port', '0', '--tls-cert', '/nowhere/cert.pem', '--tls-key', '/nowhere/key.pem']),
+  'tls-key-of-another': async (scene) => {
+    const { certFile, keyFile } = await certificateFiles(scene.home);
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    await writeFile(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    return scene.ends(['server', '--port', '0', '--tls-cert', certFile, '--tls-key', keyFile]);
+  },
+  'tls-cert-spoiled': async (scene) => {
+    const { certFile, keyFile } = await certificateFiles(scene.home);
+    const args = ['server', '--host', '127.0.0.1', '--port', '0', '--tls-cert', certFile, '--tls-key', keyFile];
+    const server = await scene.startOnTerminal(args, withSecret);
+    await server.waitForStdout(/Ctrl-C ends/);
+    await writeFile(certFile, 'half a certi');
+    const [told] = await server.waitForStdout(/^.* warning: .*$/m);
+    return scene.excerpt(told, GOES_ON);
   },
   'no-server-here': (scene) => scene.ends(['local', '3000']),
   'config-mistyped': async (scene) => {
@@ -252,9 +272,34 @@ const FAILURES: Readonly<Record<string, Act>> = {
     return retries(scene, ['--to', `127.0.0.1:${scene.call('port', middleman.port)}`]);
   },
   'tls-unknown-issuer': (scene) => overTls(scene, 'TEST_CERTIFICATE', false),
+  'tls-self-signed': (scene) => overTls(scene, 'SELF_SIGNED_CERTIFICATE', false),
+  'tls-not-yet-valid': (scene) => overTls(scene, 'NOT_YET_VALID_CERTIFICATE', true, 'NOT_YET_VALID_CERTIFICATE'),
   'tls-expired': (scene) => overTls(scene, 'EXPIRED_CERTIFICATE', true),
   'tls-other-name': (scene) => overTls(scene, 'OTHER_NAME_CERTIFICATE', true),
   'no-tls-there': (scene) => retries(scene, ['--to', `wss://127.0.0.1:${scene.call('port', sharedPort)}`]),
+
+  'tls-there': async (scene) => {
+    const { certFile, keyFile } = await certificateFiles(scene.home);
+    const { port } = await startServer(scene, ['--tls-cert', certFile, '--tls-key', keyFile]);
+    return retries(scene, ['--to', `ws://127.0.0.1:${scene.call('port', port)}`]);
+  },
+
+  // ── through a proxy ──
+  'proxy-not-there': (scene) => retries(scene, ['--to', '192.0.2.1', '--proxy', `http://127.0.0.1:${CLOSED_PORT}`]),
+  'proxy-wants-credentials': (scene) => proxied(scene, 'http', (socket) => socket.end(httpReply(407)), ''),
+  'proxy-refuses-credentials': (scene) => proxied(scene, 'http', (socket) => socket.end(httpReply(407)), 'me:hidden@'),
+  'proxy-knows-no-basic': (scene) =>
+    proxied(scene, 'http', (socket) => socket.end(httpReply(407, { 'proxy-authenticate': 'NTLM' })), ''),
+  'proxy-refuses': (scene) => proxied(scene, 'http', (socket) => socket.end(httpReply(403))),
+  'proxy-does-not-reach': (scene) => proxied(scene, 'http', (socket) => socket.end(httpReply(502))),
+  'no-proxy-there': (scene) => proxied(scene, 'http', (socket) => socket.end('SSH-2.0-OpenSSH_9.2p1\r\n')),
+  'socks-wants-credentials': (scene) => proxied(scene, 'socks5h', (socket) => socket.end(Buffer.of(5, 255)), ''),
+  'socks-is-http': (scene) => proxied(scene, 'socks5h', (socket) => socket.end(httpReply(400))),
+  'socks-does-not-reach': (scene) =>
+    proxied(scene, 'socks5h', (socket) => {
+      socket.write(Buffer.of(5, 0));
+      socket.once('data', () => socket.end(Buffer.of(5, 4, 0, 1, 0, 0, 0, 0, 0, 0)));
+    }),
 
   // ── who is who ──
   'wrong-secret': (scene) =>
@@ -520,12 +565,31 @@ async function answered(scene: FailureScene, serve: (socket: Socket) => void): P
   return retries(scene, ['--to', `127.0.0.1:${scene.call('port', service.port)}`]);
 }
 
-async function overTls(scene: FailureScene, name: string, isIssuerKnown: boolean): Promise<Seen> {
+/** A client that goes through something that may be a proxy. Without credentials given, or with refused ones, it ends. */
+async function proxied(
+  scene: FailureScene,
+  scheme: string,
+  serve: (socket: Socket) => void,
+  credentials?: string,
+): Promise<Seen> {
+  const service = scene.own(await TcpService.listen({}, (socket) => void socket.once('data', () => serve(socket))));
+  const url = `${scheme}://${credentials ?? ''}127.0.0.1:${scene.call('proxy port', service.port)}`;
+  const args = ['--to', 'tunnel.example.org', '--proxy', url];
+  if (credentials === undefined) return retries(scene, args);
+  return scene.ends(['local', '3000', ...args], withSecret);
+}
+
+async function overTls(
+  scene: FailureScene,
+  name: string,
+  isIssuerKnown: boolean,
+  authority = 'TEST_AUTHORITY',
+): Promise<Seen> {
   const certificates = readCertificates();
   const [cert = '', key = ''] = [certificates.get(name), certificates.get('TEST_KEY')];
   const server = scene.own(await TcpService.start(createTlsServer({ cert, key }), {}));
   const file = join(scene.home, 'ca.pem');
-  await writeFile(file, certificates.get('TEST_AUTHORITY') ?? '');
+  await writeFile(file, certificates.get(authority) ?? '');
   const to = `wss://127.0.0.1:${scene.call('port', server.port)}`;
   return retries(scene, ['--to', to, ...(isIssuerKnown ? ['--ca', file] : [])]);
 }

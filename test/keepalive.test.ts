@@ -1,8 +1,13 @@
 // TCP keepalive on every socket of the product, as the kernel sees it.
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { parseProxyAddress, parseServerAddress } from '@tunnel/client';
+import { certificateFiles, readCertificates } from './support/certificates.ts';
 import { startClient, startServer } from './support/pair.ts';
+import { requirePrograms } from './support/program.ts';
+import { startProxyProgram } from './support/proxy-programs.ts';
 import { startEcho } from './support/services.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
 import { visit } from './support/visitor.ts';
 
 const TABLE = '/proc/net/tcp';
@@ -51,4 +56,22 @@ test.runIf(existsSync(TABLE))('is on for links, visitors and services, on both s
   await expect.poll(linkEnds).toEqual([KEEPALIVE_TIMER, KEEPALIVE_TIMER]);
   await expect.poll(() => timers((entry) => entry.localPort === publicPort)).toEqual([KEEPALIVE_TIMER]);
   await expect.poll(() => timers((entry) => entry.remotePort === service.port)).toEqual([KEEPALIVE_TIMER]);
+});
+
+test.runIf(existsSync(TABLE))('is on for links with TLS, and to a proxy', async (context) => {
+  requirePrograms(context, 'microsocks');
+  await using directory = await temporaryDirectory();
+  await using server = await startServer({ tls: await certificateFiles(directory.path) });
+  await using socks = await startProxyProgram('microsocks', (port) => ['-i', '127.0.0.1', '-p', String(port)]);
+  await using _client = await startClient(server.port, [9], {
+    server: parseServerAddress(`wss://localhost:${server.port}`),
+    ca: readCertificates().get('TEST_AUTHORITY'),
+    proxy: parseProxyAddress(`socks5h://127.0.0.1:${socks.port}`),
+  });
+  const timers = (isOurs: (entry: Entry) => boolean): string[] =>
+    establishedConnections()
+      .filter(isOurs)
+      .map(({ timer }) => timer);
+  await expect.poll(() => timers((entry) => entry.remotePort === socks.port)).toEqual([KEEPALIVE_TIMER]);
+  await expect.poll(() => timers((entry) => entry.localPort === server.port)).toEqual([KEEPALIVE_TIMER]);
 });

@@ -81,6 +81,7 @@ describe('tunnel status', SLOW, () => {
       state: 'ready',
       since: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
       server: `ws://127.0.0.1:${port}`,
+      proxy: null,
       tunnels: [
         {
           name: null,

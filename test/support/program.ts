@@ -8,9 +8,11 @@ import { Condition, defaultTimeoutMs } from './condition.ts';
 
 /** Programs that tests run, and the Debian packages that they come in. */
 const packages = {
+  caddy: 'caddy',
   curl: 'curl',
   haproxy: 'haproxy',
   iperf3: 'iperf3',
+  microsocks: 'microsocks',
   // By its full name: `nc` may be another netcat, which knows no -N.
   'nc.openbsd': 'netcat-openbsd',
   nginx: 'nginx-light',
@@ -22,6 +24,7 @@ const packages = {
   sshd: 'openssh-server',
   'systemd-analyze': 'systemd',
   'systemd-notify': 'systemd',
+  tinyproxy: 'tinyproxy',
 } as const;
 
 export type ProgramName = keyof typeof packages;
@@ -73,12 +76,13 @@ export class Program implements AsyncDisposable {
   #stdoutBytes = 0;
   #ended: { readonly code: number | null } | undefined;
 
-  constructor(name: ProgramName, args: readonly string[]) {
+  /** `env` is added to an otherwise empty environment (but for PATH). */
+  constructor(name: ProgramName, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.#description = [name, ...args].join(' ');
     const { PATH } = process.env;
     // Not the environment of whoever runs the tests: curl takes proxies from it, ssh an agent.
-    const env = { ...(PATH === undefined ? {} : { PATH }), LC_ALL: 'C' };
-    this.#child = spawn(findProgram(name) ?? name, args, { stdio: 'pipe', env });
+    const environment = { ...(PATH === undefined ? {} : { PATH }), LC_ALL: 'C', ...env };
+    this.#child = spawn(findProgram(name) ?? name, args, { stdio: 'pipe', env: environment });
     this.#child.stdout?.on('data', (chunk: Buffer) => {
       this.#stdout.push(chunk);
       this.#stdoutBytes += chunk.length;
@@ -112,6 +116,11 @@ export class Program implements AsyncDisposable {
     return Buffer.concat(this.#stdout);
   }
 
+  /** What came on stdout and stderr so far. */
+  get output(): string {
+    return `${this.stdout.toString()}\n${Buffer.concat(this.#stderr).toString()}`;
+  }
+
   write(data: string | Uint8Array): void {
     this.#child.stdin?.write(data);
   }
@@ -123,8 +132,7 @@ export class Program implements AsyncDisposable {
 
   /** Resolves once this stands in all that came on stdout and stderr since the start. */
   waitForOutput(pattern: RegExp, timeoutMs: number = defaultTimeoutMs): Promise<void> {
-    const isMet = (): boolean => pattern.test(`${this.stdout.toString()}\n${Buffer.concat(this.#stderr).toString()}`);
-    return this.#condition.until(String(pattern), isMet, timeoutMs);
+    return this.#condition.until(String(pattern), () => pattern.test(this.output), timeoutMs);
   }
 
   /** Resolves once this many bytes came on stdout. */
@@ -186,7 +194,7 @@ export async function startOnFreePort(
   }
 }
 
-/** A port that nobody had a moment ago. */
+/** A port of loopback that nobody had a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -11,6 +11,7 @@ import { TunnelError } from '@tunnel/shared';
 import { describeSystemError, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
 import type { LocalSettings } from './local-settings.ts';
+import type { ChosenProxy } from './proxy-choice.ts';
 import { readRunningServer, type RunningServer } from './running-server.ts';
 import { type Given, unusable } from './values/given.ts';
 
@@ -25,6 +26,7 @@ export interface ClientPlan {
   readonly options: ClientOptions & { readonly connectTimeoutMs: number };
   /** The server as text. */
   readonly address: string;
+  readonly proxy: ChosenProxy | undefined;
   readonly secret: GivenSecret | undefined;
   /** The file of an identity that was made just now. */
   readonly newIdentity: string | undefined;
@@ -38,7 +40,7 @@ export async function planClient(
   agent: string,
 ): Promise<ClientPlan> {
   const ca = settings.caFile === undefined ? undefined : await readCa(settings.caFile);
-  const { server, serverKey, secret } = await chooseServer(settings, givenSecret);
+  const { server, serverKey, secret, isOfThisMachine } = await chooseServer(settings, givenSecret);
   const identity = await loadOrCreateIdentity(settings.identityFile);
   return {
     options: {
@@ -53,10 +55,14 @@ export async function planClient(
       maxReconnectDelayMs: settings.maxReconnectDelayMs,
       heartbeat: settings.heartbeat,
       connectTimeoutMs: settings.connectTimeoutMs,
+      proxy: settings.proxy?.address,
       ca,
+      // Its certificate is for the name that others use; its key was read from its own files.
+      verifyCertificate: !isOfThisMachine,
       agent,
     },
     address: formatServerAddress(server),
+    proxy: settings.proxy,
     secret,
     newIdentity: identity.created ? settings.identityFile : undefined,
   };
@@ -73,15 +79,17 @@ interface ChosenServer {
   readonly server: ServerAddress;
   readonly serverKey: Uint8Array | undefined;
   readonly secret: GivenSecret | undefined;
+  /** It was not named, but found. */
+  readonly isOfThisMachine: boolean;
 }
 
 /** The server that was named, else the one on this machine, whose key and secret are then at hand, too. */
 async function chooseServer(settings: LocalSettings, givenSecret: GivenSecret | undefined): Promise<ChosenServer> {
   const { server, serverKey, state } = settings;
-  if (server !== undefined) return { server, serverKey, secret: givenSecret };
+  if (server !== undefined) return { server, serverKey, secret: givenSecret, isOfThisMachine: false };
   const running = await readRunningServer(state.server.running);
   const secret = givenSecret ?? (await readServerSecret(running));
-  return { server: running.address, serverKey: serverKey ?? running.serverKey, secret };
+  return { server: running.address, serverKey: serverKey ?? running.serverKey, secret, isOfThisMachine: true };
 }
 
 async function readServerSecret({ secretFile: file, admitsKeys }: RunningServer): Promise<GivenSecret | undefined> {

@@ -26,6 +26,7 @@ export const LINK_FLAGS = {
   secret: {
     describe: 'shared secret; on a command line other users of this machine can see it',
     variable: 'TUNNEL_SECRET',
+    isSensitive: true,
     read: (given) => requireSecret(given.text, given.source),
   },
   'secret-file': { describe: 'file with the shared secret on its first line', isPath: true },

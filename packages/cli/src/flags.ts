@@ -13,6 +13,8 @@ export interface Flag {
   readonly isSwitch?: true;
   /** May be given several times. */
   readonly isList?: true;
+  /** Its value is not shown. */
+  readonly isSensitive?: true;
   /** What its text means. Without it any text will do. Throws `TunnelError`. */
   readonly read?: (given: Given) => unknown;
   /** Names a file or directory: in the configuration file that may begin with `~/`, and is relative to that file. */
@@ -96,7 +98,7 @@ export class GivenFlags<Table extends Flags> {
       }
       if (flag.isList || !Array.isArray(value)) continue;
       throw new TunnelError('usage', {
-        detail: `--${name} was given ${value.length} times${flag.isSwitch ? '' : `: ${value.join(', ')}`}`,
+        detail: `--${name} was given ${value.length} times${flag.isSwitch || flag.isSensitive ? '' : `: ${value.join(', ')}`}`,
         hint: `give --${name} once`,
       });
     }

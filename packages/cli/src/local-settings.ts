@@ -10,6 +10,7 @@ import {
   readOutputSettings,
 } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
+import { chooseProxy, type ChosenProxy, readProxy } from './proxy-choice.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import { WATCHDOG_SUBJECTS, type WatchdogSubject } from './systemd/client-state.ts';
 import type { AdminAddress } from './values/admin-address.ts';
@@ -64,6 +65,13 @@ export const LOCAL_FLAGS = {
     isPath: true,
   },
   ca: { describe: 'file with CA certificates for wss, in PEM', default: "the system's", isPath: true },
+  proxy: {
+    describe:
+      'http://, https://, socks5:// or socks5h:// proxy for the way out, with user:password@ where it wants them',
+    default: 'HTTPS_PROXY (wss) or HTTP_PROXY (ws), else ALL_PROXY; never for NO_PROXY and this machine',
+    isSensitive: true,
+    read: readProxy,
+  },
   'no-reconnect': { describe: 'one attempt, one link', isSwitch: true },
   'max-reconnect-delay': {
     describe: 'longest wait between two attempts, at least 100ms',
@@ -118,6 +126,7 @@ export interface LocalSettings extends SupervisionSettings {
   readonly serverKey: Uint8Array | undefined;
   readonly identityFile: string;
   readonly caFile: Given | undefined;
+  readonly proxy: ChosenProxy | undefined;
   readonly reconnect: boolean;
   readonly maxReconnectDelayMs: number;
   readonly connectTimeoutMs: number;
@@ -136,7 +145,9 @@ export function readLocalSettings(
   const state = stateDirectory(flags.get('state-dir'), environment);
   const server = flags.read('to');
   const caFile = flags.get('ca');
-  if (caFile !== undefined && server?.secure !== true) {
+  const proxies = { onCommandLine: flags.onCommandLine('proxy'), inFile: flags.inFile('proxy').proxy };
+  const proxy = chooseProxy(proxies, environment, server);
+  if (caFile !== undefined && server?.secure !== true && proxy?.address.scheme !== 'https') {
     throw unusable(
       caFile,
       'there is no TLS on this connection',
@@ -150,6 +161,7 @@ export function readLocalSettings(
     serverKey: flags.read('server-key'),
     identityFile: identity === undefined ? state.client.identity : resolve(identity.text),
     caFile,
+    proxy,
     reconnect: !flags.has('no-reconnect'),
     maxReconnectDelayMs: flags.read('max-reconnect-delay') ?? DEFAULT_MAX_RECONNECT_DELAY_MS,
     connectTimeoutMs: flags.read('connect-timeout') ?? DEFAULT_CONNECT_TIMEOUT_MS,

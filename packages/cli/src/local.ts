@@ -8,10 +8,10 @@ import { openControl } from './control/open-control.ts';
 import { watchEnterKey } from './enter-key.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from './local-settings.ts';
-import { clientReporters } from './output/client-reporters.ts';
+import { clientReporters, tellConnecting } from './output/client-reporters.ts';
 import { errorLines, openOutput } from './output/output.ts';
 import { reportEvents } from './output/reporter.ts';
-import { warnAboutConfig, warnAboutSecret } from './secret-warnings.ts';
+import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
 import { ClientService } from './systemd/client-service.ts';
 
@@ -33,12 +33,12 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const output = openOutput(settings.output, context.writers, environment);
   if (plan.newIdentity !== undefined) output.log.info({ file: plan.newIdentity }, 'made a new client key');
   if (plan.secret !== undefined) warnAboutSecret(plan.secret, output);
+  if (plan.proxy !== undefined) warnAboutProxy(plan.proxy, output);
   warnAboutConfig(config, output);
 
   const client = createClient(plan.options);
-  const server = plan.address;
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;
-  const introduction = { server, canPressEnter, isOneOfMany: false };
+  const introduction = { server: plan.address, canPressEnter, isOneOfMany: false };
   for (const reporter of clientReporters(output, introduction)) reportEvents(client, reporter);
   await using service = new ClientService(environment, output, settings.watchdog);
   service.watch(client, plan);
@@ -55,8 +55,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   using _enterKey = canPressEnter ? watchEnterKey(process.stdin, () => client.retryNow()) : undefined;
 
   const stopped = new Promise<ClientEvents['stopped']>((resolve) => client.on('stopped', resolve));
-  if (output.audience === 'people') output.stdout.write(`connecting to ${server}`);
-  else output.log.info({ server }, 'connecting');
+  tellConnecting(plan, output);
   await using _control = await openControl(settings.state.client.control, client, output);
   await using admin = await openClientAdmin(settings.admin, output, context.version);
   admin?.watch(client);

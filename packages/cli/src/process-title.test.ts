@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { withoutSecret } from './process-title.ts';
+import { withoutSecrets } from './process-title.ts';
 
 test('takes the secret out, in both spellings, and nothing else', () => {
-  expect(withoutSecret(['local', '3000', '--secret', 'abc', '--to', 'a'])).toEqual([
+  expect(withoutSecrets(['local', '3000', '--secret', 'abc', '--to', 'a'])).toEqual([
     'local',
     '3000',
     '--secret',
@@ -10,10 +10,16 @@ test('takes the secret out, in both spellings, and nothing else', () => {
     '--to',
     'a',
   ]);
-  expect(withoutSecret(['local', '--secret=abc', '--secret-file', 'b'])).toEqual([
+  expect(withoutSecrets(['local', '--secret=abc', '--secret-file', 'b'])).toEqual([
     'local',
     '--secret=***',
     '--secret-file',
     'b',
+  ]);
+  expect(withoutSecrets(['--proxy', 'http://me:a@b@proxy:1', '--proxy=me:a@proxy', '--proxy=proxy:1'])).toEqual([
+    '--proxy',
+    'http://***@proxy:1',
+    '--proxy=***@proxy',
+    '--proxy=proxy:1',
   ]);
 });

@@ -1,18 +1,26 @@
 const SECRET_FLAG = '--secret';
+const PROXY_FLAG = '--proxy';
 
 /**
- * Takes a secret out of what the list of processes shows. It was there since the process began, so this only makes the
- * time short in which it can be seen.
+ * Takes secrets out of what the list of processes shows. They were there since the process began, so this only makes the
+ * time short in which they can be seen.
  */
-export function hideSecret(args: readonly string[]): void {
-  const shown = withoutSecret(args);
+export function hideSecrets(args: readonly string[]): void {
+  const shown = withoutSecrets(args);
   if (shown.some((arg, index) => arg !== args[index])) process.title = ['tunnel', ...shown].join(' ');
 }
 
-/** The arguments with `***` for the value of `--secret`. */
-export function withoutSecret(args: readonly string[]): readonly string[] {
+/** The arguments with `***` for the value of `--secret`, and for user and password of `--proxy`. */
+export function withoutSecrets(args: readonly string[]): readonly string[] {
   return args.map((arg, index) => {
-    if (args[index - 1] === SECRET_FLAG) return '***';
-    return arg.startsWith(`${SECRET_FLAG}=`) ? `${SECRET_FLAG}=***` : arg;
+    const before = args[index - 1];
+    if (before === SECRET_FLAG) return '***';
+    if (arg.startsWith(`${SECRET_FLAG}=`)) return `${SECRET_FLAG}=***`;
+    if (before === PROXY_FLAG || arg.startsWith(`${PROXY_FLAG}=`)) return withoutCredentials(arg);
+    return arg;
   });
+}
+
+function withoutCredentials(text: string): string {
+  return text.replace(/^((?:--proxy=)?(?:[^:/?#@]*:\/\/)?)[^]*@/, '$1***@');
 }

@@ -1,4 +1,4 @@
-import { LastPorts, PinDirectory } from '@tunnel/client';
+import { formatProxyAddress, LastPorts, PinDirectory } from '@tunnel/client';
 import { TunnelError } from '@tunnel/shared';
 import { openClientAdmin } from './admin/admin.ts';
 import { type ClientPlan, type ClientStores, isSameSession, planClient } from './client-plan.ts';
@@ -14,7 +14,7 @@ import { nearest } from './nearest.ts';
 import { jsonEmitter } from './output/json-events.ts';
 import { openOutput, type Output, say, warn } from './output/output.ts';
 import { RunningSessions } from './running-sessions.ts';
-import { warnAboutConfig, warnAboutSecret } from './secret-warnings.ts';
+import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
 import { stateDirectory } from './state-directory.ts';
 import { ClientService } from './systemd/client-service.ts';
@@ -164,12 +164,17 @@ class Planner {
   }
 }
 
-/** `told`: secrets that were warned of before. */
+/** `told`: secrets and proxies that were warned of before. */
 function warnAboutPlans(plans: readonly ClientPlan[], output: Output, told: Set<string>): void {
-  for (const { secret, newIdentity } of plans) {
+  for (const { secret, proxy, newIdentity } of plans) {
     if (newIdentity !== undefined) output.log.info({ file: newIdentity }, 'made a new client key');
-    if (secret === undefined || told.has(secret.secret)) continue;
-    warnAboutSecret(secret, output);
-    told.add(secret.secret);
+    if (secret !== undefined && !told.has(secret.secret)) {
+      warnAboutSecret(secret, output);
+      told.add(secret.secret);
+    }
+    if (proxy === undefined) continue;
+    const proxyName = formatProxyAddress(proxy.address);
+    if (!told.has(proxyName)) warnAboutProxy(proxy, output);
+    told.add(proxyName);
   }
 }

@@ -19,8 +19,9 @@ test.each([
   ['10.0.0.1', '10.0.0.1'],
 ])('a server on %s is reached at %s', async (host, dialed) => {
   const path = join(directory, 'running.json');
-  await writeRunningServer(path, { host, port: 1234, serverKey, secretFile: '/secret', admitsKeys: true });
-  const address = { secure: false, host: dialed, port: 1234, path: '/' };
+  const secure = host === '::';
+  await writeRunningServer(path, { secure, host, port: 1234, serverKey, secretFile: '/secret', admitsKeys: true });
+  const address = { secure, host: dialed, port: 1234, path: '/' };
   expect(await readRunningServer(path)).toEqual({ address, serverKey, secretFile: '/secret', admitsKeys: true });
 });
 

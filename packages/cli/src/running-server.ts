@@ -16,6 +16,7 @@ export interface RunningServer {
 export async function writeRunningServer(
   path: string,
   server: {
+    readonly secure: boolean;
     readonly host: string | undefined;
     readonly port: number;
     readonly serverKey: Uint8Array;
@@ -24,6 +25,7 @@ export async function writeRunningServer(
   },
 ): Promise<void> {
   const content = {
+    secure: server.secure,
     host: dialHost(server.host),
     port: server.port,
     serverKey: encodeKey(server.serverKey),
@@ -38,7 +40,7 @@ export async function writeRunningServer(
 export async function readRunningServer(path: string): Promise<RunningServer> {
   const text = await readTextFile(path);
   if (text === undefined) throw new TunnelError('server-not-found');
-  const { host, port, serverKey, secretFile, admitsKeys, pid, started } = parseObject(text);
+  const { secure, host, port, serverKey, secretFile, admitsKeys, pid, started } = parseObject(text);
   const isWhole =
     typeof host === 'string' && typeof port === 'number' && typeof serverKey === 'string' && typeof pid === 'number';
   // A damaged file is as good as none: the next start of the server writes it anew.
@@ -47,7 +49,7 @@ export async function readRunningServer(path: string): Promise<RunningServer> {
     throw new TunnelError('server-not-found', { detail: 'the last one has ended' });
   }
   return {
-    address: { secure: false, host, port, path: '/' },
+    address: { secure: secure === true, host, port, path: '/' },
     serverKey: decodeKey(serverKey, `the server key in ${path}`),
     secretFile: typeof secretFile === 'string' ? secretFile : undefined,
     admitsKeys: admitsKeys === true,

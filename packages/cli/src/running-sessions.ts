@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Client, type ClientEvents, createClient } from '@tunnel/client';
 import { type ClientPlan, isSameSession } from './client-plan.ts';
 import { openControl } from './control/open-control.ts';
-import { clientReporters } from './output/client-reporters.ts';
+import { clientReporters, tellConnecting } from './output/client-reporters.ts';
 import { count } from './output/client-text.ts';
 import { errorLines, type Output } from './output/output.ts';
 import { reportEvents } from './output/reporter.ts';
@@ -134,8 +134,7 @@ export class RunningSessions {
         this.#settle();
       })();
     });
-    if (output.audience === 'people') output.stdout.write(`connecting to ${server}`);
-    else output.log.info({ server }, 'connecting');
+    tellConnecting(plan, output);
     await control;
     // Unless it was stopped meanwhile.
     client.start();

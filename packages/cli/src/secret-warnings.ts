@@ -2,6 +2,7 @@ import { SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
 import type { ConfigFile } from './config/config-file.ts';
 import { type Output, warn } from './output/output.ts';
+import type { ChosenProxy } from './proxy-choice.ts';
 
 /** Warns of secrets that others can see or guess. */
 export function warnAboutSecret({ secret, isExposed }: GivenSecret, output: Output): void {
@@ -21,12 +22,23 @@ export function warnAboutSecret({ secret, isExposed }: GivenSecret, output: Outp
   }
 }
 
-/** Warns of a secret in a configuration file that others can read. */
+/** Warns of a secret or a password in a configuration file that others can read. */
 export function warnAboutConfig(config: ConfigFile | undefined, output: Output): void {
-  if (config?.exposesSecret !== true) return;
+  if (config?.exposed === undefined) return;
+  const { path, exposed } = config;
   warn(
     output,
-    `other users of this machine can read ${config.path}, and there is a secret in it`,
-    `chmod 600 ${config.path}, or use secret-file instead`,
+    `other users of this machine can read ${path}, and there is ${exposed} in it`,
+    `chmod 600 ${path}${exposed === 'a secret' ? ', or use secret-file instead' : ''}`,
+  );
+}
+
+/** Warns of a proxy's password that others can see. */
+export function warnAboutProxy({ isExposed }: ChosenProxy, output: Output): void {
+  if (!isExposed) return;
+  warn(
+    output,
+    "other users of this machine can see the proxy's password on the command line",
+    'use HTTPS_PROXY or HTTP_PROXY instead, or the configuration file',
   );
 }

@@ -9,6 +9,7 @@ import { parseChoice } from './values/choice.ts';
 import { parseDuration } from './values/duration.ts';
 import { unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
+import { parseNetworks } from './values/networks.ts';
 import { parsePort } from './values/port.ts';
 
 const DEFAULT_PORT = 7835;
@@ -84,6 +85,17 @@ export const SERVER_FLAGS = {
     default: '10s',
     read: (given) => parseDuration(given),
   },
+  'tls-cert': {
+    describe: 'file with a certificate and its chain, to serve wss; reread when it changes',
+    isPath: true,
+  },
+  'tls-key': { describe: 'file with the key to the certificate', isPath: true },
+  'trusted-proxy': {
+    describe: "network (10.0.0.0/8) or address of proxies in front, whose X-Forwarded-For tells a client's address",
+    default: 'none',
+    isList: true,
+    read: parseNetworks,
+  },
   'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
   'heartbeat-timeout': LINK_FLAGS['heartbeat-timeout'],
   admin: LINK_FLAGS.admin,
@@ -107,6 +119,9 @@ export interface ServerSettings {
   readonly authorizedKeysFile: string | undefined;
   /** What was asked for; undefined where the other settings decide. */
   readonly requirement: Requirement | undefined;
+  /** Undefined: without TLS. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly trustedProxies: readonly string[];
   readonly resumeWindowMs: number;
   readonly drainTimeoutMs: number;
   readonly heartbeat: HeartbeatSettings;
@@ -130,6 +145,8 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
     publicHost: flags.read('public-host'),
     ...readAdmission(flags),
     identityFile: identity === undefined ? state.server.identity : resolve(identity.text),
+    tls: readTls(flags),
+    trustedProxies: flags.all('trusted-proxy').flatMap(SERVER_FLAGS['trusted-proxy'].read),
     resumeWindowMs: flags.read('resume-window') ?? DEFAULT_RESUME_WINDOW_MS,
     drainTimeoutMs: flags.read('drain-timeout') ?? DEFAULT_DRAIN_TIMEOUT_MS,
     heartbeat: readHeartbeat(flags),
@@ -159,6 +176,15 @@ function readAdmission(flags: ServerFlags): Pick<ServerSettings, 'authorizedKeys
     }
   }
   return { authorizedKeysFile: file === undefined ? undefined : resolve(file.text), requirement };
+}
+
+function readTls(flags: ServerFlags): ServerSettings['tls'] {
+  const cert = flags.get('tls-cert');
+  const key = flags.get('tls-key');
+  if (cert !== undefined && key !== undefined) return { certFile: resolve(cert.text), keyFile: resolve(key.text) };
+  const alone = cert ?? key;
+  if (alone === undefined) return undefined;
+  throw unusable(alone, 'a certificate needs its key', 'give both --tls-cert and --tls-key');
 }
 
 function readPortRange(flags: ServerFlags): { minPort: number; maxPort: number } {

@@ -129,6 +129,8 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     drainTimeoutMs: settings.drainTimeoutMs,
     heartbeat: settings.heartbeat,
     identity: identity.privateKey,
+    tls: settings.tls,
+    trustedProxies: settings.trustedProxies,
     secret: secret?.secret,
     previousSecret,
     authorizedKeys: keysFile === undefined ? undefined : authorizedKeysFile(keysFile),
@@ -167,10 +169,11 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     },
   });
 
-  const { port } = await server.start();
+  const { port, url } = await server.start();
   try {
     const secretFile = secret?.file === undefined ? undefined : resolve(secret.file);
     await writeRunningServer(settings.state.server.running, {
+      secure: settings.tls !== undefined,
       host: settings.host,
       port,
       serverKey: identity.publicKey,
@@ -179,7 +182,7 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     });
     if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
     warnAboutConfig(config, output);
-    introduce(settings, { port, requirement, secret, serverKey: identity.publicKey }, output, context);
+    introduce(settings, { port, url, requirement, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
     service?.changed();
     if (stopSignal !== undefined) void server.stop();
@@ -236,6 +239,8 @@ function audienceReporters(
 
 interface Introduced {
   readonly port: number;
+  /** As clients name the server. */
+  readonly url: string;
   readonly requirement: Requirement;
   readonly secret: GivenSecret | undefined;
   readonly serverKey: Uint8Array;
@@ -244,7 +249,7 @@ interface Introduced {
 /** Says how clients get in: with the secret on a terminal, elsewhere only with its file, since logs are kept and read. */
 function introduce(
   settings: ServerSettings,
-  { port, requirement, secret, serverKey }: Introduced,
+  { port, url, requirement, secret, serverKey }: Introduced,
   output: Output,
   { version }: Context,
 ): void {
@@ -264,7 +269,7 @@ function introduce(
     minPort: settings.minPort,
     maxPort: settings.maxPort,
     fingerprint: fingerprint(serverKey),
-    to: port === DEFAULT_PORT && !publicHost.includes(':') ? publicHost : formatTarget({ host: publicHost, port }),
+    to: settings.tls ? url : plainAddress(publicHost, port),
     secret: secret?.secret,
     keysFile,
     requirement,
@@ -272,6 +277,11 @@ function introduce(
     localCommand: secret !== undefined && secret.file === undefined ? undefined : localCommand(settings),
   });
   for (const line of lines) output.stdout.write(line);
+}
+
+/** The shortest text that names a server without TLS. */
+function plainAddress(host: string, port: number): string {
+  return port === DEFAULT_PORT && !host.includes(':') ? host : formatTarget({ host, port });
 }
 
 /** What to type on this machine, in another terminal that has the same environment. */

@@ -127,6 +127,22 @@ test('a flag goes before the environment, which goes before the default', () => 
   expect(local({ to: 'b' }, ['1'], { ...base, TUNNEL_SERVER: 'a' }).server?.host).toBe('b');
 });
 
+test('a certificate and its key come together', () => {
+  expect(server({}).tls).toBeUndefined();
+  const tls = { certFile: '/c', keyFile: '/k' };
+  expect(server({ 'tls-cert': '/c', 'tls-key': '/k' }).tls).toEqual(tls);
+  expect(refusal(() => server({ 'tls-key': '/k' }))).toBe('usage: --tls-key /k: a certificate needs its key');
+});
+
+test('trusted proxies are networks, also several', () => {
+  expect(server({}).trustedProxies).toEqual([]);
+  const given = { 'trusted-proxy': ['127.0.0.1,::1', '10.0.0.0/8'] };
+  expect(server(given).trustedProxies).toEqual(['127.0.0.1', '::1', '10.0.0.0/8']);
+  expect(refusal(() => server({ 'trusted-proxy': 'proxy.lan' }))).toContain(
+    '--trusted-proxy proxy.lan: that is no network',
+  );
+});
+
 test('errors name the variable where the value came from there', () => {
   expect(refusal(() => server({}, { ...base, TUNNEL_PORT: 'x' }))).toBe('usage: TUNNEL_PORT x: that is no port');
   expect(refusal(() => local({}, ['1'], { ...base, TUNNEL_SERVER: 'a/b' }))).toContain('TUNNEL_SERVER "a/b"');
@@ -203,11 +219,22 @@ test.each([
   [{ to: ['a', 'b'] }, 'usage: --to was given 2 times: a, b'],
   [{ to: '--port' }, 'usage: --to needs a value, and what follows it is --port'],
   [{ 'no-reconnect': [true, true] }, 'usage: --no-reconnect was given 2 times'],
+  [{ secret: ['a', 'b'] }, 'usage: --secret was given 2 times'],
+  [
+    { proxy: 'ftp://me:word@proxy' },
+    'usage: --proxy "ftp://***@proxy" is no proxy: the scheme is none of http, https, socks5 and socks5h',
+  ],
   [{ output: 'xml' }, 'usage: --output xml: that is not known'],
   [{ 'log-level': 'loud' }, 'usage: --log-level loud: that is not known'],
   [{ ca: 'ca.pem', to: 'ws://a' }, 'usage: --ca ca.pem: there is no TLS on this connection'],
 ])('%j is refused', (given, message) => {
   expect(refusal(() => local(given))).toBe(message);
+});
+
+test('authorities are for the way to the proxy, too', () => {
+  const given = { ca: 'ca.pem', to: 'ws://a', proxy: 'https://proxy' };
+  expect(local(given).caFile?.text).toBe('ca.pem');
+  expect(refusal(() => local({ ...given, proxy: 'http://proxy' }))).toContain('there is no TLS');
 });
 
 describe('secrets', () => {

@@ -4,7 +4,7 @@ import { runCommandLine } from './command-line.ts';
 import { ConfigError } from './config/config-error.ts';
 import { jsonEmitter } from './output/json-events.ts';
 import { errorLines, openWriters, type Writers } from './output/output.ts';
-import { hideSecret } from './process-title.ts';
+import { hideSecrets } from './process-title.ts';
 
 /** How long the last lines may take to get out to a reader that is slow, in ms. */
 const DRAIN_TIMEOUT_MS = 2_000;
@@ -58,7 +58,7 @@ async function endAfterFault(error: unknown): Promise<never> {
 // Rejections that nobody handled come here as well.
 process.on('uncaughtException', (error) => void endAfterFault(error));
 
-hideSecret(args);
+hideSecrets(args);
 const exitCode = await runCommandLine(args, { version: manifest.version, environment: process.env, writers }).catch(
   tellFailure,
 );

@@ -22,6 +22,7 @@ import {
 } from '@tunnel/shared/node';
 import { ClientSession } from './client-session.ts';
 import { formatServerAddress } from './dial/address.ts';
+import { formatProxyAddress } from './dial/proxy-address.ts';
 import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
 import type { Cause, ClientEvents } from './events.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
@@ -98,6 +99,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   constructor(options: ClientOptions) {
     super();
     if (options.tunnels.length === 0) throw new TunnelError('usage', { detail: 'a client needs at least one tunnel' });
+    if (options.verifyCertificate === false && options.serverKey === undefined) {
+      throw new TunnelError('usage', { detail: 'a certificate must be verified where the server key is not given' });
+    }
     this.#options = options;
     this.#heartbeat = options.heartbeat ?? DEFAULT_HEARTBEAT;
     if (this.#heartbeat.timeoutMs < MIN_HEARTBEAT_TIMEOUT_MS) {
@@ -191,6 +195,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       ...this.#record.status(driver?.traffic),
       state,
       server: formatServerAddress(this.#options.server),
+      proxy: this.#options.proxy && formatProxyAddress(this.#options.proxy),
       tunnels: this.#tunnels.status,
       roundTripMs: driver?.session.roundTripMs,
       streams: driver?.pipeCount ?? 0,
@@ -289,7 +294,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       dial: {
         signal,
         timeoutMs: this.#connectTimeoutMs,
+        proxy: this.#options.proxy,
         ca: this.#options.ca,
+        verifyCertificate: this.#options.verifyCertificate,
         onWarning: ({ message, cause }) => this.#warn(new TunnelError('tcp-failed', { detail: message, cause })),
       },
     });

@@ -5,6 +5,7 @@ import { TunnelError } from '@tunnel/shared';
 import { decodeKey, generateIdentity, loadOrCreateIdentity } from '@tunnel/shared/node';
 import { Client } from './client.ts';
 import { parseServerAddress } from './dial/address.ts';
+import { parseProxyAddress, type ProxyAddress } from './dial/proxy-address.ts';
 import type { ClientEvents } from './events.ts';
 import { LastPorts } from './last-ports.ts';
 import type { ClientOptions, LocalTarget, TunnelOptions } from './options.ts';
@@ -15,13 +16,18 @@ import type { ClientStatus } from './status.ts';
 export interface ConnectOptions
   extends
     Omit<TunnelOptions, 'target'>,
-    Omit<ClientOptions, 'server' | 'tunnels' | 'identity' | 'serverKey' | 'pins' | 'ports' | 'outlivesTunnels'> {
+    Omit<
+      ClientOptions,
+      'server' | 'tunnels' | 'identity' | 'serverKey' | 'pins' | 'ports' | 'proxy' | 'outlivesTunnels'
+    > {
   /** The server: host, host:port, [v6]:port, ws://host:port/path or wss://host/path. A bare host means `ws` and port 7835. */
   readonly to: string;
   /** What visitors reach: a port of this machine, `host:port`, or a function or server of this process. */
   readonly target: number | string | TunnelOptions['target'];
   /** The server's public key: 43 characters of base64url, or 32 bytes. Default: whoever answers first and knows the secret. */
   readonly serverKey?: string | Uint8Array | undefined;
+  /** What the link goes through, as in `http://user:password@host:port` or `socks5://host`; default the direct way. */
+  readonly proxy?: string | ProxyAddress | undefined;
   /** The client's X25519 private key, 32 bytes. Default: that of the state directory, or a new one with each call. */
   readonly identity?: Uint8Array;
   /**
@@ -131,7 +137,7 @@ export async function connect(options: ConnectOptions): Promise<Tunnel> {
 
 async function toClientOptions(options: ConnectOptions): Promise<ClientOptions> {
   const { to, target, port, name, allow, deny, maxConnections, proxyProtocol, idleTimeoutMs, ...rest } = options;
-  const { serverKey, stateDirectory, signal: _signal, onRetrying: _onRetrying, ...settings } = rest;
+  const { serverKey, proxy, stateDirectory, signal: _signal, onRetrying: _onRetrying, ...settings } = rest;
   const kept = stateDirectory === undefined ? undefined : await readState(stateDirectory, options.identity);
   return {
     ...settings,
@@ -149,6 +155,7 @@ async function toClientOptions(options: ConnectOptions): Promise<ClientOptions> 
       },
     ],
     serverKey: typeof serverKey === 'string' ? decodeKey(serverKey, 'serverKey') : serverKey,
+    proxy: typeof proxy === 'string' ? parseProxyAddress(proxy) : proxy,
     identity: options.identity ?? kept?.identity ?? generateIdentity().privateKey,
     pins: kept?.pins,
     ports: kept?.ports,

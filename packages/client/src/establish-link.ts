@@ -31,7 +31,7 @@ export interface EstablishOptions {
   readonly keyHint?: string | undefined;
   /** Asked right before message 3 is written: what it says of the session holds until then. It may throw to give up. */
   readonly makeClaim: () => Claim;
-  readonly dial: Pick<DialOptions, 'signal' | 'timeoutMs' | 'ca' | 'onWarning'>;
+  readonly dial: Pick<DialOptions, 'signal' | 'timeoutMs' | 'proxy' | 'ca' | 'verifyCertificate' | 'onWarning'>;
 }
 
 /** A link on which message 3 was sent: records may follow at once; the server's first one says whether it accepted. */

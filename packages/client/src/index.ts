@@ -6,6 +6,8 @@ export { VisitorSocket } from './in-process/visitor-socket.ts';
 export { Client, createClient } from './client.ts';
 export { formatServerAddress, parseServerAddress } from './dial/address.ts';
 export type { ServerAddress } from './dial/address.ts';
+export { formatProxyAddress, parseProxyAddress } from './dial/proxy-address.ts';
+export type { ProxyAddress } from './dial/proxy-address.ts';
 export type { Cause, ClientEvents, OpenTunnel } from './events.ts';
 export { LastPorts } from './last-ports.ts';
 export { PinDirectory } from './pins.ts';

@@ -1,5 +1,6 @@
 import type { HeartbeatSettings, NoiseCrypto } from '@tunnel/shared';
 import type { ServerAddress } from './dial/address.ts';
+import type { ProxyAddress } from './dial/proxy-address.ts';
 import type { VisitorSocket } from './in-process/visitor-socket.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -88,6 +89,10 @@ export interface ClientOptions {
   readonly localWaitMs?: number;
   /** CA certificates in PEM for `wss`; default the system's. */
   readonly ca?: string | undefined;
+  /** Default true. False is possible where `serverKey` is given: then the handshake says who the server is. */
+  readonly verifyCertificate?: boolean | undefined;
+  /** What the link goes through; default the direct way. The environment is not looked at. */
+  readonly proxy?: ProxyAddress | undefined;
   /** How long running streams may go on after `stop`. Default 1,000. */
   readonly stopGraceMs?: number;
   /** Looks at the machine's clocks and addresses; other than the real ones only in tests. */

@@ -17,6 +17,8 @@ export interface ClientStatus {
   readonly since: string;
   /** The server's address as text. */
   readonly server: string;
+  /** The proxy that it is reached through, without user and password. */
+  readonly proxy: string | undefined;
   /** In the order of the options. */
   readonly tunnels: readonly TunnelStatus[];
   /** The last round trip that was measured on this link, in ms; undefined without a link. */

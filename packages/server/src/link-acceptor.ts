@@ -8,10 +8,11 @@ import {
   type Message3Outcome,
   TunnelError,
 } from '@tunnel/shared';
-import { monotonicNow, RecordLink, remoteAddressOf } from '@tunnel/shared/node';
+import { monotonicNow, RecordLink } from '@tunnel/shared/node';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from './access.ts';
 import { Admission } from './admission.ts';
+import { ClientAddresses } from './client-address.ts';
 import { beginHandshake, type BegunHandshake, ServerHandshake } from './handshake.ts';
 
 /** Whoever is refused has this long to take the answer, in ms. */
@@ -32,7 +33,7 @@ export interface ClaimedLink {
   readonly clientKey: Uint8Array;
   /** Whether it proved the shared secret besides its key. */
   readonly knowsSecret: boolean;
-  /** Where the client comes from: address and port. */
+  /** Where the client comes from: address and port, or what a trusted proxy says. */
   readonly address: string;
   /** From message 2 to message 3, in ms. */
   readonly roundTripMs: number;
@@ -43,6 +44,8 @@ export interface ClaimedLink {
 export interface LinkAcceptorOptions {
   readonly identity: Uint8Array;
   readonly access: Access;
+  /** Networks of proxies that tell where clients come from. */
+  readonly trustedProxies: readonly string[];
   readonly onClaim: (link: ClaimedLink) => void;
   /** `clientKey` where one was claimed: nothing proves it. */
   readonly onFailure: (error: TunnelError, address: string, clientKey?: Uint8Array) => void;
@@ -53,6 +56,8 @@ interface Arrival {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   readonly head: Buffer;
+  /** Where it comes from: a closed socket does not tell any more. */
+  readonly address: string;
   /** Monotonic ms. */
   readonly cameAt: number;
   handshake?: ServerHandshake;
@@ -61,6 +66,7 @@ interface Arrival {
 /** Takes WebSocket upgrades and brings each through the handshake. */
 export class LinkAcceptor {
   readonly #options: LinkAcceptorOptions;
+  readonly #addresses: ClientAddresses;
   readonly #webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -75,6 +81,7 @@ export class LinkAcceptor {
 
   constructor(options: LinkAcceptorOptions) {
     this.#options = options;
+    this.#addresses = new ClientAddresses(options.trustedProxies);
     this.#webSockets.on('headers', (headers, request) => {
       const message2 = this.#answers.get(request);
       if (message2) headers.push(`${HANDSHAKE_HEADER}: ${Buffer.from(message2).toString('base64url')}`);
@@ -98,7 +105,7 @@ export class LinkAcceptor {
       return;
     }
     const cameAt = monotonicNow();
-    const arrival: Arrival = { request, socket, head, cameAt };
+    const arrival: Arrival = { request, socket, head, address: this.#addresses.of(request), cameAt };
     const admitted = this.#admission.request(arrival, cameAt);
     if (admitted === 'refused') {
       const seconds = Math.round(LEAST_RETRY_AFTER_S + Math.random() * RETRY_AFTER_SPREAD_S);
@@ -140,7 +147,7 @@ export class LinkAcceptor {
         },
         onFailure: (error) => {
           this.#leave(arrival);
-          this.#options.onFailure(error, addressOf(socket));
+          this.#options.onFailure(error, arrival.address);
         },
       });
     });
@@ -149,10 +156,9 @@ export class LinkAcceptor {
   #conclude(
     outcome: Exclude<Message3Outcome, { kind: 'unreadable' }>,
     webSocket: WebSocket,
-    { socket, cameAt }: Arrival,
+    { socket, address, cameAt }: Arrival,
     roundTripMs: number,
   ): void {
-    const address = addressOf(socket);
     if (outcome.kind === 'secret-refused') {
       const { code, detail } = this.#options.access.refusal;
       webSocket.send(outcome.sealRefusal({ code, retryAfterMs: 0, detail }));
@@ -191,15 +197,10 @@ export class LinkAcceptor {
       socket.destroy(),
     );
     setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref();
-    this.#options.onFailure(error, addressOf(request.socket));
+    this.#options.onFailure(error, this.#addresses.of(request));
   }
 }
 
 function handshakeFailed(detail: string, cause?: unknown): TunnelError {
   return new TunnelError('handshake-failed', { detail, cause });
-}
-
-function addressOf(socket: Socket): string {
-  const address = remoteAddressOf(socket);
-  return `${address.includes(':') ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
 }

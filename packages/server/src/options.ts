@@ -1,6 +1,7 @@
 import type { HeartbeatSettings } from '@tunnel/shared';
 import type { Requirement } from './access.ts';
 import type { AuthorizedKeySource } from './authorized-keys-file.ts';
+import type { CertificateFiles } from './certificate-files.ts';
 import type { LeaseStore } from './leases.ts';
 
 export interface ServerOptions {
@@ -15,6 +16,10 @@ export interface ServerOptions {
   readonly maxPort?: number;
   /** The server's X25519 private key, 32 bytes. */
   readonly identity: Uint8Array;
+  /** Serves `wss`: reread when the files change. Default `ws`. */
+  readonly tls?: CertificateFiles | undefined;
+  /** Networks in CIDR notation of the proxies in front whose `X-Forwarded-For` tells a client's address. Default none. */
+  readonly trustedProxies?: readonly string[];
   /** The shared secret; may be left out where clients are admitted by their keys alone. */
   readonly secret?: string | undefined;
   /** Still accepted while clients are moved to the new one. */
@@ -39,7 +44,14 @@ export interface ServerOptions {
 
 /** What a server tells, by event name. `clientKey` is the client's public key, base64url. */
 export interface ServerEvents {
-  readonly listening: { readonly port: number; readonly serverKey: string };
+  readonly listening: {
+    readonly port: number;
+    readonly serverKey: string;
+    /** As clients name this server: `ws://host:port` or `wss://host:port`. */
+    readonly url: string;
+  };
+  /** The files with the certificate were replaced, and new links use it; `validUntil` in ISO 8601. */
+  readonly 'certificate-replaced': { readonly certFile: string; readonly validUntil: string };
   /** A new session began. */
   readonly 'client-connected': SessionInfo &
     LinkInfo & {

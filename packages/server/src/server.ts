@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
+import { hostname } from 'node:os';
 import { type HeartbeatSettings, TunnelError, WINDOW_BUDGET_BYTES, WindowBudget } from '@tunnel/shared';
 import {
   derivePsk,
@@ -12,6 +14,7 @@ import {
 } from '@tunnel/shared/node';
 import { Access, type Requirement } from './access.ts';
 import { AccessUpdates } from './access-updates.ts';
+import { type Certificate, CertificateWatch, readCertificate } from './certificate-files.ts';
 import { Leases } from './leases.ts';
 import { LinkAcceptor } from './link-acceptor.ts';
 import type { ServerEvents, ServerOptions } from './options.ts';
@@ -39,7 +42,8 @@ type State =
   | { readonly kind: 'new' }
   | {
       readonly kind: 'listening' | 'draining';
-      readonly http: HttpServer;
+      readonly http: HttpServer | HttpsServer;
+      readonly certificateWatch: CertificateWatch | undefined;
       readonly acceptor: LinkAcceptor;
       readonly sessions: Sessions;
       readonly updates: AccessUpdates | undefined;
@@ -66,20 +70,24 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     this.#requirement = requirementOf(options);
   }
 
-  /** Listens. Rejects with `keys-unusable`, `listen-in-use`, `listen-denied` or `listen-failed`. */
+  /**
+   * Listens. Rejects with `keys-unusable`, `listen-in-use`, `listen-denied`, `listen-failed`, `tls-unusable` or `usage`.
+   */
   async start(): Promise<ServerEvents['listening']> {
-    const { identity, secret, previousSecret, host, port = DEFAULT_PORT } = this.#options;
+    const { identity, secret, previousSecret, host, port = DEFAULT_PORT, tls } = this.#options;
+    const certificate = tls && (await readCertificate(tls));
     const secrets = [secret, previousSecret].filter((each) => each !== undefined);
     const access = new Access(this.#requirement, await Promise.all(secrets.map((each) => derivePsk(each))));
     const sessions = this.#makeSessions(access, await this.#readLeases());
     const acceptor = new LinkAcceptor({
       identity,
       access,
+      trustedProxies: this.#options.trustedProxies ?? [],
       onClaim: (link) => sessions.claim(link),
       onFailure: (error, address, clientKey) => this.#onRefused(error, address, clientKey),
     });
     const updates = await this.#followKeys(access, sessions);
-    const http = this.#makeHttpServer(acceptor);
+    const http = this.#makeHttpServer(acceptor, certificate);
     try {
       if (this.#state.kind === 'new') await listen(http, host, port);
       if (this.#state.kind !== 'new') throw new TunnelError('stopped');
@@ -88,10 +96,18 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       updates?.[Symbol.dispose]();
       throw error;
     }
-    this.#state = { kind: 'listening', http, acceptor, sessions, updates };
+    this.#state = {
+      kind: 'listening',
+      http,
+      certificateWatch: this.#watchCertificate(http, certificate),
+      acceptor,
+      sessions,
+      updates,
+    };
     const listening = {
       port: this.port,
       serverKey: this.serverKey,
+      url: this.#urlAt(this.port),
     };
     this.emit('listening', listening);
     return listening;
@@ -131,6 +147,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
     if (state.kind === 'listening' || state.kind === 'draining') {
+      state.certificateWatch?.[Symbol.dispose]();
       state.http.close();
       state.acceptor.close();
       state.updates?.[Symbol.dispose]();
@@ -230,14 +247,23 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     );
   }
 
-  #makeHttpServer(acceptor: LinkAcceptor): HttpServer {
-    const http = createHttpServer({
+  #makeHttpServer(acceptor: LinkAcceptor, certificate: Certificate | undefined): HttpServer | HttpsServer {
+    const options = {
       headersTimeout: HTTP_REQUEST_TIMEOUT_MS,
       requestTimeout: HTTP_REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: 1_000,
       keepAliveTimeout: 1,
-    });
-    http.on('connection', (socket) => {
+    };
+    const http = certificate
+      ? createHttpsServer({
+          ...options,
+          cert: certificate.cert,
+          key: certificate.key,
+          handshakeTimeout: HTTP_REQUEST_TIMEOUT_MS,
+        })
+      : createHttpServer(options);
+    // The TCP socket, also where TLS comes above it.
+    http.on('connection', (socket: Socket) => {
       this.#connections.add(socket);
       socket.once('close', () => this.#connections.delete(socket));
       const error = prepareSocket(socket);
@@ -249,6 +275,29 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       response.end('This is a tunnel server. Reach it with: tunnel local <port> --to <this address>\n');
     });
     return http;
+  }
+
+  #watchCertificate(
+    http: HttpServer | HttpsServer,
+    certificate: Certificate | undefined,
+  ): CertificateWatch | undefined {
+    const { tls } = this.#options;
+    if (tls === undefined || certificate === undefined || !('setSecureContext' in http)) return undefined;
+    return new CertificateWatch(tls, certificate.filesState, {
+      onChange: ({ cert, key, validUntil }) => {
+        http.setSecureContext({ cert, key });
+        this.emit('certificate-replaced', { certFile: tls.certFile, validUntil });
+      },
+      onFailure: ({ code, message }) => {
+        this.emit('warning', { code, reason: `${message}; the certificate from before stays in use` });
+      },
+    });
+  }
+
+  #urlAt(port: number): string {
+    const { tls, publicHost, host } = this.#options;
+    const name = publicHost ?? host ?? hostname();
+    return `${tls ? 'wss' : 'ws'}://${isIPv6(name) ? `[${name}]` : name}:${port}`;
   }
 
   #onRefused({ code, message }: TunnelError, address: string, clientKey?: Uint8Array, sessionId?: string): void {
@@ -266,7 +315,7 @@ function requirementOf({ require, secret, authorizedKeys }: ServerOptions): Requ
   return requirement;
 }
 
-function listen(http: HttpServer, host: string | undefined, port: number): Promise<void> {
+function listen(http: HttpServer | HttpsServer, host: string | undefined, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     http.once('error', (cause: NodeJS.ErrnoException) => {
       const code =
@@ -288,7 +337,7 @@ function describeListenError(error: NodeJS.ErrnoException): string {
 }
 
 /** Links were told to close: waits for their connections, a second at most. */
-async function closed(http: HttpServer, connections: ReadonlySet<Socket>): Promise<void> {
+async function closed(http: HttpServer | HttpsServer, connections: ReadonlySet<Socket>): Promise<void> {
   http.closeIdleConnections();
   const end = monotonicNow() + 1_000;
   while (connections.size > 0 && monotonicNow() < end) await new Promise((resolve) => setTimeout(resolve, 10));

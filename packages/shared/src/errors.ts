@@ -83,6 +83,13 @@ export const ERRORS = {
     'another server uses this state directory',
     'stop the other server, or give this one a directory of its own with --state-dir',
   ),
+  'tls-unusable': kind(
+    'fatal',
+    'usage',
+    2,
+    'the TLS certificate or its key cannot be used',
+    'give the certificate with its chain and its key, both in PEM: --tls-cert FILE --tls-key FILE',
+  ),
   'server-not-found': kind(
     'fatal',
     'usage',
@@ -146,7 +153,7 @@ export const ERRORS = {
     'server',
     4,
     'the connection ended before the WebSocket was open',
-    'check that address and port belong to a tunnel server',
+    'check that address and port belong to a tunnel server, and whether it wants wss://',
   ),
   'handshake-failed': kind(
     'retry',
@@ -162,19 +169,40 @@ export const ERRORS = {
     'the attempt took too long',
     'check the network, or allow more with --connect-timeout',
   ),
+  'proxy-unreachable': kind(
+    'retry',
+    'network',
+    4,
+    'the proxy cannot be reached',
+    "check the proxy's address; --proxy and the variables HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name it, NO_PROXY names what goes without",
+  ),
   'proxy-auth-required': kind(
     'fatal-at-start',
     'usage',
     3,
     'the proxy demands credentials',
-    "put user and password into the proxy's URL: http://user:password@host:port",
+    "put user and password before the host in the proxy's URL: user:password@host:port",
+  ),
+  'proxy-refused': kind(
+    'retry',
+    'network',
+    4,
+    'the proxy does not allow the connection',
+    'many proxies allow port 443 only: let the server be reached there, with wss://, or have its address allowed',
   ),
   'proxy-failed': kind(
     'retry',
     'network',
     4,
-    'the proxy did not connect',
-    "check the proxy's address and whether it allows this destination",
+    'the proxy did not reach the server',
+    "check the server's address, also as the proxy sees it, and whether the server runs",
+  ),
+  'proxy-unusable': kind(
+    'retry',
+    'network',
+    4,
+    'what answered is no such proxy',
+    "check the proxy's address, and whether it is an http://, https:// or socks5:// one",
   ),
 
   // ── who is who ──

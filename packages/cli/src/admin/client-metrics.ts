@@ -87,12 +87,9 @@ export class ClientMetrics implements Metrics {
 
   #refresh(statuses: readonly ClientStatus[]): void {
     // A counter of prom-client can only be counted up, or begun anew.
-    for (const metric of [
-      ...[this.#ready, this.#wanted, this.#open, this.#streams, this.#roundTrip],
-      ...[this.#bytes, this.#reconnects, this.#resumedStreams, this.#lostStreams],
-    ]) {
-      metric.reset();
-    }
+    const counters = [this.#bytes, this.#reconnects, this.#resumedStreams, this.#lostStreams];
+    for (const counter of counters) counter.reset();
+    for (const gauge of [this.#ready, this.#wanted, this.#open, this.#streams, this.#roundTrip]) gauge.reset();
     for (const status of statuses) {
       const { server, tunnels, roundTripMs } = status;
       const isReady = statuses.every((other) => other.server !== server || other.state === 'ready');

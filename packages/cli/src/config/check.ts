@@ -31,7 +31,7 @@ export async function runConfig(
   return 0;
 }
 
-function summary({ path, server, client, tunnels, exposesSecret }: ConfigFile): readonly string[] {
+function summary({ path, server, client, tunnels, exposed }: ConfigFile): readonly string[] {
   return [
     `${path} is right`,
     ...(server.size === 0 ? [] : [`server: ${[...server.keys()].join(', ')}`]),
@@ -42,6 +42,8 @@ function summary({ path, server, client, tunnels, exposesSecret }: ConfigFile): 
       const to = flags.get('to')?.text ?? 'the server of this machine';
       return `tunnel ${name}: ${table.get('target')?.[0]?.text ?? ''} at ${to}, ${port === '0' ? 'any port' : `port ${port}`}`;
     }),
-    ...(exposesSecret ? [`warning: other users of this machine can read it, and there is a secret in it`] : []),
+    ...(exposed === undefined
+      ? []
+      : [`warning: other users of this machine can read it, and there is ${exposed} in it`]),
   ];
 }

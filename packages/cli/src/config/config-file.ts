@@ -3,15 +3,18 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError } from '@tunnel/shared/node';
 import type { Environment } from '../flags.ts';
+import { readProxy } from '../proxy-choice.ts';
 import { homeDirectory } from '../state-directory.ts';
 import type { Given } from '../values/given.ts';
 import type { Config } from './read-config.ts';
 
 /** A configuration file as it was read. */
 export interface ConfigFile extends Config {
-  /** A secret stands in it, and other users of this machine may read it. */
-  readonly exposesSecret: boolean;
+  /** What stands in it and is nobody else's business, though other users of this machine may read it. */
+  readonly exposed: Confidence | undefined;
 }
+
+type Confidence = 'a secret' | "a proxy's password";
 
 const READABLE_BY_OTHERS = 0o044;
 
@@ -26,8 +29,7 @@ export async function loadConfig(given: Given | undefined, environment: Environm
     // Loaded only where there is a file: most calls of the command have none, and start faster.
     const { readConfig } = await import('./read-config.ts');
     const config = await readConfig(path, file.text, environment);
-    const hasSecret = [config.server, config.client, ...config.tunnels.values()].some((table) => table.has('secret'));
-    return { ...config, exposesSecret: hasSecret && file.isExposed };
+    return { ...config, exposed: file.isExposed ? confidenceIn(config) : undefined };
   }
   if (given === undefined) return undefined;
   throw new TunnelError('config-unusable', {
@@ -44,6 +46,13 @@ export async function requireConfig(given: Given | undefined, environment: Envir
     detail: `there is no ${defaultConfigPath(environment)}`,
     hint: 'write one, as docs/configuration.md shows, or name another one with --config FILE',
   });
+}
+
+function confidenceIn({ server, client, tunnels }: Config): Confidence | undefined {
+  const tables = [server, client, ...tunnels.values()];
+  if (tables.some((table) => table.has('secret'))) return 'a secret';
+  const proxies = tables.flatMap((table) => table.get('proxy') ?? []);
+  return proxies.some((proxy) => readProxy(proxy).credentials !== undefined) ? "a proxy's password" : undefined;
 }
 
 function defaultConfigPath(environment: Environment): string {

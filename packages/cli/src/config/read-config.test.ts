@@ -153,4 +153,18 @@ describe('what is wrong', () => {
       expect(told).not.toContain(SECRET);
     }
   });
+
+  test.each([`proxy = ["http://me:${SECRET}@a"]`, `proxy = "ftp://me:${SECRET}@a"`, `proxy = "http://me:${SECRET}@"`])(
+    "a proxy's password is not told: %j",
+    async (line) => {
+      const [told, ...others] = await problems(`[client]\n${line}`);
+      expect({ told, others }).toEqual({ told: expect.stringMatching(/^2:9: client\.proxy/), others: [] });
+      expect(told).not.toContain(SECRET);
+    },
+  );
+
+  test('is not what stands in the environment', async () => {
+    const text = '[tunnels.a]\ntarget = 1\nto = "wss://a"';
+    await expect(readConfig(PATH, text, { HTTPS_PROXY: 'ftp://proxy' })).resolves.toBeDefined();
+  });
 });

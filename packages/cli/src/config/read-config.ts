@@ -38,7 +38,8 @@ class Reader {
 
   constructor(path: string, environment: Environment) {
     this.#path = path;
-    this.#environment = environment;
+    // That is for the state directory alone: a proxy that stands there is not the file's.
+    this.#environment = { XDG_STATE_HOME: environment['XDG_STATE_HOME'] };
   }
 
   read(root: TomlTable): Config {

@@ -7,6 +7,7 @@ export interface ClientReport {
   readonly state: ClientStatus['state'];
   readonly since: string;
   readonly server: string;
+  readonly proxy: string | null;
   readonly tunnels: readonly {
     /** Only in the configuration file they have one. */
     readonly name: string | null;
@@ -39,6 +40,7 @@ export function reportOf(status: ClientStatus): ClientReport {
     state: status.state,
     since: status.since,
     server: status.server,
+    proxy: status.proxy ?? null,
     tunnels: status.tunnels.map(({ name, target, url, port, isOpen, refused }) => ({
       name: name ?? null,
       target: formatTarget(target),
@@ -87,6 +89,7 @@ export const isClientReport: (value: unknown) => value is ClientReport = object<
   state: text,
   since: text,
   server: text,
+  proxy: orNull(text),
   tunnels: listOf(
     object<ClientReport['tunnels'][number]>({
       name: (value) => value === undefined || orNull(text)(value),

@@ -1,5 +1,6 @@
-import type { ClientEvents } from '@tunnel/client';
+import { type ClientEvents, formatProxyAddress } from '@tunnel/client';
 import { decodeKey, fingerprint } from '@tunnel/shared/node';
+import type { ClientPlan } from '../client-plan.ts';
 import { clientLogReporter } from './client-log.ts';
 import { clientTextReporter } from './client-text.ts';
 import { clientJsonReporter, jsonEmitter } from './json-events.ts';
@@ -33,6 +34,13 @@ export function clientReporters(output: Output, introduction: ClientIntroduction
     case 'pipe':
       return [publicAddressReporter(print), log];
   }
+}
+
+/** Says where a client is about to connect to, and through what. */
+export function tellConnecting({ address: server, proxy: chosen }: ClientPlan, output: Output): void {
+  const proxy = chosen && formatProxyAddress(chosen.address);
+  if (output.audience !== 'people') output.log.info({ server, proxy }, 'connecting');
+  else output.stdout.write(`connecting to ${server}${proxy === undefined ? '' : ` through ${proxy}`}`);
 }
 
 /** Prints the public addresses, one a line behind its name if it has one, whenever they are new: for scripts that read no JSON. */

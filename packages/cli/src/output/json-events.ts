@@ -38,7 +38,7 @@ export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<Client
 /** The server's events; `stopped` is told by whoever knows why it stops. */
 export function serverJsonReporter(emit: Emit): Reporter<ServerEvents> {
   return {
-    listening: ({ port, serverKey }) => emit('listening', { port, serverKey }),
+    listening: ({ port, serverKey, url }) => emit('listening', { port, serverKey, url }),
     'client-connected': (event) => emit('client-connected', event),
     'client-disconnected': (event) => emit('client-disconnected', event),
     'client-resumed': (event) => emit('client-resumed', event),

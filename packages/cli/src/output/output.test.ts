@@ -216,7 +216,7 @@ describe('json', () => {
     client.disconnected({ code: 'link-reset', reason: 'broke' });
     client.retrying(refused);
     client.stopped({ exitCode: 0, code: 'stopped', reason: 'stopped', hint: 'nothing' });
-    serverJsonReporter(emit).listening?.({ port: 1, serverKey: key });
+    serverJsonReporter(emit).listening?.({ port: 1, serverKey: key, url: 'ws://a:1' });
     const time = '1970-01-01T00:00:00.000Z';
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
       {
@@ -239,7 +239,7 @@ describe('json', () => {
         hint: 'is it running?',
       },
       { event: 'stopped', time, exitCode: 0, code: 'stopped', reason: 'stopped', hint: 'nothing' },
-      { event: 'listening', time, port: 1, serverKey: key },
+      { event: 'listening', time, port: 1, serverKey: key, url: 'ws://a:1' },
     ]);
   });
 });
@@ -259,7 +259,7 @@ describe('logs', () => {
     reporter['tunnel-opened']?.({ ...session, port: 8001, name: 'web' });
     reporter['client-expired']?.({ ...session, lostStreams: 1 });
     reporter['client-refused']?.({ ...session, code: 'session-unknown', reason: 'unknown', address: '1.2.3.4:5' });
-    reporter.listening?.({ port: 1, serverKey: key });
+    reporter.listening?.({ port: 1, serverKey: key, url: 'ws://a:1' });
     const text = read();
     expect(text).not.toContain(key);
     expect(

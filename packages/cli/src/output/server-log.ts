@@ -12,7 +12,12 @@ export function serverLogReporter(log: Logger, fingerprint: (key: string) => str
   // What comes behind the end of a session is not kept: nothing would remove it.
   const of = (event: SessionInfo): Logger => sessions.get(event.sessionId) ?? child(event);
   return {
-    listening: ({ port, serverKey }) => log.info({ port, serverKey: fingerprint(serverKey) }, 'listening'),
+    listening: ({ port, serverKey, url }) => {
+      log.info({ port, serverKey: fingerprint(serverKey), url }, 'listening');
+    },
+    'certificate-replaced': ({ certFile, validUntil }) => {
+      log.info({ certFile, validUntil }, 'the new certificate is in use');
+    },
     'client-connected': (event) => {
       sessions.set(event.sessionId, child(event));
       const { address, agent, comment } = event;

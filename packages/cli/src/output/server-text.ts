@@ -36,6 +36,9 @@ export function serverTextReporter(say: (line: string) => void, context: ServerT
     'visitor-refused': (event, repeats) => {
       tell(`a visitor of port ${event.port} was turned away: ${event.code}${behind(repeats)}`);
     },
+    'certificate-replaced': ({ certFile, validUntil }) => {
+      tell(`the new certificate in ${certFile} is in use, valid until ${validUntil.slice(0, 10)}`);
+    },
     warning: (event, repeats) => tell(`warning: ${event.reason}${behind(repeats)}`),
     stopped: () => tell('stopped'),
   };

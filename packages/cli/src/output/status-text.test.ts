@@ -11,6 +11,7 @@ const ready: ClientReport = {
   state: 'ready',
   since: ago(185_000),
   server: 'ws://example.org:7835',
+  proxy: null,
   tunnels: [
     { name: null, target: 'localhost:3000', url: 'tcp://example.org:8001', port: 8001, open: true, refused: 0 },
   ],
@@ -51,6 +52,9 @@ describe('status text', () => {
     statusText(clients, { now, columns });
 
   test('of a client that is ready says only what there is', () => {
+    expect(text([{ ...ready, proxy: 'http://proxy:3128' }])).toContain(
+      '  server        ws://example.org:7835, through http://proxy:3128',
+    );
     expect(text([ready])).toEqual([
       'tcp://example.org:8001 -> localhost:3000',
       '  state         ready for 3m 5s, since 08:02:04',

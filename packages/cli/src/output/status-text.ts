@@ -39,7 +39,8 @@ function heading({ name, url, target, open }: ClientReport['tunnels'][number]): 
 }
 
 function rows(client: ClientReport, now: Date): readonly Row[] {
-  const { server, pid, roundTripMs, streams, resumedStreams, lostStreams, reconnects, lastError, nextAttempt } = client;
+  const { server, proxy, pid, roundTripMs, streams, resumedStreams, lostStreams, reconnects, lastError, nextAttempt } =
+    client;
   const refused = client.tunnels.reduce((sum, tunnel) => sum + tunnel.refused, 0);
   const carried = `${resumedStreams} carried over a break, ${lostStreams} lost`;
   return [
@@ -49,7 +50,7 @@ function rows(client: ClientReport, now: Date): readonly Row[] {
     ...(lastError === null || client.state === 'ready' || isEmptyHint(lastError.hint)
       ? []
       : [['what to do', lastError.hint] as const]),
-    ['server', server],
+    ['server', proxy === null ? server : `${server}, through ${proxy}`],
     ...(roundTripMs === null ? [] : [['round trip', describeRoundTrip(roundTripMs)] as const]),
     ['connections', `${streams} open${resumedStreams + lostStreams === 0 ? '' : `; ${carried}`}`],
     ...(refused === 0 ? [] : [['kept out', count(refused, 'visitor')] as const]),

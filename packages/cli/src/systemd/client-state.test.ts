@@ -9,6 +9,7 @@ const connecting: ClientStatus = {
   state: 'connecting',
   since: '2026-01-01T00:00:00.000Z',
   server: 'ws://example.org:7835',
+  proxy: undefined,
   tunnels: [
     { target: { host: 'localhost', port: 22 }, url: 'tcp://example.org:9022', port: 9022, isOpen: false, refused: 0 },
   ],

@@ -46,19 +46,29 @@ export function parseServerAddress(text: string): ServerAddress {
   if (authority.includes('@')) return refuse('user and password cannot be used');
   if (slash !== -1 && scheme === undefined) return refuse('a path needs ws:// or wss:// in front');
 
-  const parts = /^(\[[^[\]]*\]|[^:[\]]*)(?::([^:[\]]*))?$/.exec(authority);
-  if (parts === null) return refuse('an IPv6 address needs brackets, as in [::1]:7835');
-  const [, bracketedHost = '', portText] = parts;
+  const { host, port } = parseHostAndPort(authority, refuse);
   const secure = scheme?.toLowerCase() === 'wss';
   return {
     secure,
-    host: canonicalHost(bracketedHost) ?? refuse(bracketedHost === '' ? 'the host is missing' : 'that is no host'),
-    port:
-      portText === undefined
-        ? defaultPort(scheme, secure)
-        : (parsePort(portText) ?? refuse('the port is not a number from 1 to 65535')),
+    host,
+    port: port ?? defaultPort(scheme, secure),
     // Resolves dots and escapes what has to be, exactly as `ws` will do it again.
     path: slash === -1 ? '/' : new URL(`ws://host${rest.slice(slash)}`).pathname,
+  };
+}
+
+/** Reads `host`, `host:port` or `[v6]:port`, with the host in canonical form. `refuse` throws with the reason. */
+export function parseHostAndPort(
+  text: string,
+  refuse: (reason: string) => never,
+): { readonly host: string; readonly port: number | undefined } {
+  const parts = /^(\[[^[\]]*\]|[^:[\]]*)(?::([^:[\]]*))?$/.exec(text);
+  if (parts === null) return refuse('an IPv6 address needs brackets, as in [::1]:7835');
+  const [, bracketedHost = '', portText] = parts;
+  return {
+    host: canonicalHost(bracketedHost) ?? refuse(bracketedHost === '' ? 'the host is missing' : 'that is no host'),
+    port:
+      portText === undefined ? undefined : (parsePort(portText) ?? refuse('the port is not a number from 1 to 65535')),
   };
 }
 

@@ -1,5 +1,5 @@
 // For tests only: an authority that nobody trusts, and certificates of it that share one key.
-// Made with OpenSSL, valid from 2020 to 2120, except the one that has expired.
+// Made with OpenSSL, valid from 2020 to 2120, except the one that has expired and the one that is not valid yet.
 
 export const TEST_AUTHORITY: string = `-----BEGIN CERTIFICATE-----
 MIIBYTCCAQigAwIBAgIBATAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA50dW5uZWwg
@@ -71,5 +71,18 @@ omcLbKM9MDswGgYDVR0RBBMwEYIJbG9jYWxob3N0hwR/AAABMB0GA1UdDgQWBBTR
 jMwTUgoVb/pxcRVxKKJj6YhFmDAKBggqhkjOPQQDAgNJADBGAiEAtGN3BZ7SmHd8
 iiSsflvITDuyN8fyYcLwlVZHpCFUUCICIQDrZ91mUT/T1g9hBtg+43UINDD/rA6s
 ociCBum06RSPzw==
+-----END CERTIFICATE-----
+`;
+
+/** For localhost and 127.0.0.1, from 2119 on; signed by itself, and so its own authority. */
+export const NOT_YET_VALID_CERTIFICATE: string = `-----BEGIN CERTIFICATE-----
+MIIBVzCB/qADAgECAgEGMAoGCCqGSM49BAMCMBQxEjAQBgNVBAMMCWxvY2FsaG9z
+dDAiGA8yMTE5MDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAUMRIwEAYDVQQD
+DAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATfzdlbLDaaXszg
+v6AxFL6Tzp6UzVpXWVkvrPBPk6Dgrp/poGqwQ09GG9MaYjv/L0kj2FKwBMPlIbiy
+ZdOiZwtsoz0wOzAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwHQYDVR0OBBYE
+FNGMzBNSChVv+nFxFXEoomPpiEWYMAoGCCqGSM49BAMCA0gAMEUCIEbVj7ymw0DZ
+y243A1wi0KKw9RmGMNoXZv09SaawE79wAiEA9RDtxvs4do9g8m+DQYgzj6+KVOsz
+kH4AhFjdnUm1fz0=
 -----END CERTIFICATE-----
 `;

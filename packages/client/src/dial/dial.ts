@@ -6,6 +6,7 @@ import type { ServerAddress } from './address.ts';
 import type { DialPhase } from './byte-stream.ts';
 import { openByteStream } from './byte-stream.ts';
 import type { DialWarning, Lookup } from './happy-eyeballs.ts';
+import type { ProxyAddress } from './proxy-address.ts';
 import type { CertificateAuthorities } from './tls.ts';
 import { wrapInTls } from './tls.ts';
 import type { OpenedWebSocket } from './upgrade.ts';
@@ -17,8 +18,12 @@ export interface DialOptions {
   readonly timeoutMs: number;
   /** A longer message of the server ends the WebSocket. */
   readonly maxPayloadBytes: number;
+  /** What the connection goes through; undefined for the direct way. */
+  readonly proxy?: ProxyAddress | undefined;
   /** Trusted instead of the system's, for `wss`. */
   readonly ca?: CertificateAuthorities | undefined;
+  /** False: the server's certificate may be any, since its key is known and checked in the handshake. */
+  readonly verifyCertificate?: boolean | undefined;
   /** Sent along with the upgrade request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Unpredictable WebSocket masks instead of zeros. */
@@ -33,17 +38,18 @@ export interface DialOptions {
 const WORDS_FOR_PHASE: Readonly<Record<DialPhase, string>> = {
   lookup: 'while looking up the name',
   connect: 'while connecting',
+  proxy: 'while waiting for the proxy',
   tls: 'during the TLS handshake',
   upgrade: 'while waiting for the WebSocket answer',
 };
 
 /**
- * One attempt to reach a server: name, TCP, TLS for `wss`, WebSocket. The WebSocket comes back paused: attach the
+ * One attempt to reach a server: name, TCP, proxy, TLS for `wss`, WebSocket. The WebSocket comes back paused: attach the
  * listeners, then call `webSocket.resume()`. Rejects with a `TunnelError` that names the step: `dns-failed`, `tcp-…`,
- * `tls-failed`, `upgrade-…`, `attempt-timeout`; with `stopped` when the signal aborts. Nothing is left open then.
+ * `proxy-…`, `tls-failed`, `upgrade-…`, `attempt-timeout`; with `stopped` when the signal aborts. Nothing is left open then.
  */
 export async function dial(address: ServerAddress, options: DialOptions): Promise<OpenedWebSocket> {
-  const { timeoutMs, maxPayloadBytes, ca, headers, realMasks, onWarning, lookup } = options;
+  const { timeoutMs, maxPayloadBytes, proxy, ca, verifyCertificate, headers, realMasks, onWarning, lookup } = options;
   let phase: DialPhase = 'lookup';
   const onPhase = (begun: DialPhase): void => {
     phase = begun;
@@ -62,10 +68,10 @@ export async function dial(address: ServerAddress, options: DialOptions): Promis
   options.signal.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(onTimeout, timeoutMs);
   try {
-    let socket: Socket = await openByteStream(address, { signal, onPhase, onWarning, lookup });
+    let socket: Socket = await openByteStream(address, { signal, proxy, ca, onPhase, onWarning, lookup });
     if (address.secure) {
       onPhase('tls');
-      socket = await wrapInTls(socket, address, { signal, ca });
+      socket = await wrapInTls(socket, address, { signal, ca, verifyCertificate });
     }
     onPhase('upgrade');
     const opened = await openWebSocket(socket, address, { signal, maxPayloadBytes, headers, realMasks });

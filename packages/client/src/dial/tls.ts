@@ -5,8 +5,8 @@ import { connect as tlsConnect } from 'node:tls';
 
 import { TunnelError } from '@tunnel/shared';
 
-import type { ServerAddress } from './address.ts';
 import { formatHostAndPort, withoutZone } from './address.ts';
+import { systemSecureContext } from './system-authorities.ts';
 
 /** Certificates in PEM that are trusted instead of the system's. */
 export type CertificateAuthorities = NonNullable<SecureContextOptions['ca']>;
@@ -15,13 +15,19 @@ export interface TlsOptions {
   /** Rejects with the signal's reason. */
   readonly signal: AbortSignal;
   readonly ca?: CertificateAuthorities | undefined;
+  /** Default true. */
+  readonly verifyCertificate?: boolean | undefined;
 }
 
 /**
  * Puts TLS on a connected socket and checks that the certificate is the host's. The socket belongs to this function
  * from the call on: it is destroyed when the promise rejects, which is with `tls-failed` and the reason in words.
  */
-export function wrapInTls(socket: Socket, address: ServerAddress, { signal, ca }: TlsOptions): Promise<TLSSocket> {
+export function wrapInTls(
+  socket: Socket,
+  address: { readonly host: string; readonly port: number },
+  { signal, ca, verifyCertificate = true }: TlsOptions,
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const host = withoutZone(address.host);
     const fail = (error: unknown): void => {
@@ -43,7 +49,8 @@ export function wrapInTls(socket: Socket, address: ServerAddress, { signal, ca }
         // The certificate is checked against this one. An IP address must not be sent as a server name (RFC 6066, 3).
         host,
         ...(isIP(host) === 0 && { servername: host.replace(/\.$/, '') }),
-        ...(ca !== undefined && { ca }),
+        ...(ca === undefined ? { secureContext: systemSecureContext() } : { ca }),
+        rejectUnauthorized: verifyCertificate,
         // WebSockets over HTTP/2 are something else, and a server may prefer HTTP/2 where it is left the choice.
         ALPNProtocols: ['http/1.1'],
       });
@@ -114,7 +121,10 @@ const REASONS: ReadonlyMap<string, Reason> = new Map<string, Reason>([
   ['EPIPE', { words: 'the other side closed the connection during the TLS handshake' }],
 ]);
 
-function tlsFailed({ host, port }: ServerAddress, error: NodeJS.ErrnoException | null): TunnelError {
+function tlsFailed(
+  { host, port }: { readonly host: string; readonly port: number },
+  error: NodeJS.ErrnoException | null,
+): TunnelError {
   const code = error?.code ?? (error === null ? 'ECONNRESET' : error.name);
   const reason: Reason = REASONS.get(code) ?? { words: 'the TLS handshake failed' };
   return new TunnelError('tls-failed', {

@@ -167,7 +167,8 @@ export class VisitorSocket extends Duplex {
   /** Copies: whoever wrote it may use it again after `taken`, and the reader may keep what it gets. */
   #give(data: Uint8Array, taken: () => void): void {
     const other = this.#other;
-    for (let start = 0; other?.destroyed === false && start < data.length; start += CHUNK_BYTES) {
+    for (let start = 0; start < data.length; start += CHUNK_BYTES) {
+      if (!other || other.destroyed) break;
       const part = Buffer.from(data.subarray(start, start + CHUNK_BYTES));
       this.bytesWritten += part.length;
       other.bytesRead += part.length;

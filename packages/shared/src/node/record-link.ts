@@ -9,6 +9,9 @@ import { webSocketHeader } from './web-socket-header.ts';
 /** A link that was told to close is destroyed after this, whether the peer answered or not, in ms. */
 const CLOSE_GRACE_MS = 1_000;
 
+/** Smaller records are put together: that is cheaper than to tell the kernel of several pieces. */
+const COPY_BELOW_BYTES = 8 * 1024;
+
 export interface RecordLinkHandlers {
   onRecord(plaintext: Uint8Array): void;
   /** Everything queued went to the kernel. */
@@ -90,8 +93,13 @@ export class RecordLink {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     const pieces = this.#sealer.seal(parts);
     const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const header = webSocketHeader(bytes, this.#role === 'client');
+    if (bytes < COPY_BELOW_BYTES) {
+      socket.write(Buffer.concat([header, ...pieces]));
+      return;
+    }
     socket.cork();
-    socket.write(webSocketHeader(bytes, this.#role === 'client'));
+    socket.write(header);
     for (const piece of pieces) socket.write(piece, () => freeMemory(piece));
     socket.uncork();
   }

@@ -11,7 +11,7 @@ export const LOG_ENTRY_OVERHEAD_BYTES = 64;
 /** An acknowledgement goes out by itself after this long, in ms, … */
 export const ACKNOWLEDGE_DELAY_MS = 25;
 /** … or once this much was received. */
-export const ACKNOWLEDGE_BYTES = 256 * 1024;
+export const ACKNOWLEDGE_BYTES = 128 * 1024;
 
 /** An ACKNOWLEDGEMENT frame. Room is kept for one at the end of each record. */
 export const ACKNOWLEDGEMENT_BYTES = 12;
@@ -20,7 +20,7 @@ export const ACKNOWLEDGEMENT_BYTES = 12;
 export const UNCONFIRMED_REPLAY_BYTES = 64 * 1024;
 
 /** Bytes of one stream that are taken from its socket before the link took them. Above it the socket is not read. */
-export const SEND_QUEUE_BYTES = 256 * 1024;
+export const SEND_QUEUE_BYTES = 384 * 1024;
 
 /** The largest receive window of a stream. */
 export const MAX_WINDOW_BYTES = 16 * 1024 * 1024;
@@ -29,7 +29,7 @@ export const MAX_WINDOW_BYTES = 16 * 1024 * 1024;
 export const WINDOW_BUDGET_BYTES = 256 * 1024 * 1024;
 
 /** Round trips look this much longer to a window than they are: batches and event loops take their time. In ms. */
-export const WINDOW_SLACK_MS = 10;
+export const WINDOW_SLACK_MS = 5;
 
 /** Control frames that wait for a link or for room in the log. A peer that makes it grow further breaks the protocol. */
 export const CONTROL_QUEUE_LIMIT = 65_536;

@@ -13,11 +13,11 @@ function carry(flight: Flight, from: number, forMs: number, rate: number, full: 
 }
 
 describe('what may be on its way', () => {
-  it('is twice what a fast link carries in a round trip', () => {
+  it('is somewhat more than a fast link carries in a round trip', () => {
     const flight = new Flight(0);
     carry(flight, 0, 500, 500_000, true);
-    expect(flight.limitBytes).toBeGreaterThan(2 * MIB);
-    expect(flight.limitBytes).toBeLessThan(3 * MIB);
+    expect(flight.limitBytes).toBeGreaterThan(MIB);
+    expect(flight.limitBytes).toBeLessThan(2 * MIB);
   });
 
   it('is little on a slow link, and soon', () => {
@@ -26,13 +26,13 @@ describe('what may be on its way', () => {
     expect(flight.limitBytes).toBe(64 * 1024);
   });
 
-  it('doubles as long as the link carries all of it', () => {
+  it('grows as long as the link carries all of it', () => {
     const flight = new Flight(0);
     let now = carry(flight, 0, 100, 100, true);
     const first = flight.limitBytes;
     // All that is allowed is acknowledged within 25 ms.
     for (let round = 0; round < 4; round += 1) now = carry(flight, now, 25, flight.limitBytes / 25, true);
-    expect(flight.limitBytes).toBeGreaterThan(6 * first);
+    expect(flight.limitBytes).toBeGreaterThan(3 * first);
   });
 
   it('is not less because there was little to send', () => {

@@ -1,17 +1,20 @@
 import { ACKNOWLEDGE_BYTES, ACKNOWLEDGE_DELAY_MS, LOG_LIMIT_BYTES } from './constants.ts';
 
-const FIRST_BYTES = 1024 * 1024;
+/** Before anything is measured. The kernel takes less than that over a slow line. */
+const FIRST_BYTES = 4 * 1024 * 1024;
 const LEAST_BYTES = 64 * 1024;
 /** The rate is measured over this, or a round trip if that is longer, in ms: event loops stop and go. */
 const PERIOD_MS = 20;
 /** The best of so many periods counts. */
 const PERIODS = 8;
+/** Above one, so that a link that is used to the full shows whether it carries more. */
+const FACTOR = 1.5;
 /** What a round trip takes longer than the least one, without a queue, in ms. */
 const SLACK_MS = 1;
 
 /**
- * How much may be on its way to the peer, unacknowledged: twice what the link carries in a round trip. More would only lie in
- * the kernel's buffers, which nobody can see into, and every keystroke behind it. Times are monotonic ms.
+ * How much may be on its way to the peer, unacknowledged: somewhat more than the link carries in a round trip. What is
+ * beyond that lies in the kernel's buffers, which nobody can see into, and every keystroke behind it. Times are monotonic ms.
  */
 export class Flight {
   /** Bytes per ms. */
@@ -52,7 +55,7 @@ export class Flight {
     if (this.#rates.length > PERIODS) this.#rates.shift();
     const best = this.#bestRate;
     const acknowledgeMs = Math.min(ACKNOWLEDGE_DELAY_MS, ACKNOWLEDGE_BYTES / best);
-    const wantedBytes = 2 * best * (roundTripMs + SLACK_MS + acknowledgeMs);
+    const wantedBytes = FACTOR * best * (roundTripMs + SLACK_MS + acknowledgeMs);
     const leastBytes = wasFull ? LEAST_BYTES : this.#limitBytes;
     this.#limitBytes = Math.min(LOG_LIMIT_BYTES, Math.max(leastBytes, wantedBytes));
   }

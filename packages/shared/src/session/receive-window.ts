@@ -89,14 +89,14 @@ export class ReceiveWindow {
     this.#measuredAt = Infinity;
   }
 
-  /** Twice the bandwidth-delay product: the sender stays busy while a grant is on its way. */
+  /** Four times what is taken in a round trip: the sender stays busy, and a new stream fills a long line within a few. */
   #measure(now: number, roundTripMs: number): void {
     const elapsedMs = now - this.#measuredAt;
     if (elapsedMs < Math.max(roundTripMs, 1)) return;
     const bytesPerMs = (this.#consumed - this.#measuredFrom) / elapsedMs;
     this.#measuredAt = now;
     this.#measuredFrom = this.#consumed;
-    const wanted = Math.min(2 * bytesPerMs * (roundTripMs + WINDOW_SLACK_MS), MAX_WINDOW_BYTES);
+    const wanted = Math.min(4 * bytesPerMs * (roundTripMs + WINDOW_SLACK_MS), MAX_WINDOW_BYTES);
     if (wanted > this.#windowBytes) this.#windowBytes += this.#budget.take(Math.ceil(wanted) - this.#windowBytes);
   }
 }

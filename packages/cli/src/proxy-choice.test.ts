@@ -1,0 +1,97 @@
+import { parseServerAddress } from '@tunnel/client';
+import { describe, expect, test } from 'vitest';
+import type { Environment } from './flags.ts';
+import { chooseProxy, type GivenProxies } from './proxy-choice.ts';
+
+const NONE: GivenProxies = { onCommandLine: undefined, inFile: undefined };
+
+function byFlag(text: string): GivenProxies {
+  return { ...NONE, onCommandLine: { text, source: '--proxy' } };
+}
+
+function byFile(text: string): GivenProxies {
+  return { ...NONE, inFile: { text, source: 'config.toml:1:1: client.proxy' } };
+}
+
+function chosen(server: string, environment: Environment, given = NONE): string | undefined {
+  return chooseProxy(given, environment, parseServerAddress(server))?.address.host;
+}
+
+const all = { http_proxy: 'http-lower', HTTP_PROXY: 'http', HTTPS_PROXY: 'https', ALL_PROXY: 'socks5://all' };
+
+test.each<[string, Environment, string | undefined]>([
+  ['ws://a', {}, undefined],
+  ['ws://a', all, 'http-lower'],
+  ['wss://a', all, 'https'],
+  ['ws://a', { ...all, http_proxy: '' }, 'http'],
+  ['ws://a', { HTTPS_PROXY: 'https' }, undefined],
+  ['ws://a', { HTTPS_PROXY: 'https', all_proxy: 'all' }, 'all'],
+  ['wss://a', { ALL_PROXY: 'socks5://all' }, 'all'],
+])('%s with %j goes through %s', (server, environment, host) => {
+  expect(chosen(server, environment)).toBe(host);
+});
+
+test('the flag goes before the environment, which goes before the file', () => {
+  const both = { ...byFile('file'), onCommandLine: byFlag('flag').onCommandLine };
+  expect(chosen('wss://a', all, both)).toBe('flag');
+  expect(chosen('wss://a', all, byFile('file'))).toBe('https');
+  expect(chosen('wss://a', {}, byFile('file'))).toBe('file');
+  expect(chosen('wss://a', { ...all, NO_PROXY: 'a' }, byFile('file'))).toBe('file');
+});
+
+describe('without a proxy', () => {
+  test.each(['localhost', 'a.localhost', 'localhost.', '127.0.0.1', '127.9.9.9', '[::1]'])('is %s', (host) => {
+    expect(chosen(`wss://${host}`, all)).toBeUndefined();
+    expect(chosen(`wss://${host}`, all, byFlag('flag'))).toBe('flag');
+  });
+
+  test('is the server of this machine, unless it was given for this program', () => {
+    expect(chooseProxy(NONE, all, undefined)).toBeUndefined();
+    expect(chooseProxy(byFlag('flag'), all, undefined)?.address.host).toBe('flag');
+    expect(chooseProxy(byFile('file'), all, undefined)?.address.host).toBe('file');
+  });
+
+  test.each([
+    ['*', 'a.example.org'],
+    ['example.org', 'example.org'],
+    ['example.org', 'a.example.org'],
+    ['.example.org', 'a.example.org.'],
+    ['*.Example.org', 'a.example.org'],
+    ['b, example.org:7835 ,c', 'example.org:7835'],
+    ['10.0.0.0/8', '10.1.2.3'],
+    ['10.1.2.3', '10.1.2.3'],
+    ['10.1.2.3:7835', '10.1.2.3'],
+    ['fd00::/8', '[fd12::1]'],
+    ['fd12::1', '[fd12::1]'],
+    ['[fd12::1]:7835', '[fd12::1]'],
+  ])('by NO_PROXY=%s is %s', (list, host) => {
+    expect(chosen(host, { ALL_PROXY: 'all', NO_PROXY: list })).toBeUndefined();
+    expect(chosen(host, { ALL_PROXY: 'all', NO_PROXY: list }, byFlag('flag'))).toBe('flag');
+  });
+
+  test.each([
+    ['example.org', 'an-example.org'],
+    ['example.org:80', 'example.org:7835'],
+    ['10.0.0.0/8', '11.0.0.1'],
+    ['10.0.0.0/8', 'example.org'],
+    ['10.0.0.0/99', '10.0.0.1'],
+    ['fd00::/8', '10.0.0.1'],
+    ['1', '10.0.0.1'],
+    [' , .', 'example.org'],
+  ])('by NO_PROXY=%s is not %s', (list, host) => {
+    expect(chosen(host, { ALL_PROXY: 'all', NO_PROXY: list })).toBe('all');
+  });
+});
+
+test('an error names the variable, and no password', () => {
+  const environment = { HTTPS_PROXY: 'https://me:word@a:b:c' };
+  expect(() => chosen('wss://a', environment)).toThrow('wrong usage: HTTPS_PROXY "https://***@a:b:c" is no proxy: ');
+});
+
+test('a password on the command line can be seen', () => {
+  const server = parseServerAddress('a');
+  expect(chooseProxy(byFlag('me:word@a'), {}, server)?.isExposed).toBe(true);
+  expect(chooseProxy(byFlag('a'), {}, server)?.isExposed).toBe(false);
+  expect(chooseProxy(byFile('me:word@a'), {}, server)?.isExposed).toBe(false);
+  expect(chooseProxy(NONE, { ALL_PROXY: 'me:word@a' }, server)?.isExposed).toBe(false);
+});

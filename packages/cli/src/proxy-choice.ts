@@ -1,0 +1,97 @@
+import { BlockList, isIP } from 'node:net';
+import { parseProxyAddress, type ProxyAddress, type ServerAddress } from '@tunnel/client';
+import { TunnelError } from '@tunnel/shared';
+import type { Environment } from './flags.ts';
+import type { Given } from './values/given.ts';
+
+/** A proxy that the user named. */
+export interface ChosenProxy {
+  readonly address: ProxyAddress;
+  /** It has a password that other users can read in the list of processes. */
+  readonly isExposed: boolean;
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** What was given as `--proxy`, and as `proxy` in the configuration file. */
+export interface GivenProxies {
+  readonly onCommandLine: Given | undefined;
+  readonly inFile: Given | undefined;
+}
+
+/**
+ * The proxy for a server: --proxy, else what the environment names for the server's scheme, as other programs read it, else
+ * that of the configuration file. The environment's never counts for this machine itself. Throws `usage`.
+ */
+export function chooseProxy(
+  { onCommandLine, inFile }: GivenProxies,
+  environment: Environment,
+  server: ServerAddress | undefined,
+): ChosenProxy | undefined {
+  const given = onCommandLine ?? (server && proxyFromEnvironment(environment, server)) ?? inFile;
+  if (given === undefined) return undefined;
+  const address = readProxy(given);
+  return { address, isExposed: given === onCommandLine && address.credentials !== undefined };
+}
+
+/** Throws `usage`, without user and password. */
+export function readProxy(given: Given): ProxyAddress {
+  try {
+    return parseProxyAddress(given.text);
+  } catch (error) {
+    if (!(error instanceof TunnelError) || error.code !== 'usage') throw error;
+    throw new TunnelError('usage', { detail: `${given.source} ${error.detail}`, hint: error.hint, cause: error });
+  }
+}
+
+function proxyFromEnvironment(environment: Environment, server: ServerAddress): Given | undefined {
+  if (isLoopback(server.host) || isExcepted(variable(environment, 'no_proxy')?.text ?? '', server)) return undefined;
+  return variable(environment, server.secure ? 'https_proxy' : 'http_proxy') ?? variable(environment, 'all_proxy');
+}
+
+/** Lower case goes first, as with curl. One that is set to nothing counts as not set. */
+function variable(environment: Environment, name: string): Given | undefined {
+  for (const source of [name, name.toUpperCase()]) {
+    const text = environment[source];
+    if (text !== undefined && text !== '') return { text, source };
+  }
+  return undefined;
+}
+
+function isLoopback(host: string): boolean {
+  return /^(?:.*\.)?localhost\.?$/.test(host) || contains(LOOPBACK, host);
+}
+
+/** NO_PROXY: names with all below them, addresses, networks as 10.0.0.0/8, each with or without a port; or an asterisk. */
+function isExcepted(noProxy: string, { host, port }: ServerAddress): boolean {
+  return noProxy
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .some((entry) => entry !== '' && matches(entry, host.replace(/\.$/, ''), port));
+}
+
+function matches(entry: string, host: string, port: number): boolean {
+  if (entry === '*') return true;
+  const [, network, prefix] = /^\[?([\d.]+|[\da-f:.]*:[\da-f:.]*)\]?\/(\d+)$/.exec(entry) ?? [];
+  if (network !== undefined) return isInNetwork(host, network, Number(prefix));
+  if (isIP(entry) !== 0) return entry === host;
+  const [, name = '', entryPort] = /^(.*?)(?::(\d+))?$/.exec(entry) ?? [];
+  if (entryPort !== undefined && Number(entryPort) !== port) return false;
+  const bare = name.replace(/^\[(.*)\]$/, '$1').replace(/^\*?\./, '');
+  return bare !== '' && (host === bare || (isIP(host) === 0 && host.endsWith(`.${bare}`)));
+}
+
+function isInNetwork(host: string, network: string, prefix: number): boolean {
+  const family = isIP(network);
+  if (family === 0 || prefix > (family === 4 ? 32 : 128)) return false;
+  const list = new BlockList();
+  list.addSubnet(network, prefix, family === 4 ? 'ipv4' : 'ipv6');
+  return contains(list, host);
+}
+
+function contains(list: BlockList, host: string): boolean {
+  const family = isIP(host);
+  return family !== 0 && list.check(host, family === 4 ? 'ipv4' : 'ipv6');
+}

@@ -1,0 +1,88 @@
+import type { Socket } from 'node:net';
+
+import { type ErrorCode, TunnelError } from '@tunnel/shared';
+import { SocksClient } from 'socks';
+
+import { withoutZone } from './address.ts';
+import type { Destination } from './http-proxy.ts';
+import { formatProxyAddress, type ProxyAddress } from './proxy-address.ts';
+
+/** The library wants a timeout of its own, in ms. That of the attempt comes first. */
+const LIBRARY_TIMEOUT_MS = 300_000;
+
+type ProxyCode = Extract<ErrorCode, `proxy-${string}`>;
+
+/**
+ * What the library's errors mean, which have no codes: these are its texts, from the last dash on where they have one. A
+ * text that is not here is the system's, of a connection that broke.
+ */
+const MEANINGS: ReadonlyMap<string, readonly [ProxyCode, string]> = new Map([
+  [
+    'Received invalid Socks5 initial handshake (invalid socks version)',
+    ['proxy-unusable', 'it does not speak SOCKS 5'],
+  ],
+  [
+    'Received invalid Socks5 initial handshake (no accepted authentication type)',
+    ['proxy-auth-required', 'it accepts none of the ways to log in that it was offered'],
+  ],
+  [
+    'Received invalid Socks5 initial handshake (unknown authentication type)',
+    ['proxy-unusable', 'it wants to authenticate in a way that was not offered'],
+  ],
+  ['Socks5 Authentication failed', ['proxy-auth-required', 'those that were given do not do']],
+  // What `ssh -D` does where the other end reaches nobody.
+  ['Socket closed', ['proxy-failed', 'it closed the connection without an answer']],
+  ['Failure', ['proxy-failed', 'it says: general failure']],
+  ['NotAllowed', ['proxy-refused', 'its rules do not allow it']],
+  ['NetworkUnreachable', ['proxy-failed', 'it says: the network cannot be reached']],
+  ['HostUnreachable', ['proxy-failed', 'it says: the host cannot be reached']],
+  ['ConnectionRefused', ['proxy-failed', 'it says: connection refused']],
+  ['TTLExpired', ['proxy-failed', 'it says: the way is too long']],
+  ['CommandNotSupported', ['proxy-refused', 'it makes no connections']],
+  ['AddressNotSupported', ['proxy-failed', 'it does not know this kind of address']],
+]);
+
+/**
+ * Asks a SOCKS 5 proxy to connect (RFC 1928, 1929) over a connected socket, which belongs to this function from the call
+ * on: it is destroyed when the promise rejects, with a `proxy-…` code or the signal's reason.
+ */
+export async function connectThroughSocksProxy(
+  socket: Socket,
+  proxy: ProxyAddress,
+  destination: Destination,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const { host, port, credentials } = proxy;
+  const onAbort = (): void => void socket.destroy();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    signal.throwIfAborted();
+    await SocksClient.createConnection({
+      command: 'connect',
+      proxy: {
+        type: 5,
+        host,
+        port,
+        ...(credentials !== undefined && { userId: credentials.user, password: credentials.password }),
+      },
+      destination: { host: withoutZone(destination.host), port: destination.port },
+      timeout: LIBRARY_TIMEOUT_MS,
+      existing_socket: socket,
+    });
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw signal.aborted ? signal.reason : socksFailed(proxy, (error as Error).message);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** The library's error is no cause to keep: it holds the password. */
+function socksFailed(proxy: ProxyAddress, text: string): TunnelError {
+  const [code, reason] = MEANINGS.get(text.split(' - ').at(-1) ?? '') ?? [
+    'proxy-unusable',
+    `the connection broke: ${text}`,
+  ];
+  return new TunnelError(code, { detail: `${formatProxyAddress(proxy)}, ${reason}` });
+}
