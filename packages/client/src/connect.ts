@@ -1,14 +1,13 @@
 import { EventEmitter } from 'node:events';
-import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { decodeKey, generateIdentity, loadOrCreateIdentity } from '@tunnel/shared/node';
 import { Client } from './client.ts';
-import { parseServerAddress } from './dial/address.ts';
+import { parseHostAndPort, parseServerAddress } from './dial/address.ts';
 import { parseProxyAddress, type ProxyAddress } from './dial/proxy-address.ts';
 import type { ClientEvents } from './events.ts';
 import { LastPorts } from './last-ports.ts';
-import type { ClientOptions, LocalTarget, TunnelOptions } from './options.ts';
+import type { ClientOptions, TunnelOptions } from './options.ts';
 import { PinDirectory } from './pins.ts';
 import type { ClientStatus } from './status.ts';
 
@@ -176,13 +175,13 @@ async function readState(
 
 function readTarget(target: ConnectOptions['target']): TunnelOptions['target'] {
   if (typeof target !== 'number' && typeof target !== 'string') return target;
-  const [, bracketed, name, digits] = /^(?:(?:\[([^[\]]+)\]|([^:[\]\s/]+)):)?(\d{1,5})$/.exec(String(target)) ?? [];
-  const port = Number(digits);
-  if (!(port >= 1 && port <= 65_535) || (bracketed !== undefined && !isIPv6(bracketed))) {
+  const text = /^\d+$/.test(String(target)) ? `localhost:${target}` : String(target);
+  const refuse = (reason: string): never => {
     throw new TunnelError('usage', {
-      detail: `${JSON.stringify(target)} is no target`,
+      detail: `${JSON.stringify(target)} is no target: ${reason}`,
       hint: 'give a port, host:port, or a function or server of this process',
     });
-  }
-  return { host: bracketed ?? name ?? 'localhost', port } satisfies LocalTarget;
+  };
+  const { host, port } = parseHostAndPort(text, refuse);
+  return port === undefined ? refuse('the port is missing') : { host, port };
 }

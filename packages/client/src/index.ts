@@ -1,17 +1,6 @@
-export { TunnelError } from '@tunnel/shared';
-export type { ErrorCode, HeartbeatSettings } from '@tunnel/shared';
 export { connect, Tunnel } from './connect.ts';
 export type { ConnectOptions, TunnelEvents } from './connect.ts';
 export { VisitorSocket } from './in-process/visitor-socket.ts';
-export { Client, createClient } from './client.ts';
-export { formatServerAddress, parseServerAddress } from './dial/address.ts';
-export type { ServerAddress } from './dial/address.ts';
-export { formatProxyAddress, parseProxyAddress } from './dial/proxy-address.ts';
-export type { ProxyAddress } from './dial/proxy-address.ts';
-export type { Cause, ClientEvents, OpenTunnel } from './events.ts';
-export { LastPorts } from './last-ports.ts';
-export { PinDirectory } from './pins.ts';
-export type { ClientStatus, NextAttempt, TunnelStatus } from './status.ts';
 export type {
   ClientOptions,
   ConnectionServer,
@@ -21,3 +10,23 @@ export type {
   TunnelOptions,
   VisitorHandler,
 } from './options.ts';
+export { Client, createClient } from './client.ts';
+export type { Cause, ClientEvents, OpenTunnel } from './events.ts';
+export type { RefusedCounts } from './refused-tally.ts';
+export type { ClientStatus, NextAttempt, TunnelStatus } from './status.ts';
+export { formatServerAddress, parseServerAddress } from './dial/address.ts';
+export type { ServerAddress } from './dial/address.ts';
+export { formatProxyAddress, parseProxyAddress } from './dial/proxy-address.ts';
+export type { ProxyAddress } from './dial/proxy-address.ts';
+export { LastPorts } from './last-ports.ts';
+export { PinDirectory } from './pins.ts';
+export { TunnelError } from '@tunnel/shared';
+export type {
+  Disposition,
+  ErrorCode,
+  ErrorKind,
+  Fault,
+  HeartbeatSettings,
+  NoiseCrypto,
+  TunnelErrorOptions,
+} from '@tunnel/shared';
