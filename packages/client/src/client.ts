@@ -20,6 +20,7 @@ import {
   tweetnaclCrypto,
   ZERO_PSK,
 } from '@tunnel/shared/node';
+import { ClientRecord, type DueAttempt, nextOf } from './client-record.ts';
 import { ClientSession } from './client-session.ts';
 import { formatServerAddress } from './dial/address.ts';
 import { formatProxyAddress } from './dial/proxy-address.ts';
@@ -27,7 +28,7 @@ import { asError, establishLink, type EstablishedLink } from './establish-link.t
 import type { Cause, ClientEvents } from './events.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
 import { ServerKey } from './server-key.ts';
-import { ClientRecord, type ClientStatus, type DueAttempt, nextOf } from './status.ts';
+import type { ClientStatus } from './status.ts';
 import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
 import { TunnelSet } from './tunnel-set.ts';
 

@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Backoff, ERRORS, TunnelError, type VisitorRule } from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
+import type { DueAttempt } from './client-record.ts';
 import { formatHostAndPort, formatServerAddress } from './dial/address.ts';
 import type { OpenTunnel } from './events.ts';
 import { IN_PROCESS, InProcessService, isInProcess } from './in-process/in-process-service.ts';
 import { LocalService, type LocalServiceOptions } from './local-service.ts';
 import type { ClientOptions, LocalTarget, TunnelOptions } from './options.ts';
 import { type RefusedCounts, RefusedTally } from './refused-tally.ts';
-import type { DueAttempt, TunnelStatus } from './status.ts';
+import type { TunnelStatus } from './status.ts';
 import { visitorRules } from './visitor-rules.ts';
 import type { VisitorService } from './visitor-service.ts';
 
