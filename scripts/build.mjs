@@ -1,4 +1,5 @@
-// Bundles the command into packages/cli/dist/tunnel.js, unless the bundle is newer than all it is made of.
+// Bundles the command into packages/cli/dist/tunnel.js, unless the bundle is newer than all it is made of. Beside it
+// stands what it is made of, for the licences of `npm run pack`.
 import {
   chmodSync,
   mkdirSync,
@@ -39,6 +40,24 @@ function isStale() {
   return inputs.some((ms) => ms > builtMs);
 }
 
+/**
+ * Packages whose default export is a function, loaded when it is called: as part of yargs they would come with every
+ * start, for help that is seldom asked for, and compile regular expressions over all of Unicode at that.
+ */
+const loadedOnCall = {
+  name: 'loaded-on-call',
+  setup(build) {
+    build.onResolve({ filter: /^(cliui|string-width)$/ }, ({ path, importer, namespace, resolveDir }) => {
+      const isForYargs = namespace === 'file' && importer.includes('/node_modules/yargs/');
+      return isForYargs ? { path, namespace: 'loaded-on-call', pluginData: resolveDir } : undefined;
+    });
+    build.onLoad({ filter: /.*/, namespace: 'loaded-on-call' }, ({ path, pluginData }) => ({
+      contents: `export default (...args) => require('${path}').default(...args);`,
+      resolveDir: pluginData,
+    }));
+  },
+};
+
 async function build() {
   const { build: bundleWith } = await import('esbuild');
   const startedAt = new Date();
@@ -48,7 +67,7 @@ async function build() {
     `const require = bannerCreateRequire(import.meta.url);`,
   ];
   if (!readFileSync(entry, 'utf8').startsWith('#!')) banner.unshift('#!/usr/bin/env node');
-  const { outputFiles } = await bundleWith({
+  const { outputFiles, metafile } = await bundleWith({
     absWorkingDir: root,
     entryPoints: [entry],
     outfile: bundle,
@@ -57,14 +76,23 @@ async function build() {
     target: 'node20',
     format: 'esm',
     sourcemap: true,
+    plugins: [loadedOnCall],
+    // Less to read at every start. Names stay, and lines stay short, so that a stack trace says something.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 120,
     banner: { js: banner.join('\n') },
+    metafile: true,
     write: false,
     logLevel: 'warning',
   });
+  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint !== undefined);
+  const inputs = Object.keys(output.inputs).filter((path) => output.inputs[path].bytesInOutput > 0);
   mkdirSync(dirname(bundle), { recursive: true });
   // Whoever starts the bundle meanwhile sees the old one or the new one, never half of one. A source that was
   // edited during the build stays newer than the bundle.
-  for (const { path, contents } of outputFiles) {
+  const files = [{ path: `${bundle}.inputs.json`, contents: JSON.stringify(inputs) }, ...outputFiles];
+  for (const { path, contents } of files) {
     const half = `${path}.${process.pid}`;
     writeFileSync(half, contents);
     chmodSync(half, path === bundle ? 0o755 : 0o644);

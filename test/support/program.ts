@@ -8,9 +8,11 @@ import { Condition, defaultTimeoutMs } from './condition.ts';
 
 /** Programs that tests run, and the Debian packages that they come in. */
 const packages = {
+  bash: 'bash',
   caddy: 'caddy',
   curl: 'curl',
   haproxy: 'haproxy',
+  fish: 'fish',
   iperf3: 'iperf3',
   microsocks: 'microsocks',
   // By its full name: `nc` may be another netcat, which knows no -N.
@@ -22,6 +24,7 @@ const packages = {
   ssh: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
+  zsh: 'zsh',
   'systemd-analyze': 'systemd',
   'systemd-notify': 'systemd',
   tinyproxy: 'tinyproxy',

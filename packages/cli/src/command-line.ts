@@ -1,5 +1,7 @@
 import { TunnelError } from '@tunnel/shared';
 import yargs from 'yargs';
+import { runCompletion } from './completion/completion.ts';
+import { type Command, SHELLS } from './completion/shells.ts';
 import { CONFIG_FLAGS, runConfig } from './config/check.ts';
 import type { Context } from './context.ts';
 import { addFlags, type Arguments, type Flags, STANDARD_FLAGS } from './flags.ts';
@@ -10,20 +12,24 @@ import { nearest } from './nearest.ts';
 import { RETRY_FLAGS, runRetry } from './retry.ts';
 import { SERVER_FLAGS } from './server-settings.ts';
 import { RUN_FLAGS, runTunnels } from './run.ts';
-import { runServer } from './server.ts';
 import { runStatus, STATUS_FLAGS } from './status.ts';
 
-const COMMANDS = ['server', 'local', 'run', 'status', 'retry', 'config', 'keygen'] as const;
+const COMMANDS = {
+  server: { describe: 'run the server, on a machine with a public address', flags: SERVER_FLAGS },
+  local: { describe: 'make local services reachable through a server', flags: LOCAL_FLAGS },
+  run: { describe: 'open the tunnels of the configuration file', flags: RUN_FLAGS },
+  status: { describe: 'show what the clients on this machine do', flags: STATUS_FLAGS },
+  retry: { describe: 'have clients that wait for their next attempt try now', flags: RETRY_FLAGS },
+  config: { describe: 'check the configuration file', flags: CONFIG_FLAGS },
+  keygen: { describe: 'make a key file for --identity, and print its public key', flags: {} },
+  completion: { describe: 'print a script that completes commands and flags in a shell', flags: {} },
+} as const satisfies Readonly<Record<string, Command>>;
 
-const FLAGS: Readonly<Record<(typeof COMMANDS)[number], Flags>> = {
-  server: SERVER_FLAGS,
-  local: LOCAL_FLAGS,
-  run: RUN_FLAGS,
-  status: STATUS_FLAGS,
-  retry: RETRY_FLAGS,
-  config: CONFIG_FLAGS,
-  keygen: {},
-};
+type CommandName = keyof typeof COMMANDS;
+
+const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
+
+const flagsOf = (command: CommandName): Flags => COMMANDS[command].flags;
 
 /** What yargs says, in our words. Where it has a singular and a plural, its types know only of one text. */
 const MESSAGES = {
@@ -37,10 +43,21 @@ const MESSAGES = {
 /** Lines of help are not made longer than this, however wide the terminal is. */
 const MAX_HELP_COLUMNS = 110;
 
+/**
+ * Thrown to yargs by the command that it found. Yargs would go on to lay out that command's help, which nobody asked for
+ * and which takes a quarter of the time of a start; and it would take a rejection of the command for bad usage.
+ */
+class Chosen extends Error {
+  readonly run: () => Promise<number>;
+
+  constructor(run: () => Promise<number>) {
+    super('a command was chosen');
+    this.run = run;
+  }
+}
+
 /** Runs what the command line asks for, and resolves with the exit code. Throws `TunnelError`. */
 export async function runCommandLine(args: readonly string[], context: Context): Promise<number> {
-  // Only remembered: yargs would take a rejection of a handler for bad usage.
-  let run: (() => Promise<number>) | undefined;
   const parser = yargs([...args])
     .scriptName('tunnel')
     .locale('en')
@@ -62,19 +79,19 @@ export async function runCommandLine(args: readonly string[], context: Context):
     .usage('tunnel makes services behind NAT and firewalls reachable, through a server of your own\n\n$0 <command>')
     .command(
       'server',
-      'run the server, on a machine with a public address',
+      COMMANDS.server.describe,
       (command) =>
         addFlags(command, SERVER_FLAGS)
           .usage('$0 server\n\nAccepts clients and opens public ports for them.')
           .example('$0 server --public-host tunnel.example.org', 'names clients and visitors can use')
           .example('$0 server --min-port 9000 --max-port 9099', 'opens no other ports'),
       (given: Arguments) => {
-        run = () => runServer(given, context);
+        throw new Chosen(async () => (await import('./server.ts')).runServer(given, context));
       },
     )
     .command(
       'local [target..]',
-      'make local services reachable through a server',
+      COMMANDS.local.describe,
       (command) =>
         addFlags(command, LOCAL_FLAGS)
           .usage(
@@ -84,12 +101,12 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 local 3000 --to tunnel.example.org --port 8001', 'with a public port of your choice'),
       (given: Arguments) => {
         const targets = given['target'];
-        run = () => runLocal(Array.isArray(targets) ? targets.map(String) : [], given, context);
+        throw new Chosen(() => runLocal(Array.isArray(targets) ? targets.map(String) : [], given, context));
       },
     )
     .command(
       'run [name..]',
-      'open the tunnels of the configuration file',
+      COMMANDS.run.describe,
       (command) =>
         addFlags(command, RUN_FLAGS)
           .usage(
@@ -99,12 +116,12 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 run web --config ./tunnel.toml', 'one tunnel of another file'),
       (given: Arguments) => {
         const names = given['name'];
-        run = () => runTunnels(Array.isArray(names) ? names.map(String) : [], given, context);
+        throw new Chosen(() => runTunnels(Array.isArray(names) ? names.map(String) : [], given, context));
       },
     )
     .command(
       'status',
-      'show what the clients on this machine do',
+      COMMANDS.status.describe,
       (command) =>
         addFlags(command, STATUS_FLAGS)
           .usage(
@@ -113,23 +130,23 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 status --watch', 'follows them')
           .example("$0 status --json | jq -r '.[].state'", ''),
       (given: Arguments) => {
-        run = () => runStatus(given, context);
+        throw new Chosen(() => runStatus(given, context));
       },
     )
     .command(
       'retry',
-      'have clients that wait for their next attempt try now',
+      COMMANDS.retry.describe,
       (command) =>
         addFlags(command, RETRY_FLAGS)
           .usage('$0 retry\n\nHas every waiting client that runs with this state directory try now.')
           .example('$0 retry', 'after the network was repaired'),
       (given: Arguments) => {
-        run = () => runRetry(given, context);
+        throw new Chosen(() => runRetry(given, context));
       },
     )
     .command(
       'config <action> [file]',
-      'check the configuration file',
+      COMMANDS.config.describe,
       (command) =>
         addFlags(command, CONFIG_FLAGS)
           .positional('action', { describe: 'check', type: 'string', demandOption: true })
@@ -138,12 +155,12 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 config check', '')
           .example('$0 config check ./tunnel.toml', ''),
       (given) => {
-        run = () => runConfig(given.action, given.file, given, context);
+        throw new Chosen(() => runConfig(given.action, given.file, given, context));
       },
     )
     .command(
       'keygen <file>',
-      'make a key file for --identity, and print its public key',
+      COMMANDS.keygen.describe,
       (command) =>
         command
           .positional('file', { describe: 'the file to make', type: 'string', demandOption: true })
@@ -152,7 +169,23 @@ export async function runCommandLine(args: readonly string[], context: Context):
           )
           .example('$0 keygen laptop.key', ''),
       (given) => {
-        run = () => runKeygen(given.file, context);
+        throw new Chosen(() => runKeygen(given.file, context));
+      },
+    )
+    .command(
+      'completion <shell>',
+      COMMANDS.completion.describe,
+      (command) =>
+        command
+          .positional('shell', { describe: SHELLS.join(', '), type: 'string', demandOption: true })
+          .usage(
+            '$0 completion <shell>\n\nPrints a script for bash, zsh or fish. It needs no `tunnel` to run at every key.',
+          )
+          .example('source <($0 completion bash)', 'in ~/.bashrc')
+          .example('source <($0 completion zsh)', 'in ~/.zshrc, behind compinit')
+          .example('$0 completion fish > ~/.config/fish/completions/tunnel.fish', 'once'),
+      (given) => {
+        throw new Chosen(async () => runCompletion(given.shell, COMMANDS, context));
       },
     )
     .middleware((given) => refuseUnknownFlags(given), true)
@@ -168,10 +201,14 @@ export async function runCommandLine(args: readonly string[], context: Context):
       throw usageError(message ?? error?.message ?? 'wrong usage', args);
     });
   const columns = parser.terminalWidth();
-  const parsed = (await parser
-    .wrap(Math.min(MAX_HELP_COLUMNS, columns > 0 ? columns : MAX_HELP_COLUMNS))
-    .parseAsync()) as Arguments;
-  if (run !== undefined) return run();
+  parser.wrap(Math.min(MAX_HELP_COLUMNS, columns > 0 ? columns : MAX_HELP_COLUMNS));
+  let parsed: Arguments;
+  try {
+    parsed = await parser.parseAsync();
+  } catch (error) {
+    if (error instanceof Chosen) return error.run();
+    throw error;
+  }
   // Help and version were printed by yargs.
   if (STANDARD_FLAGS.some((name) => parsed[name] === true)) return 0;
   throw new TunnelError('usage', {
@@ -183,15 +220,15 @@ export async function runCommandLine(args: readonly string[], context: Context):
 /** Names the flag that was probably meant, which yargs does only for commands. */
 function refuseUnknownFlags(given: Arguments): void {
   const [first, surplus] = (given['_'] ?? []) as readonly (string | number)[];
-  const command = COMMANDS.find((name) => name === String(first));
+  const command = COMMAND_NAMES.find((name) => name === String(first));
   if (command === undefined) {
     if (first === undefined) return;
     throw new TunnelError('usage', { detail: `unknown command: ${first}`, hint: commandHint(String(first)) });
   }
   if (surplus !== undefined) throw usageError(`unknown argument: ${surplus}`, [command]);
-  const known = [...Object.keys(FLAGS[command]), ...STANDARD_FLAGS];
+  const known = [...Object.keys(COMMANDS[command].flags), ...STANDARD_FLAGS];
   for (const name of Object.keys(given)) {
-    if (['_', '$0', 'target', 'name', 'action', 'file', 'h', 'v', ...known].includes(name)) continue;
+    if (['_', '$0', 'target', 'name', 'action', 'file', 'shell', 'h', 'v', ...known].includes(name)) continue;
     throw new TunnelError('usage', {
       detail: `unknown flag: ${name.length === 1 ? '-' : '--'}${name}`,
       hint: flagHint(name, command, known),
@@ -202,21 +239,21 @@ function refuseUnknownFlags(given: Arguments): void {
 function flagHint(name: string, command: string, known: readonly string[]): string {
   const near = nearest(name, known);
   if (near !== undefined) return `did you mean --${near}?`;
-  const owner = COMMANDS.find((other) => FLAGS[other][name] !== undefined);
+  const owner = COMMAND_NAMES.find((other) => flagsOf(other)[name] !== undefined);
   if (owner !== undefined) return `--${name} is a flag of \`tunnel ${owner}\``;
   return `\`tunnel ${command} --help\` shows all flags`;
 }
 
 function commandHint(text: string): string {
-  const near = nearest(text, COMMANDS);
+  const near = nearest(text, COMMAND_NAMES);
   if (near !== undefined) return `did you mean \`tunnel ${near}\`?`;
   // Somebody who knows other tunnels may well leave the command out.
   if (/^(?:[\w.-]+:)?\d+$/.test(text)) return `did you mean \`tunnel local ${text}\`?`;
-  return `the commands are ${COMMANDS.join(', ')}; \`tunnel --help\` shows them`;
+  return `the commands are ${COMMAND_NAMES.join(', ')}; \`tunnel --help\` shows them`;
 }
 
 function usageError(detail: string, args: readonly string[]): TunnelError {
-  const command = COMMANDS.find((name) => name === args[0]);
+  const command = COMMAND_NAMES.find((name) => name === args[0]);
   return new TunnelError('usage', {
     detail,
     hint: `\`tunnel ${command === undefined ? '' : `${command} `}--help\` shows how it is used`,

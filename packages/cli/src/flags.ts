@@ -17,6 +17,8 @@ export interface Flag {
   readonly isSensitive?: true;
   /** What its text means. Without it any text will do. Throws `TunnelError`. */
   readonly read?: (given: Given) => unknown;
+  /** The texts that it takes, where they are few: shells complete them. */
+  readonly choices?: readonly string[];
   /** Names a file or directory: in the configuration file that may begin with `~/`, and is relative to that file. */
   readonly isPath?: true;
   /** Where the configuration file may have it; by default `session`. */

@@ -101,6 +101,7 @@ export const LOCAL_FLAGS = {
     describe: "process or link: what systemd's watchdog watches, the client's work or its link",
     variable: 'TUNNEL_WATCHDOG',
     default: 'process',
+    choices: WATCHDOG_SUBJECTS,
     read: (given) => parseChoice(given, WATCHDOG_SUBJECTS),
     place: 'process',
   },

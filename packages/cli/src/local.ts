@@ -30,7 +30,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const stores = { pins: new PinDirectory(pins), ports: new LastPorts(ports) };
   const givenSecret = await readGivenSecret(flags, environment);
   const plan = await planClient(settings, givenSecret, stores, `tunnel/${context.version}`);
-  const output = openOutput(settings.output, context.writers, environment);
+  const output = await openOutput(settings.output, context.writers, environment);
   if (plan.newIdentity !== undefined) output.log.info({ file: plan.newIdentity }, 'made a new client key');
   if (plan.secret !== undefined) warnAboutSecret(plan.secret, output);
   if (plan.proxy !== undefined) warnAboutProxy(plan.proxy, output);

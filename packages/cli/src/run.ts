@@ -36,7 +36,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
     ports: new LastPorts(ports),
   });
   const plans = await planner.plan(config);
-  const output = openOutput(readOutputSettings(flags), context.writers, environment);
+  const output = await openOutput(readOutputSettings(flags), context.writers, environment);
   warnAboutConfig(config, output);
   const told = new Set<string>();
   warnAboutPlans(plans, output, told);

@@ -67,6 +67,7 @@ export const SERVER_FLAGS = {
   require: {
     describe: `what a client has to prove: ${REQUIREMENTS.join(', ')}`,
     default: 'secret; with authorized keys: key, or either where a secret is given',
+    choices: REQUIREMENTS,
     read: (given) => parseChoice(given, REQUIREMENTS),
   },
   identity: {

@@ -112,7 +112,7 @@ interface Beginning {
 async function serve(beginning: Beginning, context: Context): Promise<number> {
   const { settings, requirement, secret, previousSecret, config } = beginning;
   const identity = await loadOrCreateIdentity(settings.identityFile);
-  const output = openOutput(settings.output, context.writers, context.environment);
+  const output = await openOutput(settings.output, context.writers, context.environment);
   const emit = jsonEmitter(
     (line) => output.stdout.write(line),
     () => new Date(),

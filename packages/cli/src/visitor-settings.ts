@@ -36,6 +36,7 @@ export const VISITOR_FLAGS = {
   'proxy-protocol': {
     describe: "v1 or v2: tell the local service each visitor's address in a PROXY protocol header",
     default: 'off',
+    choices: PROXY_PROTOCOLS,
     read: (given) => parseChoice(given, PROXY_PROTOCOLS),
     place: 'tunnel',
   },

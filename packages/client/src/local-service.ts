@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { describeSystemError, monotonicNow, prepareSocket } from '@tunnel/shared/node';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { LocalTarget } from './options.ts';
+import { rememberedLookup } from './remembered-lookup.ts';
 import { type HealthReport, type ServiceFailure, ServiceHealth } from './service-health.ts';
 import { VisitorQueue } from './visitor-queue.ts';
 import type { Visit, VisitorService } from './visitor-service.ts';
@@ -24,6 +25,7 @@ export interface LocalServiceOptions {
 /** Connects visitors' streams to one local target. Where it cannot be reached they are reset, at once or after a while. */
 export class LocalService implements VisitorService {
   readonly #options: LocalServiceOptions;
+  readonly #lookup = rememberedLookup();
   readonly #queue: VisitorQueue<Visit>;
   readonly #idle: IdleTimeout | undefined;
   readonly #health = new ServiceHealth();
@@ -86,7 +88,7 @@ export class LocalService implements VisitorService {
   /** Goes on when the visitor who made it necessary leaves: else visitors who leave at once would cause as many attempts. */
   #attempt(): void {
     const { host, port } = this.#options.target;
-    const socket = connect({ host, port, allowHalfOpen: true, autoSelectFamily: true });
+    const socket = connect({ host, port, lookup: this.#lookup, allowHalfOpen: true, autoSelectFamily: true });
     const fail = (failure: ServiceFailure): void => {
       if (!this.#forget(socket)) return;
       socket.destroy();

@@ -1,5 +1,4 @@
 import pino, { type Logger } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import type { LineWriter } from './line-writer.ts';
 
 export interface LogSettings {
@@ -9,12 +8,12 @@ export interface LogSettings {
 }
 
 /** A logger that writes to `writer`, one line for each call. */
-export function createLog(writer: LineWriter, settings: LogSettings): Logger {
+export async function createLog(writer: LineWriter, settings: LogSettings): Promise<Logger> {
   // As a function: as a transport, pino-pretty runs in a thread of its own, loses the last lines and cannot be bundled.
   const pretty =
     settings.format === 'json'
       ? undefined
-      : prettyFactory({
+      : (await import('pino-pretty')).prettyFactory({
           colorize: settings.colors,
           ignore: 'pid,hostname',
           translateTime: 'SYS:HH:MM:ss',

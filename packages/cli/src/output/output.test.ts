@@ -245,14 +245,14 @@ describe('json', () => {
 });
 
 describe('logs', () => {
-  const open = (format: 'json' | 'pretty'): [() => string, ReturnType<typeof createLog>] => {
+  const open = async (format: 'json' | 'pretty'): Promise<[() => string, Awaited<ReturnType<typeof createLog>>]> => {
     const stream = new PassThrough();
-    const log = createLog(new LineWriter(stream), { level: 'info', format, colors: false });
+    const log = await createLog(new LineWriter(stream), { level: 'info', format, colors: false });
     return [() => String(stream.read() ?? ''), log];
   };
 
-  test('the server logs with the session, and keys only as fingerprints', () => {
-    const [read, log] = open('json');
+  test('the server logs with the session, and keys only as fingerprints', async () => {
+    const [read, log] = await open('json');
     const reporter = serverLogReporter(log, fingerprint);
     const session = { sessionId: '0123456789abcdef', clientKey: key };
     reporter['client-connected']?.({ ...session, address: '1.2.3.4:5', agent: 'tunnel/1', handshakeMs: 1 });
@@ -276,8 +276,8 @@ describe('logs', () => {
     ]);
   });
 
-  test('the client logs with the session, as long as there is one', () => {
-    const [read, log] = open('json');
+  test('the client logs with the session, as long as there is one', async () => {
+    const [read, log] = await open('json');
     const reporter = clientLogReporter(log, fingerprint) as Required<Reporter<ClientEvents>>;
     reporter.retrying(refused);
     reporter.linked({ sessionId: '0123456789abcdef', resumed: false });
@@ -305,8 +305,8 @@ describe('logs', () => {
     ]);
   });
 
-  test('the client logs one line for each event', () => {
-    const [read, log] = open('pretty');
+  test('the client logs one line for each event', async () => {
+    const [read, log] = await open('pretty');
     const reporter = clientLogReporter(log, fingerprint);
     reporter.ready?.(ready);
     reporter.retrying?.(refused);

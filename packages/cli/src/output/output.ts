@@ -21,12 +21,16 @@ export interface Output {
 }
 
 /** Lines for people on a terminal; elsewhere logs on stderr. */
-export function openOutput(settings: OutputSettings, writers: Writers, environment: NodeJS.ProcessEnv): Output {
+export async function openOutput(
+  settings: OutputSettings,
+  writers: Writers,
+  environment: NodeJS.ProcessEnv,
+): Promise<Output> {
   const { stdout, stderr, isStdoutTerminal, isStderrTerminal } = writers;
   const audience = settings.output === 'json' ? 'scripts' : isStdoutTerminal ? 'people' : 'pipe';
   // Who reads lines on a terminal would read everything twice.
   const isWanted = audience !== 'people' || settings.wantsLogs || !isStderrTerminal;
-  const log = createLog(stderr, {
+  const log = await createLog(stderr, {
     level: isWanted ? settings.logLevel : 'silent',
     format: settings.logFormat ?? (isStderrTerminal ? 'pretty' : 'json'),
     colors: isStderrTerminal && (environment['NO_COLOR'] ?? '') === '',
