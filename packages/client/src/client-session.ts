@@ -81,12 +81,18 @@ export class ClientSession {
       return;
     }
     const { service, port, proxyProtocol } = tunnel;
-    const addresses = { ...event, destination: event.destination ?? '', destinationPort: port };
+    const addresses = {
+      address: event.address,
+      port: event.port,
+      destination: event.destination ?? '',
+      destinationPort: port,
+    };
     const visitor = { target: service.target, visitor: formatHostAndPort(event.address, event.port) };
     this.#visitors.set(event.streamId, visitor);
     this.#handlers.onStream({ state: 'opened', ...visitor });
     service.serve({
       pipe,
+      addresses,
       header: proxyProtocol && proxyHeader(proxyProtocol, addresses),
       answers: () => this.driver.answersWithin(PROBE_MS),
     });

@@ -20,6 +20,7 @@ import {
   tweetnaclCrypto,
   ZERO_PSK,
 } from '@tunnel/shared/node';
+import { ClientRecord, type DueAttempt, nextOf } from './client-record.ts';
 import { ClientSession } from './client-session.ts';
 import { formatServerAddress } from './dial/address.ts';
 import { formatProxyAddress } from './dial/proxy-address.ts';
@@ -27,7 +28,7 @@ import { asError, establishLink, type EstablishedLink } from './establish-link.t
 import type { Cause, ClientEvents } from './events.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
 import { ServerKey } from './server-key.ts';
-import { ClientRecord, type ClientStatus, type DueAttempt, nextOf } from './status.ts';
+import type { ClientStatus } from './status.ts';
 import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
 import { TunnelSet } from './tunnel-set.ts';
 
@@ -91,6 +92,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   #isPinning = false;
   #linkKey: Uint8Array | undefined;
   #wasReady = false;
+  #error: TunnelError | undefined;
   /** Nothing was said since the last `ready` that would take it back. */
   #isReady = false;
   #isResumed = false;
@@ -186,6 +188,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     return answers === true ? monotonicNow() - began : undefined;
   }
 
+  /** Why it stopped; undefined before. */
+  get error(): TunnelError | undefined {
+    return this.#error;
+  }
+
   /** What it is doing now, and has been through. */
   status(): ClientStatus {
     const { driver } = this.#session ?? {};
@@ -232,6 +239,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         return;
       }
       this.#tellRetrying(error, decision.attempt, decision.delayMs, now - this.#downSince);
+      // Whoever was told may have stopped it.
+      if (this.#isOver()) return;
       await this.#pause(decision);
     }
   }
@@ -569,18 +578,23 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     }
   }
 
-  /** What to have listed. The key is public, and the person who reads this has to hand it on. */
-  get #keyHint(): string {
+  /** With the key that is to be listed. It is public, and the person who reads this has to hand it on. */
+  #withKey(error: TunnelError): TunnelError {
     const { identity, secret } = this.#options;
     const key = encodeKey(nodeCrypto.publicKey(identity));
-    if (secret === undefined) return `ask the server's admin to add this line to its authorized keys: ${key}`;
-    return `check the secret, or leave it out if the server admits this client by its key; for that its admin adds this line to the authorized keys: ${key}`;
+    const hint =
+      secret === undefined
+        ? `ask the server's admin to add this line to its authorized keys: ${key}`
+        : `check the secret, or leave it out if the server admits this client by its key; for that its admin adds this line to the authorized keys: ${key}`;
+    return new TunnelError(error.code, { detail: error.detail, hint, cause: error });
   }
 
-  #finish(error: TunnelError): void {
+  #finish(cause: TunnelError): void {
     const state = this.#state;
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
+    const error = cause.code === 'key-refused' ? this.#withKey(cause) : cause;
+    this.#error = error;
     this.#record.changed(false);
     if (state.kind === 'attempting') state.abort.abort();
     if (state.kind === 'waiting') state.wakeAfter(0);
@@ -598,7 +612,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.emit('stopped', {
       ...causeOf(error),
       exitCode: isDone ? 0 : ERRORS[error.code].exitCode,
-      hint: error.code === 'key-refused' ? this.#keyHint : error.hint,
+      hint: error.hint,
     });
   }
 }

@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { TunnelError } from '@tunnel/shared';
 
 /** The longest that a timer of Node's can be set for, in ms. */
 const GREATEST_TIMEOUT_MS = 2 ** 31 - 1;
 
+type IdleSocket = Duplex & Pick<Socket, 'bytesRead' | 'bytesWritten'> & { setTimeout(timeoutMs: number): unknown };
+
 export interface IdleConnection {
-  readonly socket: Socket;
+  readonly socket: IdleSocket;
   /** Whether the link lives, asked just now. */
   readonly answers: () => Promise<boolean>;
   readonly end: () => void;
@@ -14,7 +17,7 @@ export interface IdleConnection {
 /** Ends connections to a local service on which nothing moved for too long. Time without a link does not count. */
 export class IdleTimeout {
   readonly #timeoutMs: number;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Set<IdleSocket>();
   /** Counts links. */
   #epoch = 0;
 

@@ -1,12 +1,35 @@
+export { connect, Tunnel } from './connect.ts';
+export type { ConnectOptions, TunnelEvents } from './connect.ts';
+export { VisitorSocket } from './in-process/visitor-socket.ts';
+export type {
+  ClientOptions,
+  ConnectionServer,
+  LocalTarget,
+  PinStore,
+  PortMemory,
+  TunnelOptions,
+  VisitorHandler,
+} from './options.ts';
 export { Client, createClient } from './client.ts';
+export type { AttemptEvent, AttemptPhase, Cause, ClientEvents, OpenTunnel } from './events.ts';
+export type { RefusedCounts } from './refused-tally.ts';
+export type { ClientStatus, NextAttempt, TunnelStatus } from './status.ts';
 export { formatServerAddress, parseServerAddress } from './dial/address.ts';
 export type { ServerAddress } from './dial/address.ts';
-export { type AddressFinding, tryEachAddress } from './dial/each-address.ts';
+export { tryEachAddress } from './dial/each-address.ts';
+export type { AddressFinding } from './dial/each-address.ts';
 export { lookUpAddresses } from './dial/happy-eyeballs.ts';
 export { formatProxyAddress, parseProxyAddress } from './dial/proxy-address.ts';
 export type { ProxyAddress } from './dial/proxy-address.ts';
-export type { AttemptEvent, AttemptPhase, Cause, ClientEvents, OpenTunnel } from './events.ts';
 export { LastPorts } from './last-ports.ts';
 export { PinDirectory } from './pins.ts';
-export type { ClientStatus, NextAttempt, TunnelStatus } from './status.ts';
-export type { ClientOptions, LocalTarget, PinStore, PortMemory, TunnelOptions } from './options.ts';
+export { TunnelError } from '@tunnel/shared';
+export type {
+  Disposition,
+  ErrorCode,
+  ErrorKind,
+  Fault,
+  HeartbeatSettings,
+  NoiseCrypto,
+  TunnelErrorOptions,
+} from '@tunnel/shared';

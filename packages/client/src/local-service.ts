@@ -1,24 +1,16 @@
 import { connect, type Socket } from 'node:net';
-import { describeSystemError, monotonicNow, prepareSocket, type StreamPipe } from '@tunnel/shared/node';
+import { describeSystemError, monotonicNow, prepareSocket } from '@tunnel/shared/node';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { LocalTarget } from './options.ts';
 import { rememberedLookup } from './remembered-lookup.ts';
 import { type HealthReport, type ServiceFailure, ServiceHealth } from './service-health.ts';
 import { VisitorQueue } from './visitor-queue.ts';
+import type { Visit, VisitorService } from './visitor-service.ts';
 
 /** A service that does not answer at all is given up after this, in ms. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 const NO_ANSWER: ServiceFailure = { reason: `no answer within ${CONNECT_TIMEOUT_MS / 1000} s`, code: 'ETIMEDOUT' };
-
-/** A visitor's connection that is to be joined to one to the service. */
-export interface Visit {
-  readonly pipe: StreamPipe;
-  /** Goes to the service before everything that the visitor says. */
-  readonly header: Uint8Array | undefined;
-  /** Whether the link to the server lives, asked just now. */
-  readonly answers: () => Promise<boolean>;
-}
 
 export interface LocalServiceOptions {
   readonly target: LocalTarget;
@@ -31,7 +23,7 @@ export interface LocalServiceOptions {
 }
 
 /** Connects visitors' streams to one local target. Where it cannot be reached they are reset, at once or after a while. */
-export class LocalService {
+export class LocalService implements VisitorService {
   readonly #options: LocalServiceOptions;
   readonly #lookup = rememberedLookup();
   readonly #queue: VisitorQueue<Visit>;
@@ -58,17 +50,14 @@ export class LocalService {
     this.#step();
   }
 
-  /** Closed, and nothing that has an idle timeout goes on. */
   get isOver(): boolean {
     return this.#isClosed && (this.#idle?.isUnused ?? true);
   }
 
-  /** There is a link again. */
   restartIdleTimeout(): void {
     this.#idle?.restart();
   }
 
-  /** Resets who still waits for the service, and tells what was not told yet. Connections that were made go on. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

@@ -1,6 +1,7 @@
 import type { HeartbeatSettings, NoiseCrypto } from '@tunnel/shared';
 import type { ServerAddress } from './dial/address.ts';
 import type { ProxyAddress } from './dial/proxy-address.ts';
+import type { VisitorSocket } from './in-process/visitor-socket.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** A local service that visitors are to reach. */
@@ -9,11 +10,25 @@ export interface LocalTarget {
   readonly port: number;
 }
 
+/**
+ * Serves one visitor, in this process. Where it throws or rejects, the visitor is reset and a `warning` tells of it with the
+ * code `handler-failed`, unless the visitor had left.
+ */
+export type VisitorHandler = (visitor: VisitorSocket) => void | Promise<void>;
+
+/** A server that serves the connections which it is told of by this event, as `http.Server` does. It need not listen. */
+export interface ConnectionServer {
+  emit(event: 'connection', visitor: VisitorSocket): boolean;
+  /** As of a `net.Server`; default true. */
+  readonly allowHalfOpen?: boolean;
+}
+
 export interface TunnelOptions {
-  readonly target: LocalTarget;
+  /** A local service, or what serves visitors in this process: then events tell it as host `in-process` and port 0. */
+  readonly target: LocalTarget | VisitorHandler | ConnectionServer;
   /** Public port to ask for; 0 (default) for any free one. */
   readonly port?: number;
-  /** Told to the server, which keeps the port's lease under it; by default the target as text. */
+  /** Told to the server, which keeps the port's lease under it; default the target as text, or `in-process`. */
   readonly name?: string;
   /** As in `ClientOptions`, where it is another one for this tunnel. */
   readonly localWaitMs?: number;

@@ -1,19 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Backoff, ERRORS, TunnelError, type VisitorRule } from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
+import type { DueAttempt } from './client-record.ts';
 import { formatHostAndPort, formatServerAddress } from './dial/address.ts';
 import type { OpenTunnel } from './events.ts';
+import { IN_PROCESS, InProcessService, isInProcess } from './in-process/in-process-service.ts';
 import { LocalService, type LocalServiceOptions } from './local-service.ts';
 import type { ClientOptions, LocalTarget, TunnelOptions } from './options.ts';
 import { type RefusedCounts, RefusedTally } from './refused-tally.ts';
-import type { DueAttempt, TunnelStatus } from './status.ts';
+import type { TunnelStatus } from './status.ts';
 import { visitorRules } from './visitor-rules.ts';
+import type { VisitorService } from './visitor-service.ts';
 
 /** A tunnel that a client keeps open, over sessions. */
 interface Tunnel {
   readonly id: number;
   options: TunnelOptions;
-  service: LocalService;
+  service: VisitorService;
   readonly name: string;
   rules: readonly VisitorRule[];
   readonly refused: RefusedTally;
@@ -32,7 +35,7 @@ interface Tunnel {
 
 /** What a visitor of a tunnel has to do with. */
 export interface VisitedTunnel {
-  readonly service: LocalService;
+  readonly service: VisitorService;
   readonly port: number;
   readonly proxyProtocol: TunnelOptions['proxyProtocol'];
 }
@@ -58,7 +61,7 @@ export class TunnelSet {
   #tunnels: ReadonlyMap<number, Tunnel>;
   #lastId = 0;
   /** Also former ones, whose connections go on. */
-  readonly #services = new Set<LocalService>();
+  readonly #services = new Set<VisitorService>();
 
   constructor(options: ClientOptions, handlers: TunnelSetHandlers) {
     this.#options = options;
@@ -81,7 +84,7 @@ export class TunnelSet {
       .filter(({ isOpen }) => isOpen)
       .map((tunnel) => ({
         name: tunnel.options.name,
-        target: tunnel.options.target,
+        target: tunnel.service.target,
         url: urlOf(tunnel),
         port: tunnel.port ?? 0,
       }));
@@ -90,7 +93,7 @@ export class TunnelSet {
   get status(): readonly TunnelStatus[] {
     return [...this.#tunnels.values()].map((tunnel) => ({
       name: tunnel.options.name,
-      target: tunnel.options.target,
+      target: tunnel.service.target,
       url: tunnel.publicHost === '' ? undefined : urlOf(tunnel),
       port: tunnel.port,
       isOpen: tunnel.isOpen,
@@ -108,7 +111,7 @@ export class TunnelSet {
   /** The server kept visitors of this one out: so many since it opened it. */
   visitorsRefused(tunnelId: number, counts: RefusedCounts): void {
     const tunnel = this.#find(tunnelId);
-    if (tunnel?.refused.told(counts)) this.#handlers.onVisitorsRefused(tunnel.options.target, tunnel.refused.total);
+    if (tunnel?.refused.told(counts)) this.#handlers.onVisitorsRefused(tunnel.service.target, tunnel.refused.total);
   }
 
   /** There is a link again: what stood still without one was not idle. */
@@ -283,16 +286,24 @@ export class TunnelSet {
     };
   }
 
-  #serve({ target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions): LocalService {
+  #serve(options: TunnelOptions): VisitorService {
     for (const service of this.#services) if (service.isOver) this.#services.delete(service);
-    const service = new LocalService({
+    const service = this.#makeService(options);
+    this.#services.add(service);
+    return service;
+  }
+
+  #makeService({ target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions): VisitorService {
+    if (isInProcess(target)) {
+      const onFailure = (error: TunnelError): void => this.#handlers.onWarning(error);
+      return new InProcessService({ target, idleTimeoutMs, onFailure });
+    }
+    return new LocalService({
       target,
       waitMs: localWaitMs,
       idleTimeoutMs,
       onHealth: (report) => this.#handlers.onHealth(target, report),
     });
-    this.#services.add(service);
-    return service;
   }
 
   /** The same public port in front of another service, or of the same one with other options. */
@@ -342,7 +353,8 @@ function urlOf({ publicHost, port = 0 }: Pick<Tunnel, 'publicHost' | 'port'>): s
 }
 
 function nameOf({ name, target }: TunnelOptions): string {
-  return name ?? formatHostAndPort(target.host, target.port);
+  if (name !== undefined) return name;
+  return isInProcess(target) ? IN_PROCESS.host : formatHostAndPort(target.host, target.port);
 }
 
 /** Whether a server could not tell them apart. */

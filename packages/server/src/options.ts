@@ -89,7 +89,7 @@ export interface ServerEvents {
   readonly stopped: Record<string, never>;
 }
 
-interface LinkInfo {
+export interface LinkInfo {
   /** Where the client comes from: address and port. */
   readonly address: string;
   /** How long the handshake took, from the upgrade request to the client's last message, in ms. */

@@ -55,8 +55,8 @@ export function createServer(options: ServerOptions): Server {
   return new Server(options);
 }
 
-/** Accepts clients and opens public ports for them. Tells what happens as events. */
-export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEvents[K]] }> {
+/** Accepts clients and opens public ports for them. Tells what happens as events. `await using` stops it. */
+export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEvents[K]] }> implements AsyncDisposable {
   readonly #options: ServerOptions;
   /** Every connection to the control port, so that none outlives the server. */
   readonly #connections = new Set<Socket>();
@@ -104,14 +104,24 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       sessions,
       updates,
     };
-    const { port: boundPort } = http.address() as AddressInfo;
     const listening = {
-      port: boundPort,
-      serverKey: encodeKey(nodeCrypto.publicKey(identity)),
-      url: this.#urlAt(boundPort),
+      port: this.port,
+      serverKey: this.serverKey,
+      url: this.#urlAt(this.port),
     };
     this.emit('listening', listening);
     return listening;
+  }
+
+  /** The control port that it listens on; 0 where it does not listen. */
+  get port(): number {
+    const state = this.#state;
+    return state.kind === 'listening' ? (state.http.address() as AddressInfo).port : 0;
+  }
+
+  /** Its public key, base64url: what clients are given as `serverKey`. */
+  get serverKey(): string {
+    return encodeKey(nodeCrypto.publicKey(this.#options.identity));
   }
 
   /** Reads the authorized keys anew. */
@@ -145,6 +155,11 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       for (const socket of this.#connections) socket.destroy();
     }
     this.emit('stopped', {});
+  }
+
+  /** As `stop`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   /** What it is doing now, and has carried since its start. */

@@ -374,6 +374,13 @@ export const ERRORS = {
     'the local service did not accept the connection',
     'start the service',
   ),
+  'handler-failed': kind(
+    'retry',
+    'service',
+    1,
+    'the function that serves visitors failed',
+    'correct it; only this visitor was reset',
+  ),
   'stream-idle': kind('retry', 'nobody', 1, 'a connection on which nothing moved was reset', 'nothing'),
   'stream-limit': kind('retry', 'server', 1, 'too many connections at once', 'raise the limit'),
   'visitor-denied': kind(

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
 import type { SharedMemory } from './memory.ts';
@@ -11,6 +12,12 @@ export interface Traffic {
   sentBytes: number;
 }
 
+/**
+ * What a stream is joined to: a TCP socket, or what behaves as one. The pipe takes over what it reads from it, memory and all;
+ * what it writes is valid until the write's callback.
+ */
+export type PipeSocket = Duplex & Pick<Socket, 'connecting'> & { resetAndDestroy(): unknown };
+
 export interface StreamPipeHandlers {
   /** The session may have something to send. */
   flushSoon(): void;
@@ -19,7 +26,7 @@ export interface StreamPipeHandlers {
 }
 
 /**
- * Joins one stream of a session to one TCP socket: bytes, half-closes and resets, both ways. What arrives before there is
+ * Joins one stream of a session to one socket: bytes, half-closes and resets, both ways. What arrives before there is
  * a socket waits; it is never more than the stream's first credit.
  */
 export class StreamPipe {
@@ -28,7 +35,7 @@ export class StreamPipe {
   readonly #handlers: StreamPipeHandlers;
   readonly #traffic: Traffic;
   readonly #records: SharedMemory;
-  #socket: Socket | undefined;
+  #socket: PipeSocket | undefined;
   #waiting: Uint8Array[] = [];
   /** Bytes that the socket did not pass to the kernel yet. */
   #unflushedBytes = 0;
@@ -57,7 +64,7 @@ export class StreamPipe {
   }
 
   /** The socket must have been made with `allowHalfOpen`. It belongs to the pipe from here on. */
-  attach(socket: Socket): void {
+  attach(socket: PipeSocket): void {
     this.#socket = socket;
     this.#cancelConnecting = undefined;
     socket.on('data', (chunk: Buffer) => {
@@ -120,7 +127,7 @@ export class StreamPipe {
     this.#socket?.resume();
   }
 
-  #write(socket: Socket, data: Uint8Array): void {
+  #write(socket: PipeSocket, data: Uint8Array): void {
     const { length, buffer } = data;
     this.#unflushedBytes += length;
     socket.write(data, () => {
@@ -144,7 +151,7 @@ export class StreamPipe {
     this.#handlers.flushSoon();
   }
 
-  #onClose(socket: Socket): void {
+  #onClose(socket: PipeSocket): void {
     // Closed before both directions had their end: the peer must not take it for one.
     if (!socket.readableEnded || !socket.writableFinished) this.#resetStream('stream-reset');
     this.#handlers.onClosed(this.#resetCode);
@@ -152,7 +159,7 @@ export class StreamPipe {
 }
 
 /** Closes with RST, where the state of the socket allows it. */
-function resetSocket(socket: Socket): void {
+function resetSocket(socket: PipeSocket): void {
   const isFinOnItsWay = socket.writableEnded && !socket.writableFinished;
   if (socket.connecting || isFinOnItsWay) socket.destroy();
   else socket.resetAndDestroy();

@@ -1,0 +1,187 @@
+import { EventEmitter } from 'node:events';
+import { join } from 'node:path';
+import { TunnelError } from '@tunnel/shared';
+import { decodeKey, generateIdentity, loadOrCreateIdentity } from '@tunnel/shared/node';
+import { Client } from './client.ts';
+import { parseHostAndPort, parseServerAddress } from './dial/address.ts';
+import { parseProxyAddress, type ProxyAddress } from './dial/proxy-address.ts';
+import type { ClientEvents } from './events.ts';
+import { LastPorts } from './last-ports.ts';
+import type { ClientOptions, TunnelOptions } from './options.ts';
+import { PinDirectory } from './pins.ts';
+import type { ClientStatus } from './status.ts';
+
+/** What `connect` needs: `to`, `target`, and a `secret` or a `serverKey`. */
+export interface ConnectOptions
+  extends
+    Omit<TunnelOptions, 'target'>,
+    Omit<
+      ClientOptions,
+      'server' | 'tunnels' | 'identity' | 'serverKey' | 'pins' | 'ports' | 'proxy' | 'outlivesTunnels'
+    > {
+  /** The server: host, host:port, [v6]:port, ws://host:port/path or wss://host/path. A bare host means `ws` and port 7835. */
+  readonly to: string;
+  /** What visitors reach: a port of this machine, `host:port`, or a function or server of this process. */
+  readonly target: number | string | TunnelOptions['target'];
+  /** The server's public key: 43 characters of base64url, or 32 bytes. Default: whoever answers first and knows the secret. */
+  readonly serverKey?: string | Uint8Array | undefined;
+  /** What the link goes through, as in `http://user:password@host:port` or `socks5://host`; default the direct way. */
+  readonly proxy?: string | ProxyAddress | undefined;
+  /** The client's X25519 private key, 32 bytes. Default: that of the state directory, or a new one with each call. */
+  readonly identity?: Uint8Array;
+  /**
+   * Where the identity, the keys of servers and the public port are kept over restarts: a directory, made where there is
+   * none. Without it they last as long as the tunnel.
+   */
+  readonly stateDirectory?: string;
+  /** Closes the tunnel as `close` does; before it is open, has `connect` reject with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Told of failed attempts also before `connect` resolves, when there is no tunnel to listen to yet. */
+  readonly onRetrying?: (event: TunnelEvents['retrying']) => void;
+}
+
+/** What a tunnel tells, by event name. */
+export type TunnelEvents = Omit<ClientEvents, 'linked' | 'session-ended'>;
+
+const EVENTS = [
+  'ready',
+  'disconnected',
+  'retrying',
+  'warning',
+  'service',
+  'visitors-refused',
+  'stream',
+  'stopped',
+] as const satisfies readonly (keyof TunnelEvents)[];
+
+/**
+ * An open tunnel, made by `connect`. It comes back by itself when its link breaks; `stopped` is its last event. `await using`
+ * closes it.
+ */
+export class Tunnel extends EventEmitter<{ [K in keyof TunnelEvents]: [TunnelEvents[K]] }> implements AsyncDisposable {
+  readonly #client: Client;
+  #url = '';
+  #port = 0;
+
+  /** Use `connect`. */
+  constructor(client: Client) {
+    super();
+    this.#client = client;
+    // First, so that who is told of `ready` finds the address of now.
+    client.on('ready', ({ tunnels: [tunnel] }) => {
+      this.#url = tunnel?.url ?? this.#url;
+      this.#port = tunnel?.port ?? this.#port;
+    });
+    for (const name of EVENTS) client.on(name, (...told: unknown[]) => this.emit(name, ...(told as never)));
+  }
+
+  /** The public address, `tcp://host:port`. It may become another one with a `ready`, where a restarted server gave the port away. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** The public port. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** What it is doing now, and has been through. */
+  status(): ClientStatus {
+    return this.#client.status();
+  }
+
+  /** Tries now where it would wait. */
+  retryNow(): void {
+    this.#client.retryNow();
+  }
+
+  /** Takes no new visitors, lets running connections finish within `stopGraceMs`, and ends. */
+  close(): Promise<void> {
+    return this.#client.stop();
+  }
+
+  /** As `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * Opens a tunnel; resolves when the public port is open. While the server cannot be reached it tries again, for ever unless
+ * `signal` or `reconnect: false` says otherwise. Rejects with a `TunnelError` where that cannot help, such as `secret-refused`,
+ * `port-not-allowed` or `usage`; its `hint` says what to do.
+ */
+export async function connect(options: ConnectOptions): Promise<Tunnel> {
+  const { signal, onRetrying } = options;
+  signal?.throwIfAborted();
+  const client = new Client(await toClientOptions(options));
+  const tunnel = new Tunnel(client);
+  if (onRetrying) client.on('retrying', onRetrying);
+  await new Promise<void>((resolve, reject) => {
+    client.once('ready', () => resolve());
+    client.once('stopped', () => reject(client.error ?? new TunnelError('stopped')));
+    client.start();
+    if (!signal) return;
+    const close = (): void => {
+      // No news where it is open already.
+      reject(signal.reason as unknown);
+      void tunnel.close();
+    };
+    if (signal.aborted) close();
+    else signal.addEventListener('abort', close, { once: true });
+    client.once('stopped', () => signal.removeEventListener('abort', close));
+  });
+  return tunnel;
+}
+
+async function toClientOptions(options: ConnectOptions): Promise<ClientOptions> {
+  const { to, target, port, name, allow, deny, maxConnections, proxyProtocol, idleTimeoutMs, ...rest } = options;
+  const { serverKey, proxy, stateDirectory, signal: _signal, onRetrying: _onRetrying, ...settings } = rest;
+  const kept = stateDirectory === undefined ? undefined : await readState(stateDirectory, options.identity);
+  return {
+    ...settings,
+    server: parseServerAddress(to),
+    tunnels: [
+      {
+        target: readTarget(target),
+        ...(port !== undefined && { port }),
+        ...(name !== undefined && { name }),
+        allow,
+        deny,
+        maxConnections,
+        proxyProtocol,
+        idleTimeoutMs,
+      },
+    ],
+    serverKey: typeof serverKey === 'string' ? decodeKey(serverKey, 'serverKey') : serverKey,
+    proxy: typeof proxy === 'string' ? parseProxyAddress(proxy) : proxy,
+    identity: options.identity ?? kept?.identity ?? generateIdentity().privateKey,
+    pins: kept?.pins,
+    ports: kept?.ports,
+  };
+}
+
+/** The same files as those of the command, so that one directory may serve both. */
+async function readState(
+  directory: string,
+  given: Uint8Array | undefined,
+): Promise<Required<Pick<ClientOptions, 'identity' | 'pins' | 'ports'>>> {
+  return {
+    identity: given ?? (await loadOrCreateIdentity(join(directory, 'identity'))).privateKey,
+    pins: new PinDirectory(join(directory, 'pins')),
+    ports: new LastPorts(join(directory, 'ports.json')),
+  };
+}
+
+function readTarget(target: ConnectOptions['target']): TunnelOptions['target'] {
+  if (typeof target !== 'number' && typeof target !== 'string') return target;
+  const text = /^\d+$/.test(String(target)) ? `localhost:${target}` : String(target);
+  const refuse = (reason: string): never => {
+    throw new TunnelError('usage', {
+      detail: `${JSON.stringify(target)} is no target: ${reason}`,
+      hint: 'give a port, host:port, or a function or server of this process',
+    });
+  };
+  const { host, port } = parseHostAndPort(text, refuse);
+  return port === undefined ? refuse('the port is missing') : { host, port };
+}

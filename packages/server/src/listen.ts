@@ -1,0 +1,50 @@
+import { join } from 'node:path';
+import { generateIdentity, loadOrCreateIdentity } from '@tunnel/shared/node';
+import { leaseFile } from './leases.ts';
+import type { ServerOptions } from './options.ts';
+import { Server } from './server.ts';
+
+/** What `listen` needs: a `secret`, or `authorizedKeys`. */
+export interface ListenOptions extends Omit<ServerOptions, 'identity' | 'leases'> {
+  /** The server's X25519 private key, 32 bytes. Default: that of the state directory, or a new one with each call. */
+  readonly identity?: Uint8Array;
+  /**
+   * Where the identity and the public ports that clients had are kept over restarts: a directory for this server alone, made
+   * where there is none. Without it clients meet another server key after a restart, and those that remember the old one
+   * stay away.
+   */
+  readonly stateDirectory?: string;
+  /** Stops the server as `stop` does; before it listens, has `listen` reject with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Starts a server. Rejects with a `TunnelError`: `listen-in-use`, `listen-denied` or `listen-failed`, `usage` where no
+ * secret and no keys are given, `keys-unusable`, and `state-damaged` or `state-unusable` of the state directory.
+ */
+export async function listen(options: ListenOptions): Promise<Server> {
+  const { stateDirectory, signal, ...rest } = options;
+  signal?.throwIfAborted();
+  const identity = options.identity ?? (await readIdentity(stateDirectory));
+  const leases = stateDirectory === undefined ? undefined : leaseFile(join(stateDirectory, 'leases.json'));
+  const server = new Server({ ...rest, identity, leases });
+  try {
+    await server.start();
+    signal?.throwIfAborted();
+  } catch (error) {
+    server.abort();
+    throw error;
+  }
+  if (signal) {
+    const stop = (): void => void server.stop();
+    signal.addEventListener('abort', stop, { once: true });
+    server.once('stopped', () => signal.removeEventListener('abort', stop));
+  }
+  return server;
+}
+
+async function readIdentity(directory: string | undefined): Promise<Uint8Array> {
+  const { privateKey } =
+    directory === undefined ? generateIdentity() : await loadOrCreateIdentity(join(directory, 'identity'));
+  return privateKey;
+}
