@@ -11,6 +11,8 @@ import { startEcho } from './support/services.ts';
 import { startServerProcess, startTunnelProcesses } from './support/tunnel-processes.ts';
 import { isAnswered, visit } from './support/visitor.ts';
 
+/** `TUNNEL_TEST_FULL=1`: nothing else is running. */
+const IS_ALONE = process.env['TUNNEL_TEST_FULL'] === '1';
 const LANES = 4;
 
 /** Runs `each` so often, a few at a time. */
@@ -123,9 +125,11 @@ describe('a service that is down', () => {
       expect(await endingOf(tunnel.port)).toBe('ECONNRESET');
       times.push(performance.now() - began);
     });
-    // Not each of them: other tests keep the cores busy.
-    expect(times.toSorted((a, b) => a - b)[500]).toBeLessThan(100);
-    expect(Math.max(...times)).toBeLessThan(5_000);
+    const sorted = times.toSorted((a, b) => a - b);
+    console.log(`a visitor of a dead service: p50 ${sorted[500]!.toFixed(1)} ms, last ${sorted[999]!.toFixed(1)} ms`);
+    // Where other tests keep the cores busy, one of them may wait for a core.
+    expect(sorted[IS_ALONE ? 999 : 900]).toBeLessThan(100);
+    expect(sorted[999]).toBeLessThan(5_000);
     await using _back = await startEcho({ port });
     expect(await untilAnswered(tunnel.port)).toBeLessThan(1_000);
     await tunnel.client.waitForStderr(/is back after .*turned away/);

@@ -22,15 +22,20 @@ test('a tunnel asked for in the same record as the good-bye is not opened', asyn
 test('tunnels that are asked for and given back at once do not pile up', async () => {
   await using server = await startServer();
   await using link = await connectByHand(server.port);
-  for (let tunnelId = 1; tunnelId <= 1_000; tunnelId += 1) {
-    link.send(
-      { type: 'tunnel-request', tunnelId, port: 0, name: `tunnel ${tunnelId}` },
-      { type: 'tunnel-close', tunnelId, code: 'stopped' },
-    );
+  for (let round = 0; round < 10; round += 1) {
+    const last = (round + 1) * 1_000;
+    for (let tunnelId = last - 100; tunnelId < last; tunnelId += 1) {
+      link.send(
+        { type: 'tunnel-request', tunnelId, port: 0, name: `tunnel ${tunnelId}` },
+        { type: 'tunnel-close', tunnelId, code: 'stopped' },
+      );
+    }
+    // No more at a time than may be open: what is given back before it is there counts until it is.
+    link.send({ type: 'tunnel-request', tunnelId: last, port: 0, name: 'the last' });
+    await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === last);
+    link.send({ type: 'tunnel-close', tunnelId: last, code: 'stopped' });
   }
-  link.send({ type: 'tunnel-request', tunnelId: 5_000, port: 0, name: 'the last' });
-  await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 5_000);
-  expect(server.log.all('tunnel-opened')).toHaveLength(1);
+  expect(server.log.all('tunnel-opened')).toHaveLength(10);
 });
 
 test('a refused upgrade is closed, though its sender keeps its side open', async () => {

@@ -10,7 +10,7 @@ import {
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
-import type { LocalSettings } from './local-settings.ts';
+import type { LinkSettings, LocalSettings } from './local-settings.ts';
 import type { ChosenProxy } from './proxy-choice.ts';
 import { readRunningServer, type RunningServer } from './running-server.ts';
 import { type Given, unusable } from './values/given.ts';
@@ -34,7 +34,7 @@ export interface ClientPlan {
 
 /** Throws `TunnelError`. */
 export async function planClient(
-  settings: LocalSettings,
+  settings: LinkSettings & Pick<LocalSettings, 'tunnels'>,
   givenSecret: GivenSecret | undefined,
   stores: ClientStores,
   agent: string,
@@ -84,7 +84,7 @@ interface ChosenServer {
 }
 
 /** The server that was named, else the one on this machine, whose key and secret are then at hand, too. */
-async function chooseServer(settings: LocalSettings, givenSecret: GivenSecret | undefined): Promise<ChosenServer> {
+async function chooseServer(settings: LinkSettings, givenSecret: GivenSecret | undefined): Promise<ChosenServer> {
   const { server, serverKey, state } = settings;
   if (server !== undefined) return { server, serverKey, secret: givenSecret, isOfThisMachine: false };
   const running = await readRunningServer(state.server.running);

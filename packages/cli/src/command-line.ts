@@ -4,6 +4,7 @@ import { runCompletion } from './completion/completion.ts';
 import { type Command, SHELLS } from './completion/shells.ts';
 import { CONFIG_FLAGS, runConfig } from './config/check.ts';
 import type { Context } from './context.ts';
+import { DOCTOR_FLAGS } from './doctor/flags.ts';
 import { addFlags, type Arguments, type Flags, STANDARD_FLAGS } from './flags.ts';
 import { runKeygen } from './keygen.ts';
 import { LOCAL_FLAGS } from './local-settings.ts';
@@ -20,6 +21,7 @@ const COMMANDS = {
   run: { describe: 'open the tunnels of the configuration file', flags: RUN_FLAGS },
   status: { describe: 'show what the clients on this machine do', flags: STATUS_FLAGS },
   retry: { describe: 'have clients that wait for their next attempt try now', flags: RETRY_FLAGS },
+  doctor: { describe: 'find out why a connection does not work', flags: DOCTOR_FLAGS },
   config: { describe: 'check the configuration file', flags: CONFIG_FLAGS },
   keygen: { describe: 'make a key file for --identity, and print its public key', flags: {} },
   completion: { describe: 'print a script that completes commands and flags in a shell', flags: {} },
@@ -142,6 +144,21 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 retry', 'after the network was repaired'),
       (given: Arguments) => {
         throw new Chosen(() => runRetry(given, context));
+      },
+    )
+    .command(
+      'doctor [target]',
+      COMMANDS.doctor.describe,
+      (command) =>
+        addFlags(command, DOCTOR_FLAGS)
+          .positional('target', { describe: 'a local service to look at, too: 3000, host:3000', type: 'string' })
+          .usage(
+            '$0 doctor [target]\n\nWalks a connection step by step, with the flags of `tunnel local`: the name, TCP, the proxy, TLS, WebSocket, the handshake, the secret, and the way back through a public port of its own.',
+          )
+          .example('$0 doctor --to tunnel.example.org', 'a round trip through the server and back')
+          .example('$0 doctor 3000', 'and whether the service on port 3000 accepts connections'),
+      (given) => {
+        throw new Chosen(async () => (await import('./doctor/doctor.ts')).runDoctor(given.target, given, context));
       },
     )
     .command(

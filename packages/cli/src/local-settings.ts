@@ -22,7 +22,7 @@ import { parsePort } from './values/port.ts';
 import { parseTarget } from './values/target.ts';
 import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 
-const DEFAULT_LOCAL_HOST = 'localhost';
+export const DEFAULT_LOCAL_HOST = 'localhost';
 const MIN_RECONNECT_DELAY_CAP_MS = 100;
 const DEFAULT_WATCHDOG: WatchdogSubject = 'process';
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -120,8 +120,12 @@ export interface SupervisionSettings {
 }
 
 /** What `tunnel local` was asked for, all but what is read from files. */
-export interface LocalSettings extends SupervisionSettings {
+export interface LocalSettings extends LinkSettings, SupervisionSettings {
   readonly tunnels: readonly TunnelOptions[];
+}
+
+/** How the server is reached, and what as. */
+export interface LinkSettings {
   /** Undefined: the server of this machine. */
   readonly server: ServerAddress | undefined;
   readonly serverKey: Uint8Array | undefined;
@@ -142,6 +146,10 @@ export function readLocalSettings(
   flags: LocalFlags,
   environment: Environment,
 ): LocalSettings {
+  return { tunnels: readTunnels(targets, flags), ...readLinkSettings(flags, environment), ...readSupervision(flags) };
+}
+
+export function readLinkSettings(flags: LocalFlags, environment: Environment): LinkSettings {
   const identity = flags.get('identity');
   const state = stateDirectory(flags.get('state-dir'), environment);
   const server = flags.read('to');
@@ -157,7 +165,6 @@ export function readLocalSettings(
   }
   const heartbeat = readHeartbeat(flags);
   return {
-    tunnels: readTunnels(targets, flags),
     server,
     serverKey: flags.read('server-key'),
     identityFile: identity === undefined ? state.client.identity : resolve(identity.text),
@@ -167,7 +174,6 @@ export function readLocalSettings(
     maxReconnectDelayMs: flags.read('max-reconnect-delay') ?? DEFAULT_MAX_RECONNECT_DELAY_MS,
     connectTimeoutMs: flags.read('connect-timeout') ?? DEFAULT_CONNECT_TIMEOUT_MS,
     heartbeat: { ...heartbeat, idleMaxMs: readIdleHeartbeat(flags.get('idle-heartbeat-max'), heartbeat) },
-    ...readSupervision(flags),
     state,
     output: readOutputSettings(flags),
   };

@@ -1,7 +1,7 @@
 import { parseServerAddress } from '@tunnel/client';
 import { describe, expect, test } from 'vitest';
 import type { Environment } from './flags.ts';
-import { chooseProxy, type GivenProxies } from './proxy-choice.ts';
+import { chooseProxy, type GivenProxies, whyDirect } from './proxy-choice.ts';
 
 const NONE: GivenProxies = { onCommandLine: undefined, inFile: undefined };
 
@@ -94,4 +94,13 @@ test('a password on the command line can be seen', () => {
   expect(chooseProxy(byFlag('a'), {}, server)?.isExposed).toBe(false);
   expect(chooseProxy(byFile('me:word@a'), {}, server)?.isExposed).toBe(false);
   expect(chooseProxy(NONE, { ALL_PROXY: 'me:word@a' }, server)?.isExposed).toBe(false);
+});
+
+test('why there is none is told', () => {
+  const why = (to: string, environment: Environment): string => whyDirect(environment, parseServerAddress(to));
+  expect(why('localhost', { ALL_PROXY: 'all' })).toBe(
+    'a proxy of the environment is never used for this machine itself',
+  );
+  expect(why('a.example.org', { ALL_PROXY: 'all', NO_PROXY: 'example.org' })).toBe('NO_PROXY has a.example.org');
+  expect(why('wss://a.example.org', {})).toContain('neither --proxy, HTTPS_PROXY or ALL_PROXY');
 });

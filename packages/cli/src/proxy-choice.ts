@@ -7,6 +7,8 @@ import type { Given } from './values/given.ts';
 /** A proxy that the user named. */
 export interface ChosenProxy {
   readonly address: ProxyAddress;
+  /** Who named it: `--proxy`, a variable, a key of the configuration file. */
+  readonly source: string;
   /** It has a password that other users can read in the list of processes. */
   readonly isExposed: boolean;
 }
@@ -33,7 +35,7 @@ export function chooseProxy(
   const given = onCommandLine ?? (server && proxyFromEnvironment(environment, server)) ?? inFile;
   if (given === undefined) return undefined;
   const address = readProxy(given);
-  return { address, isExposed: given === onCommandLine && address.credentials !== undefined };
+  return { address, source: given.source, isExposed: given === onCommandLine && address.credentials !== undefined };
 }
 
 /** Throws `usage`, without user and password. */
@@ -49,6 +51,14 @@ export function readProxy(given: Given): ProxyAddress {
 function proxyFromEnvironment(environment: Environment, server: ServerAddress): Given | undefined {
   if (isLoopback(server.host) || isExcepted(variable(environment, 'no_proxy')?.text ?? '', server)) return undefined;
   return variable(environment, server.secure ? 'https_proxy' : 'http_proxy') ?? variable(environment, 'all_proxy');
+}
+
+/** Why there is no proxy for a server, for people. */
+export function whyDirect(environment: Environment, server: ServerAddress): string {
+  if (isLoopback(server.host)) return 'a proxy of the environment is never used for this machine itself';
+  const exceptions = variable(environment, 'no_proxy');
+  if (isExcepted(exceptions?.text ?? '', server)) return `${exceptions?.source} has ${server.host}`;
+  return `neither --proxy, ${server.secure ? 'HTTPS_PROXY' : 'HTTP_PROXY'} or ALL_PROXY nor the configuration file names one`;
 }
 
 /** Lower case goes first, as with curl. One that is set to nothing counts as not set. */

@@ -186,6 +186,13 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     return this.#error;
   }
 
+  /** Asks the server for a sign of life. Resolves with the time that took in ms, or undefined where none came in time. */
+  async probe(timeoutMs: number): Promise<number | undefined> {
+    const began = monotonicNow();
+    const answers = await this.#session?.driver.answersWithin(timeoutMs);
+    return answers === true ? monotonicNow() - began : undefined;
+  }
+
   /** What it is doing now, and has been through. */
   status(): ClientStatus {
     const { driver } = this.#session ?? {};
@@ -292,6 +299,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         const agent = this.#options.agent ?? 'tunnel';
         return session.claim(this.#instance, this.#linkNumber, this.#heartbeat, agent);
       },
+      onAttempt: (event) => this.emit('attempt', event),
       dial: {
         signal,
         timeoutMs: this.#connectTimeoutMs,
@@ -451,12 +459,13 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   #onEvent(session: ClientSession, event: DriverEvent): void {
     switch (event.type) {
       case 'accepted': {
-        const { sessionId: id, token, resumeWindowMs } = event.frame;
+        const { sessionId: id, token, resumeWindowMs, agent, heartbeatTimeoutMs } = event.frame;
         this.#isResumed = session.accepted !== undefined;
         session.accepted = { id, token, resumeWindowMs };
         this.emit('linked', { sessionId: Buffer.from(id).toString('hex'), resumed: this.#isResumed });
         this.#record.accepted(session.driver.pipeCount);
         this.#tunnels.linkAccepted();
+        this.emit('attempt', { type: 'accepted', agent, resumeWindowMs, heartbeatTimeoutMs });
         if (this.#state.kind === 'linked') this.#state.confirm();
         this.#pin(session);
         this.#readyIfAllOpen(session);

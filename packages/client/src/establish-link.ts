@@ -16,6 +16,7 @@ import { constantTimeEqual, fingerprint, monotonicNow, randomBytes, RecordLink }
 import type { WebSocket } from 'ws';
 import type { ServerAddress } from './dial/address.ts';
 import { dial, type DialOptions } from './dial/dial.ts';
+import type { ClientEvents } from './events.ts';
 
 export interface EstablishOptions {
   readonly address: ServerAddress;
@@ -31,6 +32,8 @@ export interface EstablishOptions {
   readonly keyHint?: string | undefined;
   /** Asked right before message 3 is written: what it says of the session holds until then. It may throw to give up. */
   readonly makeClaim: () => Claim;
+  /** Told of each step, up to message 3. */
+  readonly onAttempt: (event: ClientEvents['attempt']) => void;
   readonly dial: Pick<DialOptions, 'signal' | 'timeoutMs' | 'proxy' | 'ca' | 'verifyCertificate' | 'onWarning'>;
 }
 
@@ -59,9 +62,12 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     headers: { [HANDSHAKE_HEADER]: Buffer.from(message1).toString('base64url') },
     onPhase: (phase) => {
       if (phase === 'upgrade') upgradeBegan = monotonicNow();
+      options.onAttempt({ type: 'phase', phase });
     },
+    onTls: (finding) => options.onAttempt({ type: 'tls', ...finding }),
   });
   const roundTripMs = monotonicNow() - upgradeBegan;
+  options.onAttempt({ type: 'phase', phase: 'handshake' });
   try {
     const inHeader = responseHeaders[HANDSHAKE_HEADER];
     const message2 =
@@ -70,7 +76,15 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
         : await exchange(webSocket, message1, options.dial.signal, began + options.dial.timeoutMs - monotonicNow());
     const { answer, serverKey } = initiator.readMessage2(message2);
     requireServerKey(serverKey, options);
+    options.onAttempt({
+      type: 'hello',
+      version: answer.version,
+      serverKey: Buffer.from(serverKey).toString('base64url'),
+      expected: options.serverKey && options.keySource,
+      isInUpgrade: typeof inHeader === 'string',
+    });
     if (answer.version === 0) throw versionUnsupported(options);
+    options.onAttempt({ type: 'phase', phase: 'acceptance' });
     const psk = await options.psk;
     webSocket.send(initiator.message3(options.makeClaim(), psk));
     const readRefusal = (message: Uint8Array): TunnelError | undefined => {

@@ -1,4 +1,6 @@
 import type { ErrorCode } from '@tunnel/shared';
+import type { DialPhase } from './dial/byte-stream.ts';
+import type { TlsFinding } from './dial/tls-finding.ts';
 import type { LocalTarget } from './options.ts';
 import type { RefusedCounts } from './refused-tally.ts';
 
@@ -17,6 +19,33 @@ export interface Cause {
   readonly code: ErrorCode;
   readonly reason: string;
 }
+
+/** A step of an attempt. `handshake` is the wait for message 2, `acceptance` for the server's first record or its refusal. */
+export type AttemptPhase = DialPhase | 'handshake' | 'acceptance';
+
+/** What an attempt is at and finds, in this order: for whoever wants to know where it fails. */
+export type AttemptEvent =
+  /** It begins, and the one before is over. */
+  | { readonly type: 'phase'; readonly phase: AttemptPhase }
+  | ({ readonly type: 'tls' } & TlsFinding)
+  | {
+      readonly type: 'hello';
+      /** The protocol's version that the server chose. */
+      readonly version: number;
+      /** The server's public key, base64url. */
+      readonly serverKey: string;
+      /** Where it is known from, for people; undefined for a first contact. */
+      readonly expected: string | undefined;
+      /** False: something in between dropped the header that saves a round trip. */
+      readonly isInUpgrade: boolean;
+    }
+  | {
+      readonly type: 'accepted';
+      /** Program and version of the server. */
+      readonly agent: string;
+      readonly resumeWindowMs: number;
+      readonly heartbeatTimeoutMs: number;
+    };
 
 /** What a client tells, by event name. */
 export interface ClientEvents {
@@ -37,6 +66,8 @@ export interface ClientEvents {
     /** Where this key was pinned just now; undefined where it was known before. */
     readonly pinnedAt: string | undefined;
   };
+  /** A step of an attempt to connect. */
+  readonly attempt: AttemptEvent;
   /** The link is gone. */
   readonly disconnected: Cause;
   /** The next attempt follows after `delayMs`. */

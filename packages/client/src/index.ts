@@ -11,11 +11,14 @@ export type {
   VisitorHandler,
 } from './options.ts';
 export { Client, createClient } from './client.ts';
-export type { Cause, ClientEvents, OpenTunnel } from './events.ts';
+export type { AttemptEvent, AttemptPhase, Cause, ClientEvents, OpenTunnel } from './events.ts';
 export type { RefusedCounts } from './refused-tally.ts';
 export type { ClientStatus, NextAttempt, TunnelStatus } from './status.ts';
 export { formatServerAddress, parseServerAddress } from './dial/address.ts';
 export type { ServerAddress } from './dial/address.ts';
+export { tryEachAddress } from './dial/each-address.ts';
+export type { AddressFinding } from './dial/each-address.ts';
+export { lookUpAddresses } from './dial/happy-eyeballs.ts';
 export { formatProxyAddress, parseProxyAddress } from './dial/proxy-address.ts';
 export type { ProxyAddress } from './dial/proxy-address.ts';
 export { LastPorts } from './last-ports.ts';

@@ -167,7 +167,7 @@ export const ERRORS = {
     'network',
     4,
     'the attempt took too long',
-    'check the network, or allow more with --connect-timeout',
+    'allow more with --connect-timeout, or see with `tunnel doctor` which step it is that takes so long',
   ),
   'proxy-unreachable': kind(
     'retry',
@@ -204,6 +204,23 @@ export const ERRORS = {
     'what answered is no such proxy',
     "check the proxy's address, and whether it is an http://, https:// or socks5:// one",
   ),
+
+  // ── what only `tunnel doctor` looks at ──
+  'public-port-unreachable': kind(
+    'retry',
+    'network',
+    4,
+    'the public port cannot be reached from here',
+    "open the public ports (--min-port to --max-port) in the server's firewall, and try from another network: some do not lead back to their own address",
+  ),
+  'public-way-failed': kind(
+    'retry',
+    'network',
+    4,
+    'what was sent to the public port did not come back whole',
+    'check that the public address leads to this server, and to nothing else that answers there',
+  ),
+  'clock-wrong': kind('retry', 'client', 4, "this machine's clock is wrong", 'set it: certificates are judged by it'),
 
   // ── who is who ──
   'secret-refused': kind(
@@ -305,7 +322,7 @@ export const ERRORS = {
     'network',
     4,
     'nothing was heard from the other side',
-    'the network between is interrupted',
+    'the network between is interrupted; if it often is, `tunnel doctor --long` looks for what cuts links',
   ),
   'link-closed': kind('retry', 'server', 4, 'the other side closed the link', "look into the server's log"),
   'link-reset': kind(
@@ -353,7 +370,7 @@ export const ERRORS = {
   'service-unavailable': kind(
     'retry',
     'service',
-    1,
+    4,
     'the local service did not accept the connection',
     'start the service',
   ),

@@ -9,6 +9,7 @@ import type { DialWarning, Lookup } from './happy-eyeballs.ts';
 import type { ProxyAddress } from './proxy-address.ts';
 import type { CertificateAuthorities } from './tls.ts';
 import { wrapInTls } from './tls.ts';
+import { describeTls, type TlsFinding } from './tls-finding.ts';
 import type { OpenedWebSocket } from './upgrade.ts';
 import { openWebSocket } from './upgrade.ts';
 
@@ -31,6 +32,8 @@ export interface DialOptions {
   readonly onWarning?: ((warning: DialWarning) => void) | undefined;
   /** Told when a step begins. */
   readonly onPhase?: ((phase: DialPhase) => void) | undefined;
+  /** Told what the TLS connection to the server is. */
+  readonly onTls?: ((finding: TlsFinding) => void) | undefined;
   /** Instead of the system's resolver. */
   readonly lookup?: Lookup | undefined;
 }
@@ -71,7 +74,9 @@ export async function dial(address: ServerAddress, options: DialOptions): Promis
     let socket: Socket = await openByteStream(address, { signal, proxy, ca, onPhase, onWarning, lookup });
     if (address.secure) {
       onPhase('tls');
-      socket = await wrapInTls(socket, address, { signal, ca, verifyCertificate });
+      const secured = await wrapInTls(socket, address, { signal, ca, verifyCertificate });
+      options.onTls?.(describeTls(secured));
+      socket = secured;
     }
     onPhase('upgrade');
     const opened = await openWebSocket(socket, address, { signal, maxPayloadBytes, headers, realMasks });

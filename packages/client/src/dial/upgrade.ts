@@ -104,7 +104,7 @@ function upgradeRefused(address: ServerAddress, response: IncomingMessage): Tunn
   const location = describeLocation(address, headers.location);
   // The reason phrase is the other side's text, and may hold anything: the registered one is shown.
   const status = [`HTTP ${statusCode}`, STATUS_CODES[statusCode]].filter(Boolean).join(' ');
-  const hint = hintFor(statusCode);
+  const hint = hintFor(statusCode, location);
   const retryAfterMs = parseRetryAfter({ retryAfter: headers['retry-after'], date: headers.date }, Date.now());
   return new TunnelError('upgrade-refused', {
     detail: location === undefined ? status : `${status}, to ${location}`,
@@ -114,7 +114,9 @@ function upgradeRefused(address: ServerAddress, response: IncomingMessage): Tunn
   });
 }
 
-function hintFor(statusCode: number): string | undefined {
+function hintFor(statusCode: number, location: string | undefined): string | undefined {
+  if (location !== undefined)
+    return 'redirections are not followed: give the address that is meant there, as wss://host/path';
   if (statusCode === 401 || statusCode === 403) {
     return 'something in front of the tunnel server refuses this client: check the address and the rules there';
   }

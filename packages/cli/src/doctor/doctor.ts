@@ -1,0 +1,117 @@
+import { LastPorts, PinDirectory } from '@tunnel/client';
+import { encodeKey, nodeCrypto, SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
+import { type ClientPlan, planClient } from '../client-plan.ts';
+import { type GivenSecret, readGivenSecret } from '../common-flags.ts';
+import { loadConfig } from '../config/config-file.ts';
+import type { Context } from '../context.ts';
+import { type Arguments, GivenFlags } from '../flags.ts';
+import {
+  DEFAULT_LOCAL_HOST,
+  type LinkSettings,
+  LOCAL_FLAGS,
+  type LocalFlags,
+  readLinkSettings,
+} from '../local-settings.ts';
+import { jsonEmitter } from '../output/json-events.ts';
+import { whyDirect } from '../proxy-choice.ts';
+import { handleSignals } from '../signals.ts';
+import { parseTarget } from '../values/target.ts';
+import { checkClock, checkFiles } from './files.ts';
+import { type DoctorReport, jsonReport, textReport } from './report.ts';
+import { failed, passed, type Step, troubleOf, warned } from './step.ts';
+import { verdictOf } from './verdict.ts';
+import { walkConnection } from './walk.ts';
+
+/** How long `--long` stays, in ms: longer than the minute after which many proxies cut what is silent. */
+const STAY_MS = 70_000;
+
+/** `tunnel doctor`: walks a connection, tells each step and a verdict, and resolves with the exit code. Throws `TunnelError` for bad usage. */
+export async function runDoctor(targetText: string | undefined, given: Arguments, context: Context): Promise<number> {
+  const { environment } = context;
+  // The table of `tunnel local`, so that its values in the configuration file count as well.
+  const onCommandLine = new GivenFlags(LOCAL_FLAGS, given, environment);
+  const config = await loadConfig(onCommandLine.get('config'), environment);
+  const flags = onCommandLine.with(config === undefined ? [] : [config.client]);
+  const settings = readLinkSettings(flags, environment);
+  const localHost = flags.read('local-host') ?? DEFAULT_LOCAL_HOST;
+  const target = targetText === undefined ? undefined : parseTarget({ text: targetText, source: 'target' }, localHost);
+
+  const abort = new AbortController();
+  using signals = handleSignals({ stop: () => abort.abort(), abort: () => {} });
+  const steps: Step[] = [];
+  const writer = openReport(settings, context);
+  const report = (step: Step): void => {
+    steps.push(step);
+    writer.step(step);
+  };
+  const plan = await prepare(settings, flags, context, report);
+  let roundTripMs: number | undefined;
+  if (plan !== undefined) {
+    roundTripMs = await walkConnection({
+      plan,
+      whyDirect: whyDirect(environment, plan.options.server),
+      target,
+      stayMs: given['long'] === true ? STAY_MS : 0,
+      signal: abort.signal,
+      report,
+    }).catch((error: unknown) => {
+      if (!abort.signal.aborted) throw error;
+      return undefined;
+    });
+  }
+  if (abort.signal.aborted) return signals.exitCode ?? 0;
+  const verdict = verdictOf(steps, roundTripMs);
+  writer.verdict(verdict);
+  return verdict.exitCode;
+}
+
+function openReport({ output }: LinkSettings, { environment, writers }: Context): DoctorReport {
+  const print = (line: string): void => writers.stdout.write(line);
+  if (output.output === 'json') return jsonReport(jsonEmitter(print, () => new Date()));
+  const isTerminal = writers.isStdoutTerminal;
+  const hasColors = isTerminal && (environment['NO_COLOR'] ?? '') === '';
+  return textReport(print, { hasColors, columns: (isTerminal ? process.stdout.columns : undefined) ?? Infinity });
+}
+
+/** What is there before anything is sent: settings, files, clock. Undefined where that is not enough to connect. */
+async function prepare(
+  settings: LinkSettings,
+  flags: LocalFlags,
+  { environment, version }: Context,
+  report: (step: Step) => void,
+): Promise<ClientPlan | undefined> {
+  const { state, identityFile } = settings;
+  const stores = { pins: new PinDirectory(state.client.pins), ports: new LastPorts(state.client.ports) };
+  let plan: ClientPlan;
+  try {
+    const secret = await readGivenSecret(flags, environment);
+    plan = await planClient({ ...settings, tunnels: [] }, secret, stores, `tunnel/${version}`);
+  } catch (error) {
+    const trouble = troubleOf(error);
+    report(failed(trouble.code.startsWith('state-') ? 'files' : 'settings', trouble));
+    return undefined;
+  }
+  report(describePlan(plan, flags));
+  report(await checkFiles({ state, identityFile, secretFile: plan.secret?.file }));
+  report(await checkClock(identityFile));
+  return plan;
+}
+
+function describePlan({ options, address, secret, newIdentity }: ClientPlan, flags: LocalFlags): Step {
+  const publicKey = encodeKey(nodeCrypto.publicKey(options.identity));
+  const finding = [
+    `${address} (${flags.get('to')?.source ?? 'found on this machine'})`,
+    describeSecret(secret),
+    `this client's public key is ${publicKey}${newIdentity === undefined ? '' : ', made just now'}`,
+  ].join('; ');
+  if (secret === undefined || secret.secret.length >= SAFE_SECRET_CHARACTERS) return passed('settings', finding);
+  const reason = `the secret has fewer than ${SAFE_SECRET_CHARACTERS} characters and can be guessed`;
+  const hint = 'use a long random secret, as the server makes by itself';
+  return warned('settings', { code: 'secret-unusable', reason, hint }, undefined, `${finding}; ${reason}`);
+}
+
+function describeSecret(secret: GivenSecret | undefined): string {
+  if (secret === undefined) return 'no secret: its key has to do';
+  if (secret.file !== undefined) return `a secret from ${secret.file}`;
+  return secret.isExposed ? 'a secret from the command line, which other users can see' : 'a secret';
+}

@@ -1,0 +1,83 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TunnelError } from '@tunnel/shared';
+import { randomBytes, removeFile, writeFileAtomic } from '@tunnel/shared/node';
+import type { StateDirectory } from '../state-directory.ts';
+import { passed, type Step, troubleOf, warned } from './step.ts';
+
+/** Whoever else may read a private file, or change what is in a directory. */
+const READABLE_BY_OTHERS = 0o077;
+const WRITABLE_BY_OTHERS = 0o022;
+
+/** A clock that is further behind than this was not set. */
+const EARLIEST_NOW = Date.UTC(2025, 0, 1);
+/** A file that is newer than now by more than this was made by a clock that was ahead, in ms. */
+const CLOCK_SLACK_MS = 60_000;
+
+export interface CheckedFiles {
+  readonly state: StateDirectory;
+  readonly identityFile: string;
+  readonly secretFile: string | undefined;
+}
+
+/** Whether the files are this user's alone, and new ones can be written. Nothing of what is found here ends anything. */
+export async function checkFiles({ state, identityFile, secretFile }: CheckedFiles): Promise<Step> {
+  const exposed = await findExposed(
+    [identityFile, ...(secretFile === undefined ? [] : [secretFile])],
+    READABLE_BY_OTHERS,
+  );
+  const open = await findExposed([state.path, state.client.pins], WRITABLE_BY_OTHERS);
+  const [first] = [...exposed, ...open];
+  if (first !== undefined) {
+    const detail = `other users of this machine can ${exposed.length > 0 ? 'read' : 'change'} ${first}`;
+    const hint = exposed.length > 0 ? `chmod 600 ${first}` : `chmod 700 ${first}`;
+    return warned('files', { code: 'state-unusable', reason: detail, hint });
+  }
+  try {
+    const probe = join(state.path, 'client', `doctor-${Buffer.from(randomBytes(8)).toString('hex')}`);
+    await writeFileAtomic(probe, '');
+    await removeFile(probe);
+  } catch (error) {
+    if (!(error instanceof TunnelError)) throw error;
+    return warned(
+      'files',
+      troubleOf(error),
+      undefined,
+      `nothing new can be remembered in ${state.path}: ${error.detail}`,
+    );
+  }
+  return passed('files', `${state.path} can be written, and is this user's alone`);
+}
+
+/** Those that are there and give others a right that they must not have. */
+async function findExposed(paths: readonly string[], rights: number): Promise<readonly string[]> {
+  // Windows has no such rights.
+  if (process.platform === 'win32') return [];
+  const modes = await Promise.all(
+    paths.map((path) =>
+      stat(path).then(
+        ({ mode }) => mode,
+        () => 0,
+      ),
+    ),
+  );
+  return paths.filter((_path, index) => ((modes[index] ?? 0) & rights) !== 0);
+}
+
+/** Certificates and leases go by the clock. */
+export async function checkClock(identityFile: string, now: Date = new Date()): Promise<Step> {
+  const text = now.toISOString().replace(/\.\d+Z$/, 'Z');
+  const made = await stat(identityFile).then(
+    ({ mtime }) => mtime.getTime(),
+    () => 0,
+  );
+  if (now.getTime() >= EARLIEST_NOW && made <= now.getTime() + CLOCK_SLACK_MS) {
+    return passed('clock', `${text}, which nothing here contradicts`);
+  }
+  const reason = made > now.getTime() ? `it says ${text}, and ${identityFile} was made later` : `it says ${text}`;
+  return warned('clock', {
+    code: 'clock-wrong',
+    reason,
+    hint: "set this machine's clock: certificates are judged by it",
+  });
+}

@@ -1,0 +1,53 @@
+import { TunnelError } from '@tunnel/shared';
+import { monotonicNow } from '@tunnel/shared/node';
+
+import { connectToFirst, type IpAddress } from './happy-eyeballs.ts';
+
+/** How one address answers. */
+export interface AddressFinding {
+  readonly address: string;
+  readonly elapsedMs: number;
+  /** Undefined where it accepted a connection. */
+  readonly error: TunnelError | undefined;
+}
+
+/**
+ * Connects to every address by itself, all at once, and hangs up: for whoever wants to know about each, as a dial is content
+ * with the first. Rejects with the signal's reason.
+ */
+export async function tryEachAddress(
+  addresses: readonly IpAddress[],
+  port: number,
+  { signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number },
+): Promise<readonly AddressFinding[]> {
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(signal.reason);
+  const timer = setTimeout(() => {
+    controller.abort(new TunnelError('attempt-timeout', { detail: `after ${timeoutMs} ms` }));
+  }, timeoutMs);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.all(addresses.map((address) => tryAddress(address, port, controller.signal, signal)));
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function tryAddress(
+  ip: IpAddress,
+  port: number,
+  deadline: AbortSignal,
+  signal: AbortSignal,
+): Promise<AddressFinding> {
+  const began = monotonicNow();
+  let error: TunnelError | undefined;
+  try {
+    (await connectToFirst([ip], port, { signal: deadline })).destroy();
+  } catch (failure) {
+    signal.throwIfAborted();
+    if (!(failure instanceof TunnelError)) throw failure;
+    error = failure;
+  }
+  return { address: ip.address, elapsedMs: monotonicNow() - began, error };
+}
