@@ -40,9 +40,6 @@ export interface ConnectOptions
   readonly onRetrying?: (event: TunnelEvents['retrying']) => void;
 }
 
-/** What a tunnel tells, by event name. */
-export type TunnelEvents = Omit<ClientEvents, 'linked' | 'session-ended'>;
-
 const EVENTS = [
   'ready',
   'disconnected',
@@ -53,6 +50,12 @@ const EVENTS = [
   'stream',
   'stopped',
 ] as const satisfies readonly (keyof TunnelEvents)[];
+
+/** What a tunnel tells, by event name: these of a client's. */
+export type TunnelEvents = Pick<
+  ClientEvents,
+  'ready' | 'disconnected' | 'retrying' | 'warning' | 'service' | 'visitors-refused' | 'stream' | 'stopped'
+>;
 
 /**
  * An open tunnel, made by `connect`. It comes back by itself when its link breaks; `stopped` is its last event. `await using`
