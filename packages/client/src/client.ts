@@ -188,16 +188,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     return answers === true ? monotonicNow() - began : undefined;
   }
 
-<<<<<<< HEAD
   /** Why it stopped; undefined before. */
   get error(): TunnelError | undefined {
     return this.#error;
   }
 
-||||||| merged common ancestors
->>>>>>>>> Temporary merge branch 2
-=======
->>>>>>> w-lib
   /** What it is doing now, and has been through. */
   status(): ClientStatus {
     const { driver } = this.#session ?? {};
