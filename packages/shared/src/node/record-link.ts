@@ -137,9 +137,6 @@ export class RecordLink {
 
   #onMessage(data: Buffer, isBinary: boolean): void {
     if (!this.#handlers) return;
-    // The message ends in a later one.
-    for (const chunk of this.#chunks) freeMemory(chunk);
-    this.#chunks = [];
     if (!isBinary) {
       this.#end(new TunnelError('protocol-error', { detail: 'a text message' }));
       return;
@@ -150,8 +147,10 @@ export class RecordLink {
       this.#end((isFirst && this.#readRefusal?.(data)) || new TunnelError('record-unreadable'));
       return;
     }
-    // Where `ws` put it together from several reads; else it lies in a chunk, beside others.
+    // The message ended in a later chunk than these. Where `ws` did not put it together, it lies in one of them.
     freeMemory(data);
+    for (const chunk of this.#chunks) freeMemory(chunk);
+    this.#chunks = [];
     this.#handlers.onRecord(plaintext);
   }
 

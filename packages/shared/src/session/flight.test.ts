@@ -7,27 +7,27 @@ const MIB = 1024 * 1024;
 function carry(flight: Flight, from: number, forMs: number, rate: number, full: boolean, everyMs = 5): number {
   for (let now = from + everyMs; now <= from + forMs; now += everyMs) {
     if (full) flight.full();
-    flight.acknowledged(rate * everyMs, now, 1);
+    flight.acknowledged(rate * everyMs, now);
   }
   return from + forMs;
 }
 
 describe('what may be on its way', () => {
   it('is somewhat more than a fast link carries in a round trip', () => {
-    const flight = new Flight(0);
+    const flight = new Flight(0, 1);
     carry(flight, 0, 500, 500_000, true);
     expect(flight.limitBytes).toBeGreaterThan(MIB);
     expect(flight.limitBytes).toBeLessThan(2 * MIB);
   });
 
   it('is little on a slow link, and soon', () => {
-    const flight = new Flight(0);
+    const flight = new Flight(0, 1);
     carry(flight, 0, 50, 100, true);
     expect(flight.limitBytes).toBe(64 * 1024);
   });
 
   it('grows as long as the link carries all of it', () => {
-    const flight = new Flight(0);
+    const flight = new Flight(0, 1);
     let now = carry(flight, 0, 100, 100, true);
     const first = flight.limitBytes;
     // All that is allowed is acknowledged within 25 ms.
@@ -36,7 +36,7 @@ describe('what may be on its way', () => {
   });
 
   it('is not less because there was little to send', () => {
-    const flight = new Flight(0);
+    const flight = new Flight(0, 1);
     const now = carry(flight, 0, 500, 500_000, true);
     const before = flight.limitBytes;
     carry(flight, now, 10_000, 10, false);
@@ -44,9 +44,29 @@ describe('what may be on its way', () => {
   });
 
   it('follows a link that got slower', () => {
-    const flight = new Flight(0);
+    const flight = new Flight(0, 1);
     const now = carry(flight, 0, 500, 500_000, true);
-    carry(flight, now, 500, 1_000, true);
+    carry(flight, now, 13_000, 1_000, true);
     expect(flight.limitBytes).toBeLessThan(MIB / 4);
+  });
+
+  it.each([60, 100, 150])('follows a path whose round trip rises from 20 to %s ms', (laterMs) => {
+    const flight = new Flight(0, 20);
+    const capacity = 12_500;
+    let now = 0;
+    let rate = 0;
+    for (const roundTripMs of [20, laterMs]) {
+      for (let heartbeat = 0; heartbeat < 15; heartbeat += 1) {
+        for (let period = 0; period < 2_000 / 20; period += 1) {
+          // What is in flight arrives within a round trip; what is more than the path holds waits in a queue.
+          rate = Math.min(capacity, flight.limitBytes / (roundTripMs + 10));
+          now = carry(flight, now, 20, rate, true);
+        }
+        flight.roundTrip(Math.max(roundTripMs, flight.limitBytes / capacity - 10));
+      }
+    }
+    expect(rate).toBeGreaterThan(0.95 * capacity);
+    // And not by a queue without end.
+    expect(flight.limitBytes / capacity).toBeLessThan(2.5 * laterMs + 20);
   });
 });

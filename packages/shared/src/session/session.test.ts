@@ -424,7 +424,7 @@ describe('limits', () => {
     }
     // Everything is lost on the way.
     while (pair.record('server'));
-    const { limitBytes } = new Flight(0);
+    const { limitBytes } = new Flight(0, 0);
     expect(pair.server.logBytes).toBeGreaterThanOrEqual(limitBytes);
     expect(pair.server.logBytes).toBeLessThan(limitBytes + 2 * INITIAL_CREDIT_BYTES);
     pair.server.probe(0);

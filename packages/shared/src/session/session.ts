@@ -327,7 +327,14 @@ export class Session {
     this.#unnumbered = [];
     this.#leastRoundTripMs = heartbeat.leastRoundTripMs;
     const sentBefore = this.#outgoing.next - 1;
-    this.#link = { heartbeat, flight: new Flight(now), incomingNext, isConfirmed, sentBefore, isAnswered: false };
+    this.#link = {
+      heartbeat,
+      flight: new Flight(now, heartbeat.leastRoundTripMs),
+      incomingNext,
+      isConfirmed,
+      sentBefore,
+      isAnswered: false,
+    };
     for (const stream of this.#streams.values()) {
       // The last grant may be lost. Where none was made yet, the peer may not even have the OPEN that the credit is for.
       if (stream.incoming === 'open' && stream.window.hasGranted) this.#creditDue.add(stream);
@@ -373,6 +380,7 @@ export class Session {
         return;
       case 'heartbeat':
         link.heartbeat.frameReceived(frame, now);
+        if (frame.echo && link.heartbeat.roundTripMs !== undefined) link.flight.roundTrip(link.heartbeat.roundTripMs);
         this.#leastRoundTripMs = link.heartbeat.leastRoundTripMs;
         if (link.heartbeat.isAnswered) this.#answered(link);
         return;
@@ -392,7 +400,7 @@ export class Session {
   #receiveAcknowledgement(number: number, link: Link, now: number): void {
     const before = this.#outgoing.logBytes;
     this.#acknowledge(number);
-    link.flight.acknowledged(before - this.#outgoing.logBytes, now, link.heartbeat.leastRoundTripMs);
+    link.flight.acknowledged(before - this.#outgoing.logBytes, now);
   }
 
   #receiveAccepted(frame: AcceptedFrame, link: Link): void {
