@@ -93,7 +93,7 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     [
       'local 3000 --to a --server-key abc',
       'the key cannot be used: --server-key has 3 characters instead of 43',
-      'a key is 32 bytes in base64url, 43 characters',
+      'copy the key whole: it has 43 characters (32 bytes in base64url)',
     ],
     ['local 3000 --max-reconnect-delay 99ms', '--max-reconnect-delay 99ms: that is too short', 'give at least 100ms'],
     ['local 3000 --heartbeat-timeout 499ms', '--heartbeat-timeout 499ms: that is too short', 'give at least 500ms'],
@@ -125,7 +125,7 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
   test('a server without secret, key and pin', async () => {
     const { code, stderr } = await run(['local', '3000', '--to', '127.0.0.1:1', '--log-level', 'silent']);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/^error: no secret, no --server-key .*\nhint: give the secret .*\n$/);
+    expect(stderr).toMatch(/^error: no secret was given, .*\nhint: give the secret .*\n$/);
   });
 
   test('a damaged identity is told with file and line, and is left as it was', async () => {
@@ -136,6 +136,13 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     expect(code).toBe(2);
     expect(stderr).toContain(`${file}, line 2: no key`);
     expect(await readFile(file, 'utf8')).toBe('# comment\nabc\n');
+  });
+
+  test.each(['', 'here'])('HOME "%s" is none: nothing is kept where the program was started', async (home) => {
+    const env = { HOME: home, XDG_STATE_HOME: '', XDG_CONFIG_HOME: '' };
+    const { code, stdout, stderr } = await run(['status'], { env });
+    expect(stdout + stderr).toMatch(/with the state directory \/|this user has no home directory/);
+    expect([0, 2]).toContain(code);
   });
 
   test('ends the events where they are JSON', async () => {

@@ -185,7 +185,7 @@ describe('on this machine', () => {
       step: 'service',
       code: 'service-unavailable',
       exitCode: 4,
-      advice: 'start the service',
+      advice: 'start the service, or correct the target of the tunnel',
     });
   });
 
@@ -234,7 +234,7 @@ describe('the way to the server', () => {
       step: 'name',
       code: 'dns-failed',
       exitCode: 4,
-      advice: "check the host name and this machine's DNS",
+      advice: 'correct the host name, or give an IP address in its place',
     });
   });
 
@@ -243,7 +243,7 @@ describe('the way to the server', () => {
       step: 'tcp',
       code: 'tcp-refused',
       exitCode: 4,
-      advice: 'is `tunnel server` running there, and is this its port (default 7835)?',
+      advice: 'see that `tunnel server` runs there, and that this is its port (default 7835)',
     });
   });
 
@@ -262,7 +262,8 @@ describe('the way to the server', () => {
         step: 'tcp',
         code: 'tcp-timeout',
         exitCode: 4,
-        advice: "a firewall may drop the packets: open the server's control port (default 7835)",
+        advice:
+          "see that this is the server's address, and that no firewall drops the packets to its control port (default 7835)",
       });
     } finally {
       for (const filler of fillers) filler.destroy();
@@ -277,7 +278,7 @@ describe('the way to the server', () => {
       step: 'websocket',
       code: 'upgrade-refused',
       exitCode: 4,
-      advice: 'check the path of the address, and where the reverse proxy passes it to',
+      advice: 'correct the path of the address, or have the reverse proxy pass it to the tunnel server',
     });
   });
 
@@ -312,7 +313,7 @@ describe('the way to the server', () => {
       code: 'proxy-unreachable',
       exitCode: 4,
       advice:
-        "check the proxy's address; --proxy and the variables HTTPS_PROXY, HTTP_PROXY and ALL_PROXY name it, NO_PROXY names what goes without",
+        "correct the proxy's address in --proxy or in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; or name the server in NO_PROXY to go without",
     });
   });
 
@@ -328,13 +329,21 @@ describe('the way to the server', () => {
   });
 
   test.for([
-    ['EXPIRED_CERTIFICATE', true, "renew the server's certificate, and check this machine's clock"],
+    [
+      'EXPIRED_CERTIFICATE',
+      true,
+      "renew the server's certificate; if it is a new one, set this machine's clock (`date` shows it)",
+    ],
     [
       'TEST_CERTIFICATE',
       false,
       "give the issuer's certificate with --ca FILE, or have the server send its whole chain",
     ],
-    ['OTHER_NAME_CERTIFICATE', true, 'use the name that the certificate is for'],
+    [
+      'OTHER_NAME_CERTIFICATE',
+      true,
+      'name the server in --to as its certificate does, or get it a certificate for this name',
+    ],
   ] as const)('TLS: %s, its issuer known: %s', async ([name, isIssuerKnown, advice]) => {
     await using directory = await temporaryDirectory();
     const certificates = readCertificates();
@@ -373,7 +382,8 @@ describe('the server', () => {
       step: 'handshake',
       code: 'handshake-failed',
       exitCode: 4,
-      advice: 'something between here and the server changes the traffic, or the other side is no tunnel server',
+      advice:
+        'correct the address if that is no tunnel server; if it is one, go around what changes the traffic in between, or use wss://',
     });
   });
 
@@ -394,7 +404,7 @@ describe('the server', () => {
         step: 'handshake',
         code: 'version-unsupported',
         exitCode: 5,
-        advice: 'bring client and server to versions that fit',
+        advice: 'install the same version on both sides',
       });
     } finally {
       http.closeAllConnections();
@@ -452,7 +462,7 @@ describe('the server', () => {
       code: 'server-key-changed',
       exitCode: 3,
       advice:
-        'if the server was really set up anew, remove the pin file named above or give its new key with --server-key',
+        'if the server was really set up anew, remove the pin file named above and start this client again, or give the new key with --server-key',
     });
     expect(findingOf(diagnosis, 'handshake')).toContain('client/pins/');
   });
@@ -516,7 +526,8 @@ describe('the way back', () => {
       step: 'port',
       code: 'port-unavailable',
       exitCode: 5,
-      advice: 'the server may need a larger range of ports (--min-port, --max-port), or more rights',
+      advice:
+        'at the server, remove the reason that is named; where no port is free, widen the range (--min-port, --max-port)',
     });
   });
 });

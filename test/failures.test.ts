@@ -136,6 +136,14 @@ const FAILURES: Readonly<Record<string, Act>> = {
     const launcher = ['sh', '-c', 'ulimit -f 0; exec "$@"', 'sh'];
     return scene.ends(['server', '--port', '0'], { launcher });
   },
+  'state-read-only': async (scene, context) => {
+    const launcher = await onReadOnlyHome(context, scene.home);
+    return scene.ends(['server', '--port', '0'], { launcher });
+  },
+  'server-twice': async (scene) => {
+    const { port } = await startServer(scene);
+    return scene.ends(['server', '--host', '127.0.0.1', '--port', String(scene.call('port', port))]);
+  },
   'state-locked': async (scene) => {
     await startServer(scene);
     return scene.ends(['server', '--port', '0']);
@@ -448,7 +456,7 @@ const FAILURES: Readonly<Record<string, Act>> = {
     const [, port] = await client.waitForStdout(/^tcp:\/\/127\.0\.0\.1:(\d+)/m);
     await client.waitForStdout(/ connected; /);
     scene.own(await visit(Number(port)));
-    const [told] = await client.waitForStdout(/^.* does not accept connections.*$/m);
+    const [told] = await client.waitForStdout(/^.* does not accept connections.*\n +hint: .*$/m);
     return scene.excerpt(told, GOES_ON);
   },
   'visitors-kept-out': async (scene) => {
@@ -728,6 +736,13 @@ async function onFullDisk(context: TestContext, directory: string): Promise<read
   const fill =
     'mount -t tmpfs -o size=4k tmpfs "$0" && mkdir "$0/server" && head -c 4096 /dev/zero > "$0/full"; exec "$@"';
   return [...unshare, 'sh', '-c', fill, directory];
+}
+
+/** Words in front of a command for which this home directory is empty, and on a read-only file system. */
+async function onReadOnlyHome(context: TestContext, directory: string): Promise<readonly string[]> {
+  const unshare = ['unshare', '--user', '--map-root-user', '--mount'];
+  requireLauncher(context, [...unshare, 'sh', '-c', 'mount -t tmpfs -o ro tmpfs /mnt && exec "$0"']);
+  return [...unshare, 'sh', '-c', 'mount -t tmpfs -o ro tmpfs "$0"; exec "$@"', directory];
 }
 
 async function requirePrivilegedPorts(context: TestContext): Promise<void> {

@@ -1,4 +1,4 @@
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import type { Environment } from './flags.ts';
@@ -54,18 +54,20 @@ function defaultBase(environment: Environment): string {
   const stateHome = environment['XDG_STATE_HOME'];
   // The XDG base directory specification: relative paths in these variables are to be ignored.
   if (stateHome !== undefined && isAbsolute(stateHome)) return join(stateHome, 'tunnel');
-  return join(homeDirectory(), '.local', 'state', 'tunnel');
+  const home = homeDirectory();
+  if (home !== undefined) return join(home, '.local', 'state', 'tunnel');
+  throw new TunnelError('state-unusable', {
+    detail: 'this user has no home directory',
+    hint: 'give a directory with --state-dir',
+  });
 }
 
-/** Throws `state-unusable`. */
-export function homeDirectory(): string {
+/** Undefined where this user has none. An empty or relative `HOME` counts as none: it would be another place wherever one is. */
+export function homeDirectory(): string | undefined {
   try {
-    return homedir();
-  } catch (cause) {
-    throw new TunnelError('state-unusable', {
-      detail: 'this user has no home directory',
-      hint: 'give a directory with --state-dir',
-      cause,
-    });
+    const home = homedir();
+    return isAbsolute(home) ? home : userInfo().homedir;
+  } catch {
+    return undefined;
   }
 }

@@ -326,7 +326,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       // A link that replaced one which was up counts as up: what ends with it is what the other one began.
       let isUp = wasUp;
       const timer = setTimeout(
-        () => end(new TunnelError('attempt-timeout', { detail: 'waiting for the server to accept' })),
+        () => end(new TunnelError('attempt-timeout', { detail: 'given up while waiting for the server to accept' })),
         Math.max(0, deadline - monotonicNow()),
       );
       const confirm = (): void => {
@@ -424,7 +424,10 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const state = this.#state;
     if (state.kind === 'waiting') state.wakeAfter(leftMs);
     if (state.kind !== 'linked' || (await state.session.driver.answersWithin(PROBE_MS))) return;
-    const detail = change === 'woke' ? 'after the machine or the process stood still' : 'after the network changed';
+    const detail =
+      change === 'woke'
+        ? 'no answer after the machine or the process stood still'
+        : 'no answer after the network changed';
     if (this.#state === state) state.end(new TunnelError('heartbeat-timeout', { detail }));
   }
 

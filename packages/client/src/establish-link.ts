@@ -141,7 +141,7 @@ function exchange(
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => settle(() => reject(new TunnelError('attempt-timeout', { detail: 'during the handshake' }))),
+      () => settle(() => reject(new TunnelError('attempt-timeout', { detail: 'given up during the handshake' }))),
       timeoutMs,
     );
     const settle = (act: () => void): void => {
@@ -156,7 +156,9 @@ function exchange(
       settle(() => resolve(data));
     };
     const onClose = (code: number): void =>
-      settle(() => reject(new TunnelError('handshake-failed', { detail: `the server closed it (${code})` })));
+      settle(() =>
+        reject(new TunnelError('handshake-failed', { detail: `the server ended it (WebSocket code ${code})` })),
+      );
     const onAbort = (): void => settle(() => reject(new TunnelError('stopped', { cause: signal.reason })));
     webSocket.on('message', onMessage);
     webSocket.on('close', onClose);

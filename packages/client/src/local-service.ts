@@ -10,7 +10,7 @@ import type { Visit, VisitorService } from './visitor-service.ts';
 /** A service that does not answer at all is given up after this, in ms. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-const NO_ANSWER: ServiceFailure = { reason: `no answer within ${CONNECT_TIMEOUT_MS / 1000} s`, code: 'ETIMEDOUT' };
+const NO_ANSWER: ServiceFailure = { reason: `no answer within ${CONNECT_TIMEOUT_MS / 1000}s`, code: 'ETIMEDOUT' };
 
 export interface LocalServiceOptions {
   readonly target: LocalTarget;

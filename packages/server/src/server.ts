@@ -321,7 +321,7 @@ function listen(http: HttpServer | HttpsServer, host: string | undefined, port: 
       const code =
         cause.code === 'EADDRINUSE' ? 'listen-in-use' : cause.code === 'EACCES' ? 'listen-denied' : 'listen-failed';
       const address = host === undefined ? `port ${port}` : `${isIPv6(host) ? `[${host}]` : host}:${port}`;
-      const detail = code === 'listen-in-use' ? address : `${address}, ${describeListenError(cause)}`;
+      const detail = code !== 'listen-failed' ? address : `${address}, ${describeListenError(cause)}`;
       reject(new TunnelError(code, { detail, cause }));
     });
     http.listen({ host, port, backlog: 4096 }, () => {

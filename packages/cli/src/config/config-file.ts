@@ -24,8 +24,8 @@ const READABLE_BY_OTHERS = 0o044;
  */
 export async function loadConfig(given: Given | undefined, environment: Environment): Promise<ConfigFile | undefined> {
   const path = given === undefined ? defaultConfigPath(environment) : resolve(given.text);
-  const file = await readFile(path);
-  if (file !== undefined) {
+  const file = path === undefined ? undefined : await readFile(path);
+  if (path !== undefined && file !== undefined) {
     // Loaded only where there is a file: most calls of the command have none, and start faster.
     const { readConfig } = await import('./read-config.ts');
     const config = await readConfig(path, file.text, environment);
@@ -43,7 +43,7 @@ export async function requireConfig(given: Given | undefined, environment: Envir
   const config = await loadConfig(given, environment);
   if (config !== undefined) return config;
   throw new TunnelError('config-unusable', {
-    detail: `there is no ${defaultConfigPath(environment)}`,
+    detail: `there is no ${defaultConfigPath(environment) ?? 'home directory of this user to look in'}`,
     hint: 'write one, as docs/configuration.md shows, or name another one with --config FILE',
   });
 }
@@ -55,11 +55,13 @@ function confidenceIn({ server, client, tunnels }: Config): Confidence | undefin
   return proxies.some((proxy) => readProxy(proxy).credentials !== undefined) ? "a proxy's password" : undefined;
 }
 
-function defaultConfigPath(environment: Environment): string {
+/** Undefined for a user without a home directory. */
+function defaultConfigPath(environment: Environment): string | undefined {
   const configHome = environment['XDG_CONFIG_HOME'];
   // As for the state directory: relative paths in these variables are to be ignored.
-  const base = configHome !== undefined && isAbsolute(configHome) ? configHome : join(homeDirectory(), '.config');
-  return join(base, 'tunnel', 'config.toml');
+  if (configHome !== undefined && isAbsolute(configHome)) return join(configHome, 'tunnel', 'config.toml');
+  const home = homeDirectory();
+  return home === undefined ? undefined : join(home, '.config', 'tunnel', 'config.toml');
 }
 
 async function readFile(path: string): Promise<{ readonly text: string; readonly isExposed: boolean } | undefined> {

@@ -131,9 +131,9 @@ describe('what is wrong', () => {
   });
 
   test.each([
-    ['[client]\nsecret = sesame-sesame', '2:10: no TOML: unexpected character'],
-    ['[client]\nsecret = "sesame-sesame', '2:24: no TOML: unterminated string constant'],
-    ['[client]\nsecret = "x"\nsecret = "y"', '3:1: no TOML: defining a key multiple times is invalid'],
+    ['[client]\nsecret = sesame-sesame', '2:10: this is no TOML: unexpected character'],
+    ['[client]\nsecret = "sesame-sesame', '2:24: this is no TOML: unterminated string constant'],
+    ['[client]\nsecret = "x"\nsecret = "y"', '3:1: this is no TOML: defining a key multiple times is invalid'],
   ])('no TOML: %j', async (text, expected) => {
     expect(await problems(text)).toEqual([expected]);
   });

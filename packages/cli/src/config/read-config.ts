@@ -27,7 +27,7 @@ export async function readConfig(path: string, text: string, environment: Enviro
     return new Reader(path, environment).read(await parseToml(text));
   } catch (error) {
     if (!(error instanceof TomlSyntaxError)) throw error;
-    throw new ConfigError(path, [{ at: error.at, key: '', text: `no TOML: ${lowerFirst(error.message)}` }]);
+    throw new ConfigError(path, [{ at: error.at, key: '', text: `this is no TOML: ${lowerFirst(error.message)}` }]);
   }
 }
 

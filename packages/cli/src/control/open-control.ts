@@ -14,7 +14,11 @@ export async function openControl(
     return await serveControl(directory, client);
   } catch (error) {
     const reason = error instanceof TunnelError ? error.detail : describeSystemError(error);
-    warn(output, `\`tunnel status\` will not show this process: ${reason}`, 'the tunnel itself goes on without that');
+    warn(
+      output,
+      `\`tunnel status\` will not show this process: ${reason}`,
+      'move away what is in its place, or make room there; the tunnel itself goes on',
+    );
     return undefined;
   }
 }

@@ -1,4 +1,5 @@
 import type { ClientEvents, LocalTarget, OpenTunnel } from '@tunnel/client';
+import { ERRORS } from '@tunnel/shared';
 import { formatDuration } from '../values/duration.ts';
 import { formatTarget } from '../values/target.ts';
 import type { Reporter } from './reporter.ts';
@@ -70,7 +71,10 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
       tell(`warning: ${event.reason}`);
       hint(event.hint);
     },
-    service: (event) => tell(describeService(event)),
+    service: (event) => {
+      tell(describeService(event));
+      if (event.state === 'down' && event.code === 'ECONNREFUSED') hint(ERRORS['service-unavailable'].hint);
+    },
     'visitors-refused': (event) => tell(describeRefused(event)),
     stopped: ({ exitCode, reason }) => {
       if (exitCode === 0) tell(reason);
@@ -110,7 +114,7 @@ export function describeService(event: ClientEvents['service']): string {
 
 function describeRefused({ target, denied, overLimit }: ClientEvents['visitors-refused']): string {
   const causes = [
-    ...(denied === 0 ? [] : [`${denied} for the address`]),
+    ...(denied === 0 ? [] : [`${denied} by address (--allow, --deny)`]),
     ...(overLimit === 0 ? [] : [`${overLimit} beyond --max-connections`]),
   ];
   return `${formatTarget(target)}: ${count(denied + overLimit, 'visitor')} kept out so far, ${causes.join(', ')}`;

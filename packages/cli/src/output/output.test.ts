@@ -126,10 +126,11 @@ describe('client text', () => {
     reporter.stopped({ code: 'secret-refused', reason: 'told elsewhere', exitCode: 3, hint: '' });
     expect(lines.map((line) => line.slice(10))).toEqual([
       'localhost:3000 does not accept connections: refused, 1 visitor turned away',
+      'hint: start the service, or correct the target of the tunnel',
       'localhost:3000 is still down after 20s: refused, 12 visitors turned away',
       'localhost:3000 is back after 30s, 12 visitors turned away',
-      'localhost:3000: 1 visitor kept out so far, 1 for the address',
-      'localhost:3000: 13 visitors kept out so far, 1 for the address, 12 beyond --max-connections',
+      'localhost:3000: 1 visitor kept out so far, 1 by address (--allow, --deny)',
+      'localhost:3000: 13 visitors kept out so far, 1 by address (--allow, --deny), 12 beyond --max-connections',
       'warning: the server is not who it was',
       'hint: look',
       'stopped',

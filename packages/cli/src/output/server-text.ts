@@ -1,4 +1,5 @@
 import type { Requirement, ServerEvents } from '@tunnel/server';
+import { ERRORS, isErrorCode } from '@tunnel/shared';
 import { formatDuration } from '../values/duration.ts';
 import { count, timeOfDay } from './client-text.ts';
 import type { Repeats } from './message-digests.ts';
@@ -34,7 +35,9 @@ export function serverTextReporter(say: (line: string) => void, context: ServerT
     'tunnel-opened': (event) => tell(`${client(event)} opened port ${event.port} for ${event.name}`),
     'tunnel-closed': (event) => tell(`${client(event)} closed port ${event.port}`),
     'visitor-refused': (event, repeats) => {
-      tell(`a visitor of port ${event.port} was turned away: ${event.code}${behind(repeats)}`);
+      tell(
+        `a visitor of port ${event.port} was turned away: ${isErrorCode(event.code) ? ERRORS[event.code].summary : event.code}${behind(repeats)}`,
+      );
     },
     'certificate-replaced': ({ certFile, validUntil }) => {
       tell(`the new certificate in ${certFile} is in use, valid until ${validUntil.slice(0, 10)}`);

@@ -48,7 +48,7 @@ test('another address and another code are told at once', () => {
     'refused [2001:db8::1]:1: the handshake failed',
     'refused [2001:db8::2]:1: the handshake failed',
     'refused [2001:db8::1]:3: wrong secret',
-    'a visitor of port 8001 was turned away: stream-limit',
+    'a visitor of port 8001 was turned away: too many connections at once',
     'warning: in use: 8001',
   ]);
 });

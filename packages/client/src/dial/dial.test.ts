@@ -106,7 +106,7 @@ describe('names the step that failed', () => {
     const port = await refusedPort();
     expect(await failureOf(dialText(`127.0.0.1:${port}`))).toMatchObject({
       code: 'tcp-refused',
-      detail: `127.0.0.1:${port} ECONNREFUSED`,
+      detail: `127.0.0.1:${port} (ECONNREFUSED)`,
     });
   });
 
@@ -126,7 +126,7 @@ describe('has one deadline over all steps', () => {
     const lookup = (): Promise<never> => new Promise(() => {});
     expect(await failureOf(dialText('example.com', { lookup, timeoutMs: 20 }))).toMatchObject({
       code: 'attempt-timeout',
-      detail: 'while looking up the name, after 20 ms',
+      detail: 'example.com:7835, given up after 0.02s while looking up the name',
     });
   });
 
@@ -140,7 +140,10 @@ describe('has one deadline over all steps', () => {
     const failure = failureOf(dialText(`${scheme}://127.0.0.1:${port}`, { timeoutMs: 500 }));
     const [socket] = (await connection) as [Socket];
     const closed = closeOf(socket);
-    expect(await failure).toMatchObject({ code: 'attempt-timeout', detail: `${words}, after 500 ms` });
+    expect(await failure).toMatchObject({
+      code: 'attempt-timeout',
+      detail: `127.0.0.1:${port}, given up after 0.5s ${words}`,
+    });
     await closed;
   });
 });

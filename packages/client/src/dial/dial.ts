@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
 
 import type { ServerAddress } from './address.ts';
+import { formatHostAndPort } from './address.ts';
 import type { DialPhase } from './byte-stream.ts';
 import { openByteStream } from './byte-stream.ts';
 import type { DialWarning, Lookup } from './happy-eyeballs.ts';
@@ -65,7 +66,9 @@ export async function dial(address: ServerAddress, options: DialOptions): Promis
   const onAbort = (): void => controller.abort(new TunnelError('stopped', { cause: options.signal.reason }));
   const onTimeout = (): void =>
     controller.abort(
-      new TunnelError('attempt-timeout', { detail: `${WORDS_FOR_PHASE[phase]}, after ${timeoutMs} ms` }),
+      new TunnelError('attempt-timeout', {
+        detail: `${formatHostAndPort(address.host, address.port)}, given up after ${timeoutMs / 1000}s ${WORDS_FOR_PHASE[phase]}`,
+      }),
     );
   if (options.signal.aborted) onAbort();
   options.signal.addEventListener('abort', onAbort, { once: true });

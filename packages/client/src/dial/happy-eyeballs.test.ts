@@ -175,9 +175,21 @@ describe('attempts', () => {
     await network.fail('192.0.2.1', second);
     expect(await failure).toMatchObject({
       code,
-      detail: `[::1]:80 ${first}, 192.0.2.1:80 ${second}`,
+      detail: expect.stringMatching(
+        new RegExp(String.raw`^\[::1\]:80 \(.*\b${first}\), 192\.0\.2\.1:80 \(.*\b${second}\)$`),
+      ) as string,
       cause: { errors: [{ code: first }, { code: second }] },
     });
+  });
+
+  test.each([
+    ['EMFILE', 'ulimit -n'],
+    ['EPERM', 'firewall'],
+  ])('%s has a hint of its own', async (errno, words) => {
+    const network = new FakeNetwork();
+    const failure = failureOf(connectToFirst([v4('192.0.2.1')], 80, { signal, connect: network.connect }));
+    await network.fail('192.0.2.1', errno);
+    expect(await failure).toMatchObject({ code: 'tcp-failed', hint: expect.stringContaining(words) as string });
   });
 
   test('all end with an abort', async () => {
@@ -201,7 +213,7 @@ describe('attempts', () => {
     controller.abort(new TunnelError('attempt-timeout'));
     expect(await failureOf(connecting)).toMatchObject({
       code: 'tcp-timeout',
-      detail: '192.0.2.1:80 did not answer, [::1]:80 ENETUNREACH',
+      detail: '192.0.2.1:80, [::1]:80 (the network cannot be reached, ENETUNREACH)',
     });
   });
 
@@ -248,7 +260,7 @@ describe('on real sockets', () => {
     const error = await failureOf(connectToFirst([v4('127.0.0.1')], port, { signal }));
     expect(error).toMatchObject({
       code: 'tcp-refused',
-      message: `connection refused: 127.0.0.1:${port} ECONNREFUSED`,
+      message: `connection refused: 127.0.0.1:${port} (ECONNREFUSED)`,
       cause: { code: 'ECONNREFUSED' },
     });
   });

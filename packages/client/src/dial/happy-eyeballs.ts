@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import { connect as netConnect, isIP } from 'node:net';
 
 import type { ErrorCode } from '@tunnel/shared';
-import { TunnelError } from '@tunnel/shared';
-import { describeSystemError } from '@tunnel/shared/node';
+import { ERRORS, TunnelError } from '@tunnel/shared';
+import { describeSystemError, RAISE_FILE_LIMIT } from '@tunnel/shared/node';
 
 import { formatHostAndPort } from './address.ts';
 
@@ -176,13 +176,26 @@ const CODES_BY_ERRNO: ReadonlyMap<string, TcpFailureCode> = new Map([
   ['EAFNOSUPPORT', 'tcp-unreachable'],
 ]);
 
+const FIREWALL_HINT = 'have outgoing connections to that port allowed by the firewall of this machine';
+
+/** Where the registry's hint would lead astray. */
+const HINTS_BY_ERRNO: ReadonlyMap<string, string> = new Map([
+  ['EMFILE', RAISE_FILE_LIMIT],
+  ['ENFILE', RAISE_FILE_LIMIT],
+  ['EACCES', FIREWALL_HINT],
+  ['EPERM', FIREWALL_HINT],
+]);
+
 function connectFailed(failures: readonly ConnectFailure[], port: number): TunnelError {
   const codes = new Set(failures.map(({ error }) => CODES_BY_ERRNO.get(error.code ?? '') ?? 'tcp-failed'));
   // A machine without IPv6 reaches no IPv6 address: what the others said tells more.
   if (codes.size > 1) codes.delete('tcp-unreachable');
   const [code = 'tcp-failed'] = codes;
-  return new TunnelError(codes.size === 1 ? code : 'tcp-failed', {
-    detail: describeFailures(failures, port),
+  const outcome = codes.size === 1 ? code : 'tcp-failed';
+  const hint = failures.map(({ error }) => HINTS_BY_ERRNO.get(error.code ?? '')).find((each) => each !== undefined);
+  return new TunnelError(outcome, {
+    detail: failures.map((failure) => describeFailure(failure, port, outcome)).join(', '),
+    ...(outcome === 'tcp-failed' && hint !== undefined && { hint }),
     cause: causeOf(failures),
   });
 }
@@ -194,19 +207,18 @@ function abortedWhileConnecting(
   port: number,
 ): Error {
   if (!(reason instanceof TunnelError && reason.code === 'attempt-timeout')) return reason as Error;
-  const unanswered = pending.map(({ address }) => `${formatHostAndPort(address, port)} did not answer`);
+  const unanswered = pending.map(({ address }) => formatHostAndPort(address, port));
   return new TunnelError('tcp-timeout', {
-    detail: [...unanswered, ...failures.map((failure) => describeFailure(failure, port))].join(', '),
+    detail: [...unanswered, ...failures.map((failure) => describeFailure(failure, port, 'tcp-timeout'))].join(', '),
     cause: reason,
   });
 }
 
-function describeFailures(failures: readonly ConnectFailure[], port: number): string {
-  return failures.map((failure) => describeFailure(failure, port)).join(', ');
-}
-
-function describeFailure({ address, error }: ConnectFailure, port: number): string {
-  return `${formatHostAndPort(address.address, port)} ${error.code ?? error.name}`;
+/** Words that the summary of `outcome` has already are not said again. */
+function describeFailure({ address, error }: ConnectFailure, port: number, outcome: TcpFailureCode): string {
+  const words = describeSystemError(error);
+  const parts = [words, error.code ?? words].filter((part) => part !== ERRORS[outcome].summary);
+  return `${formatHostAndPort(address.address, port)} (${[...new Set(parts)].join(', ')})`;
 }
 
 function causeOf(failures: readonly ConnectFailure[]): unknown {
@@ -216,7 +228,11 @@ function causeOf(failures: readonly ConnectFailure[]): unknown {
 
 function throwDnsFailed(host: string, error: unknown): never {
   const code = (error as NodeJS.ErrnoException).code ?? 'failed';
-  throw new TunnelError('dns-failed', { detail: `${host}, ${describeSystemError(error)} (${code})`, cause: error });
+  throw new TunnelError('dns-failed', {
+    detail: `${host}, ${describeSystemError(error)} (${code})`,
+    ...(code === 'EAI_AGAIN' && { hint: 'see that this machine is online and its name server answers' }),
+    cause: error,
+  });
 }
 
 function rejectionOnAbort(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
 
 import { formatHostAndPort, withoutZone } from './address.ts';
-import { formatProxyAddress, type ProxyAddress } from './proxy-address.ts';
+import { formatProxyAddress, type ProxyAddress, WRONG_CREDENTIALS_HINT } from './proxy-address.ts';
 
 /** Of what the proxy calls its ways to authenticate no more is shown. */
 const GREATEST_SCHEMES_LENGTH = 100;
@@ -83,19 +83,20 @@ function credentialsWanted(
   const schemes = [challenge].flat().join(', ').slice(0, GREATEST_SCHEMES_LENGTH);
   if (schemes !== '' && !/\bbasic\b/i.test(schemes)) {
     return new TunnelError('proxy-auth-required', {
-      detail: `${status}; it knows ${schemes}`,
+      detail: `${status}; it accepts ${schemes} only`,
       hint: 'only Basic is spoken here: ask for a way without credentials, or put a local proxy that speaks the other one in between',
     });
   }
   return new TunnelError('proxy-auth-required', {
-    detail: proxy.credentials === undefined ? status : `${status}; those that were given do not do`,
+    detail: proxy.credentials === undefined ? status : `${status}; it does not accept those that were given`,
+    ...(proxy.credentials !== undefined && { hint: WRONG_CREDENTIALS_HINT }),
   });
 }
 
 function noAnswer(proxy: ProxyAddress, error: NodeJS.ErrnoException | null): TunnelError {
   const code = error?.code;
   const reason = code?.startsWith('HPE_')
-    ? `what answers does not speak HTTP (${code})`
+    ? `it does not speak HTTP (${code})`
     : `it closed the connection without an answer${code === undefined ? '' : ` (${code})`}`;
   return new TunnelError('proxy-unusable', {
     detail: `${formatProxyAddress(proxy)}, ${reason}`,

@@ -5,6 +5,10 @@ import { formatHostAndPort, parseHostAndPort } from './address.ts';
 const FORMS =
   'http://host:port, https://host:port, socks5://host:port or socks5h://host:port, with user:password@ before the host where it wants them';
 
+/** Where the proxy refused the credentials that its address has. */
+export const WRONG_CREDENTIALS_HINT =
+  "correct user and password in the proxy's URL, user:password@host:port; signs such as @ and : are written as %40 and %3A";
+
 /** A proxy on the way out. Made by `parseProxyAddress`. */
 export interface ProxyAddress {
   /**

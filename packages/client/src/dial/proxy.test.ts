@@ -116,10 +116,10 @@ describe('an HTTP proxy', () => {
     [
       'HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\n\r\n',
       'proxy-auth-required',
-      'HTTP 407 Proxy Authentication Required; it knows NTLM, Negotiate',
+      'HTTP 407 Proxy Authentication Required; it accepts NTLM, Negotiate only',
     ],
-    ['SSH-2.0-x\r\n', 'proxy-unusable', 'what answers does not speak HTTP (HPE_INVALID_CONSTANT)'],
-    ['\u0005\u00ff', 'proxy-unusable', 'what answers does not speak HTTP (HPE_INVALID_CONSTANT)'],
+    ['SSH-2.0-x\r\n', 'proxy-unusable', 'it does not speak HTTP (HPE_INVALID_CONSTANT)'],
+    ['\u0005\u00ff', 'proxy-unusable', 'it does not speak HTTP (HPE_INVALID_CONSTANT)'],
     ['', 'proxy-unusable', 'it closed the connection without an answer (ECONNRESET)'],
   ])('that answers %j', async (answer, code, reason) => {
     const port = await listenAnswering(answer);
@@ -131,7 +131,7 @@ describe('an HTTP proxy', () => {
     const port = await listenAnswering('HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm="x"\r\n\r\n');
     const error = await failureOf(dialThrough(`me:word@127.0.0.1:${port}`, 'ws://server.example'));
     expect(error.detail).toBe(
-      `http://127.0.0.1:${port}, HTTP 407 Proxy Authentication Required; those that were given do not do`,
+      `http://127.0.0.1:${port}, HTTP 407 Proxy Authentication Required; it does not accept those that were given`,
     );
     expect(error.kind.exitCode).toBe(3);
   });
@@ -142,7 +142,7 @@ describe('a SOCKS proxy', () => {
     ['HTTP/1.1 400 Bad Request\r\n\r\n', 'proxy-unusable', 'it does not speak SOCKS 5'],
     ['\u0005\u00ff', 'proxy-auth-required', 'it accepts none of the ways to log in that it was offered'],
     ['\u0005\u0003', 'proxy-unusable', 'it wants to authenticate in a way that was not offered'],
-    ['\u0005\u0002\u0001\u0001', 'proxy-auth-required', 'those that were given do not do'],
+    ['\u0005\u0002\u0001\u0001', 'proxy-auth-required', 'it does not accept those that were given'],
     ['\u0005\u0000\u0005\u0001\u0000\u0001\u0000', 'proxy-failed', 'it says: general failure'],
     ['\u0005\u0000\u0005\u0002\u0000\u0001\u0000', 'proxy-refused', 'its rules do not allow it'],
     ['\u0005\u0000\u0005\u0005\u0000\u0001\u0000', 'proxy-failed', 'it says: connection refused'],
@@ -182,7 +182,7 @@ describe.each(['http', 'https', 'socks5h'])('any proxy, as %s', (scheme) => {
     const port = await refusedPort();
     expect(await failureOf(dialThrough(`${scheme}://127.0.0.1:${port}`, 'ws://a'))).toMatchObject({
       code: 'proxy-unreachable',
-      detail: `${scheme}://127.0.0.1:${port}, connection refused: 127.0.0.1:${port} ECONNREFUSED`,
+      detail: `${scheme}://127.0.0.1:${port}, connection refused: 127.0.0.1:${port} (ECONNREFUSED)`,
     });
   });
 
@@ -203,7 +203,7 @@ describe.each(['http', 'https', 'socks5h'])('any proxy, as %s', (scheme) => {
     const closed = closeOf(socket);
     expect(await failure).toMatchObject({
       code: 'attempt-timeout',
-      detail: 'while waiting for the proxy, after 300 ms',
+      detail: 'a:80, given up after 0.3s while waiting for the proxy',
     });
     await closed;
 

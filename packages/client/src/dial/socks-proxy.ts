@@ -5,7 +5,7 @@ import { SocksClient } from 'socks';
 
 import { withoutZone } from './address.ts';
 import type { Destination } from './http-proxy.ts';
-import { formatProxyAddress, type ProxyAddress } from './proxy-address.ts';
+import { formatProxyAddress, type ProxyAddress, WRONG_CREDENTIALS_HINT } from './proxy-address.ts';
 
 /** The library wants a timeout of its own, in ms. That of the attempt comes first. */
 const LIBRARY_TIMEOUT_MS = 300_000;
@@ -29,7 +29,7 @@ const MEANINGS: ReadonlyMap<string, readonly [ProxyCode, string]> = new Map([
     'Received invalid Socks5 initial handshake (unknown authentication type)',
     ['proxy-unusable', 'it wants to authenticate in a way that was not offered'],
   ],
-  ['Socks5 Authentication failed', ['proxy-auth-required', 'those that were given do not do']],
+  ['Socks5 Authentication failed', ['proxy-auth-required', 'it does not accept those that were given']],
   // What `ssh -D` does where the other end reaches nobody.
   ['Socket closed', ['proxy-failed', 'it closed the connection without an answer']],
   ['Failure', ['proxy-failed', 'it says: general failure']],
@@ -84,5 +84,9 @@ function socksFailed(proxy: ProxyAddress, text: string): TunnelError {
     'proxy-unusable',
     `the connection broke: ${text}`,
   ];
-  return new TunnelError(code, { detail: `${formatProxyAddress(proxy)}, ${reason}` });
+  const isWrong = code === 'proxy-auth-required' && proxy.credentials !== undefined;
+  return new TunnelError(code, {
+    detail: `${formatProxyAddress(proxy)}, ${reason}`,
+    ...(isWrong && { hint: WRONG_CREDENTIALS_HINT }),
+  });
 }

@@ -81,7 +81,7 @@ describe('says in words', () => {
       'for another name',
       OTHER_NAME_CERTIFICATE,
       TEST_AUTHORITY,
-      'the certificate is for another name (ERR_TLS_CERT_ALTNAME_INVALID)',
+      'the certificate is for another name: DNS:other.example (ERR_TLS_CERT_ALTNAME_INVALID)',
     ],
     [
       'from an unknown issuer',

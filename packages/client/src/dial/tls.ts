@@ -8,6 +8,9 @@ import { TunnelError } from '@tunnel/shared';
 import { formatHostAndPort, withoutZone } from './address.ts';
 import { systemSecureContext } from './system-authorities.ts';
 
+/** Of the names in a certificate no more is shown, in characters. */
+const GREATEST_NAMES_LENGTH = 200;
+
 /** Certificates in PEM that are trusted instead of the system's. */
 export type CertificateAuthorities = NonNullable<SecureContextOptions['ca']>;
 
@@ -92,16 +95,28 @@ const NO_TLS: Reason = { words: 'the other side does not speak TLS', hint: 'use 
 const REASONS: ReadonlyMap<string, Reason> = new Map<string, Reason>([
   [
     'CERT_HAS_EXPIRED',
-    { words: 'the certificate has expired', hint: "renew the server's certificate, and check this machine's clock" },
+    {
+      words: 'the certificate has expired',
+      hint: "renew the server's certificate; if it is a new one, set this machine's clock (`date` shows it)",
+    },
   ],
-  ['CERT_NOT_YET_VALID', { words: 'the certificate is not valid yet', hint: "check this machine's clock" }],
+  [
+    'CERT_NOT_YET_VALID',
+    { words: 'the certificate is not valid yet', hint: "set this machine's clock (`date` shows it)" },
+  ],
   [
     'ERR_TLS_CERT_ALTNAME_INVALID',
-    { words: 'the certificate is for another name', hint: 'use the name that the certificate is for' },
+    {
+      words: 'the certificate is for another name',
+      hint: 'name the server in --to as its certificate does, or get it a certificate for this name',
+    },
   ],
   [
     'HOSTNAME_MISMATCH',
-    { words: 'the certificate is for another name', hint: 'use the name that the certificate is for' },
+    {
+      words: 'the certificate is for another name',
+      hint: 'name the server in --to as its certificate does, or get it a certificate for this name',
+    },
   ],
   ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_ISSUER],
   ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', UNKNOWN_ISSUER],
@@ -128,8 +143,14 @@ function tlsFailed(
   const code = error?.code ?? (error === null ? 'ECONNRESET' : error.name);
   const reason: Reason = REASONS.get(code) ?? { words: 'the TLS handshake failed' };
   return new TunnelError('tls-failed', {
-    detail: `${formatHostAndPort(host, port)}, ${reason.words} (${code})`,
+    detail: `${formatHostAndPort(host, port)}, ${reason.words}${namesIn(error)} (${code})`,
     ...(reason.hint !== undefined && { hint: reason.hint }),
     ...(error !== null && { cause: error }),
   });
+}
+
+/** What a certificate for another name is for. */
+function namesIn(error: NodeJS.ErrnoException | null): string {
+  const { cert } = (error ?? {}) as { readonly cert?: { readonly subjectaltname?: string } };
+  return cert?.subjectaltname === undefined ? '' : `: ${cert.subjectaltname.slice(0, GREATEST_NAMES_LENGTH)}`;
 }

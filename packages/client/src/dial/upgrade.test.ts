@@ -172,7 +172,7 @@ describe('another answer', () => {
       }),
     );
     expect(error).toMatchObject({ code: 'upgrade-refused', retryAfterMs, authenticated: false });
-    expect(error.detail.startsWith(detail)).toBe(true);
+    expect(error.detail).toBe(`ws://127.0.0.1:${port}, ${detail}`);
     expect(error.detail).not.toContain('\x1b');
     expect(socket.destroyed).toBe(true);
   });
@@ -182,13 +182,13 @@ describe('another answer', () => {
       response.writeHead(403);
       response.write('no');
     });
-    expect((await failureOf(open(await listen(http)))).detail).toBe('HTTP 403 Forbidden');
+    expect((await failureOf(open(await listen(http)))).detail).toMatch(/, HTTP 403 Forbidden$/);
   });
 });
 
 describe('no answer that can be used', () => {
   test.each([
-    ['garbage', () => 'SSH-2.0-OpenSSH_9.2\r\n', 'what answered does not speak HTTP'],
+    ['garbage', () => 'SSH-2.0-OpenSSH_9.2\r\n', 'what answers does not speak HTTP'],
     ['a wrong accept header', () => acceptance('no key'), 'invalid sec-websocket-accept header'],
     [
       'an extension that nobody asked for',

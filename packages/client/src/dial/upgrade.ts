@@ -6,7 +6,7 @@ import { TunnelError } from '@tunnel/shared';
 import { WebSocket } from 'ws';
 
 import type { ServerAddress } from './address.ts';
-import { formatHostAndPort, webSocketUrl } from './address.ts';
+import { formatHostAndPort, formatServerAddress, webSocketUrl } from './address.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
 /** Of where a redirection points to no more is shown. */
@@ -107,7 +107,7 @@ function upgradeRefused(address: ServerAddress, response: IncomingMessage): Tunn
   const hint = hintFor(statusCode, location);
   const retryAfterMs = parseRetryAfter({ retryAfter: headers['retry-after'], date: headers.date }, Date.now());
   return new TunnelError('upgrade-refused', {
-    detail: location === undefined ? status : `${status}, to ${location}`,
+    detail: `${formatServerAddress(address)}, ${status}${location === undefined ? '' : `, to ${location}`}`,
     authenticated: false,
     ...(hint !== undefined && { hint }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
@@ -118,11 +118,11 @@ function hintFor(statusCode: number, location: string | undefined): string | und
   if (location !== undefined)
     return 'redirections are not followed: give the address that is meant there, as wss://host/path';
   if (statusCode === 401 || statusCode === 403) {
-    return 'something in front of the tunnel server refuses this client: check the address and the rules there';
+    return 'have this client let through by what stands in front of the tunnel server, or correct the address';
   }
-  if (statusCode === 404) return 'check the path of the address, and where the reverse proxy passes it to';
-  if (statusCode === 429 || statusCode >= 500)
-    return 'the tunnel server behind it may be down or busy: it will be tried again';
+  if (statusCode === 404)
+    return 'correct the path of the address, or have the reverse proxy pass it to the tunnel server';
+  if (statusCode === 429 || statusCode >= 500) return 'see that the tunnel server behind it runs, and is not busy';
   return undefined;
 }
 
@@ -138,7 +138,7 @@ function upgradeFailed({ host, port }: ServerAddress, error: NodeJS.ErrnoExcepti
   let reason = error?.message.toLowerCase() ?? 'the connection was closed';
   if (code === 'ECONNRESET' || code === 'EPIPE') reason = `the connection was closed (${code})`;
   // What the HTTP parser of Node says.
-  else if (code?.startsWith('HPE_')) reason = `what answered does not speak HTTP (${code})`;
+  else if (code?.startsWith('HPE_')) reason = `what answers does not speak HTTP (${code})`;
   return new TunnelError('upgrade-failed', {
     detail: `${formatHostAndPort(host, port)}, ${reason}`,
     ...(error !== null && { cause: error }),

@@ -26,7 +26,7 @@ describe('a cache file', () => {
   });
 
   test.each([
-    ['{"cut', /cache\.json: Unterminated string .*; set aside as .*cache\.json\.damaged, and made anew$/],
+    ['{"cut', /cache\.json: it is no JSON; set aside as .*cache\.json\.damaged, and made anew$/],
     ['"seven"', /cache\.json: it is no number; set aside as .*cache\.json\.damaged, and made anew$/],
   ])('that holds %s is set aside, told once and made anew', async (text, detail) => {
     await writeFile(path, text);

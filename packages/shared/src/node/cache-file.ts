@@ -63,5 +63,7 @@ export class CacheFile<T> {
 }
 
 function describe(cause: unknown): string {
+  // The words of the JSON parser differ from version to version, and may quote the file.
+  if (cause instanceof SyntaxError) return 'it is no JSON';
   return cause instanceof Error ? cause.message : String(cause);
 }

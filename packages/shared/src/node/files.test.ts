@@ -58,6 +58,13 @@ describe('files', () => {
     await expect(readTextFile(directory)).rejects.toMatchObject({ detail: `${directory}: it is a directory` });
     expect(await readTextFile(join(directory, 'none'))).toBeUndefined();
   });
+
+  test.runIf(process.platform === 'linux')('below a directory that the system does not make', async () => {
+    await expect(createOnce('/proc/tunnel/client/identity', () => '')).rejects.toMatchObject({
+      code: 'state-unusable',
+      detail: '/proc/tunnel/client: no such file or directory',
+    });
+  });
 });
 
 describe('lock', () => {

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { TunnelError } from '../errors.ts';
-import { describeSystemError } from './system-errors.ts';
+import { describeSystemError, RAISE_FILE_LIMIT } from './system-errors.ts';
 
 /** Only its owner may read it. */
 export const PRIVATE_MODE = 0o600;
@@ -21,12 +21,15 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOTDIR: CLEAR_THE_WAY,
   EISDIR: CLEAR_THE_WAY,
   EEXIST: CLEAR_THE_WAY,
+  EROFS: 'give a directory on another file system with --state-dir',
+  EMFILE: RAISE_FILE_LIMIT,
+  ENFILE: RAISE_FILE_LIMIT,
 };
 
 /** Makes a directory and those above it, with mode 0700 where they are new. Throws `state-unusable`. */
 export async function makePrivateDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY_MODE });
+    await makeDirectories(path);
   } catch (error) {
     throw unusable(path, error);
   }
@@ -92,6 +95,26 @@ export async function removeFile(path: string): Promise<void> {
     await rm(path, { force: true });
   } catch (error) {
     throw unusable(path, error);
+  }
+}
+
+/** Not by `recursive` of Node: on a read-only file system that says ENOENT, and below /proc it never ends. */
+async function makeDirectories(path: string): Promise<void> {
+  try {
+    await makeDirectory(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeDirectories(dirname(path));
+    await makeDirectory(path);
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: PRIVATE_DIRECTORY_MODE });
+  } catch (error) {
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isDirectory() !== true) throw error;
   }
 }
 

@@ -39,4 +39,4 @@ export {
   requireSecret,
   SAFE_SECRET_CHARACTERS,
 } from './secrets.ts';
-export { describeSystemError } from './system-errors.ts';
+export { describeSystemError, RAISE_FILE_LIMIT } from './system-errors.ts';

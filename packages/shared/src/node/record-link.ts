@@ -4,6 +4,7 @@ import { TunnelError } from '../errors.ts';
 import type { Transport } from '../handshake/transport.ts';
 import { RecordOpener, RecordSealer } from './crypto.ts';
 import { freeMemory } from './memory.ts';
+import { describeSystemError } from './system-errors.ts';
 import { webSocketHeader } from './web-socket-header.ts';
 
 /** A link that was told to close is destroyed after this, whether the peer answered or not, in ms. */
@@ -64,7 +65,7 @@ export class RecordLink {
     this.#socket.on('drain', this.#onDrain);
     this.#socket.on('data', this.#onChunk);
     if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.resume();
-    else setImmediate(() => this.#end(new TunnelError('link-reset', { detail: 'the connection ended' })));
+    else setImmediate(() => this.#end(new TunnelError('link-reset', { detail: 'it ended without a word' })));
   }
 
   /** Bytes that wait in this process for the socket. */
@@ -157,14 +158,14 @@ export class RecordLink {
   #onError(error: Error & { code?: string }): void {
     const isProtocol = error.code?.startsWith('WS_ERR') === true;
     const code = isProtocol ? 'protocol-error' : 'link-reset';
-    this.#end(new TunnelError(code, { detail: error.code ?? error.message, cause: error }));
+    this.#end(new TunnelError(code, { detail: describe(error), cause: error }));
   }
 
   #onClose(code: number, reason: Buffer): void {
     // 1006: the connection ended without a word.
     const error =
       code === 1006
-        ? new TunnelError('link-reset', { detail: 'the connection ended', cause: this.#socket.errored ?? undefined })
+        ? new TunnelError('link-reset', { detail: 'it ended without a word', cause: this.#socket.errored ?? undefined })
         : new TunnelError('link-closed', { detail: `WebSocket code ${code} ${reason.toString()}`.trim() });
     this.#end(error);
   }
@@ -174,4 +175,11 @@ export class RecordLink {
     this.destroy();
     handlers?.onEnd(error);
   }
+}
+
+/** In words, with the code behind it; what has no code is in words already. */
+function describe(error: Error & { code?: string }): string {
+  if (error.code === undefined) return error.message;
+  const words = error.code.startsWith('WS_ERR') ? error.message : describeSystemError(error);
+  return `${words} (${error.code})`;
 }

@@ -246,8 +246,8 @@ export class SessionDriver {
     const now = monotonicNow();
     // Moved on meanwhile: nothing is due yet.
     if (this.session.deadline <= now && this.session.tick(now, link.records.bytesRead) === 'dead') {
-      const seconds = ((this.session.heartbeatTimeoutMs ?? 0) / 1000).toFixed(1);
-      this.#dropLink(new TunnelError('heartbeat-timeout', { detail: `for ${seconds} s` }));
+      const seconds = (this.session.heartbeatTimeoutMs ?? 0) / 1000;
+      this.#dropLink(new TunnelError('heartbeat-timeout', { detail: `nothing was heard for ${seconds}s` }));
       return;
     }
     if (now >= link.wornAt || link.records.recordCount >= LINK_RECORDS) {
