@@ -1,6 +1,7 @@
 // The admin endpoint of both commands: health, readiness and metrics.
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -169,6 +170,15 @@ describe('a client', SLOW, () => {
     await using third = await startClientProcess(1, 3000, ['--admin', socket]);
     await third.waitForEvent('retrying');
     expect((await askAdmin(socket, '/healthz')).status).toBe(200);
+  });
+
+  test('takes the place of no other file', async () => {
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, 'precious');
+    await writeFile(file, 'keep me');
+    await using client = await startClientProcess(1, 3000, ['--admin', file]);
+    expect((await client.waitForExit()).code).toBe(6);
+    expect(await readFile(file, 'utf8')).toBe('keep me');
   });
 });
 

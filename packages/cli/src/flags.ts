@@ -94,7 +94,7 @@ export class GivenFlags<Table extends Flags> {
       const swallowed = [value].flat().find((text): text is string => isFlagOf(flags, text));
       if (swallowed !== undefined) {
         throw new TunnelError('usage', {
-          detail: `--${name} needs a value, and what follows it is ${swallowed}`,
+          detail: `--${name} needs a value, and what follows it is ${swallowed.split('=', 1)[0]}`,
           hint: `give the value behind --${name}`,
         });
       }

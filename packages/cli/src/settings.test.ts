@@ -218,6 +218,7 @@ test.each([
   [{ 'server-key': 'short' }, 'key-unusable: --server-key has 5 characters instead of 43'],
   [{ to: ['a', 'b'] }, 'usage: --to was given 2 times: a, b'],
   [{ to: '--port' }, 'usage: --to needs a value, and what follows it is --port'],
+  [{ to: '--secret=a secret of mine' }, 'usage: --to needs a value, and what follows it is --secret'],
   [{ 'no-reconnect': [true, true] }, 'usage: --no-reconnect was given 2 times'],
   [{ secret: ['a', 'b'] }, 'usage: --secret was given 2 times'],
   [

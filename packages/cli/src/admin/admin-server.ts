@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
@@ -67,6 +67,11 @@ async function listen(http: Server, address: AdminAddress): Promise<void> {
 
 /** A killed process leaves its socket behind. */
 async function isAbandoned(path: string): Promise<boolean> {
+  const { isSocket } = await lstat(path).then(
+    (stats) => ({ isSocket: stats.isSocket() }),
+    () => ({ isSocket: false }),
+  );
+  if (!isSocket) return false;
   const probe = connect(path);
   try {
     await once(probe, 'connect');

@@ -6,6 +6,8 @@ import { codeLabel, type Metrics, newRegistry } from './metrics.ts';
 export class ClientMetrics implements Metrics {
   readonly #registry: Registry;
   readonly #clients = new Set<Client>();
+  /** The last words of those that are not wanted any more. */
+  readonly #past: ClientStatus[] = [];
   readonly #ready: Gauge<'server'>;
   readonly #wanted: Gauge<'server'>;
   readonly #open: Gauge<'server'>;
@@ -75,9 +77,9 @@ export class ClientMetrics implements Metrics {
     client.on('retrying', ({ code }) => this.#retries.inc({ server, code: codeLabel(code) }));
   }
 
-  /** It is not wanted any more. Its own counts go with it; what was counted here stays. */
+  /** It is not wanted any more. What it counted stays: a counter that falls is taken for one that began anew. */
   forget(client: Client): void {
-    this.#clients.delete(client);
+    if (this.#clients.delete(client)) this.#past.push(client.status());
   }
 
   read(): Promise<string> {
@@ -90,6 +92,14 @@ export class ClientMetrics implements Metrics {
     const counters = [this.#bytes, this.#reconnects, this.#resumedStreams, this.#lostStreams];
     for (const counter of counters) counter.reset();
     for (const gauge of [this.#ready, this.#wanted, this.#open, this.#streams, this.#roundTrip]) gauge.reset();
+    for (const status of [...this.#past, ...statuses]) {
+      const { server } = status;
+      this.#bytes.inc({ server, direction: 'in' }, status.bytesIn);
+      this.#bytes.inc({ server, direction: 'out' }, status.bytesOut);
+      this.#reconnects.inc({ server }, status.reconnects);
+      this.#resumedStreams.inc({ server }, status.resumedStreams);
+      this.#lostStreams.inc({ server }, status.lostStreams);
+    }
     for (const status of statuses) {
       const { server, tunnels, roundTripMs } = status;
       const isReady = statuses.every((other) => other.server !== server || other.state === 'ready');
@@ -98,11 +108,6 @@ export class ClientMetrics implements Metrics {
       this.#open.inc({ server }, tunnels.filter(({ isOpen }) => isOpen).length);
       this.#streams.inc({ server }, status.streams);
       if (roundTripMs !== undefined) this.#roundTrip.set({ server }, roundTripMs / 1000);
-      this.#bytes.inc({ server, direction: 'in' }, status.bytesIn);
-      this.#bytes.inc({ server, direction: 'out' }, status.bytesOut);
-      this.#reconnects.inc({ server }, status.reconnects);
-      this.#resumedStreams.inc({ server }, status.resumedStreams);
-      this.#lostStreams.inc({ server }, status.lostStreams);
     }
   }
 }

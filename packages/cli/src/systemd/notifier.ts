@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import type { Environment } from '../flags.ts';
+import { printable } from '../output/printable.ts';
 
 /** What systemd is told, as sd_notify(3) has it: `READY`, `STATUS`, `WATCHDOG` and so on. */
 export type Notification = Readonly<Record<string, string>>;
@@ -45,7 +46,8 @@ export class Notifier {
   async #sendAll(): Promise<void> {
     for (let next = this.#waiting; next !== undefined; next = this.#waiting) {
       this.#waiting = undefined;
-      const words = Object.entries(next).map(([name, value]) => `${name}=${value}`);
+      // What others say is in it: a line break would begin another assignment.
+      const words = Object.entries(next).map(([name, value]) => `${name}=${printable(value)}`);
       await this.#run(words);
     }
   }
