@@ -23,6 +23,13 @@ export function namedBlocks(document: string): ReadonlyMap<string, string> {
   return new Map(blocks.map(([, name = '', text = '']) => [name, text]));
 }
 
+/** The command lines `tunnel COMMAND …` in code of a document, without what stands before `tunnel`. */
+export function commandLines(document: string, commands: readonly string[]): readonly string[] {
+  const line = `(?:\\$ )?(?:[A-Z_]+=\\S+ )*(tunnel (?:${commands.join('|')})(?: [^\`\n]+)?)`;
+  const found = document.matchAll(new RegExp(`^    ${line}$|\`${line}\``, 'gm'));
+  return [...new Set([...found].map(([, indented, inline]) => indented ?? inline ?? ''))];
+}
+
 /**
  * The numeric constants of the packages by name, as their sources say; not a number where two sources differ. Documents
  * name many that no package exports, so they are read and not imported.

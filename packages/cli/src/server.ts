@@ -270,6 +270,7 @@ function introduce(
     maxPort: settings.maxPort,
     fingerprint: fingerprint(serverKey),
     to: settings.tls ? url : plainAddress(publicHost, port),
+    isOwnName: settings.publicHost === undefined && settings.host === undefined,
     secret: secret?.secret,
     keysFile,
     requirement,

@@ -174,6 +174,7 @@ describe('server text', () => {
       maxPort: 65_535,
       fingerprint: '0123',
       to: 'example.org',
+      isOwnName: false,
       secret: `it's`,
       keysFile: undefined,
       requirement: 'secret' as const,
@@ -184,6 +185,9 @@ describe('server text', () => {
     expect(lines).toContain(`  TUNNEL_SECRET='it'\\''s' tunnel local 3000 --to example.org --server-key=${key}`);
     expect(lines).toContain('  tunnel local 3000');
     expect(introduceServer({ ...server, localCommand: undefined })).not.toContain('on this machine:');
+    const doubt = "(where that name is not known, put this machine's address behind --to)";
+    expect(lines).not.toContain(doubt);
+    expect(introduceServer({ ...server, isOwnName: true })).toContain(doubt);
   });
 
   test('the introduction of a server without a secret names the file of keys', () => {
@@ -194,6 +198,7 @@ describe('server text', () => {
       maxPort: 65_535,
       fingerprint: '0123',
       to: 'example.org',
+      isOwnName: false,
       secret: undefined,
       keysFile: '/etc/tunnel/keys',
       requirement: 'key',

@@ -63,6 +63,8 @@ export interface ServerIntroduction {
   readonly fingerprint: string;
   /** As clients elsewhere name this server. */
   readonly to: string;
+  /** Nobody said how clients elsewhere name this server: it is the name that the machine has for itself. */
+  readonly isOwnName: boolean;
   /** Undefined where there is none. */
   readonly secret: string | undefined;
   /** The file with the keys of clients, where there is one. */
@@ -84,6 +86,7 @@ export function introduceServer(server: ServerIntroduction): readonly string[] {
     '',
     'to make port 3000 of another machine public, run there:',
     `  ${command}`,
+    ...(server.isOwnName ? ["(where that name is not known, put this machine's address behind --to)"] : []),
     ...(server.localCommand === undefined ? [] : ['on this machine:', `  ${server.localCommand}`]),
     '',
     ...admission(server),
