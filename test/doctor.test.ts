@@ -418,7 +418,7 @@ describe('the server', () => {
       code: 'secret-refused',
       exitCode: 3,
       advice:
-        'use the secret of that server: it prints the client command when it starts on a terminal, and keeps it in `secret` in its state directory',
+        'use the secret of that server: it prints the client command when it starts on a terminal, and keeps it in `server/secret` in its state directory',
     });
   });
 

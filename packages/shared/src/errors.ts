@@ -234,7 +234,7 @@ export const ERRORS = {
     'usage',
     3,
     'the server refused the secret',
-    'use the secret of that server: it prints the client command when it starts on a terminal, and keeps it in `secret` in its state directory',
+    'use the secret of that server: it prints the client command when it starts on a terminal, and keeps it in `server/secret` in its state directory',
   ),
   'key-refused': kind(
     'fatal',
