@@ -2,12 +2,16 @@ import type { Client, ClientStatus } from '@tunnel/client';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { codeLabel, type Metrics, newRegistry } from './metrics.ts';
 
+/** What a client counts by itself. */
+const COUNTED = ['bytesIn', 'bytesOut', 'reconnects', 'resumedStreams', 'lostStreams'] as const;
+type Counts = Readonly<Record<(typeof COUNTED)[number], number>>;
+
 /** What the clients of a process tell Prometheus, from their events and their status. */
 export class ClientMetrics implements Metrics {
   readonly #registry: Registry;
   readonly #clients = new Set<Client>();
-  /** The last words of those that are not wanted any more. */
-  readonly #past: ClientStatus[] = [];
+  /** What those counted that are not wanted any more, by server. */
+  readonly #past = new Map<string, Counts>();
   readonly #ready: Gauge<'server'>;
   readonly #wanted: Gauge<'server'>;
   readonly #open: Gauge<'server'>;
@@ -79,7 +83,11 @@ export class ClientMetrics implements Metrics {
 
   /** It is not wanted any more. What it counted stays: a counter that falls is taken for one that began anew. */
   forget(client: Client): void {
-    if (this.#clients.delete(client)) this.#past.push(client.status());
+    if (!this.#clients.delete(client)) return;
+    const last = client.status();
+    const past = this.#past.get(last.server);
+    const sums = COUNTED.map((name) => [name, (past?.[name] ?? 0) + last[name]]);
+    this.#past.set(last.server, Object.fromEntries(sums) as Counts);
   }
 
   read(): Promise<string> {
@@ -92,13 +100,13 @@ export class ClientMetrics implements Metrics {
     const counters = [this.#bytes, this.#reconnects, this.#resumedStreams, this.#lostStreams];
     for (const counter of counters) counter.reset();
     for (const gauge of [this.#ready, this.#wanted, this.#open, this.#streams, this.#roundTrip]) gauge.reset();
-    for (const status of [...this.#past, ...statuses]) {
-      const { server } = status;
-      this.#bytes.inc({ server, direction: 'in' }, status.bytesIn);
-      this.#bytes.inc({ server, direction: 'out' }, status.bytesOut);
-      this.#reconnects.inc({ server }, status.reconnects);
-      this.#resumedStreams.inc({ server }, status.resumedStreams);
-      this.#lostStreams.inc({ server }, status.lostStreams);
+    const counts: [string, Counts][] = statuses.map((status) => [status.server, status]);
+    for (const [server, count] of [...this.#past, ...counts]) {
+      this.#bytes.inc({ server, direction: 'in' }, count.bytesIn);
+      this.#bytes.inc({ server, direction: 'out' }, count.bytesOut);
+      this.#reconnects.inc({ server }, count.reconnects);
+      this.#resumedStreams.inc({ server }, count.resumedStreams);
+      this.#lostStreams.inc({ server }, count.lostStreams);
     }
     for (const status of statuses) {
       const { server, tunnels, roundTripMs } = status;

@@ -28,8 +28,6 @@ export interface DialOptions {
   readonly verifyCertificate?: boolean | undefined;
   /** Sent along with the upgrade request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Unpredictable WebSocket masks instead of zeros. */
-  readonly realMasks?: boolean | undefined;
   readonly onWarning?: ((warning: DialWarning) => void) | undefined;
   /** Told when a step begins. */
   readonly onPhase?: ((phase: DialPhase) => void) | undefined;
@@ -53,7 +51,7 @@ const WORDS_FOR_PHASE: Readonly<Record<DialPhase, string>> = {
  * `proxy-…`, `tls-failed`, `upgrade-…`, `attempt-timeout`; with `stopped` when the signal aborts. Nothing is left open then.
  */
 export async function dial(address: ServerAddress, options: DialOptions): Promise<OpenedWebSocket> {
-  const { timeoutMs, maxPayloadBytes, proxy, ca, verifyCertificate, headers, realMasks, onWarning, lookup } = options;
+  const { timeoutMs, maxPayloadBytes, proxy, ca, verifyCertificate, headers, onWarning, lookup } = options;
   let phase: DialPhase = 'lookup';
   const onPhase = (begun: DialPhase): void => {
     phase = begun;
@@ -82,7 +80,7 @@ export async function dial(address: ServerAddress, options: DialOptions): Promis
       socket = secured;
     }
     onPhase('upgrade');
-    const opened = await openWebSocket(socket, address, { signal, maxPayloadBytes, headers, realMasks });
+    const opened = await openWebSocket(socket, address, { signal, maxPayloadBytes, headers });
     if (signal.aborted) {
       opened.webSocket.terminate();
       signal.throwIfAborted();

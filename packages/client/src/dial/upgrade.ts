@@ -18,11 +18,6 @@ export interface UpgradeOptions {
   /** A longer message of the server ends the WebSocket. */
   readonly maxPayloadBytes: number;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /**
-   * Unpredictable masks, as RFC 6455, section 5.3 wants them. Otherwise they are all zero, which `ws` then skips: they
-   * protect proxies from chosen plain text, and only ciphertext is sent here.
-   */
-  readonly realMasks?: boolean | undefined;
 }
 
 /** An open WebSocket. It is paused: nothing that the server sent is lost before `webSocket.resume()`. */
@@ -43,7 +38,7 @@ export interface OpenedWebSocket {
 export function openWebSocket(
   socket: Socket,
   address: ServerAddress,
-  { signal, maxPayloadBytes, headers, realMasks }: UpgradeOptions,
+  { signal, maxPayloadBytes, headers }: UpgradeOptions,
 ): Promise<OpenedWebSocket> {
   return new Promise((resolve, reject) => {
     let webSocket: WebSocket | undefined;
@@ -70,7 +65,7 @@ export function openWebSocket(
         followRedirects: false,
         maxPayload: maxPayloadBytes,
         ...(headers !== undefined && { headers: { ...headers } }),
-        ...(realMasks !== true && { generateMask: setZeroMask }),
+        generateMask: setZeroMask,
       });
     } catch (error) {
       // A header that HTTP does not allow.
@@ -95,6 +90,7 @@ export function openWebSocket(
   });
 }
 
+/** RFC 6455, section 5.3, wants unpredictable masks, to protect proxies from chosen plain text. Only ciphertext is sent here. */
 function setZeroMask(mask: Buffer): void {
   mask.fill(0);
 }
