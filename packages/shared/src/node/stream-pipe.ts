@@ -96,6 +96,15 @@ export class StreamPipe {
     else this.#waiting.push(own);
   }
 
+  /** What is delivered until `uncork` goes to the socket's other end together. */
+  cork(): void {
+    this.#socket?.cork();
+  }
+
+  uncork(): void {
+    this.#socket?.uncork();
+  }
+
   /** The peer sends no more. */
   endByPeer(): void {
     this.#isEndDue = true;
@@ -108,6 +117,7 @@ export class StreamPipe {
     this.#resetCode = code;
     this.#waiting = [];
     if (this.#socket) {
+      this.#socket.uncork();
       resetSocket(this.#socket);
       return;
     }
