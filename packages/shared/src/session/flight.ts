@@ -1,7 +1,7 @@
 import { ACKNOWLEDGE_BYTES, ACKNOWLEDGE_DELAY_MS, LOG_LIMIT_BYTES } from './constants.ts';
 
 /** Before anything is measured. The kernel takes less than that over a slow line. */
-const FIRST_BYTES = 4 * 1024 * 1024;
+const FIRST_BYTES = 8 * 1024 * 1024;
 const LEAST_BYTES = 64 * 1024;
 /** The rate is measured over this, or a round trip if that is longer, in ms: event loops stop and go. */
 const PERIOD_MS = 20;

@@ -49,6 +49,12 @@ describe('growth', () => {
     expect(window.windowBytes).toBe(before);
   });
 
+  it('takes a round trip for each factor of four, nearly', () => {
+    // 64 KiB, and 5 MB are on their way: three factors of four and a bit.
+    const transfer = new Transfer(new WindowBudget(NO_LIMIT), 100_000, 50).run(4 * 50);
+    expect(transfer.window.windowBytes).toBeGreaterThan(100_000 * 50);
+  });
+
   it('is no more than the largest window', () => {
     const transfer = new Transfer(new WindowBudget(NO_LIMIT), 1_000_000, 200).run(5000);
     const { window } = transfer;

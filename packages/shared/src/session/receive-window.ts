@@ -34,11 +34,15 @@ export class ReceiveWindow {
   #received = 0;
   #consumed = 0;
   #granted = INITIAL_CREDIT_BYTES;
-  #measuredAt: number;
-  #measuredFrom = 0;
+  #isReleased = false;
+  /** A round is over when everything is taken that was granted at its start; a sender that waits for credit needs a round trip. */
+  #roundAt: number;
+  #roundFrom = 0;
+  /** Undefined between two rounds. */
+  #roundEnd: number | undefined = INITIAL_CREDIT_BYTES;
 
   constructor(now: number, budget: WindowBudget) {
-    this.#measuredAt = now;
+    this.#roundAt = now;
     this.#budget = budget;
   }
 
@@ -78,6 +82,7 @@ export class ReceiveWindow {
   /** Grants all that may be granted and returns the new offset. */
   grant(): number {
     this.#granted = Math.max(this.#granted, this.#consumed + this.#windowBytes);
+    this.#roundEnd ??= this.#granted;
     return this.#granted;
   }
 
@@ -85,18 +90,18 @@ export class ReceiveWindow {
   release(): void {
     this.#budget.giveBack(this.#windowBytes - INITIAL_CREDIT_BYTES);
     this.#windowBytes = INITIAL_CREDIT_BYTES;
-    // No time is ever after this one, so nothing is measured any more.
-    this.#measuredAt = Infinity;
+    this.#isReleased = true;
   }
 
   /** Four times what is taken in a round trip: the sender stays busy, and a new stream fills a long line within a few. */
   #measure(now: number, roundTripMs: number): void {
-    const elapsedMs = now - this.#measuredAt;
-    if (elapsedMs < Math.max(roundTripMs, 1)) return;
-    const bytesPerMs = (this.#consumed - this.#measuredFrom) / elapsedMs;
-    this.#measuredAt = now;
-    this.#measuredFrom = this.#consumed;
-    const wanted = Math.min(4 * bytesPerMs * (roundTripMs + WINDOW_SLACK_MS), MAX_WINDOW_BYTES);
+    if (this.#roundEnd === undefined || this.#consumed < this.#roundEnd || this.#isReleased) return;
+    const leastMs = roundTripMs + WINDOW_SLACK_MS;
+    const elapsedMs = Math.max(now - this.#roundAt, leastMs);
+    const wanted = Math.min((4 * (this.#consumed - this.#roundFrom) * leastMs) / elapsedMs, MAX_WINDOW_BYTES);
+    this.#roundAt = now;
+    this.#roundFrom = this.#consumed;
+    this.#roundEnd = undefined;
     if (wanted > this.#windowBytes) this.#windowBytes += this.#budget.take(Math.ceil(wanted) - this.#windowBytes);
   }
 }
