@@ -32,8 +32,8 @@ const scenarios: readonly Scenario[] = [
   handshakes,
 ];
 
-const FULL: Settings = { rounds: 3, measureMs: 2_000, warmUpMs: 1_000, withSsh: true };
-const QUICK: Settings = { rounds: 1, measureMs: 500, warmUpMs: 300, withSsh: false };
+const FULL: Settings = { rounds: 3, measureMs: 2_000, warmUpMs: 1_000, withOthers: true };
+const QUICK: Settings = { rounds: 1, measureMs: 500, warmUpMs: 300, withOthers: false };
 
 const { values } = parseArgs({
   options: {
@@ -56,7 +56,7 @@ const wanted =
   values.only?.split(',') ?? scenarios.filter(({ isQuick }) => isQuick || !values.quick).flatMap(({ names }) => names);
 for (const name of wanted) if (!known.includes(name)) refuse(`no row ${name}; there are ${known.join(', ')}`);
 
-if (settings.withSsh && !hasSsh()) {
+if (settings.withOthers && !hasSsh()) {
   console.error('ssh -R is not measured: install openssh-server and openssh-client');
 }
 const machine = describeMachine();

@@ -3,6 +3,8 @@ import { startTunnel, type TunnelProcess } from '@tunnel/test/support/command';
 import { TEST_SECRET } from '@tunnel/test/support/pair';
 import { findProgram, freePort, startOnFreePort } from '@tunnel/test/support/program';
 import { startSshServer } from '@tunnel/test/support/ssh-server';
+import { LoadProcess } from './load/load-process.ts';
+import type { BareRelayCalls } from './load/processes/bare-relay.ts';
 import type { PathName, Settings } from './scenario.ts';
 
 /** Beside the benchmark's own bundle, not beside this source. */
@@ -18,6 +20,8 @@ interface Path extends AsyncDisposable {
   readonly name: PathName;
   /** Where visitors connect, in the services' order. */
   readonly ports: Ports;
+  /** The processes in between. */
+  readonly pids: readonly number[];
 }
 
 interface TunnelPath extends Path {
@@ -37,22 +41,27 @@ interface Paths extends AsyncDisposable {
   readonly tunnel: TunnelPath;
 }
 
-/** Opens the tunnel, the direct way and, where it is asked for and installed, ssh. */
-export async function openPaths(servicePorts: Ports, { withSsh }: Settings, detour: Detour = straight): Promise<Paths> {
-  const direct = await directPath(servicePorts, detour);
-  const tunnel = await tunnelPath(servicePorts, detour);
+/** Opens all ways; those that only compare, and ssh where it is installed, if they are asked for. */
+export async function openPaths(
+  servicePorts: Ports,
+  { withOthers }: Settings,
+  detour: Detour = straight,
+): Promise<Paths> {
+  const all: Path[] = [];
+  const close = async (): Promise<void> => {
+    for (const path of all.toReversed()) await path[Symbol.asyncDispose]();
+  };
   try {
-    const ssh = withSsh && hasSsh() ? await sshPath(servicePorts, detour) : undefined;
-    return {
-      all: [direct, tunnel, ...(ssh ? [ssh] : [])],
-      tunnel,
-      [Symbol.asyncDispose]: async () => {
-        await tunnel[Symbol.asyncDispose]();
-        await ssh?.[Symbol.asyncDispose]();
-      },
-    };
+    all.push(await directPath(servicePorts, detour));
+    const tunnel = await tunnelPath(servicePorts, detour);
+    all.push(tunnel);
+    if (withOthers) {
+      all.push(await barePath(servicePorts, detour));
+      if (hasSsh()) all.push(await sshPath(servicePorts, detour));
+    }
+    return { all, tunnel, [Symbol.asyncDispose]: close };
   } catch (error) {
-    await tunnel[Symbol.asyncDispose]();
+    await close();
     throw error;
   }
 }
@@ -65,7 +74,7 @@ export function hasSsh(): boolean {
 /** Visitors connect to the services themselves. */
 async function directPath(servicePorts: Ports, detour: Detour): Promise<Path> {
   const ports = (await Promise.all(servicePorts.map(detour))) as unknown as Ports;
-  return { name: 'direct', ports, [Symbol.asyncDispose]: () => Promise.resolve() };
+  return { name: 'direct', ports, pids: [], [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
 /** `tunnel server` and `tunnel local` on loopback, in processes of their own. */
@@ -86,12 +95,34 @@ export async function tunnelPath(servicePorts: Ports, detour: Detour = straight)
       ports,
       serverPid: server.pid,
       clientPid: pidOf(client),
+      pids: [pidOf(client), server.pid],
       [Symbol.asyncDispose]: stop,
     };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Two Node processes that forward bytes and do nothing else, where the tunnel has its server and its client. */
+async function barePath(servicePorts: Ports, detour: Detour): Promise<Path> {
+  const client = new LoadProcess<BareRelayCalls>('bare-relay');
+  const server = new LoadProcess<BareRelayCalls>('bare-relay');
+  const ports = await Promise.all(
+    servicePorts.map(async (servicePort) => {
+      const clientPort = await client.call('open', { targetPort: servicePort });
+      return server.call('open', { targetPort: await detour(clientPort) });
+    }),
+  );
+  return {
+    name: 'bare',
+    ports: ports as unknown as Ports,
+    pids: [client.pid, server.pid],
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      await client[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** `ssh -R` to an sshd of its own. */
@@ -120,6 +151,7 @@ async function sshPath(servicePorts: Ports, detour: Detour): Promise<Path> {
     return {
       name: 'ssh',
       ports: [port, ...otherPorts],
+      pids: [],
       [Symbol.asyncDispose]: async () => {
         await client[Symbol.asyncDispose]();
         await server[Symbol.asyncDispose]();

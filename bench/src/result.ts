@@ -22,7 +22,7 @@ export interface Machine {
 
 export function judge(row: Row): Result {
   const medians: Partial<Record<PathName, number>> = {};
-  for (const path of ['tunnel', 'direct', 'ssh'] as const) {
+  for (const path of ['tunnel', 'direct', 'bare', 'ssh'] as const) {
     const values = row.rounds.flatMap((round) => round[path] ?? []);
     if (values.length > 0) medians[path] = median(values);
   }

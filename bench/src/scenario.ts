@@ -1,4 +1,4 @@
-export type PathName = 'tunnel' | 'direct' | 'ssh';
+export type PathName = 'tunnel' | 'direct' | 'bare' | 'ssh';
 
 /** How long and how often is measured. */
 export interface Settings {
@@ -7,8 +7,8 @@ export interface Settings {
   readonly measureMs: number;
   /** What runs before that, uncounted, in ms: windows grow, and code is compiled. */
   readonly warmUpMs: number;
-  /** Whether OpenSSH is measured too. */
-  readonly withSsh: boolean;
+  /** Whether bare relays and OpenSSH are measured too. */
+  readonly withOthers: boolean;
 }
 
 /** What a figure was in one round, by the path that was measured. */

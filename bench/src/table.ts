@@ -1,7 +1,7 @@
 import type { Machine, Result } from './result.ts';
 import type { Target } from './scenario.ts';
 
-const HEADER = ['row', 'what', 'unit', 'tunnel', 'direct', 'ssh -R', 'ratio', 'target', 'met'];
+const HEADER = ['row', 'what', 'unit', 'tunnel', 'direct', 'bare', 'ssh -R', 'ratio', 'target', 'met'];
 
 /** Columns padded to their widest cell. */
 export function textTable(results: readonly Result[]): string {
@@ -36,6 +36,7 @@ function cells({ name, what, unit, medians, ratio, target, isMet }: Result): str
     unit,
     figure(medians.tunnel),
     figure(medians.direct),
+    figure(medians.bare),
     figure(medians.ssh),
     figure(ratio),
     target === undefined ? '' : describeTarget(target),
@@ -63,7 +64,7 @@ function figure(value: number | undefined): string {
 }
 
 function isFigure(column: number): boolean {
-  return column >= 3 && column <= 6;
+  return column >= 3 && column <= 7;
 }
 
 function pad(cell: string, width: number, column: number): string {

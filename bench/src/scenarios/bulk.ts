@@ -15,15 +15,15 @@ export const bulk: Scenario = {
     await using ends = await Ends.start();
     await using paths = await openPaths([ends.port], settings);
     const { clientPid, serverPid } = paths.tunnel;
-    const pids = { direct: ends.pids, tunnel: [clientPid, serverPid], ssh: [] };
     for (let round = 0; round < settings.rounds; round += 1) {
       resetPeak(clientPid);
       resetPeak(serverPid);
       for (const direction of DIRECTIONS) {
         for (const path of paths.all) {
-          const flow = await ends.flow(settings, { port: path.ports[0], direction, pids: pids[path.name] });
+          const pids = path.name === 'direct' ? ends.pids : path.pids;
+          const flow = await ends.flow(settings, { port: path.ports[0], direction, pids });
           speed[direction].set(round, path.name, flow.gbitPerSecond);
-          if (path.name !== 'ssh') cpu[direction].set(round, path.name, flow.cpuSecondsPerGB);
+          if (pids.length > 0) cpu[direction].set(round, path.name, flow.cpuSecondsPerGB);
         }
       }
       memory.client.set(round, 'tunnel', peakResidentKiB(clientPid) / 1024);

@@ -196,17 +196,18 @@ export class SessionDriver {
       for (const event of events) {
         // The session may have come to its end with the event before.
         if (this.#isDisposed) return;
-        this.#handle(event, isOneStream, events.length > 1);
+        if (event.type === 'stream-data' && events.length > 1) this.#cork(event.streamId);
+        this.#handle(event, isOneStream);
       }
       for (const pipe of this.#corked) pipe.uncork();
       this.#corked.clear();
     }
   }
 
-  #handle(event: SessionEvent, isOneStream: boolean, isOneOfMany: boolean): void {
+  #handle(event: SessionEvent, isOneStream: boolean): void {
     switch (event.type) {
       case 'stream-data':
-        this.#deliver(event.streamId, event.data, isOneStream, isOneOfMany);
+        this.#pipes.get(event.streamId)?.deliver(event.data, isOneStream);
         return;
       case 'stream-ended':
         this.#pipes.get(event.streamId)?.endByPeer();
@@ -222,15 +223,12 @@ export class SessionDriver {
     }
   }
 
-  /** What came together for a stream goes on in one `writev`: that is a tenth more throughput. */
-  #deliver(streamId: number, data: Uint8Array, isAlone: boolean, isOneOfMany: boolean): void {
+  /** What comes together for a stream goes on in one `writev`: that is a tenth more throughput. */
+  #cork(streamId: number): void {
     const pipe = this.#pipes.get(streamId);
-    if (!pipe) return;
-    if (isOneOfMany && !this.#corked.has(pipe)) {
-      pipe.cork();
-      this.#corked.add(pipe);
-    }
-    pipe.deliver(data, isAlone);
+    if (!pipe || this.#corked.has(pipe)) return;
+    pipe.cork();
+    this.#corked.add(pipe);
   }
 
   #dropLink(error: TunnelError): void {
