@@ -353,6 +353,19 @@ describe('every command', SLOW, () => {
     expect(await fromFlag.waitForEvent('retrying')).toMatchObject({ reason: expect.stringContaining('127.0.0.1:2') });
   });
 
+  test('the server key of the file is for the server of the file, and named where it is wrong', async () => {
+    await using home = await temporaryDirectory();
+    const { server, port } = await startServerProcess(['--port', '0']);
+    await using _server = server;
+    const file = await configure(home, `${clientTo(port, {})}server-key = "${'A'.repeat(43)}"\n`);
+    const { code, stderr } = await run(['local', '3000'], { home: home.path });
+    expect(code).toBe(3);
+    expect(stderr).toContain(`correct ${file}:4:14: client.server-key if that is the one`);
+    const args = ['local', '3000', '--to', `localhost:${port}`, '--output', 'json'];
+    await using client = await startTunnel(args, { home: home.path });
+    await client.waitForEvent('ready');
+  });
+
   test('a server reads its table, finds files beside the file, and says at SIGHUP what needs a restart', async () => {
     await using home = await temporaryDirectory();
     await using directory = await temporaryDirectory();

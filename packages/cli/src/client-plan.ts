@@ -49,6 +49,7 @@ export async function planClient(
       identity: identity.privateKey,
       secret: secret?.secret,
       serverKey,
+      serverKeySource: settings.serverKeySource,
       pins: stores.pins,
       ports: stores.ports,
       reconnect: settings.reconnect,
@@ -68,11 +69,14 @@ export async function planClient(
   };
 }
 
-/** Whether one session can do for both: everything but the tunnels is the same. */
+/** Whether one session can do for both: everything but the tunnels, and what is only for people, is the same. */
 export function isSameSession(a: ClientPlan, b: ClientPlan): boolean {
-  const { tunnels: _a, outlivesTunnels: _aOutlives, ...optionsA } = a.options;
-  const { tunnels: _b, outlivesTunnels: _bOutlives, ...optionsB } = b.options;
-  return isDeepStrictEqual(optionsA, optionsB);
+  return isDeepStrictEqual(sessionOptions(a), sessionOptions(b));
+}
+
+function sessionOptions({ options }: ClientPlan): Partial<ClientOptions> {
+  const { tunnels: _tunnels, outlivesTunnels: _outlives, serverKeySource: _source, ...others } = options;
+  return others;
 }
 
 interface ChosenServer {

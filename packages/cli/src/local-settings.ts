@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { parseServerAddress, type ServerAddress, type TunnelOptions } from '@tunnel/client';
+import { formatServerAddress, parseServerAddress, type ServerAddress, type TunnelOptions } from '@tunnel/client';
 import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, TunnelError } from '@tunnel/shared';
 import { decodeKey } from '@tunnel/shared/node';
 import {
@@ -129,6 +129,8 @@ export interface LinkSettings {
   /** Undefined: the server of this machine. */
   readonly server: ServerAddress | undefined;
   readonly serverKey: Uint8Array | undefined;
+  /** Where that was given. */
+  readonly serverKeySource: string | undefined;
   readonly identityFile: string;
   readonly caFile: Given | undefined;
   readonly proxy: ChosenProxy | undefined;
@@ -164,9 +166,11 @@ export function readLinkSettings(flags: LocalFlags, environment: Environment): L
     );
   }
   const heartbeat = readHeartbeat(flags);
+  const serverKey = isServerOfFile(server, flags) ? flags.get('server-key') : flags.outsideFile('server-key');
   return {
     server,
-    serverKey: flags.read('server-key'),
+    serverKey: serverKey && LOCAL_FLAGS['server-key'].read(serverKey),
+    serverKeySource: serverKey?.source,
     identityFile: identity === undefined ? state.client.identity : resolve(identity.text),
     caFile,
     proxy,
@@ -181,6 +185,12 @@ export function readLinkSettings(flags: LocalFlags, environment: Environment): L
 
 export function readSupervision(flags: LocalFlags): SupervisionSettings {
   return { admin: flags.read('admin'), watchdog: flags.read('watchdog') ?? DEFAULT_WATCHDOG };
+}
+
+/** Whether the configuration file names no other one, whose its `server-key` would be. */
+function isServerOfFile(server: ServerAddress | undefined, flags: LocalFlags): boolean {
+  const { to } = flags.inFile('to');
+  return !to || !server || formatServerAddress(readServer(to)) === formatServerAddress(server);
 }
 
 function readServer(given: Given): ServerAddress {

@@ -17,7 +17,15 @@ export interface ConnectOptions
     Omit<TunnelOptions, 'target'>,
     Omit<
       ClientOptions,
-      'server' | 'tunnels' | 'identity' | 'serverKey' | 'pins' | 'ports' | 'proxy' | 'outlivesTunnels'
+      | 'server'
+      | 'tunnels'
+      | 'identity'
+      | 'serverKey'
+      | 'serverKeySource'
+      | 'pins'
+      | 'ports'
+      | 'proxy'
+      | 'outlivesTunnels'
     > {
   /** The server: host, host:port, [v6]:port, ws://host:port/path or wss://host/path. A bare host means `ws` and port 7835. */
   readonly to: string;
