@@ -155,12 +155,13 @@ export function readLinkSettings(flags: LocalFlags, environment: Environment): L
   const identity = flags.get('identity');
   const state = stateDirectory(flags.get('state-dir'), environment);
   const server = flags.read('to');
-  const caFile = flags.get('ca');
   const proxies = { onCommandLine: flags.onCommandLine('proxy'), inFile: flags.inFile('proxy').proxy };
   const proxy = chooseProxy(proxies, environment, server);
-  if (caFile !== undefined && server?.secure !== true && proxy?.address.scheme !== 'https') {
+  const hasTls = server?.secure === true || proxy?.address.scheme === 'https';
+  const uselessCa = hasTls ? undefined : flags.onCommandLine('ca');
+  if (uselessCa !== undefined) {
     throw unusable(
-      caFile,
+      uselessCa,
       'there is no TLS on this connection',
       'name the server with --to wss://host/path, or leave --ca out',
     );
@@ -172,7 +173,8 @@ export function readLinkSettings(flags: LocalFlags, environment: Environment): L
     serverKey: serverKey && LOCAL_FLAGS['server-key'].read(serverKey),
     serverKeySource: serverKey?.source,
     identityFile: identity === undefined ? state.client.identity : resolve(identity.text),
-    caFile,
+    // That of the file is for those of its servers that have TLS.
+    caFile: hasTls ? flags.get('ca') : undefined,
     proxy,
     reconnect: !flags.has('no-reconnect'),
     maxReconnectDelayMs: flags.read('max-reconnect-delay') ?? DEFAULT_MAX_RECONNECT_DELAY_MS,

@@ -272,6 +272,15 @@ test('authorities are for the way to the proxy, too', () => {
   expect(refusal(() => local({ ...given, proxy: 'http://proxy' }))).toContain('there is no TLS');
 });
 
+test('authorities of the file are for servers with TLS, and do not bar others', () => {
+  const file: FileTable = new Map([['ca', [{ text: '/ca.pem', source: 'file ca' }]]]);
+  const caFor = (given: Arguments): string | undefined =>
+    readLinkSettings(new GivenFlags(LOCAL_FLAGS, given, base, [file]), base).caFile?.text;
+  expect(caFor({ to: 'wss://a' })).toBe('/ca.pem');
+  expect(caFor({ to: 'ws://a' })).toBeUndefined();
+  expect(caFor({})).toBeUndefined();
+});
+
 describe('secrets', () => {
   const read = (given: Arguments, environment: Environment = {}): ReturnType<typeof readGivenSecret> =>
     readGivenSecret(new GivenFlags(LOCAL_FLAGS, given, environment), environment);
