@@ -1,5 +1,8 @@
 // The configuration file, `tunnel run` and `tunnel config check`, as processes.
+import { once } from 'node:events';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { adminPortOf, askAdmin, samplesOf } from './support/admin.ts';
@@ -268,6 +271,26 @@ describe('tunnel run', SLOW, () => {
     await second.waitForBytes(5);
     visitor.socket.write('67890');
     await visitor.waitForBytes(10);
+  });
+
+  test('at SIGHUP tries now where it waits, also where tunnels have changed', async () => {
+    await using home = await temporaryDirectory();
+    const busy = createServer((_request, response) => response.writeHead(503, { 'Retry-After': 20 }).end());
+    await once(busy.listen(0, '127.0.0.1'), 'listening');
+    const { port } = busy.address() as AddressInfo;
+    try {
+      await configure(home, clientTo(port, { web: 3000 }));
+      await using client = await startRun(home);
+      expect(Number((await client.waitForEvent('retrying'))['delayMs'])).toBeGreaterThanOrEqual(20_000);
+      const next = once(busy, 'request');
+      await configure(home, clientTo(port, { web: 3001 }));
+      const began = performance.now();
+      client.kill('SIGHUP');
+      await next;
+      expect(performance.now() - began).toBeLessThan(15_000);
+    } finally {
+      busy.close();
+    }
   });
 
   test('a file that is wrong at SIGHUP is told, and changes nothing', async () => {
