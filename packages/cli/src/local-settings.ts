@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { formatServerAddress, parseServerAddress, type ServerAddress, type TunnelOptions } from '@tunnel/client';
-import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, TunnelError } from '@tunnel/shared';
+import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, MIN_DELAY_CAP_MS, TunnelError } from '@tunnel/shared';
 import { decodeKey } from '@tunnel/shared/node';
 import {
   LINK_FLAGS,
@@ -23,7 +23,6 @@ import { parseTarget } from './values/target.ts';
 import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 
 export const DEFAULT_LOCAL_HOST = 'localhost';
-const MIN_RECONNECT_DELAY_CAP_MS = 100;
 const DEFAULT_WATCHDOG: WatchdogSubject = 'process';
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const MIN_CONNECT_TIMEOUT_MS = 100;
@@ -76,7 +75,7 @@ export const LOCAL_FLAGS = {
   'max-reconnect-delay': {
     describe: 'longest wait between two attempts, at least 100ms',
     default: '30s',
-    read: (given) => parseDuration(given, { minMs: MIN_RECONNECT_DELAY_CAP_MS }),
+    read: (given) => parseDuration(given, { minMs: MIN_DELAY_CAP_MS }),
   },
   'connect-timeout': {
     describe: 'for one attempt, all its steps',

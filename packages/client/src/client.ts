@@ -2,7 +2,9 @@ import { EventEmitter } from 'node:events';
 import {
   ERRORS,
   type ErrorCode,
+  GREATEST_DELAY_MS,
   type HeartbeatSettings,
+  MIN_DELAY_CAP_MS,
   MIN_HEARTBEAT_TIMEOUT_MS,
   RetryPolicy,
   TunnelError,
@@ -83,8 +85,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   readonly #serverKey: ServerKey;
   readonly #psk: Promise<Uint8Array>;
   #state: State = { kind: 'new' };
+  #stopping: Promise<void> | undefined;
   #surroundings: SurroundingsWatch | undefined;
   #session: ClientSession | undefined;
+  /** The dials for links that are to replace the present one. */
+  readonly #replacements = new Set<AbortController>();
   #linkNumber = 0;
   #lostStreams = 0;
   #downSince = 0;
@@ -109,6 +114,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       throw new TunnelError('usage', { detail: `a heartbeat timeout is at least ${MIN_HEARTBEAT_TIMEOUT_MS} ms` });
     }
     const { maxReconnectDelayMs } = options;
+    if (maxReconnectDelayMs !== undefined && !isDelayCap(maxReconnectDelayMs)) {
+      throw new TunnelError('usage', {
+        detail: `the longest delay between attempts is ${MIN_DELAY_CAP_MS} to ${GREATEST_DELAY_MS} ms`,
+      });
+    }
     this.#policy = new RetryPolicy({
       random: Math.random,
       ...(maxReconnectDelayMs !== undefined && { maxReconnectDelayMs }),
@@ -145,8 +155,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#run().catch((cause: unknown) => this.#finish(asTunnelError(cause)));
   }
 
-  /** Ends cleanly: no new visitors, running streams get a short time, ports are given back. `stopped` follows. */
-  async stop(): Promise<void> {
+  /** Ends cleanly: no new visitors, running streams get a short time, ports are given back. Resolves after `stopped`. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
     const { driver } = this.#session ?? {};
     if (this.#state.kind === 'linked' && driver?.session.hasLink) {
       this.#state = { kind: 'stopping', end: this.#state.end };
@@ -383,6 +397,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
    */
   async #replaceLink(old: LiveLink, doubt: TunnelError | undefined): Promise<void> {
     const abort = new AbortController();
+    this.#replacements.add(abort);
     const { session } = old;
     if (doubt) {
       void session.driver.answersWithin(this.#connectTimeoutMs).then((answers) => {
@@ -400,6 +415,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       old.replace(next);
     } catch {
       // The old link goes on, or comes to its own end.
+    } finally {
+      this.#replacements.delete(abort);
     }
   }
 
@@ -600,6 +617,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#error = error;
     this.#record.changed(false);
     if (state.kind === 'attempting') state.abort.abort();
+    for (const abort of this.#replacements) abort.abort();
     if (state.kind === 'waiting') state.wakeAfter(0);
     this.#surroundings?.[Symbol.dispose]();
     const session = this.#session;
@@ -618,6 +636,10 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       hint: error.hint,
     });
   }
+}
+
+function isDelayCap(delayMs: number): boolean {
+  return delayMs >= MIN_DELAY_CAP_MS && delayMs <= GREATEST_DELAY_MS;
 }
 
 /** Whether the session itself is gone, and not only its link. */
