@@ -86,7 +86,7 @@ export class Tunnel extends EventEmitter<{ [K in keyof TunnelEvents]: [TunnelEve
     for (const name of EVENTS) client.on(name, (...told: unknown[]) => this.emit(name, ...(told as never)));
   }
 
-  /** The public address, `tcp://host:port`. It may become another one with a `ready`, where a restarted server gave the port away. */
+  /** The public address, `tcp://host:port`. It stays the same; only where a restarted server may not open that port any more, another one comes with a `ready`. */
   get url(): string {
     return this.#url;
   }
