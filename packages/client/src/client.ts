@@ -24,7 +24,7 @@ import {
 } from '@tunnel/shared/node';
 import { ClientRecord, type DueAttempt, nextOf } from './client-record.ts';
 import { ClientSession } from './client-session.ts';
-import { formatServerAddress } from './dial/address.ts';
+import { formatServerAddress, type ServerAddress } from './dial/address.ts';
 import { formatProxyAddress } from './dial/proxy-address.ts';
 import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
 import type { Cause, ClientEvents } from './events.ts';
@@ -76,6 +76,8 @@ export function createClient(options: ClientOptions): Client {
  */
 export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEvents[K]] }> {
   readonly #options: ClientOptions;
+  /** Where the last attempt went. */
+  #server: ServerAddress;
   readonly #heartbeat: HeartbeatSettings;
   readonly #policy: RetryPolicy;
   readonly #budget = new WindowBudget(WINDOW_BUDGET_BYTES);
@@ -109,6 +111,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       throw new TunnelError('usage', { detail: 'a certificate must be verified where the server key is not given' });
     }
     this.#options = options;
+    this.#server = options.server;
     this.#heartbeat = options.heartbeat ?? DEFAULT_HEARTBEAT;
     if (this.#heartbeat.timeoutMs < MIN_HEARTBEAT_TIMEOUT_MS) {
       throw new TunnelError('usage', { detail: `a heartbeat timeout is at least ${MIN_HEARTBEAT_TIMEOUT_MS} ms` });
@@ -216,7 +219,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     return {
       ...this.#record.status(driver?.traffic),
       state,
-      server: formatServerAddress(this.#options.server),
+      server: formatServerAddress(this.#server),
       proxy: this.#options.proxy && formatProxyAddress(this.#options.proxy),
       tunnels: this.#tunnels.status,
       roundTripMs: driver?.session.roundTripMs,
@@ -297,8 +300,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   /** `isWanted` is asked right before the server is told: from then on the new link replaces whatever there is. */
   async #dial(session: ClientSession, signal: AbortSignal, isWanted: () => boolean): Promise<EstablishedLink> {
+    const { findServer } = this.#options;
+    if (findServer) this.#server = await findServer();
+    if (signal.aborted) throw new TunnelError('stopped');
     const link = await establishLink({
-      address: this.#options.server,
+      address: this.#server,
       crypto: this.#options.crypto ?? tweetnaclCrypto,
       identity: this.#options.identity,
       psk: this.#psk,

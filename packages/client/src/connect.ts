@@ -18,6 +18,7 @@ export interface ConnectOptions
     Omit<
       ClientOptions,
       | 'server'
+      | 'findServer'
       | 'tunnels'
       | 'identity'
       | 'serverKey'

@@ -62,6 +62,8 @@ export interface PortMemory {
 
 export interface ClientOptions {
   readonly server: ServerAddress;
+  /** Asked before each attempt where the server is by now. Pins and ports are remembered under `server`. Must not reject. */
+  readonly findServer?: (() => Promise<ServerAddress>) | undefined;
   /** At least one. */
   readonly tunnels: readonly TunnelOptions[];
   /** The client's X25519 private key, 32 bytes. */
