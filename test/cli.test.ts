@@ -237,6 +237,21 @@ describe('server and client on one machine', () => {
     expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('none runs on this machine') });
   });
 
+  test('find each other again where the server comes back on another port', async () => {
+    const [server, client] = await pair(['local', '3000', '--output', 'json', '--max-reconnect-delay', '100ms']);
+    await using _server = server;
+    await using _client = client;
+    const publicPort = openPort(await client.waitForEvent('ready'));
+    server.kill('SIGKILL');
+    await client.waitForEvent('retrying');
+    const ready = client.waitForNextEvent('ready');
+    await using next = await startTunnel(['server', '--port', '0', '--output', 'json'], { home: server.home });
+    const { port } = await next.waitForEvent('listening');
+    expect(openPort(await ready)).toBe(publicPort);
+    const [status] = JSON.parse((await run(['status', '--json'], { home: server.home })).stdout) as object[];
+    expect(status).toMatchObject({ server: `ws://localhost:${String(port)}`, state: 'ready' });
+  });
+
   test('a script reads the address from stdout, and the secret is in no log', async () => {
     const [server, client] = await pair(['local', '3000', '3001', '--log-level', 'trace']);
     await using _server = server;

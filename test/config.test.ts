@@ -1,5 +1,8 @@
 // The configuration file, `tunnel run` and `tunnel config check`, as processes.
+import { once } from 'node:events';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { adminPortOf, askAdmin, samplesOf } from './support/admin.ts';
@@ -270,6 +273,26 @@ describe('tunnel run', SLOW, () => {
     await visitor.waitForBytes(10);
   });
 
+  test('at SIGHUP tries now where it waits, also where tunnels have changed', async () => {
+    await using home = await temporaryDirectory();
+    const busy = createServer((_request, response) => response.writeHead(503, { 'Retry-After': 20 }).end());
+    await once(busy.listen(0, '127.0.0.1'), 'listening');
+    const { port } = busy.address() as AddressInfo;
+    try {
+      await configure(home, clientTo(port, { web: 3000 }));
+      await using client = await startRun(home);
+      expect(Number((await client.waitForEvent('retrying'))['delayMs'])).toBeGreaterThanOrEqual(20_000);
+      const next = once(busy, 'request');
+      await configure(home, clientTo(port, { web: 3001 }));
+      const began = performance.now();
+      client.kill('SIGHUP');
+      await next;
+      expect(performance.now() - began).toBeLessThan(15_000);
+    } finally {
+      busy.close();
+    }
+  });
+
   test('a file that is wrong at SIGHUP is told, and changes nothing', async () => {
     await using home = await temporaryDirectory();
     await using echo = await startEcho();
@@ -351,6 +374,19 @@ describe('every command', SLOW, () => {
       env: environment,
     });
     expect(await fromFlag.waitForEvent('retrying')).toMatchObject({ reason: expect.stringContaining('127.0.0.1:2') });
+  });
+
+  test('the server key of the file is for the server of the file, and named where it is wrong', async () => {
+    await using home = await temporaryDirectory();
+    const { server, port } = await startServerProcess(['--port', '0']);
+    await using _server = server;
+    const file = await configure(home, `${clientTo(port, {})}server-key = "${'A'.repeat(43)}"\n`);
+    const { code, stderr } = await run(['local', '3000'], { home: home.path });
+    expect(code).toBe(3);
+    expect(stderr).toContain(`correct ${file}:4:14: client.server-key if that is the one`);
+    const args = ['local', '3000', '--to', `localhost:${port}`, '--output', 'json'];
+    await using client = await startTunnel(args, { home: home.path });
+    await client.waitForEvent('ready');
   });
 
   test('a server reads its table, finds files beside the file, and says at SIGHUP what needs a restart', async () => {

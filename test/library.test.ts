@@ -68,6 +68,8 @@ describe('connect and listen', () => {
     ['a server address that is none', 'usage', { to: 'http://example.org' }],
     ['another server key', 'server-key-changed', { serverKey: randomBytes(32) }],
     ['a server key that is none', 'key-unusable', { serverKey: 'short' }],
+    ['a longest delay that is too short', 'usage', { maxReconnectDelayMs: 99 }],
+    ['a longest delay that no timer can wait for', 'usage', { maxReconnectDelayMs: Infinity }],
   ])('reject for %s with %s', async (_what, code, options) => {
     await expectNothingLeftOpen(async () => {
       await using server = await listen({ host: HOST, port: 0, secret: SECRET });
@@ -144,6 +146,20 @@ describe('connect and listen', () => {
       serving.abort();
       await over;
     });
+  });
+
+  test('close once, however often they are told to: visitors keep their grace', async () => {
+    await using service = await startEcho();
+    await using opened = await open(service.port, { stopGraceMs: 10_000 });
+    await using visitor = await visit(opened.port);
+    visitor.socket.write('12345');
+    await visitor.waitForBytes(5);
+    const closed = Promise.all([opened.tunnel.close(), opened.tunnel.close()]);
+    visitor.socket.write('67890');
+    await visitor.waitForBytes(10);
+    visitor.socket.destroy();
+    await closed;
+    expect(opened.tunnel.status().state).toBe('stopped');
   });
 
   test('remember who they are, and the public port, in a state directory', async () => {

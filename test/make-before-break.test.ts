@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
+import { expectNothingLeftOpen } from './support/open-handles.ts';
 import { startClient, startServer } from './support/pair.ts';
 import { startRelay } from './support/relay.ts';
 import { startEcho } from './support/services.ts';
@@ -61,4 +62,20 @@ test('a late link that shows life again is kept', async () => {
   await relay.waitForOpenConnections(1);
   visitor.destroy();
   expect(told).toBe(0);
+});
+
+test('with the client the dial for the next link ends, too', async () => {
+  await using service = await startEcho();
+  await using server = await startServer();
+  await using relay = await startRelay({ targetPort: server.port });
+  const heartbeat = { intervalMs: 500, timeoutMs: 4_000 };
+  let toldLater = 0;
+  await expectNothingLeftOpen(async () => {
+    await using client = await startClient(relay.port, [service.port], { heartbeat, connectTimeoutMs: 30_000 });
+    client.client.on('stopped', () => client.client.on('attempt', () => (toldLater += 1)));
+    relay.silence();
+    await relay.waitForConnection(2);
+    client.client.abort();
+  });
+  expect(toldLater).toBe(0);
 });

@@ -219,7 +219,8 @@ describe.concurrent('ports', () => {
     holder.listen(port, '127.0.0.1');
     await once(holder, 'listening');
     await using _second = await startServer({ identity, port: first.port });
-    await client.log.waitFor('retrying', ({ code }) => code === 'port-in-use');
+    const { event: retrying } = await client.log.waitFor('retrying', ({ code }) => code === 'port-in-use');
+    expect(retrying.hint).toContain('start this client again to get another one');
     holder.close();
     const { event } = await client.log.waitForNext('ready');
     expect(event.tunnels[0]?.port).toBe(port);

@@ -1,5 +1,5 @@
 // `tunnel status` and `tunnel retry`, and the sockets that they ask.
-import { chmod, lstat, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -328,6 +328,33 @@ describe('the control socket', SLOW, () => {
       ]);
     } finally {
       other.close();
+    }
+  });
+
+  test('that takes no further connection is told as such, and stays', async () => {
+    await using home = await temporaryDirectory();
+    await using client = await startWaiting(home.path);
+    const path = await socketOf(home.path);
+    // Old enough not to count as one that is just being opened.
+    await utimes(path, 0, 0);
+    const watchers = await Promise.all(
+      Array.from({ length: 32 }, async () => {
+        const socket = connect(path);
+        socket.write('{"version":1,"command":"watch"}\n');
+        await once(socket, 'data');
+        return socket.resume();
+      }),
+    );
+    try {
+      const busy = { pid: client.pid, state: 'unknown', problem: 'it does not answer' };
+      expect(await status(home.path)).toEqual([busy]);
+      await using watch = await startTunnel(['status', '--watch', '--json'], { home: home.path });
+      await watch.waitForStdout(/does not answer[^]*does not answer/);
+      for (const socket of watchers) socket.destroy();
+      await watch.waitForStdout(/"state":"(?:waiting|connecting)"/);
+      expect(await status(home.path)).toMatchObject([{ pid: client.pid, lastError: { code: 'tcp-refused' } }]);
+    } finally {
+      for (const socket of watchers) socket.destroy();
     }
   });
 });

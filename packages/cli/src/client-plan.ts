@@ -40,15 +40,17 @@ export async function planClient(
   agent: string,
 ): Promise<ClientPlan> {
   const ca = settings.caFile === undefined ? undefined : await readCa(settings.caFile);
-  const { server, serverKey, secret, isOfThisMachine } = await chooseServer(settings, givenSecret);
+  const { server, findServer, serverKey, secret } = await chooseServer(settings, givenSecret);
   const identity = await loadOrCreateIdentity(settings.identityFile);
   return {
     options: {
       server,
+      findServer,
       tunnels: settings.tunnels,
       identity: identity.privateKey,
       secret: secret?.secret,
       serverKey,
+      serverKeySource: settings.serverKeySource,
       pins: stores.pins,
       ports: stores.ports,
       reconnect: settings.reconnect,
@@ -58,7 +60,7 @@ export async function planClient(
       proxy: settings.proxy?.address,
       ca,
       // Its certificate is for the name that others use; its key was read from its own files.
-      verifyCertificate: !isOfThisMachine,
+      verifyCertificate: findServer === undefined,
       agent,
     },
     address: formatServerAddress(server),
@@ -68,28 +70,42 @@ export async function planClient(
   };
 }
 
-/** Whether one session can do for both: everything but the tunnels is the same. */
+/** Whether one session can do for both: everything but the tunnels, and what is only for people, is the same. */
 export function isSameSession(a: ClientPlan, b: ClientPlan): boolean {
-  const { tunnels: _a, outlivesTunnels: _aOutlives, ...optionsA } = a.options;
-  const { tunnels: _b, outlivesTunnels: _bOutlives, ...optionsB } = b.options;
-  return isDeepStrictEqual(optionsA, optionsB);
+  return isDeepStrictEqual(sessionOptions(a), sessionOptions(b));
+}
+
+function sessionOptions({ options }: ClientPlan): Partial<ClientOptions> {
+  const { tunnels: _tunnels, outlivesTunnels: _outlives, serverKeySource: _source, ...others } = options;
+  const { findServer, server, ...rest } = others;
+  // Those that find the server of this machine find the same one, wherever it was at first.
+  return findServer === undefined ? { ...rest, server } : rest;
 }
 
 interface ChosenServer {
   readonly server: ServerAddress;
   readonly serverKey: Uint8Array | undefined;
   readonly secret: GivenSecret | undefined;
-  /** It was not named, but found. */
-  readonly isOfThisMachine: boolean;
+  /** Finds it again, perhaps at another port; undefined where it was named. */
+  readonly findServer: (() => Promise<ServerAddress>) | undefined;
 }
 
 /** The server that was named, else the one on this machine, whose key and secret are then at hand, too. */
 async function chooseServer(settings: LinkSettings, givenSecret: GivenSecret | undefined): Promise<ChosenServer> {
   const { server, serverKey, state } = settings;
-  if (server !== undefined) return { server, serverKey, secret: givenSecret, isOfThisMachine: false };
+  if (server !== undefined) return { server, findServer: undefined, serverKey, secret: givenSecret };
   const running = await readRunningServer(state.server.running);
   const secret = givenSecret ?? (await readServerSecret(running));
-  return { server: running.address, serverKey: serverKey ?? running.serverKey, secret, isOfThisMachine: true };
+  let last = running.address;
+  const findServer = async (): Promise<ServerAddress> => {
+    // Where it is down for now, the attempt fails at its last address.
+    last = await readRunningServer(state.server.running).then(
+      ({ address }) => address,
+      () => last,
+    );
+    return last;
+  };
+  return { server: last, findServer, serverKey: serverKey ?? running.serverKey, secret };
 }
 
 async function readServerSecret({ secretFile: file, admitsKeys }: RunningServer): Promise<GivenSecret | undefined> {

@@ -113,7 +113,12 @@ export class GivenFlags<Table extends Flags> {
 
   /** What was given for a flag. A variable that is set to nothing counts as not set. */
   get(name: keyof Table & string): Given | undefined {
-    return this.onCommandLine(name) ?? this.inEnvironment(name) ?? this.inFile(name)[name];
+    return this.outsideFile(name) ?? this.inFile(name)[name];
+  }
+
+  /** What was given for it on the command line, else in the environment. */
+  outsideFile(name: keyof Table & string): Given | undefined {
+    return this.onCommandLine(name) ?? this.inEnvironment(name);
   }
 
   /** What that means, as the flag's `read` has it. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { parseServerAddress, type ServerAddress, type TunnelOptions } from '@tunnel/client';
-import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, TunnelError } from '@tunnel/shared';
+import { formatServerAddress, parseServerAddress, type ServerAddress, type TunnelOptions } from '@tunnel/client';
+import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, MIN_DELAY_CAP_MS, TunnelError } from '@tunnel/shared';
 import { decodeKey } from '@tunnel/shared/node';
 import {
   LINK_FLAGS,
@@ -23,7 +23,6 @@ import { parseTarget } from './values/target.ts';
 import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 
 export const DEFAULT_LOCAL_HOST = 'localhost';
-const MIN_RECONNECT_DELAY_CAP_MS = 100;
 const DEFAULT_WATCHDOG: WatchdogSubject = 'process';
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const MIN_CONNECT_TIMEOUT_MS = 100;
@@ -76,7 +75,7 @@ export const LOCAL_FLAGS = {
   'max-reconnect-delay': {
     describe: 'longest wait between two attempts, at least 100ms',
     default: '30s',
-    read: (given) => parseDuration(given, { minMs: MIN_RECONNECT_DELAY_CAP_MS }),
+    read: (given) => parseDuration(given, { minMs: MIN_DELAY_CAP_MS }),
   },
   'connect-timeout': {
     describe: 'for one attempt, all its steps',
@@ -129,6 +128,8 @@ export interface LinkSettings {
   /** Undefined: the server of this machine. */
   readonly server: ServerAddress | undefined;
   readonly serverKey: Uint8Array | undefined;
+  /** Where that was given. */
+  readonly serverKeySource: string | undefined;
   readonly identityFile: string;
   readonly caFile: Given | undefined;
   readonly proxy: ChosenProxy | undefined;
@@ -153,22 +154,26 @@ export function readLinkSettings(flags: LocalFlags, environment: Environment): L
   const identity = flags.get('identity');
   const state = stateDirectory(flags.get('state-dir'), environment);
   const server = flags.read('to');
-  const caFile = flags.get('ca');
   const proxies = { onCommandLine: flags.onCommandLine('proxy'), inFile: flags.inFile('proxy').proxy };
   const proxy = chooseProxy(proxies, environment, server);
-  if (caFile !== undefined && server?.secure !== true && proxy?.address.scheme !== 'https') {
+  const hasTls = server?.secure === true || proxy?.address.scheme === 'https';
+  const uselessCa = hasTls ? undefined : flags.onCommandLine('ca');
+  if (uselessCa !== undefined) {
     throw unusable(
-      caFile,
+      uselessCa,
       'there is no TLS on this connection',
       'name the server with --to wss://host/path, or leave --ca out',
     );
   }
   const heartbeat = readHeartbeat(flags);
+  const serverKey = isServerOfFile(server, flags) ? flags.get('server-key') : flags.outsideFile('server-key');
   return {
     server,
-    serverKey: flags.read('server-key'),
+    serverKey: serverKey && LOCAL_FLAGS['server-key'].read(serverKey),
+    serverKeySource: serverKey?.source,
     identityFile: identity === undefined ? state.client.identity : resolve(identity.text),
-    caFile,
+    // That of the file is for those of its servers that have TLS.
+    caFile: hasTls ? flags.get('ca') : undefined,
     proxy,
     reconnect: !flags.has('no-reconnect'),
     maxReconnectDelayMs: flags.read('max-reconnect-delay') ?? DEFAULT_MAX_RECONNECT_DELAY_MS,
@@ -181,6 +186,12 @@ export function readLinkSettings(flags: LocalFlags, environment: Environment): L
 
 export function readSupervision(flags: LocalFlags): SupervisionSettings {
   return { admin: flags.read('admin'), watchdog: flags.read('watchdog') ?? DEFAULT_WATCHDOG };
+}
+
+/** Whether the configuration file names no other one, whose its `server-key` would be. */
+function isServerOfFile(server: ServerAddress | undefined, flags: LocalFlags): boolean {
+  const { to } = flags.inFile('to');
+  return !to || !server || formatServerAddress(readServer(to)) === formatServerAddress(server);
 }
 
 function readServer(given: Given): ServerAddress {

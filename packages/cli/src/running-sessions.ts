@@ -68,13 +68,12 @@ export class RunningSessions {
     for (const { client } of removed) this.#watcher.onRemoved(client);
     let changed = 0;
     for (const [plan, session] of kept) {
-      if (isDeepStrictEqual(session.plan.options.tunnels, plan.options.tunnels)) {
-        session.client.retryNow();
-        continue;
+      if (!isDeepStrictEqual(session.plan.options.tunnels, plan.options.tunnels)) {
+        changed += 1;
+        session.plan = plan;
+        await session.client.setTunnels(plan.options.tunnels);
       }
-      changed += 1;
-      session.plan = plan;
-      await session.client.setTunnels(plan.options.tunnels);
+      session.client.retryNow();
     }
     const added = plans.filter((plan) => !kept.has(plan));
     for (const plan of added) if (this.#isApplying()) await this.#start(plan);

@@ -1,8 +1,8 @@
 import { TunnelError } from '@tunnel/shared';
 import { describe, expect, test } from 'vitest';
 import { readGivenSecret } from './common-flags.ts';
-import { type Arguments, type Environment, GivenFlags } from './flags.ts';
-import { LOCAL_FLAGS, type LocalSettings, readLocalSettings } from './local-settings.ts';
+import { type Arguments, type Environment, type FileTable, GivenFlags } from './flags.ts';
+import { LOCAL_FLAGS, type LocalSettings, readLinkSettings, readLocalSettings } from './local-settings.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerSettings } from './server-settings.ts';
 
 const base: Environment = { XDG_STATE_HOME: '/state' };
@@ -211,6 +211,40 @@ describe('targets and their ports', () => {
   });
 });
 
+describe('the server key of the file', () => {
+  const KEY = 'A'.repeat(43);
+  const fileWith = (to: string | undefined): FileTable => {
+    const texts = Object.entries({ to, 'server-key': KEY });
+    return new Map(
+      texts.flatMap(([key, text]) => (text === undefined ? [] : [[key, [{ text, source: `file ${key}` }]]])),
+    );
+  };
+  const sourceOf = (given: Arguments, file: FileTable, environment: Environment = base): string | undefined => {
+    const flags = new GivenFlags(LOCAL_FLAGS, given, environment, [file]);
+    const settings = readLinkSettings(flags, environment);
+    expect(settings.serverKey === undefined).toBe(settings.serverKeySource === undefined);
+    return settings.serverKeySource;
+  };
+
+  test('is for the server that the file names', () => {
+    expect(sourceOf({}, fileWith('a'))).toBe('file server-key');
+    expect(sourceOf({ to: 'a:7835' }, fileWith('a'))).toBe('file server-key');
+    expect(sourceOf({ to: 'b' }, fileWith('a'))).toBeUndefined();
+    expect(sourceOf({}, fileWith('a'), { ...base, TUNNEL_SERVER: 'b' })).toBeUndefined();
+  });
+
+  test('is for whatever server is named where the file names none', () => {
+    expect(sourceOf({ to: 'b' }, fileWith(undefined))).toBe('file server-key');
+    expect(sourceOf({}, fileWith(undefined))).toBe('file server-key');
+  });
+
+  test('comes behind another one', () => {
+    const environment = { ...base, TUNNEL_SERVER_KEY: KEY };
+    expect(sourceOf({ to: 'b' }, fileWith('a'), environment)).toBe('TUNNEL_SERVER_KEY');
+    expect(sourceOf({ 'server-key': KEY }, fileWith('a'), environment)).toBe('--server-key');
+  });
+});
+
 test.each([
   [{ 'max-reconnect-delay': '99ms' }, 'usage: --max-reconnect-delay 99ms: that is too short'],
   [{ 'connect-timeout': '8x' }, 'usage: --connect-timeout 8x: that is no duration'],
@@ -236,6 +270,15 @@ test('authorities are for the way to the proxy, too', () => {
   const given = { ca: 'ca.pem', to: 'ws://a', proxy: 'https://proxy' };
   expect(local(given).caFile?.text).toBe('ca.pem');
   expect(refusal(() => local({ ...given, proxy: 'http://proxy' }))).toContain('there is no TLS');
+});
+
+test('authorities of the file are for servers with TLS, and do not bar others', () => {
+  const file: FileTable = new Map([['ca', [{ text: '/ca.pem', source: 'file ca' }]]]);
+  const caFor = (given: Arguments): string | undefined =>
+    readLinkSettings(new GivenFlags(LOCAL_FLAGS, given, base, [file]), base).caFile?.text;
+  expect(caFor({ to: 'wss://a' })).toBe('/ca.pem');
+  expect(caFor({ to: 'ws://a' })).toBeUndefined();
+  expect(caFor({})).toBeUndefined();
 });
 
 describe('secrets', () => {

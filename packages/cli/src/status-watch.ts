@@ -26,16 +26,18 @@ export async function watchClients(
   let drawn: string | undefined;
 
   const onAnswer = (place: SocketPlace, entry: Watched, answer: Parameters<typeof surveyed>[1]): void => {
+    const wasKnown = entry.client !== undefined && entry.client.state !== 'unknown';
     entry.client = surveyed(place, answer);
     if (!('client' in answer)) entry.connection = undefined;
-    if ('isGone' in answer) {
-      watched.delete(place.name);
-      void removeStalePlace(place);
-    }
+    // Who hangs up after answers has ended, as a rule. The next look tells, and asks it anew where it has not.
+    if ('isGone' in answer || ('hasHungUp' in answer && wasKnown)) watched.delete(place.name);
+    if ('isGone' in answer) void removeStalePlace(place);
     if (appearance(clientsOf(watched)) !== drawn) wake?.();
   };
   const look = async (): Promise<void> => {
     const places = await findPlaces(directory);
+    const names = new Set(places.map(({ name }) => name));
+    for (const [name, { connection }] of watched) if (!connection && !names.has(name)) watched.delete(name);
     for (const place of places) {
       const entry = watched.get(place.name) ?? { client: undefined, connection: undefined };
       watched.set(place.name, entry);

@@ -1,6 +1,6 @@
 import { TunnelError } from '@tunnel/shared';
-import { describeSystemError } from '@tunnel/shared/node';
-import { askClient, type ControlAnswer } from './control/control-connection.ts';
+import { describeSystemError, isRunning } from '@tunnel/shared/node';
+import { askClient, type ControlAnswer, NO_ANSWER } from './control/control-connection.ts';
 import type { Command } from './control/protocol.ts';
 import type { ClientReport } from './control/report.ts';
 import { listPlaces, removeStalePlace, type SocketPlace } from './control/socket-place.ts';
@@ -29,6 +29,7 @@ export async function surveyClients(
   const answers = await Promise.all(
     asked.map(async (place) => {
       const answer = await askClient(place, command);
+      if ('hasHungUp' in answer && !(await isRunning({ pid: place.pid }))) return undefined;
       if ('isGone' in answer) await removeStalePlace(place);
       return surveyed(place, answer);
     }),
@@ -48,5 +49,6 @@ export async function findPlaces(directory: string): Promise<readonly SocketPlac
 /** Undefined for a process that is gone. */
 export function surveyed({ pid }: SocketPlace, answer: ControlAnswer): SurveyedClient | undefined {
   if ('isGone' in answer) return undefined;
-  return 'client' in answer ? answer.client : { pid, state: 'unknown', problem: answer.problem };
+  if ('client' in answer) return answer.client;
+  return { pid, state: 'unknown', problem: 'problem' in answer ? answer.problem : NO_ANSWER };
 }

@@ -2,7 +2,9 @@ import { EventEmitter } from 'node:events';
 import {
   ERRORS,
   type ErrorCode,
+  GREATEST_DELAY_MS,
   type HeartbeatSettings,
+  MIN_DELAY_CAP_MS,
   MIN_HEARTBEAT_TIMEOUT_MS,
   RetryPolicy,
   TunnelError,
@@ -22,7 +24,7 @@ import {
 } from '@tunnel/shared/node';
 import { ClientRecord, type DueAttempt, nextOf } from './client-record.ts';
 import { ClientSession } from './client-session.ts';
-import { formatServerAddress } from './dial/address.ts';
+import { formatServerAddress, type ServerAddress } from './dial/address.ts';
 import { formatProxyAddress } from './dial/proxy-address.ts';
 import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
 import type { Cause, ClientEvents } from './events.ts';
@@ -74,6 +76,8 @@ export function createClient(options: ClientOptions): Client {
  */
 export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEvents[K]] }> {
   readonly #options: ClientOptions;
+  /** Where the last attempt went. */
+  #server: ServerAddress;
   readonly #heartbeat: HeartbeatSettings;
   readonly #policy: RetryPolicy;
   readonly #budget = new WindowBudget(WINDOW_BUDGET_BYTES);
@@ -83,8 +87,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   readonly #serverKey: ServerKey;
   readonly #psk: Promise<Uint8Array>;
   #state: State = { kind: 'new' };
+  #stopping: Promise<void> | undefined;
   #surroundings: SurroundingsWatch | undefined;
   #session: ClientSession | undefined;
+  /** The dials for links that are to replace the present one. */
+  readonly #replacements = new Set<AbortController>();
   #linkNumber = 0;
   #lostStreams = 0;
   #downSince = 0;
@@ -104,11 +111,17 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       throw new TunnelError('usage', { detail: 'a certificate must be verified where the server key is not given' });
     }
     this.#options = options;
+    this.#server = options.server;
     this.#heartbeat = options.heartbeat ?? DEFAULT_HEARTBEAT;
     if (this.#heartbeat.timeoutMs < MIN_HEARTBEAT_TIMEOUT_MS) {
       throw new TunnelError('usage', { detail: `a heartbeat timeout is at least ${MIN_HEARTBEAT_TIMEOUT_MS} ms` });
     }
     const { maxReconnectDelayMs } = options;
+    if (maxReconnectDelayMs !== undefined && !isDelayCap(maxReconnectDelayMs)) {
+      throw new TunnelError('usage', {
+        detail: `the longest delay between attempts is ${MIN_DELAY_CAP_MS} to ${GREATEST_DELAY_MS} ms`,
+      });
+    }
     this.#policy = new RetryPolicy({
       random: Math.random,
       ...(maxReconnectDelayMs !== undefined && { maxReconnectDelayMs }),
@@ -145,8 +158,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#run().catch((cause: unknown) => this.#finish(asTunnelError(cause)));
   }
 
-  /** Ends cleanly: no new visitors, running streams get a short time, ports are given back. `stopped` follows. */
-  async stop(): Promise<void> {
+  /** Ends cleanly: no new visitors, running streams get a short time, ports are given back. Resolves after `stopped`. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
     const { driver } = this.#session ?? {};
     if (this.#state.kind === 'linked' && driver?.session.hasLink) {
       this.#state = { kind: 'stopping', end: this.#state.end };
@@ -202,7 +219,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     return {
       ...this.#record.status(driver?.traffic),
       state,
-      server: formatServerAddress(this.#options.server),
+      server: formatServerAddress(this.#server),
       proxy: this.#options.proxy && formatProxyAddress(this.#options.proxy),
       tunnels: this.#tunnels.status,
       roundTripMs: driver?.session.roundTripMs,
@@ -283,8 +300,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   /** `isWanted` is asked right before the server is told: from then on the new link replaces whatever there is. */
   async #dial(session: ClientSession, signal: AbortSignal, isWanted: () => boolean): Promise<EstablishedLink> {
+    const { findServer } = this.#options;
+    if (findServer) this.#server = await findServer();
+    if (signal.aborted) throw new TunnelError('stopped');
     const link = await establishLink({
-      address: this.#options.server,
+      address: this.#server,
       crypto: this.#options.crypto ?? tweetnaclCrypto,
       identity: this.#options.identity,
       psk: this.#psk,
@@ -383,6 +403,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
    */
   async #replaceLink(old: LiveLink, doubt: TunnelError | undefined): Promise<void> {
     const abort = new AbortController();
+    this.#replacements.add(abort);
     const { session } = old;
     if (doubt) {
       void session.driver.answersWithin(this.#connectTimeoutMs).then((answers) => {
@@ -400,6 +421,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       old.replace(next);
     } catch {
       // The old link goes on, or comes to its own end.
+    } finally {
+      this.#replacements.delete(abort);
     }
   }
 
@@ -600,6 +623,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#error = error;
     this.#record.changed(false);
     if (state.kind === 'attempting') state.abort.abort();
+    for (const abort of this.#replacements) abort.abort();
     if (state.kind === 'waiting') state.wakeAfter(0);
     this.#surroundings?.[Symbol.dispose]();
     const session = this.#session;
@@ -618,6 +642,10 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       hint: error.hint,
     });
   }
+}
+
+function isDelayCap(delayMs: number): boolean {
+  return delayMs >= MIN_DELAY_CAP_MS && delayMs <= GREATEST_DELAY_MS;
 }
 
 /** Whether the session itself is gone, and not only its link. */

@@ -17,7 +17,16 @@ export interface ConnectOptions
     Omit<TunnelOptions, 'target'>,
     Omit<
       ClientOptions,
-      'server' | 'tunnels' | 'identity' | 'serverKey' | 'pins' | 'ports' | 'proxy' | 'outlivesTunnels'
+      | 'server'
+      | 'findServer'
+      | 'tunnels'
+      | 'identity'
+      | 'serverKey'
+      | 'serverKeySource'
+      | 'pins'
+      | 'ports'
+      | 'proxy'
+      | 'outlivesTunnels'
     > {
   /** The server: host, host:port, [v6]:port, ws://host:port/path or wss://host/path. A bare host means `ws` and port 7835. */
   readonly to: string;
@@ -78,7 +87,7 @@ export class Tunnel extends EventEmitter<{ [K in keyof TunnelEvents]: [TunnelEve
     for (const name of EVENTS) client.on(name, (...told: unknown[]) => this.emit(name, ...(told as never)));
   }
 
-  /** The public address, `tcp://host:port`. It may become another one with a `ready`, where a restarted server gave the port away. */
+  /** The public address, `tcp://host:port`. It stays the same; only where a restarted server may not open that port any more, another one comes with a `ready`. */
   get url(): string {
     return this.#url;
   }

@@ -62,6 +62,8 @@ export interface PortMemory {
 
 export interface ClientOptions {
   readonly server: ServerAddress;
+  /** Asked before each attempt where the server is by now. Pins and ports are remembered under `server`. Must not reject. */
+  readonly findServer?: (() => Promise<ServerAddress>) | undefined;
   /** At least one. */
   readonly tunnels: readonly TunnelOptions[];
   /** The client's X25519 private key, 32 bytes. */
@@ -69,6 +71,8 @@ export interface ClientOptions {
   readonly secret?: string | undefined;
   /** The server's public key, where it is known beforehand: 32 bytes. Goes before any pin. */
   readonly serverKey?: Uint8Array | undefined;
+  /** Where that key was given, for hints. */
+  readonly serverKeySource?: string | undefined;
   /** Without it nothing is pinned: then `serverKey` or `secret` has to do. */
   readonly pins?: PinStore | undefined;
   /** Without it a new start gets the port that the server leased to this identity, or any. */

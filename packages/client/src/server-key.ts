@@ -4,11 +4,11 @@ import type { ClientOptions } from './options.ts';
 
 /** Which key the server must have: the one that was given, the one that is pinned, or the one of this process's first link. */
 export class ServerKey {
-  readonly #options: Pick<ClientOptions, 'pins' | 'serverKey' | 'secret'>;
+  readonly #options: Pick<ClientOptions, 'pins' | 'serverKey' | 'serverKeySource' | 'secret'>;
   readonly #address: string;
   #pinned: Uint8Array | undefined;
 
-  constructor(options: Pick<ClientOptions, 'pins' | 'serverKey' | 'secret' | 'server'>) {
+  constructor(options: Pick<ClientOptions, 'pins' | 'serverKey' | 'serverKeySource' | 'secret' | 'server'>) {
     this.#options = options;
     this.#address = formatServerAddress(options.server);
   }
@@ -27,9 +27,10 @@ export class ServerKey {
 
   /** What to do where the server has another key than the one that was given. */
   get hint(): string | undefined {
+    const { serverKey, serverKeySource = 'the server key' } = this.#options;
     return (
-      this.#options.serverKey &&
-      'a server prints its key when it starts on a terminal: correct --server-key if that is the one, else somebody else answers at this address'
+      serverKey &&
+      `a server prints its key when it starts on a terminal: correct ${serverKeySource} if that is the one, else somebody else answers at this address`
     );
   }
 

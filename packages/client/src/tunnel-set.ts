@@ -235,7 +235,8 @@ export class TunnelSet {
       dueAt: monotonicNow() + delayMs,
       timer: setTimeout(() => this.#request(driver, tunnel), delayMs),
     };
-    this.#handlers.onRetrying(error, attempt, delayMs);
+    const isAwaited = error.code === 'port-in-use' && !tunnel.options.port;
+    this.#handlers.onRetrying(isAwaited ? withAwaitedPort(error) : error, attempt, delayMs);
   }
 
   /** Gives all back, in the session that goes on for a moment. */
@@ -346,6 +347,13 @@ export class TunnelSet {
     });
     driver.flushSoon();
   }
+}
+
+/** For a port that nobody asked for by number: that it is waited for keeps the public address. */
+function withAwaitedPort({ code, detail, cause }: TunnelError): TunnelError {
+  const hint =
+    'it is waited for, so that the public address stays the same; start this client again to get another one';
+  return new TunnelError(code, { detail, hint, cause });
 }
 
 function urlOf({ publicHost, port = 0 }: Pick<Tunnel, 'publicHost' | 'port'>): string {

@@ -27,6 +27,6 @@ export { RecordBuilder } from './session/record-builder.ts';
 export { Session } from './session/session.ts';
 export type { ResumePoint } from './session/session.ts';
 
-export { Backoff, DEFAULT_MAX_RECONNECT_DELAY_MS } from './reconnect/backoff.ts';
+export { Backoff, DEFAULT_MAX_RECONNECT_DELAY_MS, GREATEST_DELAY_MS, MIN_DELAY_CAP_MS } from './reconnect/backoff.ts';
 export { RetryPolicy } from './reconnect/retry-policy.ts';
 export type { RetryDecision } from './reconnect/retry-policy.ts';

@@ -9,8 +9,13 @@ export type ControlAnswer =
   | { readonly client: ClientReport }
   /** It is there, and cannot be asked. */
   | { readonly problem: string }
+  /** It ended the connection without an answer: it has as many as it takes, or is just ending. */
+  | { readonly hasHungUp: true }
   /** Nobody listens there any more. */
   | { readonly isGone: true };
+
+/** What a process does that cannot be asked, for people. */
+export const NO_ANSWER = 'it does not answer';
 
 /** Asks once. Never fails. */
 export function askClient(place: SocketPlace, command: Exclude<Command, 'watch'>): Promise<ControlAnswer> {
@@ -42,13 +47,15 @@ function openConnection(place: SocketPlace, command: Command, onAnswer: (answer:
     onAnswer(answer);
   };
   socket.setEncoding('utf8');
-  socket.setTimeout(ANSWER_TIMEOUT_MS, () => fail({ problem: 'it does not answer' }));
+  socket.setTimeout(ANSWER_TIMEOUT_MS, () => fail({ problem: NO_ANSWER }));
   socket.on('connect', () => socket.write(formatRequest(command)));
   socket.on('error', (error: NodeJS.ErrnoException) => {
-    const isGone = ['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(error.code ?? '');
-    fail(isGone ? { isGone } : { problem: `it cannot be asked: ${describeSystemError(error)}` });
+    const { code = '' } = error;
+    if (['ENOENT', 'ECONNREFUSED'].includes(code)) fail({ isGone: true });
+    else if (['ECONNRESET', 'EPIPE'].includes(code)) fail({ hasHungUp: true });
+    else fail({ problem: `it cannot be asked: ${describeSystemError(error)}` });
   });
-  socket.on('close', () => fail({ isGone: true }));
+  socket.on('close', () => fail({ hasHungUp: true }));
   socket.on('data', (text: string) => {
     const lines = (received + text).split('\n');
     received = lines.pop() ?? '';

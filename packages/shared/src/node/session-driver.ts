@@ -51,8 +51,8 @@ export class SessionDriver {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #isFlushDue = false;
-  /** Those who wait for the next record. */
-  readonly #onHeard = new Set<() => void>();
+  /** Those who wait for the next record, and are told whether it came. */
+  readonly #probes = new Set<(hasAnswered: boolean) => void>();
   #isDisposed = false;
 
   /** `linkLifeMs`: how long a link is used; other than a day only in tests. */
@@ -109,15 +109,13 @@ export class SessionDriver {
     this.session.probe(monotonicNow());
     this.flushSoon();
     return new Promise((resolve) => {
-      const onHeard = (): void => {
+      const settle = (hasAnswered: boolean): void => {
         clearTimeout(timer);
-        resolve(true);
+        this.#probes.delete(settle);
+        resolve(hasAnswered);
       };
-      const timer = setTimeout(() => {
-        this.#onHeard.delete(onHeard);
-        resolve(false);
-      }, timeoutMs);
-      this.#onHeard.add(onHeard);
+      const timer = setTimeout(() => settle(false), timeoutMs);
+      this.#probes.add(settle);
     });
   }
 
@@ -150,6 +148,7 @@ export class SessionDriver {
     const lost = this.#pipes.size;
     this.#isDisposed = true;
     this.detach();
+    for (const settle of this.#probes) settle(false);
     for (const pipe of this.#pipes.values()) pipe.resetByPeer(code);
     this.session.dispose();
     return lost;
@@ -158,8 +157,7 @@ export class SessionDriver {
   #receive(plaintext: Uint8Array): void {
     const link = this.#link;
     if (!link) return;
-    for (const onHeard of this.#onHeard) onHeard();
-    this.#onHeard.clear();
+    for (const settle of this.#probes) settle(true);
     try {
       this.session.receive(plaintext, monotonicNow(), link.records.bytesRead);
     } catch (error) {

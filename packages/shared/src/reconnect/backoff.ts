@@ -1,6 +1,9 @@
 /** No wait is shorter: even the quickest retry leaves the network and the server a moment. */
 export const FLOOR_DELAY_MS = 50;
 
+/** The least cap that a user may set: below it a server that is down would be hammered. */
+export const MIN_DELAY_CAP_MS = 100;
+
 /** Upper bound of the first wait; it doubles with every further failure. */
 const BASE_DELAY_MS = 250;
 
