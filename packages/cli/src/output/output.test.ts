@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import type { ClientEvents } from '@tunnel/client';
+import type { WriteStream } from 'node:tty';
 import type { ServerEvents } from '@tunnel/server';
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
@@ -10,6 +11,7 @@ import { LineWriter } from './line-writer.ts';
 import { createLog } from './log.ts';
 import { errorLines } from './output.ts';
 import { printable, printableValue } from './printable.ts';
+import { Screen } from './screen.ts';
 import { heldBack, reportEvents, type Reporter } from './reporter.ts';
 import { serverLogReporter } from './server-log.ts';
 import { introduceServer, serverTextReporter } from './server-text.ts';
@@ -346,6 +348,17 @@ describe('what peers wrote', () => {
     source.emit('warning', { reason: 'b' });
     expect(heard).toEqual(['a', 'b']);
   });
+});
+
+test('a screen takes a terminal that says 0x0 for one of 80x24', () => {
+  const stream = new PassThrough();
+  const terminal = Object.assign(new EventEmitter(), { columns: 0, rows: 0 }) as unknown as WriteStream;
+  const screen = new Screen(new LineWriter(stream), terminal);
+  screen.draw(['x'.repeat(100), ...Array.from({ length: 30 }, () => 'a line')]);
+  screen.end([]);
+  const drawn = String(stream.read());
+  expect(drawn).toContain(`${'x'.repeat(80)}\u001b[K\n${'x'.repeat(20)}\u001b[K\n`);
+  expect(drawn).toContain('… 10 more lines');
 });
 
 describe('line writer', () => {
