@@ -6,6 +6,9 @@ import { jsonEmitter } from './output/json-events.ts';
 import { errorLines, openWriters, type Writers } from './output/output.ts';
 import { hideSecrets } from './process-title.ts';
 
+// Node opens its debugger at SIGUSR1 unless somebody listens, which not every command does, nor any from its first moment.
+process.on('SIGUSR1', () => {});
+
 /** How long the last lines may take to get out to a reader that is slow, in ms. */
 const DRAIN_TIMEOUT_MS = 2_000;
 /** And how long the process may then take to end by itself, which it does unless something was left open. */
