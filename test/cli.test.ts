@@ -283,6 +283,25 @@ describe('server and client on one machine', () => {
     visitor.destroy();
   });
 
+  test.each(['local', 'run'])('a second signal ends `tunnel %s` at once, and `stopped` says so', async (command) => {
+    await using service = await greeter();
+    await using server = await startTunnel(['server', '--port', '0', '--output', 'json']);
+    await server.waitForEvent('listening');
+    const config = join(server.home, 'tunnels.toml');
+    await writeFile(config, `[tunnels.greeter]\ntarget = ${service.port}\n`);
+    const words = command === 'local' ? [String(service.port)] : ['--config', config];
+    await using client = await startTunnel([command, ...words, '--output', 'json'], { home: server.home });
+    const visitor = connect(openPort(await client.waitForEvent('ready')), '127.0.0.1');
+    visitor.on('error', () => {});
+    await once(visitor, 'data');
+    client.kill('SIGTERM');
+    await client.waitForStderr(/stopping/);
+    client.kill('SIGTERM');
+    expect(await client.waitForExit(5_000)).toEqual({ code: 143, signal: null });
+    expect(client.events.at(-1)).toMatchObject({ event: 'stopped', exitCode: 143 });
+    visitor.destroy();
+  });
+
   test('the first signal ends a client that waits for its next attempt', async () => {
     await using client = await startTunnel([
       'local',
@@ -298,6 +317,45 @@ describe('server and client on one machine', () => {
     client.kill('SIGINT');
     expect(await client.waitForExit()).toEqual({ code: 0, signal: null });
   });
+});
+
+describe.concurrent('SIGHUP', () => {
+  const args = ['local', '3000', '--to', '127.0.0.1:1', '--output', 'json'];
+  const env = { TUNNEL_SECRET: 'x'.repeat(20) };
+
+  test('does not end a client that has no terminal', async () => {
+    await using client = await startTunnel(args, { env });
+    await client.waitForEvent('retrying');
+    client.kill('SIGHUP');
+    await client.waitForNextEvent('retrying');
+    client.kill();
+    expect(await client.waitForExit()).toEqual({ code: 0, signal: null });
+  });
+
+  test('ends a client whose terminal is closed as politely as SIGTERM', async () => {
+    const isTerminal = encodeURIComponent('process.stderr.isTTY = true');
+    const NODE_OPTIONS = `--import=data:text/javascript,${isTerminal}`;
+    await using client = await startTunnel(args, { env: { ...env, NODE_OPTIONS } });
+    await client.waitForEvent('retrying');
+    client.kill('SIGHUP');
+    // By the signal, which is 129 for a shell.
+    expect(await client.waitForExit()).toEqual({ code: null, signal: 'SIGHUP' });
+    expect(client.events.at(-1)).toMatchObject({ event: 'stopped', exitCode: 129, code: 'stopped' });
+  });
+});
+
+test('a server opens no debugger at SIGUSR1', async () => {
+  await using home = await temporaryDirectory();
+  const config = join(home.path, 'config.toml');
+  await writeFile(config, '[server]\n');
+  await using server = await startTunnel(['server', '--port', '0', '--output', 'json', '--config', config]);
+  await server.waitForEvent('listening');
+  server.kill('SIGUSR1');
+  server.kill('SIGHUP');
+  await server.waitForStderr(/configuration read again/);
+  server.kill('SIGTERM');
+  expect(await server.waitForExit()).toEqual({ code: 0, signal: null });
+  expect(server.stderr).not.toMatch(/debugger/i);
 });
 
 test('--no-reconnect makes one attempt and ends with 4', async () => {

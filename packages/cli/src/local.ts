@@ -38,7 +38,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
 
   const client = createClient(plan.options);
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;
-  const introduction = { server: plan.address, canPressEnter, isOneOfMany: false };
+  const introduction = { server: plan.address, canPressEnter, isOneOfMany: false, exitCode: () => signals.exitCode };
   for (const reporter of clientReporters(output, introduction)) reportEvents(client, reporter);
   await using service = new ClientService(environment, output, settings.watchdog);
   service.watch(client, plan);
@@ -51,6 +51,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
     },
     abort: () => client.abort(),
     retryNow: () => client.retryNow(),
+    stopsWithTerminal: true,
   });
   using _enterKey = canPressEnter ? watchEnterKey(process.stdin, () => client.retryNow()) : undefined;
 

@@ -86,7 +86,8 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
   using _enterKey = canPressEnter ? watchEnterKey(process.stdin, () => sessions.retryNow()) : undefined;
 
   await sessions.apply(plans);
-  const { exitCode, code, reason, hint } = await sessions.ended;
+  const { code, reason, hint, ...end } = await sessions.ended;
+  const exitCode = signals.exitCode ?? end.exitCode;
   if (output.audience === 'scripts') {
     const emit = jsonEmitter(
       (line) => output.stdout.write(line),
@@ -94,7 +95,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
     );
     emit('stopped', { exitCode, code, reason, hint });
   }
-  return signals.exitCode ?? exitCode;
+  return exitCode;
 }
 
 /** Makes a plan for each session out of a configuration. */
