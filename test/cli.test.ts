@@ -1,10 +1,11 @@
 // The command as a process: what it says to bad input, and how it ends.
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
+import { requireLauncher } from './support/program.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 
 interface Ended {
@@ -356,6 +357,29 @@ test('a server opens no debugger at SIGUSR1', async () => {
   server.kill('SIGTERM');
   expect(await server.waitForExit()).toEqual({ code: 0, signal: null });
   expect(server.stderr).not.toMatch(/debugger/i);
+});
+
+test('a log goes on when its disk has room again, with whole lines, and says what is missing', async (context) => {
+  const unshare = ['unshare', '--user', '--map-root-user', '--mount'];
+  requireLauncher(context, [...unshare, 'sh', '-c', 'mount -t tmpfs tmpfs /mnt && exec "$0"']);
+  await using disk = await temporaryDirectory();
+  // Two pages, of which the log has all but the beginning of its first line.
+  const fill =
+    'mount -t tmpfs -o size=8k tmpfs "$0"; head -c 4096 /dev/zero >"$0/full"; head -c 4050 /dev/zero | tr "\\0" "\\n" >"$0/log"; exec "$@" 2>>"$0/log"';
+  const args = ['local', '3000', '--to', '127.0.0.1:1', '--max-reconnect-delay', '100ms', '--output', 'json'];
+  await using client = await startTunnel(args, {
+    launcher: [...unshare, 'sh', '-c', fill, disk.path],
+    env: { TUNNEL_SECRET: 'x'.repeat(20) },
+  });
+  await client.waitForEvent('retrying', ({ attempt }) => Number(attempt) >= 3);
+  const inside = `/proc/${client.pid}/root${disk.path}`;
+  await rm(join(inside, 'full'));
+  await client.waitForNextEvent('retrying');
+  await client.waitForNextEvent('retrying');
+  const lines = (await readFile(join(inside, 'log'), 'utf8')).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toContainEqual(
+    expect.objectContaining({ dropped: expect.any(Number), msg: expect.stringContaining('the disk was full') }),
+  );
 });
 
 test('--no-reconnect makes one attempt and ends with 4', async () => {
