@@ -2,6 +2,7 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
@@ -151,6 +152,22 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     expect(code).toBe(2);
     expect(JSON.parse(stdout)).toMatchObject({ event: 'stopped', exitCode: 2, code: 'usage' });
     expect(stderr).toMatch(/^error: .*\nhint: .*\n$/);
+  });
+
+  test.each(['local x', 'run missing', 'server --port x'])(
+    'ends the events of `tunnel %s` where the file asks for JSON',
+    async (words) => {
+      await using directory = await temporaryDirectory();
+      const config = join(directory.path, 'config.toml');
+      await writeFile(config, '[client]\noutput = "json"\n[server]\noutput = "json"\n[tunnels.web]\ntarget = 3000\n');
+      const { code, stdout } = await run([...words.split(' '), '--config', config]);
+      expect(code).toBe(2);
+      expect(JSON.parse(stdout)).toMatchObject({ event: 'stopped', exitCode: 2, code: 'usage' });
+    },
+  );
+
+  test('is no event for a word that is not that of --output', async () => {
+    expect(await run(['json'])).toMatchObject({ code: 2, stdout: '' });
   });
 });
 
@@ -343,6 +360,18 @@ describe.concurrent('SIGHUP', () => {
     expect(await client.waitForExit()).toEqual({ code: null, signal: 'SIGHUP' });
     expect(client.events.at(-1)).toMatchObject({ event: 'stopped', exitCode: 129, code: 'stopped' });
   });
+});
+
+test.each(['0.0.0.0', '::'])('a server on %s names this machine to clients', async (host) => {
+  const isTerminal = encodeURIComponent('process.stdout.isTTY = true');
+  const terminal = { NODE_OPTIONS: `--import=data:text/javascript,${isTerminal}` };
+  const args = ['server', '--port', '0', '--host', host];
+  await using talking = await startTunnel(args, { env: terminal });
+  const [, named] = await talking.waitForStdout(/tunnel local 3000 --to (\S+):\d+ /);
+  await using server = await startTunnel([...args, '--output', 'json']);
+  const { url } = await server.waitForEvent('listening');
+  expect(String(url)).toMatch(`ws://${hostname()}:`);
+  expect(named).toBe(hostname());
 });
 
 test('a server opens no debugger at SIGUSR1', async () => {

@@ -21,6 +21,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const onCommandLine = new GivenFlags(LOCAL_FLAGS, given, environment);
   const config = await loadConfig(onCommandLine.get('config'), environment);
   const flags = onCommandLine.with(config === undefined ? [] : [config.client]);
+  context.outputIs(flags.read('output') ?? 'text');
   const settings = readLocalSettings(
     targets.map((text) => ({ text, source: 'target' })),
     flags,

@@ -30,6 +30,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
   const onCommandLine: LocalFlags = new GivenFlags(LOCAL_FLAGS, given, environment);
   const config = await requireConfig(onCommandLine.get('config'), environment);
   const flags = onCommandLine.with([config.client]);
+  context.outputIs(flags.read('output') ?? 'text');
   const { pins, ports, control } = stateDirectory(flags.get('state-dir'), environment).client;
   const planner = new Planner(names, onCommandLine, config, context, {
     pins: new PinDirectory(pins),

@@ -19,13 +19,14 @@ const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.
 
 const args = process.argv.slice(2);
 const writers = openWriters(process);
+let wantsEvents = asksForJson(args);
 
 function tellFailure(error: unknown): number {
   const isExpected = error instanceof TunnelError;
   const failure = isExpected ? error : new TunnelError('internal', { detail: describe(error), cause: error });
   const { code, kind, hint } = failure;
   const reason = code === 'usage' ? failure.detail : failure.message;
-  if (asksForJson(args)) {
+  if (wantsEvents) {
     jsonEmitter(
       (line) => writers.stdout.write(line),
       () => new Date(),
@@ -41,9 +42,9 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whether events are wanted, also where the command line is wrong in another place. */
+/** Whether the command line asks for events, also where it is wrong in another place. */
 function asksForJson(words: readonly string[]): boolean {
-  return words.includes('--output=json') || words[words.indexOf('--output') + 1] === 'json';
+  return words.some((word, index) => word === '--output=json' || (word === '--output' && words[index + 1] === 'json'));
 }
 
 /** Lets out what was written. `process.exit` at once would cut it off where stdout is a pipe. */
@@ -62,7 +63,12 @@ async function endAfterFault(error: unknown): Promise<never> {
 process.on('uncaughtException', (error) => void endAfterFault(error));
 
 hideSecrets(args);
-const exitCode = await runCommandLine(args, { version: manifest.version, environment: process.env, writers }).catch(
-  tellFailure,
-);
+const exitCode = await runCommandLine(args, {
+  version: manifest.version,
+  environment: process.env,
+  writers,
+  outputIs: (output) => {
+    wantsEvents = output === 'json';
+  },
+}).catch(tellFailure);
 await end(writers, exitCode);
