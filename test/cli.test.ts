@@ -185,6 +185,12 @@ describe.concurrent('help', () => {
     for (const part of parts) expect(stdout).toContain(part);
   });
 
+  test.each(['help', 'help local', 'local help'])('is what `tunnel %s` asks for', async (words) => {
+    const { code, stdout, stderr } = await run(words.split(' '));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(words === 'help' ? 'tunnel status' : '--no-reconnect');
+  });
+
   test('--version', async () => {
     const { code, stdout } = await run(['--version']);
     expect({ code, stdout: stdout.trim() }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
@@ -417,6 +423,16 @@ test('--no-reconnect makes one attempt and ends with 4', async () => {
   expect(await client.waitForExit()).toEqual({ code: 4, signal: null });
   expect(client.events.map(({ event }) => event)).toEqual(['stopped']);
   expect(client.stderr).toMatch(/error: connection refused: .*\nhint: .*\n$/);
+});
+
+test('--no-reconnect=false goes before the file, and arguments may stand behind `--`', async () => {
+  await using directory = await temporaryDirectory();
+  const config = join(directory.path, 'config.toml');
+  await writeFile(config, '[client]\nno-reconnect = true\n');
+  const flags = ['--to', '127.0.0.1:1', '--no-reconnect=false', '--output', 'json', '--config', config];
+  await using client = await startTunnel(['local', ...flags, '--', '3000'], { env: { TUNNEL_SECRET: 'x'.repeat(20) } });
+  await client.waitForEvent('retrying');
+  expect((await run(['local', ...flags, '--', '--now'])).stderr).toContain('unknown argument: --now');
 });
 
 test('SIGUSR1 retries now', async () => {
