@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import type { ClientEvents } from '@tunnel/client';
 import type { WriteStream } from 'node:tty';
 import type { ServerEvents } from '@tunnel/server';
+import { ERRORS } from '@tunnel/shared';
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { clientLogReporter } from './client-log.ts';
@@ -76,6 +77,15 @@ describe('client text', () => {
     const [others, withoutTerminal] = start({ canPressEnter: false });
     withoutTerminal.retrying({ ...refused, hint: 'nothing: a new session follows' });
     expect(others).toEqual(['08:05:09  attempt 1 failed: connection refused; next in 250ms']);
+  });
+
+  test('tells no hint to wait, which is for those who end: it holds also where nothing is tried again', () => {
+    const codes = ['at-capacity', 'draining', 'server-stopped'] as const;
+    const hints = codes.map((code) => ERRORS[code].hint);
+    const [lines, reporter] = start();
+    for (const hint of hints) reporter.retrying({ ...refused, hint });
+    expect(lines.filter((line) => line.includes('hint:'))).toEqual([]);
+    expect(hints.filter((hint) => /it will be tried again/.test(hint))).toEqual([]);
   });
 
   test('tells a break and how it ended', () => {
