@@ -1,10 +1,12 @@
 // The command as a process: what it says to bad input, and how it ends.
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
+import { requireLauncher } from './support/program.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 
 interface Ended {
@@ -151,6 +153,22 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     expect(JSON.parse(stdout)).toMatchObject({ event: 'stopped', exitCode: 2, code: 'usage' });
     expect(stderr).toMatch(/^error: .*\nhint: .*\n$/);
   });
+
+  test.each(['local x', 'run missing', 'server --port x'])(
+    'ends the events of `tunnel %s` where the file asks for JSON',
+    async (words) => {
+      await using directory = await temporaryDirectory();
+      const config = join(directory.path, 'config.toml');
+      await writeFile(config, '[client]\noutput = "json"\n[server]\noutput = "json"\n[tunnels.web]\ntarget = 3000\n');
+      const { code, stdout } = await run([...words.split(' '), '--config', config]);
+      expect(code).toBe(2);
+      expect(JSON.parse(stdout)).toMatchObject({ event: 'stopped', exitCode: 2, code: 'usage' });
+    },
+  );
+
+  test('is no event for a word that is not that of --output', async () => {
+    expect(await run(['json'])).toMatchObject({ code: 2, stdout: '' });
+  });
 });
 
 describe.concurrent('help', () => {
@@ -165,6 +183,12 @@ describe.concurrent('help', () => {
     const { code, stdout, stderr } = await run([...(command === '' ? [] : [command]), '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const part of parts) expect(stdout).toContain(part);
+  });
+
+  test.each(['help', 'help local', 'local help'])('is what `tunnel %s` asks for', async (words) => {
+    const { code, stdout, stderr } = await run(words.split(' '));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(words === 'help' ? 'tunnel status' : '--no-reconnect');
   });
 
   test('--version', async () => {
@@ -298,6 +322,25 @@ describe('server and client on one machine', () => {
     visitor.destroy();
   });
 
+  test.each(['local', 'run'])('a second signal ends `tunnel %s` at once, and `stopped` says so', async (command) => {
+    await using service = await greeter();
+    await using server = await startTunnel(['server', '--port', '0', '--output', 'json']);
+    await server.waitForEvent('listening');
+    const config = join(server.home, 'tunnels.toml');
+    await writeFile(config, `[tunnels.greeter]\ntarget = ${service.port}\n`);
+    const words = command === 'local' ? [String(service.port)] : ['--config', config];
+    await using client = await startTunnel([command, ...words, '--output', 'json'], { home: server.home });
+    const visitor = connect(openPort(await client.waitForEvent('ready')), '127.0.0.1');
+    visitor.on('error', () => {});
+    await once(visitor, 'data');
+    client.kill('SIGTERM');
+    await client.waitForStderr(/stopping/);
+    client.kill('SIGTERM');
+    expect(await client.waitForExit(5_000)).toEqual({ code: 143, signal: null });
+    expect(client.events.at(-1)).toMatchObject({ event: 'stopped', exitCode: 143 });
+    visitor.destroy();
+  });
+
   test('the first signal ends a client that waits for its next attempt', async () => {
     await using client = await startTunnel([
       'local',
@@ -315,12 +358,96 @@ describe('server and client on one machine', () => {
   });
 });
 
+describe.concurrent('SIGHUP', () => {
+  const args = ['local', '3000', '--to', '127.0.0.1:1', '--output', 'json'];
+  const env = { TUNNEL_SECRET: 'x'.repeat(20) };
+
+  test('does not end a client that has no terminal', async () => {
+    await using client = await startTunnel(args, { env });
+    await client.waitForEvent('retrying');
+    client.kill('SIGHUP');
+    await client.waitForNextEvent('retrying');
+    client.kill();
+    expect(await client.waitForExit()).toEqual({ code: 0, signal: null });
+  });
+
+  test('ends a client whose terminal is closed as politely as SIGTERM', async () => {
+    const isTerminal = encodeURIComponent('process.stderr.isTTY = true');
+    const NODE_OPTIONS = `--import=data:text/javascript,${isTerminal}`;
+    await using client = await startTunnel(args, { env: { ...env, NODE_OPTIONS } });
+    await client.waitForEvent('retrying');
+    client.kill('SIGHUP');
+    // By the signal, which is 129 for a shell.
+    expect(await client.waitForExit()).toEqual({ code: null, signal: 'SIGHUP' });
+    expect(client.events.at(-1)).toMatchObject({ event: 'stopped', exitCode: 129, code: 'stopped' });
+  });
+});
+
+test.each(['0.0.0.0', '::'])('a server on %s names this machine to clients', async (host) => {
+  const isTerminal = encodeURIComponent('process.stdout.isTTY = true');
+  const terminal = { NODE_OPTIONS: `--import=data:text/javascript,${isTerminal}` };
+  const args = ['server', '--port', '0', '--host', host];
+  await using talking = await startTunnel(args, { env: terminal });
+  const [, named] = await talking.waitForStdout(/tunnel local 3000 --to (\S+):\d+ /);
+  await using server = await startTunnel([...args, '--output', 'json']);
+  const { url } = await server.waitForEvent('listening');
+  expect(String(url)).toMatch(`ws://${hostname()}:`);
+  expect(named).toBe(hostname());
+});
+
+test('a server opens no debugger at SIGUSR1', async () => {
+  await using home = await temporaryDirectory();
+  const config = join(home.path, 'config.toml');
+  await writeFile(config, '[server]\n');
+  await using server = await startTunnel(['server', '--port', '0', '--output', 'json', '--config', config]);
+  await server.waitForEvent('listening');
+  server.kill('SIGUSR1');
+  server.kill('SIGHUP');
+  await server.waitForStderr(/configuration read again/);
+  server.kill('SIGTERM');
+  expect(await server.waitForExit()).toEqual({ code: 0, signal: null });
+  expect(server.stderr).not.toMatch(/debugger/i);
+});
+
+test('a log goes on when its disk has room again, with whole lines, and says what is missing', async (context) => {
+  const unshare = ['unshare', '--user', '--map-root-user', '--mount'];
+  requireLauncher(context, [...unshare, 'sh', '-c', 'mount -t tmpfs tmpfs /mnt && exec "$0"']);
+  await using disk = await temporaryDirectory();
+  // Two pages, of which the log has all but the beginning of its first line.
+  const fill =
+    'mount -t tmpfs -o size=8k tmpfs "$0"; head -c 4096 /dev/zero >"$0/full"; head -c 4050 /dev/zero | tr "\\0" "\\n" >"$0/log"; exec "$@" 2>>"$0/log"';
+  const args = ['local', '3000', '--to', '127.0.0.1:1', '--max-reconnect-delay', '100ms', '--output', 'json'];
+  await using client = await startTunnel(args, {
+    launcher: [...unshare, 'sh', '-c', fill, disk.path],
+    env: { TUNNEL_SECRET: 'x'.repeat(20) },
+  });
+  await client.waitForEvent('retrying', ({ attempt }) => Number(attempt) >= 3);
+  const inside = `/proc/${client.pid}/root${disk.path}`;
+  await rm(join(inside, 'full'));
+  await client.waitForNextEvent('retrying');
+  await client.waitForNextEvent('retrying');
+  const lines = (await readFile(join(inside, 'log'), 'utf8')).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toContainEqual(
+    expect.objectContaining({ dropped: expect.any(Number), msg: expect.stringContaining('the disk was full') }),
+  );
+});
+
 test('--no-reconnect makes one attempt and ends with 4', async () => {
   const args = ['local', '3000', '--to', '127.0.0.1:1', '--no-reconnect', '--output', 'json'];
   await using client = await startTunnel(args, { env: { TUNNEL_SECRET: 'x'.repeat(20) } });
   expect(await client.waitForExit()).toEqual({ code: 4, signal: null });
   expect(client.events.map(({ event }) => event)).toEqual(['stopped']);
   expect(client.stderr).toMatch(/error: connection refused: .*\nhint: .*\n$/);
+});
+
+test('--no-reconnect=false goes before the file, and arguments may stand behind `--`', async () => {
+  await using directory = await temporaryDirectory();
+  const config = join(directory.path, 'config.toml');
+  await writeFile(config, '[client]\nno-reconnect = true\n');
+  const flags = ['--to', '127.0.0.1:1', '--no-reconnect=false', '--output', 'json', '--config', config];
+  await using client = await startTunnel(['local', ...flags, '--', '3000'], { env: { TUNNEL_SECRET: 'x'.repeat(20) } });
+  await client.waitForEvent('retrying');
+  expect((await run(['local', ...flags, '--', '--now'])).stderr).toContain('unknown argument: --now');
 });
 
 test('SIGUSR1 retries now', async () => {

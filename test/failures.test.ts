@@ -1,6 +1,5 @@
 // Produces every failure of docs/errors.md with the built command, and holds the document to what it prints.
 // After a change of a text: npx vitest run test/failures --update
-import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
@@ -15,6 +14,7 @@ import { readDocument } from './support/documents.ts';
 import { failureSections, withLines } from './support/failure-document.ts';
 import { FailureScene, type Seen } from './support/failure-scene.ts';
 import { Middleman } from './support/middleman.ts';
+import { requireLauncher } from './support/program.ts';
 import { httpReply, type Relay, startRelay } from './support/relay.ts';
 import { startEcho, startSilent, startWebSocketEcho } from './support/services.ts';
 import { TcpService } from './support/tcp-service.ts';
@@ -748,10 +748,4 @@ async function onReadOnlyHome(context: TestContext, directory: string): Promise<
 async function requirePrivilegedPorts(context: TestContext): Promise<void> {
   const first = await readFile('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8').catch(() => '1024');
   if (Number(first) <= 80) context.skip('everybody may listen on port 80 here');
-}
-
-function requireLauncher(context: TestContext, words: readonly string[]): void {
-  const [program, ...args] = [...words, 'true'];
-  if (program === undefined || spawnSync(program, args).status !== 0)
-    context.skip(`${words.join(' ')} is not permitted here`);
 }

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -52,6 +52,13 @@ export function requirePrograms(context: TestContext, ...names: readonly Program
   // A note on the test is shown only by some reporters.
   console.warn(`skipped "${context.task.name}": ${message}`);
   context.skip(message);
+}
+
+/** Skips the running test where these words in front of a command are not permitted. */
+export function requireLauncher(context: TestContext, words: readonly string[]): void {
+  const [program, ...args] = [...words, 'true'];
+  if (program === undefined || spawnSync(program, args).status !== 0)
+    context.skip(`${words.join(' ')} is not permitted here`);
 }
 
 /** The program's absolute path, which sshd insists on; undefined where it is missing. */

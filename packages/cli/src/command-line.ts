@@ -60,7 +60,7 @@ class Chosen extends Error {
 
 /** Runs what the command line asks for, and resolves with the exit code. Throws `TunnelError`. */
 export async function runCommandLine(args: readonly string[], context: Context): Promise<number> {
-  const parser = yargs([...args])
+  const parser = yargs([...forYargs(args)])
     .scriptName('tunnel')
     .locale('en')
     .updateStrings(MESSAGES)
@@ -227,16 +227,25 @@ export async function runCommandLine(args: readonly string[], context: Context):
     throw error;
   }
   // Help and version were printed by yargs.
-  if (STANDARD_FLAGS.some((name) => parsed[name] === true)) return 0;
+  if (STANDARD_FLAGS.some((name) => parsed[name] === true) || args.at(-1) === 'help') return 0;
   throw new TunnelError('usage', {
     detail: 'no command was given',
     hint: 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all',
   });
 }
 
+/** Yargs takes `help` for a command only at the end, and what stands behind `--` for no argument of a command. */
+function forYargs(args: readonly string[]): readonly string[] {
+  if (args[0] === 'help') return [...args.slice(1), '--help'];
+  const end = args.indexOf('--');
+  const arguments_ = args.slice(end + 1);
+  // No command has arguments that begin with a dash: those are left to be complained of.
+  return end === -1 || arguments_.some((word) => word.startsWith('-')) ? args : [...args.slice(0, end), ...arguments_];
+}
+
 /** Names the flag that was probably meant, which yargs does only for commands. */
 function refuseUnknownFlags(given: Arguments): void {
-  const [first, surplus] = (given['_'] ?? []) as readonly (string | number)[];
+  const [first, surplus] = [given['_'], given['--']].flatMap((part) => (part ?? []) as readonly (string | number)[]);
   const command = COMMAND_NAMES.find((name) => name === String(first));
   if (command === undefined) {
     if (first === undefined) return;
@@ -245,7 +254,7 @@ function refuseUnknownFlags(given: Arguments): void {
   if (surplus !== undefined) throw usageError(`unknown argument: ${surplus}`, [command]);
   const known = [...Object.keys(COMMANDS[command].flags), ...STANDARD_FLAGS];
   for (const name of Object.keys(given)) {
-    if (['_', '$0', 'target', 'name', 'action', 'file', 'shell', 'h', 'v', ...known].includes(name)) continue;
+    if (['_', '--', '$0', 'target', 'name', 'action', 'file', 'shell', 'h', 'v', ...known].includes(name)) continue;
     throw new TunnelError('usage', {
       detail: `unknown flag: ${name.length === 1 ? '-' : '--'}${name}`,
       hint: flagHint(name, command, known),

@@ -1,3 +1,4 @@
+import type { OutputSettings } from './common-flags.ts';
 import type { Environment } from './flags.ts';
 import type { Writers } from './output/output.ts';
 
@@ -6,4 +7,6 @@ export interface Context {
   readonly version: string;
   readonly environment: Environment;
   readonly writers: Writers;
+  /** To be called as soon as it is known: what goes wrong before the output is open is told in the same way. */
+  readonly outputIs: (output: OutputSettings['output']) => void;
 }

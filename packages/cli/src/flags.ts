@@ -150,9 +150,10 @@ export class GivenFlags<Table extends Flags> {
     return this.#file.find((table) => table.has(name))?.get(name) ?? [];
   }
 
-  /** Whether a flag without value was given. */
+  /** Whether a flag without value was given; `--flag=false` overrides the file. */
   has(name: keyof Table & string): boolean {
-    return this.#arguments[name] === true || this.inFile(name)[name]?.text === 'true';
+    const given = this.#arguments[name];
+    return typeof given === 'boolean' ? given : this.inFile(name)[name]?.text === 'true';
   }
 
   #allOnCommandLine(name: string): readonly Given[] {

@@ -21,6 +21,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const onCommandLine = new GivenFlags(LOCAL_FLAGS, given, environment);
   const config = await loadConfig(onCommandLine.get('config'), environment);
   const flags = onCommandLine.with(config === undefined ? [] : [config.client]);
+  context.outputIs(flags.read('output') ?? 'text');
   const settings = readLocalSettings(
     targets.map((text) => ({ text, source: 'target' })),
     flags,
@@ -38,7 +39,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
 
   const client = createClient(plan.options);
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;
-  const introduction = { server: plan.address, canPressEnter, isOneOfMany: false };
+  const introduction = { server: plan.address, canPressEnter, isOneOfMany: false, exitCode: () => signals.exitCode };
   for (const reporter of clientReporters(output, introduction)) reportEvents(client, reporter);
   await using service = new ClientService(environment, output, settings.watchdog);
   service.watch(client, plan);
@@ -51,6 +52,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
     },
     abort: () => client.abort(),
     retryNow: () => client.retryNow(),
+    stopsWithTerminal: true,
   });
   using _enterKey = canPressEnter ? watchEnterKey(process.stdin, () => client.retryNow()) : undefined;
 

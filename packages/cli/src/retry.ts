@@ -23,7 +23,7 @@ export async function runRetry(given: Arguments, { environment, writers }: Conte
   const wanted = pid === undefined ? undefined : parseProcessId(pid);
   const clients = await surveyClients(state.client.control, 'retry', wanted);
   if (clients.length === 0) writers.stdout.write(noneText(state.path, wanted));
-  const columns = process.stdout.columns ?? Infinity;
+  const columns = process.stdout.columns || Infinity;
   for (const client of clients) for (const line of fold(retryText(client), columns)) writers.stdout.write(line);
   return 0;
 }

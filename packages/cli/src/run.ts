@@ -30,6 +30,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
   const onCommandLine: LocalFlags = new GivenFlags(LOCAL_FLAGS, given, environment);
   const config = await requireConfig(onCommandLine.get('config'), environment);
   const flags = onCommandLine.with([config.client]);
+  context.outputIs(flags.read('output') ?? 'text');
   const { pins, ports, control } = stateDirectory(flags.get('state-dir'), environment).client;
   const planner = new Planner(names, onCommandLine, config, context, {
     pins: new PinDirectory(pins),
@@ -86,7 +87,8 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
   using _enterKey = canPressEnter ? watchEnterKey(process.stdin, () => sessions.retryNow()) : undefined;
 
   await sessions.apply(plans);
-  const { exitCode, code, reason, hint } = await sessions.ended;
+  const { code, reason, hint, ...end } = await sessions.ended;
+  const exitCode = signals.exitCode ?? end.exitCode;
   if (output.audience === 'scripts') {
     const emit = jsonEmitter(
       (line) => output.stdout.write(line),
@@ -94,7 +96,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
     );
     emit('stopped', { exitCode, code, reason, hint });
   }
-  return signals.exitCode ?? exitCode;
+  return exitCode;
 }
 
 /** Makes a plan for each session out of a configuration. */

@@ -16,6 +16,7 @@ test.each([
   [undefined, 'localhost'],
   ['0.0.0.0', 'localhost'],
   ['::', 'localhost'],
+  ['0:0:0:0:0:0:0:0', 'localhost'],
   ['10.0.0.1', '10.0.0.1'],
 ])('a server on %s is reached at %s', async (host, dialed) => {
   const path = join(directory, 'running.json');

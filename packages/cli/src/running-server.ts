@@ -1,6 +1,14 @@
 import type { ServerAddress } from '@tunnel/client';
 import { TunnelError } from '@tunnel/shared';
-import { decodeKey, encodeKey, isRunning, ownProcess, readTextFile, writeFileAtomic } from '@tunnel/shared/node';
+import {
+  decodeKey,
+  encodeKey,
+  hostToDial,
+  isRunning,
+  ownProcess,
+  readTextFile,
+  writeFileAtomic,
+} from '@tunnel/shared/node';
 
 /** What a client of the same user on the same machine needs to know about the server here. */
 export interface RunningServer {
@@ -58,7 +66,7 @@ export async function readRunningServer(path: string): Promise<RunningServer> {
 
 /** Who listens on all addresses is reached by the name that every machine has for itself. */
 function dialHost(host: string | undefined): string {
-  return host === undefined || host === '0.0.0.0' || host === '::' ? 'localhost' : host;
+  return hostToDial(host) ?? 'localhost';
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {

@@ -7,6 +7,7 @@ import { TunnelError } from '@tunnel/shared';
 import {
   decodeKey,
   fingerprint,
+  hostToDial,
   loadOrCreateIdentity,
   loadOrCreateSecret,
   readSecretFile,
@@ -44,6 +45,7 @@ export async function runServer(given: Arguments, context: Context): Promise<num
   const onCommandLine = new GivenFlags(SERVER_FLAGS, given, context.environment);
   const config = await loadConfig(onCommandLine.get('config'), context.environment);
   const flags = onCommandLine.with(config === undefined ? [] : [config.server]);
+  context.outputIs(flags.read('output') ?? 'text');
   const settings = readServerSettings(flags, context.environment);
   const givenSecret = await readGivenSecret(flags, context.environment);
   const previousFile = flags.get('previous-secret-file');
@@ -262,15 +264,15 @@ function introduce(
       output.log.info({ file: keysFile, require: requirement }, 'client keys are in this file');
     return;
   }
-  const publicHost = settings.publicHost ?? settings.host ?? hostname();
+  const knownHost = settings.publicHost ?? hostToDial(settings.host);
   const lines = introduceServer({
     version,
     listensOn: settings.host === undefined ? `port ${port}` : formatTarget({ host: settings.host, port }),
     minPort: settings.minPort,
     maxPort: settings.maxPort,
     fingerprint: fingerprint(serverKey),
-    to: settings.tls ? url : plainAddress(publicHost, port),
-    isOwnName: settings.publicHost === undefined && settings.host === undefined,
+    to: settings.tls ? url : plainAddress(knownHost ?? hostname(), port),
+    isOwnName: knownHost === undefined,
     secret: secret?.secret,
     keysFile,
     requirement,

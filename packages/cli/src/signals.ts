@@ -14,15 +14,20 @@ export interface SignalHandlers {
   readonly retryNow?: () => void;
   /** SIGHUP. Where it means that the program's terminal is gone, `stop` is called instead. */
   readonly reload?: () => void;
+  /**
+   * SIGHUP of a program that has nothing to reload: its terminal is gone, so `stop` is called. One that has no terminal goes
+   * on, as under nohup and service managers.
+   */
+  readonly stopsWithTerminal?: true;
 }
 
 export interface Signals extends Disposable {
-  /** 128 and the number of the signal, as shells have it, once a second one came: the program did not end cleanly. */
+  /** 128 and the number of the signal, as shells have it, once a second one came, or the terminal was closed. */
   readonly exitCode: number | undefined;
 }
 
 /** Listens for signals until it is disposed of. */
-export function handleSignals({ stop, abort, retryNow, reload }: SignalHandlers): Signals {
+export function handleSignals({ stop, abort, retryNow, reload, stopsWithTerminal }: SignalHandlers): Signals {
   let received = 0;
   let exitCode: number | undefined;
   const onStop = (signal: NodeJS.Signals): void => {
@@ -38,11 +43,13 @@ export function handleSignals({ stop, abort, retryNow, reload }: SignalHandlers)
     abort();
   };
   const hadTerminal = process.stdin.isTTY || process.stdout.isTTY;
+  const hasTerminal = hadTerminal || process.stderr.isTTY;
   const onHangup = (): void => {
-    if (!hadTerminal || !isTerminalGone()) {
+    if (reload === undefined ? !hasTerminal : !hadTerminal || !isTerminalGone()) {
       reload?.();
       return;
     }
+    exitCode = 128 + constants.signals.SIGHUP;
     // Node aborts at its end where it cannot reset the terminal. So it ends by the signal, as without a handler.
     process.once('exit', () => {
       process.off('SIGHUP', onHangup);
@@ -51,8 +58,7 @@ export function handleSignals({ stop, abort, retryNow, reload }: SignalHandlers)
     onStop('SIGHUP');
   };
   for (const signal of STOP_SIGNALS) process.on(signal, onStop);
-  if (reload !== undefined) process.on('SIGHUP', onHangup);
-  // Node opens its debugger at SIGUSR1 unless somebody listens for it.
+  if (reload !== undefined || stopsWithTerminal) process.on('SIGHUP', onHangup);
   if (retryNow !== undefined) process.on('SIGUSR1', retryNow);
   return {
     get exitCode() {

@@ -31,7 +31,7 @@ export async function runStatus(given: Arguments, { environment, writers }: Cont
   }
   const clients = await surveyClients(state.client.control, 'status');
   if (isJson) writers.stdout.write(JSON.stringify(clients, null, 2));
-  else for (const line of picture(clients, state, process.stdout.columns)) writers.stdout.write(line);
+  else for (const line of picture(clients, state, process.stdout.columns || Infinity)) writers.stdout.write(line);
   return 0;
 }
 
@@ -45,9 +45,9 @@ async function watchOnTerminal(state: StateDirectory, writers: Writers): Promise
       state.client.control,
       (clients) => {
         if (writers.stdout.isBroken) abort.abort();
-        last = picture(clients, state, process.stdout.columns);
+        last = picture(clients, state, screen.columns);
         const heading = watchHeading(clients.length, new Date());
-        screen.draw([...fold(heading, process.stdout.columns), '', ...last]);
+        screen.draw([...fold(heading, screen.columns), '', ...last]);
       },
       abort.signal,
     );
@@ -66,18 +66,14 @@ async function watchInPipe(state: StateDirectory, writers: Writers, isJson: bool
     (clients) => {
       if (stdout.isBroken) abort.abort();
       if (isJson) stdout.write(JSON.stringify(clients));
-      else stdout.write(`${[new Date().toISOString(), ...picture(clients, state, undefined)].join('\n')}\n`);
+      else stdout.write(`${[new Date().toISOString(), ...picture(clients, state, Infinity)].join('\n')}\n`);
     },
     abort.signal,
   );
 }
 
-/** `columns` is the width of the terminal, where there is one. */
-function picture(
-  clients: readonly SurveyedClient[],
-  { path }: StateDirectory,
-  columns: number | undefined,
-): readonly string[] {
+/** `columns` is the width of the terminal; Infinity where there is none, or it has none. */
+function picture(clients: readonly SurveyedClient[], { path }: StateDirectory, columns: number): readonly string[] {
   if (clients.length === 0) return [noneText(path, undefined)];
-  return statusText(clients, { now: new Date(), columns: columns ?? Infinity });
+  return statusText(clients, { now: new Date(), columns });
 }

@@ -6,6 +6,9 @@ import { jsonEmitter } from './output/json-events.ts';
 import { errorLines, openWriters, type Writers } from './output/output.ts';
 import { hideSecrets } from './process-title.ts';
 
+// Node opens its debugger at SIGUSR1 unless somebody listens, which not every command does, nor any from its first moment.
+process.on('SIGUSR1', () => {});
+
 /** How long the last lines may take to get out to a reader that is slow, in ms. */
 const DRAIN_TIMEOUT_MS = 2_000;
 /** And how long the process may then take to end by itself, which it does unless something was left open. */
@@ -16,13 +19,14 @@ const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.
 
 const args = process.argv.slice(2);
 const writers = openWriters(process);
+let wantsEvents = asksForJson(args);
 
 function tellFailure(error: unknown): number {
   const isExpected = error instanceof TunnelError;
   const failure = isExpected ? error : new TunnelError('internal', { detail: describe(error), cause: error });
   const { code, kind, hint } = failure;
   const reason = code === 'usage' ? failure.detail : failure.message;
-  if (asksForJson(args)) {
+  if (wantsEvents) {
     jsonEmitter(
       (line) => writers.stdout.write(line),
       () => new Date(),
@@ -38,9 +42,9 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whether events are wanted, also where the command line is wrong in another place. */
+/** Whether the command line asks for events, also where it is wrong in another place. */
 function asksForJson(words: readonly string[]): boolean {
-  return words.includes('--output=json') || words[words.indexOf('--output') + 1] === 'json';
+  return words.some((word, index) => word === '--output=json' || (word === '--output' && words[index + 1] === 'json'));
 }
 
 /** Lets out what was written. `process.exit` at once would cut it off where stdout is a pipe. */
@@ -59,7 +63,12 @@ async function endAfterFault(error: unknown): Promise<never> {
 process.on('uncaughtException', (error) => void endAfterFault(error));
 
 hideSecrets(args);
-const exitCode = await runCommandLine(args, { version: manifest.version, environment: process.env, writers }).catch(
-  tellFailure,
-);
+const exitCode = await runCommandLine(args, {
+  version: manifest.version,
+  environment: process.env,
+  writers,
+  outputIs: (output) => {
+    wantsEvents = output === 'json';
+  },
+}).catch(tellFailure);
 await end(writers, exitCode);

@@ -8,6 +8,7 @@ import {
   derivePsk,
   describeSystemError,
   encodeKey,
+  hostToDial,
   monotonicNow,
   nodeCrypto,
   prepareSocket,
@@ -296,7 +297,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
 
   #urlAt(port: number): string {
     const { tls, publicHost, host } = this.#options;
-    const name = publicHost ?? host ?? hostname();
+    const name = publicHost ?? hostToDial(host) ?? hostname();
     return `${tls ? 'wss' : 'ws'}://${isIPv6(name) ? `[${name}]` : name}:${port}`;
   }
 

@@ -297,8 +297,8 @@ export const ERRORS = {
   ),
 
   // ── what a server says about itself ──
-  'at-capacity': kind('retry', 'server', 4, 'the server is at capacity', 'it will be tried again'),
-  draining: kind('retry', 'server', 4, 'the server is restarting', 'it will be tried again'),
+  'at-capacity': kind('retry', 'server', 4, 'the server is at capacity', 'wait: it may have room again in a while'),
+  draining: kind('retry', 'server', 4, 'the server is restarting', 'wait: it will be back soon'),
   'stale-link': kind('retry', 'nobody', 4, 'a newer link of this client took over', 'nothing: the newer link goes on'),
   'session-unknown': kind(
     'retry-now',
@@ -415,7 +415,7 @@ export const ERRORS = {
 
   // ── ends ──
   stopped: kind('fatal', 'nobody', 0, 'stopped', 'nothing'),
-  'server-stopped': kind('retry', 'server', 4, 'the server was stopped', 'it will be tried again'),
+  'server-stopped': kind('retry', 'server', 4, 'the server was stopped', 'wait until it is started again'),
   internal: kind('fatal', 'program', 1, 'a fault of the program', 'please report it with the log'),
 } as const satisfies Record<string, ErrorKind>;
 

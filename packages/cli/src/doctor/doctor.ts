@@ -70,7 +70,7 @@ function openReport({ output }: LinkSettings, { environment, writers }: Context)
   if (output.output === 'json') return jsonReport(jsonEmitter(print, () => new Date()));
   const isTerminal = writers.isStdoutTerminal;
   const hasColors = isTerminal && (environment['NO_COLOR'] ?? '') === '';
-  return textReport(print, { hasColors, columns: (isTerminal ? process.stdout.columns : undefined) ?? Infinity });
+  return textReport(print, { hasColors, columns: (isTerminal && process.stdout.columns) || Infinity });
 }
 
 /** What is there before anything is sent: settings, files, clock. Undefined where that is not enough to connect. */

@@ -50,7 +50,7 @@ export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) 
       );
     },
     stopped: ({ exitCode, code, reason }) => {
-      if (exitCode === 0) log.info({ exitCode, code }, reason);
+      if (exitCode === 0 || code === 'stopped') log.info({ exitCode, code }, reason);
       else log.error({ exitCode, code }, reason);
     },
   };

@@ -13,21 +13,27 @@ export interface ClientIntroduction {
   readonly canPressEnter: boolean;
   /** There may be other clients in this process: events and logs say which server they are about. */
   readonly isOneOfMany: boolean;
+  /** What the process ends with, where a signal decides that, and not the client. */
+  readonly exitCode?: () => number | undefined;
   /** As in `ClientTextContext`. */
   readonly prefix?: () => string;
 }
 
 /** Tells a client's events to whom they are for. */
 export function clientReporters(output: Output, introduction: ClientIntroduction): readonly Reporter<ClientEvents>[] {
-  const { server, isOneOfMany } = introduction;
+  const { server, isOneOfMany, exitCode } = introduction;
   const now = (): Date => new Date();
   const print = (line: string): void => output.stdout.write(line);
-  const log = clientLogReporter(isOneOfMany ? output.log.child({ server }) : output.log, shortKey);
+  const endsWith = (reporter: Reporter<ClientEvents>): Reporter<ClientEvents> => ({
+    ...reporter,
+    stopped: (event) => reporter.stopped?.({ ...event, exitCode: exitCode?.() ?? event.exitCode }),
+  });
+  const log = endsWith(clientLogReporter(isOneOfMany ? output.log.child({ server }) : output.log, shortKey));
   switch (output.audience) {
     case 'scripts': {
       const emit = jsonEmitter(print, now);
       const emitNamed: typeof emit = (event, fields) => emit(event, isOneOfMany ? { server, ...fields } : fields);
-      return [clientJsonReporter(emitNamed, now), log];
+      return [endsWith(clientJsonReporter(emitNamed, now)), log];
     }
     case 'people':
       return [clientTextReporter(print, { ...introduction, fingerprint: shortKey, now }), log];

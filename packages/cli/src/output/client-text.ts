@@ -82,9 +82,9 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
   };
 }
 
-/** Registry hints for failures that nobody has to do anything about. */
+/** Registry hints for failures that a client has nobody do anything about: it goes on by itself. */
 export function isEmptyHint(hint: string): boolean {
-  return hint === '' || /^(?:nothing\b|it will be tried again$)/.test(hint);
+  return hint === '' || /^(?:nothing|wait)\b/.test(hint);
 }
 
 /** `08:05:09` in the local time zone. */

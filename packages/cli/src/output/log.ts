@@ -19,16 +19,17 @@ export async function createLog(writer: LineWriter, settings: LogSettings): Prom
           translateTime: 'SYS:HH:MM:ss',
           singleLine: true,
         });
-  const destination = {
-    write: (line: string): void => {
-      const dropped = writer.takeDropped();
-      if (dropped > 0) log.warn({ dropped }, 'log lines were dropped because nobody read them');
-      writer.write((pretty === undefined ? line : pretty(line)).trimEnd());
-    },
-  };
-  const log: Logger = pino(
-    { level: settings.level, timestamp: pino.stdTimeFunctions.isoTime, base: { pid: process.pid } },
-    destination,
-  );
-  return log;
+  const logTo = (write: (line: string) => void): Logger =>
+    pino(
+      { level: settings.level, timestamp: pino.stdTimeFunctions.isoTime, base: { pid: process.pid } },
+      { write: (line: string) => write((pretty === undefined ? line : pretty(line)).trimEnd()) },
+    );
+  const notices = logTo((line) => {
+    if (writer.offer(line)) writer.droppedWereTold();
+  });
+  return logTo((line) => {
+    const { dropped } = writer;
+    if (dropped > 0) notices.warn({ dropped }, 'log lines were dropped: nobody read them, or the disk was full');
+    writer.write(line);
+  });
 }

@@ -1,6 +1,8 @@
 import { PassThrough } from 'node:stream';
 import type { ClientEvents } from '@tunnel/client';
+import type { WriteStream } from 'node:tty';
 import type { ServerEvents } from '@tunnel/server';
+import { ERRORS } from '@tunnel/shared';
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { clientLogReporter } from './client-log.ts';
@@ -10,6 +12,7 @@ import { LineWriter } from './line-writer.ts';
 import { createLog } from './log.ts';
 import { errorLines } from './output.ts';
 import { printable, printableValue } from './printable.ts';
+import { Screen } from './screen.ts';
 import { heldBack, reportEvents, type Reporter } from './reporter.ts';
 import { serverLogReporter } from './server-log.ts';
 import { introduceServer, serverTextReporter } from './server-text.ts';
@@ -74,6 +77,15 @@ describe('client text', () => {
     const [others, withoutTerminal] = start({ canPressEnter: false });
     withoutTerminal.retrying({ ...refused, hint: 'nothing: a new session follows' });
     expect(others).toEqual(['08:05:09  attempt 1 failed: connection refused; next in 250ms']);
+  });
+
+  test('tells no hint to wait, which is for those who end: it holds also where nothing is tried again', () => {
+    const codes = ['at-capacity', 'draining', 'server-stopped'] as const;
+    const hints = codes.map((code) => ERRORS[code].hint);
+    const [lines, reporter] = start();
+    for (const hint of hints) reporter.retrying({ ...refused, hint });
+    expect(lines.filter((line) => line.includes('hint:'))).toEqual([]);
+    expect(hints.filter((hint) => /it will be tried again/.test(hint))).toEqual([]);
   });
 
   test('tells a break and how it ended', () => {
@@ -348,6 +360,17 @@ describe('what peers wrote', () => {
   });
 });
 
+test('a screen takes a terminal that says 0x0 for one of 80x24', () => {
+  const stream = new PassThrough();
+  const terminal = Object.assign(new EventEmitter(), { columns: 0, rows: 0 }) as unknown as WriteStream;
+  const screen = new Screen(new LineWriter(stream), terminal);
+  screen.draw(['x'.repeat(100), ...Array.from({ length: 30 }, () => 'a line')]);
+  screen.end([]);
+  const drawn = String(stream.read());
+  expect(drawn).toContain(`${'x'.repeat(80)}\u001b[K\n${'x'.repeat(20)}\u001b[K\n`);
+  expect(drawn).toContain('… 10 more lines');
+});
+
 describe('line writer', () => {
   test('survives a reader that went away', async () => {
     const stream = new PassThrough();
@@ -362,9 +385,7 @@ describe('line writer', () => {
   test('drops lines, and counts them, for a reader that does not read', () => {
     const writer = new LineWriter(new PassThrough());
     for (let line = 0; line < 40; line++) writer.write('x'.repeat(64 * 1024));
-    const dropped = writer.takeDropped();
-    expect(dropped).toBeGreaterThan(10);
-    expect(dropped).toBeLessThan(30);
-    expect(writer.takeDropped()).toBe(0);
+    expect(writer.dropped).toBeGreaterThan(10);
+    expect(writer.dropped).toBeLessThan(30);
   });
 });

@@ -1,13 +1,16 @@
+import { fstatSync } from 'node:fs';
 import type { OutputSettings } from '../common-flags.ts';
 import { LineWriter } from './line-writer.ts';
 import { createLog } from './log.ts';
 import { printable } from './printable.ts';
 import type { Logger } from 'pino';
 
+type FileStream = NodeJS.WriteStream & { readonly fd: number };
+
 /** Both ends of a program's output. */
 export interface Streams {
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdout: FileStream;
+  readonly stderr: FileStream;
 }
 
 /** Where a program says what, decided once. */
@@ -64,11 +67,15 @@ export interface Writers {
 
 export function openWriters({ stdout, stderr }: Streams): Writers {
   return {
-    stdout: new LineWriter(stdout),
-    stderr: new LineWriter(stderr),
+    stdout: openWriter(stdout),
+    stderr: openWriter(stderr),
     isStdoutTerminal: stdout.isTTY,
     isStderrTerminal: stderr.isTTY,
   };
+}
+
+function openWriter(stream: FileStream): LineWriter {
+  return new LineWriter(stream, fstatSync(stream.fd).isFile() ? stream.fd : undefined);
 }
 
 /** How a failure that ends the program is told: a line `error: …` for each reason, one line `hint: …`. */

@@ -8,6 +8,10 @@ const HOME = '\u001b[H';
 const CLEAR_TO_END_OF_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 
+// A terminal whose size nobody has set says 0x0: that of the terminals that programs were once written for.
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
+
 /**
  * Draws one picture after the other on the whole terminal, until `end`. While the program is stopped (Ctrl-Z) the
  * terminal is as it was before.
@@ -26,6 +30,10 @@ export class Screen {
     writer.write(ENTER);
   }
 
+  get columns(): number {
+    return this.#terminal.columns || DEFAULT_COLUMNS;
+  }
+
   draw(lines: readonly string[]): void {
     this.#lines = lines;
     this.#redraw();
@@ -40,8 +48,7 @@ export class Screen {
   }
 
   readonly #redraw = (): void => {
-    const { columns, rows } = this.#terminal;
-    const lines = fit(this.#lines, columns, rows);
+    const lines = fit(this.#lines, this.columns, this.#terminal.rows || DEFAULT_ROWS);
     this.#writer.write(HOME + lines.map((line) => line + CLEAR_TO_END_OF_LINE).join('\n') + CLEAR_BELOW);
   };
 

@@ -14,7 +14,7 @@ export { RecordLink } from './record-link.ts';
 export { SessionDriver } from './session-driver.ts';
 export type { DriverEvent, SessionDriverHandlers } from './session-driver.ts';
 export type { StreamPipe, Traffic } from './stream-pipe.ts';
-export { canonicalAddress, NetworkList, parseNetwork } from './networks.ts';
+export { canonicalAddress, hostToDial, NetworkList, parseNetwork } from './networks.ts';
 export type { Network } from './networks.ts';
 export { KEEPALIVE_DELAY_MS, localAddressOf, prepareSocket, remoteAddressOf } from './tcp.ts';
 export {

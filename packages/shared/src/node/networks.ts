@@ -34,6 +34,12 @@ export function canonicalAddress(text: string): Address | undefined {
   return { text: parts.join('.'), family: 'ipv4' };
 }
 
+/** What a server listens on, where others can name it by that: undefined for the addresses that stand for all (`0.0.0.0`, `::`). */
+export function hostToDial(host: string | undefined): string | undefined {
+  const address = canonicalAddress(host ?? '')?.text;
+  return address === '0.0.0.0' || address === '::' ? undefined : host;
+}
+
 /** Reads a network in CIDR notation (RFC 4632), or one address. Bits behind the prefix do not matter. Undefined where it is none. */
 export function parseNetwork(text: string): Network | undefined {
   const [, addressText = '', prefixText] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
