@@ -140,6 +140,30 @@ test('a leased port is kept for its client for one resume window after a server 
   expect(stranger.ports).toEqual([port]);
 });
 
+test('who asks for any port gets no leased one within that window either, and one behind it', async () => {
+  await using service = await startEcho();
+  const leases = memoryLeases();
+  const identity = randomBytes(32);
+  const first = await startServer({ leases });
+  const owner = await startClient(first.port, [service.port], { identity });
+  const { port } = owner;
+  await owner[Symbol.asyncDispose]();
+  await first[Symbol.asyncDispose]();
+  const onlyThat = { leases, minPort: port, maxPort: port };
+  {
+    await using server = await startServer(onlyThat);
+    await using stranger = await startClient(server.port, [service.port], { waitsForReady: false });
+    expect(await stranger.next('retrying')).toMatchObject({ code: 'port-unavailable' });
+    await using back = await startClient(server.port, [service.port], { identity });
+    expect(back.port).toBe(port);
+  }
+  await using server = await startServer({ ...onlyThat, resumeWindowMs: 500 });
+  await using stranger = await startClient(server.port, [service.port], { waitsForReady: false });
+  expect(await stranger.next('retrying')).toMatchObject({ code: 'port-unavailable' });
+  await stranger.next('ready');
+  expect(stranger.port).toBe(port);
+});
+
 test('a server that stops says when to come back, lets a visitor finish, and the client returns to the same port', async () => {
   await using service = await startEcho();
   const identity = randomBytes(32);
