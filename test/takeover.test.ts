@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import type { Lease, LeaseStore } from '@tunnel/server';
 import { randomBytes } from '@tunnel/shared/node';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { connectByHand } from './support/hand-driven.ts';
 import { startClient, startServer } from './support/pair.ts';
 import { startRelay } from './support/relay.ts';
 import { startEcho } from './support/services.ts';
@@ -162,6 +163,23 @@ test('who asks for any port gets no leased one within that window either, and on
   expect(await stranger.next('retrying')).toMatchObject({ code: 'port-unavailable' });
   await stranger.next('ready');
   expect(stranger.port).toBe(port);
+});
+
+test('a lease does not grow old while its tunnel is open', async () => {
+  const timers = vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+  try {
+    const leases = memoryLeases();
+    await using server = await startServer({ leases });
+    await using link = await connectByHand(server.port);
+    link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
+    const { port } = await link.waitFor('tunnel-granted');
+    timers.advanceTimersByTime(31 * 24 * 60 * 60 * 1000);
+    expect((await leases.read()).value).toMatchObject([{ port, usedAt: Date.now() }]);
+    server.server.abort();
+    expect(timers.getTimerCount()).toBe(0);
+  } finally {
+    timers.useRealTimers();
+  }
 });
 
 test('a server that stops says when to come back, lets a visitor finish, and the client returns to the same port', async () => {

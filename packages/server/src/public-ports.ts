@@ -1,6 +1,6 @@
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
-import { describeSystemError } from '@tunnel/shared/node';
+import { describeSystemError, monotonicNow } from '@tunnel/shared/node';
 import type { Access } from './access.ts';
 import { ephemeralPorts } from './ephemeral-ports.ts';
 import type { Leases } from './leases.ts';
@@ -16,7 +16,7 @@ export interface PublicPortsOptions {
   readonly bounds: PortRange;
   readonly access: Access;
   readonly leases: Leases;
-  /** Until then a leased port is kept for its client, who may not be back yet after a server start: wall-clock ms. */
+  /** Until then a leased port is kept for its client, who may not be back yet after a server start: monotonic ms. */
   readonly reservedUntil: number;
   readonly onLeased: () => void;
 }
@@ -130,7 +130,7 @@ export class PublicPorts {
   /** Whether a client that had this port before the server started may still come back for it. */
   #isKeptForAnother(port: number, clientKey: string): boolean {
     const { access, leases, reservedUntil } = this.#options;
-    if (Date.now() >= reservedUntil || access.entryOf(clientKey)?.reserved.includes(port)) return false;
+    if (monotonicNow() >= reservedUntil || access.entryOf(clientKey)?.reserved.includes(port)) return false;
     const leasedTo = leases.clientOf(port);
     return leasedTo !== undefined && leasedTo !== clientKey;
   }
@@ -211,8 +211,10 @@ export class PublicPorts {
         port,
         holder,
         close: () => {
-          if (this.#open.get(port) === open) this.#open.delete(port);
           server.close();
+          if (this.#open.get(port) !== open) return;
+          this.#open.delete(port);
+          this.#options.leases.release(port, Date.now());
         },
       };
       server.once('error', (cause: NodeJS.ErrnoException) => {
