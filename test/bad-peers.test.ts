@@ -1,5 +1,5 @@
 // Peers that break the protocol, knowingly or not: their own link ends, is told once, and nobody else notices.
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { encodeFrame, type Frame, MAX_RECORD_BYTES } from '@tunnel/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -236,6 +236,47 @@ describe('a server', () => {
       });
       expect(codes).toEqual(['handshake-failed']);
     }
+  });
+
+  test('keeps little of those who wait for their turn, notices who leaves, and goes on with what came', async () => {
+    const open = async (count: number, bytes: Uint8Array): Promise<Socket[]> => {
+      const sockets = Array.from({ length: count }, () => connect(server.port, '127.0.0.1'));
+      for (const socket of sockets) socket.on('error', () => {}).write(bytes);
+      return sockets;
+    };
+    const handshakes = (): number => server.server.status().handshakes;
+    const crowd = await open(256, Buffer.from(upgrade('')));
+    await expect.poll(handshakes).toBe(256);
+
+    const [leaving] = await open(1, Buffer.from(upgrade('')));
+    await expect.poll(handshakes).toBe(257);
+    leaving!.end();
+    await expect.poll(handshakes).toBe(256);
+
+    const codes = await refusalsOf(async () => {
+      const [atOnce, later] = await Promise.all([
+        open(1, Buffer.concat([Buffer.from(upgrade('')), Buffer.alloc(10_000)])),
+        open(1, Buffer.from(upgrade(''))),
+      ]);
+      const gone = [...atOnce, ...later].map(closeOf);
+      later[0]!.write(Buffer.alloc(8_220));
+      later[0]!.write(Buffer.alloc(1));
+      await Promise.all(gone);
+    });
+    expect(codes).toEqual(['handshake-failed', 'handshake-failed']);
+
+    const message1 = newInitiator().message1();
+    const frame = Buffer.concat([Buffer.of(0x82, 0x80 | message1.length, 0, 0, 0, 0), message1]);
+    const [early] = await open(1, Buffer.concat([Buffer.from(upgrade('')), frame.subarray(0, 9)]));
+    await expect.poll(handshakes).toBe(257);
+    early!.write(frame.subarray(9));
+    let answer = Buffer.alloc(0);
+    early!.on('data', (chunk: Buffer) => (answer = Buffer.concat([answer, chunk])));
+    for (const socket of crowd) socket.destroy();
+    // Message 2, in a frame behind the answer.
+    await expect.poll(() => answer.toString('latin1')).toMatch(/^HTTP\/1\.1 101 [^]*\r\n\r\n\x82[^]{50,}/);
+    early!.destroy();
+    await expect.poll(handshakes).toBe(0);
   });
 
   test('gives up handshakes that stall, at any step', async () => {

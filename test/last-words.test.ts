@@ -81,3 +81,38 @@ test('a server that drains takes no new client', async () => {
   visitor.socket.end();
   await stopping;
 });
+
+test('a server that drains opens no port, and grants none again that it has closed', async () => {
+  await using server = await startServer({ drainTimeoutMs: 10_000 });
+  await using link = await connectByHand(server.port);
+  const request = { type: 'tunnel-request', port: 0, name: 'by hand' } as const;
+  link.send({ ...request, tunnelId: 1 });
+  const { port } = await link.waitFor('tunnel-granted');
+  await using visitor = await visit(port);
+  await link.waitFor('open');
+  const stopping = server.server.stop();
+  await link.waitFor('drain');
+  link.send({ ...request, tunnelId: 1 }, { ...request, tunnelId: 2 });
+  for (const id of [1, 2]) {
+    const { code } = await link.waitFor('tunnel-refused', ({ tunnelId }) => tunnelId === id);
+    expect(code).toBe('port-unavailable');
+  }
+  expect(server.server.status()).toMatchObject({ publicPorts: 0, streams: 1 });
+  visitor.socket.resetAndDestroy();
+  await stopping;
+});
+
+test('a server that drains grants no port that was being opened when it began', async () => {
+  await using server = await startServer();
+  await using link = await connectByHand(server.port);
+  const stopped = new Promise((resolve) => server.server.once('tunnel-opened', () => resolve(server.server.stop())));
+  link.send(
+    ...[1, 2, 3].map(
+      (tunnelId) => ({ type: 'tunnel-request', tunnelId, port: 0, name: `number ${tunnelId}` }) as const,
+    ),
+  );
+  await stopped;
+  await link.closed;
+  const answers = link.frames.map(({ type }) => type).filter((type) => type.startsWith('tunnel-'));
+  expect(answers).toEqual(['tunnel-granted', 'tunnel-refused', 'tunnel-refused']);
+});

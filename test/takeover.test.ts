@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import type { Lease, LeaseStore } from '@tunnel/server';
 import { randomBytes } from '@tunnel/shared/node';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { connectByHand } from './support/hand-driven.ts';
 import { startClient, startServer } from './support/pair.ts';
 import { startRelay } from './support/relay.ts';
 import { startEcho } from './support/services.ts';
@@ -138,6 +139,47 @@ test('a leased port is kept for its client for one resume window after a server 
   await using server = await startServer({ leases, resumeWindowMs: 0 });
   await using stranger = await startClient(server.port, [], asking(service.port, port));
   expect(stranger.ports).toEqual([port]);
+});
+
+test('who asks for any port gets no leased one within that window either, and one behind it', async () => {
+  await using service = await startEcho();
+  const leases = memoryLeases();
+  const identity = randomBytes(32);
+  const first = await startServer({ leases });
+  const owner = await startClient(first.port, [service.port], { identity });
+  const { port } = owner;
+  await owner[Symbol.asyncDispose]();
+  await first[Symbol.asyncDispose]();
+  const onlyThat = { leases, minPort: port, maxPort: port };
+  {
+    await using server = await startServer(onlyThat);
+    await using stranger = await startClient(server.port, [service.port], { waitsForReady: false });
+    expect(await stranger.next('retrying')).toMatchObject({ code: 'port-unavailable' });
+    await using back = await startClient(server.port, [service.port], { identity });
+    expect(back.port).toBe(port);
+  }
+  await using server = await startServer({ ...onlyThat, resumeWindowMs: 500 });
+  await using stranger = await startClient(server.port, [service.port], { waitsForReady: false });
+  expect(await stranger.next('retrying')).toMatchObject({ code: 'port-unavailable' });
+  await stranger.next('ready');
+  expect(stranger.port).toBe(port);
+});
+
+test('a lease does not grow old while its tunnel is open', async () => {
+  const timers = vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+  try {
+    const leases = memoryLeases();
+    await using server = await startServer({ leases });
+    await using link = await connectByHand(server.port);
+    link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
+    const { port } = await link.waitFor('tunnel-granted');
+    timers.advanceTimersByTime(31 * 24 * 60 * 60 * 1000);
+    expect((await leases.read()).value).toMatchObject([{ port, usedAt: Date.now() }]);
+    server.server.abort();
+    expect(timers.getTimerCount()).toBe(0);
+  } finally {
+    timers.useRealTimers();
+  }
 });
 
 test('a server that stops says when to come back, lets a visitor finish, and the client returns to the same port', async () => {

@@ -18,7 +18,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const CLOSE_GRACE_MS = 1_000;
 
 /** Messages 1 and 3 at their largest, with their WebSocket headers. */
-const UNAUTHENTICATED_BYTES = 2 * (MAX_HANDSHAKE_BYTES + 14);
+export const UNAUTHENTICATED_BYTES = 2 * (MAX_HANDSHAKE_BYTES + 14);
 
 const EMPTY = new Uint8Array(0);
 

@@ -3,7 +3,7 @@ import { CacheFile } from '@tunnel/shared/node';
 /** A lease that nobody used for this long is forgotten, in ms. */
 const LEASE_LIFE_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** Leases that are kept; beyond it the longest unused ones go. */
+/** Leases that are kept; beyond it the longest unused ones go. Those of open tunnels stay: there are no more than ports. */
 const LEASE_LIMIT = 4096;
 
 /** Which port a client had for a tunnel. */
@@ -25,50 +25,71 @@ export interface LeaseStore {
 
 /** Remembers who had which port, so that "any port" is the same one again. Blocks nobody by itself. */
 export class Leases {
-  /** In the order in which they were last used. */
-  readonly #byOwner = new Map<string, Lease>();
+  /** Of tunnels that are open. */
+  readonly #inUse = new Map<string, Lease>();
+  /** The others, in the order in which they were last used. */
+  readonly #unused = new Map<string, Lease>();
   readonly #ownerOf = new Map<number, string>();
 
+  /** A use that is still to come is as good as one just now: where the clock is behind, it may yet be put right. */
   constructor(leases: readonly Lease[], now: number) {
-    const alive = leases.filter(({ usedAt }) => usedAt <= now && now - usedAt < LEASE_LIFE_MS);
-    for (const lease of alive.toSorted((a, b) => a.usedAt - b.usedAt)) this.#put(lease);
+    const alive = leases.filter(({ usedAt }) => now - usedAt < LEASE_LIFE_MS);
+    for (const lease of alive.toSorted((a, b) => a.usedAt - b.usedAt)) this.#put(lease, this.#unused);
   }
 
   get all(): readonly Lease[] {
-    return [...this.#byOwner.values()];
+    return [...this.#unused.values(), ...this.#inUse.values()];
   }
 
   portOf(clientKey: string, name: string): number | undefined {
-    return this.#byOwner.get(ownerId(clientKey, name))?.port;
+    return this.#leaseOf(ownerId(clientKey, name))?.port;
   }
 
   /** The key of the client that had this port last. */
   clientOf(port: number): string | undefined {
     const owner = this.#ownerOf.get(port);
-    return owner === undefined ? undefined : this.#byOwner.get(owner)?.clientKey;
+    return owner === undefined ? undefined : this.#leaseOf(owner)?.clientKey;
   }
 
+  /** A tunnel was opened; its lease is in use until `release`. */
   record(clientKey: string, name: string, port: number, now: number): void {
-    this.#put({ clientKey, name, port, usedAt: now });
-    for (const [owner, { usedAt }] of this.#byOwner) {
-      if (this.#byOwner.size <= LEASE_LIMIT && now - usedAt < LEASE_LIFE_MS) break;
+    this.#put({ clientKey, name, port, usedAt: now }, this.#inUse);
+    for (const [owner, { usedAt }] of this.#unused) {
+      if (this.#unused.size + this.#inUse.size <= LEASE_LIMIT && now - usedAt < LEASE_LIFE_MS) break;
       this.#remove(owner);
     }
   }
 
-  #put(lease: Lease): void {
+  /** The tunnel on this port was closed. */
+  release(port: number, now: number): void {
+    const owner = this.#ownerOf.get(port);
+    const lease = owner === undefined ? undefined : this.#inUse.get(owner);
+    if (lease) this.#put({ ...lease, usedAt: now }, this.#unused);
+  }
+
+  /** The tunnels that are open are in use until now: what is written down does not become too old under them. */
+  refresh(now: number): void {
+    for (const [owner, lease] of this.#inUse) this.#inUse.set(owner, { ...lease, usedAt: now });
+  }
+
+  #leaseOf(owner: string): Lease | undefined {
+    return this.#inUse.get(owner) ?? this.#unused.get(owner);
+  }
+
+  #put(lease: Lease, leases: Map<string, Lease>): void {
     const owner = ownerId(lease.clientKey, lease.name);
     this.#remove(owner);
     const before = this.#ownerOf.get(lease.port);
     if (before !== undefined) this.#remove(before);
-    this.#byOwner.set(owner, lease);
+    leases.set(owner, lease);
     this.#ownerOf.set(lease.port, owner);
   }
 
   #remove(owner: string): void {
-    const lease = this.#byOwner.get(owner);
+    const lease = this.#leaseOf(owner);
     if (!lease) return;
-    this.#byOwner.delete(owner);
+    this.#inUse.delete(owner);
+    this.#unused.delete(owner);
     this.#ownerOf.delete(lease.port);
   }
 }

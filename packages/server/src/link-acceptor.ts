@@ -13,7 +13,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from './access.ts';
 import { Admission } from './admission.ts';
 import { ClientAddresses } from './client-address.ts';
-import { beginHandshake, type BegunHandshake, ServerHandshake } from './handshake.ts';
+import { beginHandshake, type BegunHandshake, ServerHandshake, UNAUTHENTICATED_BYTES } from './handshake.ts';
 
 /** Whoever is refused has this long to take the answer, in ms. */
 const CLOSE_GRACE_MS = 1_000;
@@ -24,6 +24,8 @@ const CROWD_MS = 250;
 /** Whom there is no room for even to wait is told to stay away this long, spread at random, in s. */
 const LEAST_RETRY_AFTER_S = 5;
 const RETRY_AFTER_SPREAD_S = 10;
+
+const EMPTY = Buffer.alloc(0);
 
 /** A link whose client proved who it is. Nothing was sent on it yet: it is accepted or refused next. */
 export interface ClaimedLink {
@@ -55,12 +57,15 @@ export interface LinkAcceptorOptions {
 interface Arrival {
   readonly request: IncomingMessage;
   readonly socket: Socket;
-  readonly head: Buffer;
+  /** What came behind the request. */
+  head: Buffer;
   /** Where it comes from: a closed socket does not tell any more. */
   readonly address: string;
   /** Monotonic ms. */
   readonly cameAt: number;
   handshake?: ServerHandshake;
+  /** While it waits for its turn. */
+  stopWaiting?: () => void;
 }
 
 /** Takes WebSocket upgrades and brings each through the handshake. */
@@ -115,7 +120,7 @@ export class LinkAcceptor {
     }
     socket.once('close', () => this.#leave(arrival));
     if (admitted === 'admitted') this.#open(arrival);
-    else this.#crowdTimer ??= setInterval(() => this.#moveOn(), CROWD_MS);
+    else this.#wait(arrival);
   }
 
   /** Looks after nobody any more. Connections are the caller's to end. */
@@ -123,7 +128,27 @@ export class LinkAcceptor {
     clearInterval(this.#crowdTimer);
   }
 
+  /** Reads on meanwhile, so that those who leave are noticed, and keeps no more than a handshake can be. */
+  #wait(arrival: Arrival): void {
+    const { socket, address } = arrival;
+    const keep = (chunk: Buffer): void => {
+      if (arrival.head.length + chunk.length <= UNAUTHENTICATED_BYTES) {
+        arrival.head = Buffer.concat([arrival.head, chunk]);
+        return;
+      }
+      arrival.stopWaiting?.();
+      socket.destroy();
+      this.#options.onFailure(handshakeFailed('it is too long'), address);
+    };
+    const leave = (): void => void socket.destroy();
+    arrival.stopWaiting = () => socket.off('data', keep).off('end', leave).pause();
+    socket.on('data', keep).on('end', leave);
+    keep(EMPTY); // what came with the request counts too
+    this.#crowdTimer ??= setInterval(() => this.#moveOn(), CROWD_MS);
+  }
+
   #open(arrival: Arrival): void {
+    arrival.stopWaiting?.();
     const { request, socket, head } = arrival;
     let begun: BegunHandshake | undefined;
     const header = request.headers[HANDSHAKE_HEADER];
@@ -151,6 +176,7 @@ export class LinkAcceptor {
         },
       });
     });
+    socket.resume();
   }
 
   #conclude(

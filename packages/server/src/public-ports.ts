@@ -1,6 +1,6 @@
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
-import { describeSystemError } from '@tunnel/shared/node';
+import { describeSystemError, monotonicNow } from '@tunnel/shared/node';
 import type { Access } from './access.ts';
 import { ephemeralPorts } from './ephemeral-ports.ts';
 import type { Leases } from './leases.ts';
@@ -16,7 +16,7 @@ export interface PublicPortsOptions {
   readonly bounds: PortRange;
   readonly access: Access;
   readonly leases: Leases;
-  /** Until then a leased port is kept for its client, who may not be back yet after a server start: wall-clock ms. */
+  /** Until then a leased port is kept for its client, who may not be back yet after a server start: monotonic ms. */
   readonly reservedUntil: number;
   readonly onLeased: () => void;
 }
@@ -116,18 +116,23 @@ export class PublicPorts {
   }
 
   async #openThis(port: number, holder: PortHolder): Promise<PublicPort> {
-    const { access, leases, reservedUntil } = this.#options;
     if (!this.permits(port, holder.clientKey)) throw this.#notAllowed(port, holder);
     const held = this.#open.get(port);
     if (held) return this.#takeOver(held, holder);
-    const leasedTo = leases.clientOf(port);
-    const isReserved = access.entryOf(holder.clientKey)?.reserved.includes(port) === true;
-    if (!isReserved && leasedTo !== undefined && leasedTo !== holder.clientKey && Date.now() < reservedUntil) {
+    if (this.#isKeptForAnother(port, holder.clientKey)) {
       throw new TunnelError('port-in-use', {
         detail: `${port} is kept for the client that had it before the server started`,
       });
     }
     return this.#listen(port, holder);
+  }
+
+  /** Whether a client that had this port before the server started may still come back for it. */
+  #isKeptForAnother(port: number, clientKey: string): boolean {
+    const { access, leases, reservedUntil } = this.#options;
+    if (monotonicNow() >= reservedUntil || access.entryOf(clientKey)?.reserved.includes(port)) return false;
+    const leasedTo = leases.clientOf(port);
+    return leasedTo !== undefined && leasedTo !== clientKey;
   }
 
   /** From another process of the same client, and only where that one does not answer any more. */
@@ -172,18 +177,25 @@ export class PublicPorts {
       ...drawn.filter((port) => !this.#isSecondChoice(port)),
       ...drawn,
     ]);
+    let areSomeKept = false;
     for (const port of candidates) {
       if (!this.permits(port, clientKey)) continue;
       const held = this.#open.get(port);
       // One's own reserved port, which a process that is gone still has.
       if (held && (held.holder.clientKey !== clientKey || held.holder.hasLink || !reserved.includes(port))) continue;
+      if (this.#isKeptForAnother(port, clientKey)) {
+        areSomeKept = true;
+        continue;
+      }
       try {
         return await (held ? this.#takeOver(held, holder) : this.#listen(port, holder));
       } catch (error) {
         if (!(error instanceof TunnelError) || error.code !== 'port-in-use') throw error;
       }
     }
-    throw new TunnelError('port-unavailable', { detail: `no free port among ${formatRanges(allOf(ports, reserved))}` });
+    const kept = areSomeKept ? ' but those kept for clients that had them before the server started' : '';
+    const detail = `no free port among ${formatRanges(allOf(ports, reserved))}${kept}`;
+    throw new TunnelError('port-unavailable', { detail });
   }
 
   /** Ports that another client had, or that could be gone after a restart, only where there is little choice. */
@@ -199,8 +211,10 @@ export class PublicPorts {
         port,
         holder,
         close: () => {
-          if (this.#open.get(port) === open) this.#open.delete(port);
           server.close();
+          if (this.#open.get(port) !== open) return;
+          this.#open.delete(port);
+          this.#options.leases.release(port, Date.now());
         },
       };
       server.once('error', (cause: NodeJS.ErrnoException) => {

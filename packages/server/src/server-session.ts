@@ -78,7 +78,7 @@ export class ServerSession {
   #visitorCount = 0;
   #knowsSecret = false;
   #expiry: NodeJS.Timeout | undefined;
-  #isOver = false;
+  #phase: 'running' | 'draining' | 'over' = 'running';
 
   constructor(options: ServerSessionOptions, link: ClaimedLink) {
     this.#options = options;
@@ -155,6 +155,7 @@ export class ServerSession {
 
   /** Tells the client to come back later, and takes no more visitors. */
   drain(retryAfterMs: number, spreadMs: number, graceMs: number): void {
+    this.#phase = 'draining';
     for (const tunnel of this.#tunnels.values()) tunnel.port?.close();
     this.#driver.session.sendNotice({ type: 'drain', retryAfterMs, spreadMs, graceMs });
     this.#driver.flushSoon();
@@ -162,7 +163,7 @@ export class ServerSession {
 
   /** Ends the session: says so where there is a link, gives the ports back, resets the visitors. */
   end(code: ErrorCode): void {
-    if (this.#isOver) return;
+    if (this.#phase === 'over') return;
     this.#driver.session.sendNotice({ type: 'goodbye', code });
     this.#driver.close(1000, code);
     this.#finish(code);
@@ -247,7 +248,11 @@ export class ServerSession {
   // ── tunnels and visitors ──
 
   async #open({ tunnelId, port, name, rules }: TunnelRequestFrame): Promise<void> {
-    if (this.#isOver) return;
+    if (this.#phase === 'over') return;
+    if (this.#phase === 'draining') {
+      this.#refuse(tunnelId, stopping());
+      return;
+    }
     const existing = this.#tunnels.get(tunnelId);
     let gate: VisitorGate;
     try {
@@ -277,6 +282,10 @@ export class ServerSession {
       if (this.#tunnels.get(tunnelId) !== tunnel) {
         opened.close(); // given back, or the session ended, meanwhile
         return;
+      }
+      if (this.#phase !== 'running') {
+        opened.close();
+        throw stopping();
       }
       if (!this.#options.ports.permits(opened.port, holder.clientKey)) {
         opened.close();
@@ -383,7 +392,7 @@ export class ServerSession {
 
   get #refusalOfVisitor(): ErrorCode | undefined {
     // The listener may have had one more in hand when it was closed.
-    if (this.#isOver) return 'tunnel-closed';
+    if (this.#phase !== 'running') return 'tunnel-closed';
     return !this.#driver.session.hasLink && this.#waiting.size >= WAITING_LIMIT ? 'session-lost' : undefined;
   }
 
@@ -393,12 +402,16 @@ export class ServerSession {
   }
 
   #finish(code: ErrorCode): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#phase === 'over') return;
+    this.#phase = 'over';
     clearTimeout(this.#expiry);
     for (const tunnelId of this.#tunnels.keys()) this.#close(tunnelId, code);
     this.#driver.dispose(code);
     for (const streamId of this.#waiting.keys()) this.#stopWaiting(streamId);
     this.#options.onEnd(this);
   }
+}
+
+function stopping(): TunnelError {
+  return new TunnelError('port-unavailable', { detail: 'the server is about to stop' });
 }

@@ -33,6 +33,9 @@ const DRAIN_POLL_MS = 20;
 /** A connection that does not send its request within this is ended, in ms. */
 const HTTP_REQUEST_TIMEOUT_MS = 10_000;
 
+/** How often the leases of tunnels that are open are written down anew, in ms: well within their life. */
+const LEASE_REFRESH_MS = 24 * 60 * 60 * 1000;
+
 /** What clients of a stopping server are told: when to come back, and over how long to spread, in ms. */
 const RETRY_AFTER_MS = 1_000;
 const LEAST_RETRY_SPREAD_MS = 1_000;
@@ -48,6 +51,7 @@ type State =
       readonly acceptor: LinkAcceptor;
       readonly sessions: Sessions;
       readonly updates: AccessUpdates | undefined;
+      readonly leaseTimer: NodeJS.Timeout;
     }
   | { readonly kind: 'stopped' };
 
@@ -79,7 +83,8 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     const certificate = tls && (await readCertificate(tls));
     const secrets = [secret, previousSecret].filter((each) => each !== undefined);
     const access = new Access(this.#requirement, await Promise.all(secrets.map((each) => derivePsk(each))));
-    const sessions = this.#makeSessions(access, await this.#readLeases());
+    const leases = await this.#readLeases();
+    const sessions = this.#makeSessions(access, leases);
     const acceptor = new LinkAcceptor({
       identity,
       access,
@@ -104,6 +109,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       acceptor,
       sessions,
       updates,
+      leaseTimer: setInterval(() => this.#refreshLeases(leases), LEASE_REFRESH_MS).unref(),
     };
     const listening = {
       port: this.port,
@@ -148,6 +154,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
     if (state.kind === 'listening' || state.kind === 'draining') {
+      clearInterval(state.leaseTimer);
       state.certificateWatch?.[Symbol.dispose]();
       state.http.close();
       state.acceptor.close();
@@ -193,6 +200,11 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return new Leases(stored?.value ?? [], Date.now());
   }
 
+  #refreshLeases(leases: Leases): void {
+    leases.refresh(Date.now());
+    this.#saveLeases(leases);
+  }
+
   #saveLeases(leases: Leases): void {
     this.#options.leases?.write(leases.all).catch((error: unknown) => {
       const { code, message } = error instanceof TunnelError ? error : new TunnelError('internal', { cause: error });
@@ -230,7 +242,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       bounds: this.#portBounds,
       access,
       leases,
-      reservedUntil: Date.now() + resumeWindowMs,
+      reservedUntil: monotonicNow() + resumeWindowMs,
       onLeased: () => this.#saveLeases(leases),
     });
     return new Sessions(

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { type Lease, Leases } from './leases.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const NOW = 1000 * DAY_MS;
+
+function leaseAt(usedAt: number, port = 5000): Lease {
+  return { clientKey: 'key', name: `to ${port}`, port, usedAt };
+}
+
+test('a lease is forgotten 30 days after its tunnel was closed, and not while it is open', () => {
+  const leases = new Leases([], NOW);
+  leases.record('key', 'web', 5000, NOW);
+  leases.record('other', 'web', 5001, NOW + 100 * DAY_MS);
+  expect(leases.portOf('key', 'web')).toBe(5000);
+  leases.release(5000, NOW + 100 * DAY_MS);
+  leases.record('other', 'web', 5001, NOW + 129 * DAY_MS);
+  expect(leases.portOf('key', 'web')).toBe(5000);
+  leases.record('other', 'web', 5001, NOW + 130 * DAY_MS);
+  expect(leases.portOf('key', 'web')).toBeUndefined();
+  expect(leases.clientOf(5000)).toBeUndefined();
+});
+
+test('beyond the limit the longest unused go; those of open tunnels stay', () => {
+  const leases = new Leases([], NOW);
+  leases.record('key', 'open', 5000, NOW);
+  for (let port = 10_000; port < 15_000; port += 1) {
+    leases.record('key', `to ${port}`, port, NOW + port);
+    leases.release(port, NOW + port);
+  }
+  expect(leases.all.length).toBe(4096);
+  expect(leases.portOf('key', 'open')).toBe(5000);
+  expect(leases.clientOf(10_904)).toBeUndefined();
+  expect(leases.clientOf(10_905)).toBe('key');
+});
+
+test('what is written down of open tunnels is as of the last refresh', () => {
+  const leases = new Leases([leaseAt(NOW - DAY_MS)], NOW);
+  leases.record('key', 'web', 5001, NOW);
+  leases.refresh(NOW + DAY_MS);
+  expect(leases.all.map(({ usedAt }) => usedAt)).toEqual([NOW - DAY_MS, NOW + DAY_MS]);
+});
+
+test('a clock that is behind at the start costs no lease, also once it was put right', () => {
+  const leases = new Leases([leaseAt(NOW, 5000), leaseAt(NOW - 31 * DAY_MS, 5001)], DAY_MS);
+  expect([5000, 5001].map((port) => leases.clientOf(port))).toEqual(['key', 'key']);
+  leases.record('other', 'web', 5002, NOW);
+  expect([5000, 5001].map((port) => leases.clientOf(port))).toEqual(['key', undefined]);
+});
+
+test('a port has one lease, and so has a tunnel', () => {
+  const leases = new Leases([leaseAt(NOW)], NOW);
+  leases.record('other', 'web', 5000, NOW);
+  expect(leases.portOf('key', 'to 5000')).toBeUndefined();
+  leases.record('other', 'web', 5001, NOW);
+  expect(leases.clientOf(5000)).toBeUndefined();
+  // The first of two processes with one name closes its tunnel.
+  leases.release(5000, NOW);
+  expect(leases.all).toEqual([{ clientKey: 'other', name: 'web', port: 5001, usedAt: NOW }]);
+});
