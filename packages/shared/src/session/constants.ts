@@ -16,6 +16,16 @@ export const ACKNOWLEDGE_BYTES = 128 * 1024;
 /** An ACKNOWLEDGEMENT frame. Room is kept for one at the end of each record. */
 export const ACKNOWLEDGEMENT_BYTES = 12;
 
+/** A CREDIT frame, and a HEARTBEAT frame. */
+export const CREDIT_BYTES = 16;
+export const HEARTBEAT_BYTES = 21;
+
+/**
+ * Notices that wait for a link that takes no record. Counts of refused visitors beyond it are dropped: later ones count
+ * them, too. A good-bye behind as many still fits into the last record.
+ */
+export const NOTICE_LIMIT = 128;
+
 /** What a client replays before it knows what the server already has. More would often be sent twice. */
 export const UNCONFIRMED_REPLAY_BYTES = 64 * 1024;
 

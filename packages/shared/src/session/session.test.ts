@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CONTROL_QUEUE_LIMIT, HALF_CLOSED_IDLE_MS, SEND_QUEUE_BYTES, WRITABLE_AGAIN_BYTES } from './constants.ts';
-import { INITIAL_CREDIT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
+import { INITIAL_CREDIT_BYTES, MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import type { SessionEvent } from './events.ts';
@@ -449,6 +449,21 @@ describe('limits', () => {
     expect(pair.record('server')?.includes(0x43)).toBe(true);
   });
 
+  it('a record has room for the credit of as many streams as there may be, and no more than it may hold', () => {
+    const pair = connected();
+    for (let count = 0; count < STREAM_LIMIT; count += 1) pair.server.openStream(1, '', 0, 0);
+    pair.settle();
+    for (let id = 1; id < 2 * STREAM_LIMIT; id += 2) pair.client.consumed(id, INITIAL_CREDIT_BYTES, pair.now);
+    pair.server.openStream(1, '', 0, 0);
+    pair.server.reset(1, 'stream-reset');
+    pair.deliver('client', pair.record('server')!);
+    const full = pair.record('client', Infinity)!;
+    expect(full.length).toBeLessThanOrEqual(MAX_PLAINTEXT_BYTES);
+    expect(full.length).toBeGreaterThan(MAX_PLAINTEXT_BYTES - 64);
+    expect(pair.record('client', Infinity)).toBeDefined();
+    expect(pair.record('client', Infinity)).toBeUndefined();
+  });
+
   it('a session that is disposed of holds nothing', () => {
     const pair = connected();
     const id = pair.open();
@@ -481,5 +496,31 @@ describe('tunnel frames and notices', () => {
     pair.connect();
     pair.settle();
     expect(pair.events('server')).toEqual(['tunnel-request', 'tunnel-close', 'answered']);
+  });
+
+  it('notices that a link does not take are bounded, and a good-bye behind them still fits into a last record', () => {
+    const pair = connected();
+    pair.events('client');
+    for (let denied = 1; denied <= 20_000; denied += 1) {
+      pair.server.sendNotice({ type: 'visitors-refused', tunnelId: 1, denied, overLimit: 0 });
+    }
+    pair.server.sendNotice({ type: 'goodbye', code: 'stopped' });
+    pair.deliver('client', pair.record('server', 4096)!);
+    const events = pair.events('client');
+    expect(events.length).toBeLessThan(200);
+    expect(events.at(-1)).toBe('goodbye');
+  });
+
+  it('notices that a record has no room for follow in the next one, in order', () => {
+    const pair = connected();
+    for (let denied = 1; denied <= 100; denied += 1) {
+      pair.server.sendNotice({ type: 'visitors-refused', tunnelId: 1, denied, overLimit: 0 });
+    }
+    for (let record = pair.record('server', 500); record; record = pair.record('server', 500)) {
+      expect(record.length).toBeLessThanOrEqual(500);
+      pair.deliver('client', record);
+    }
+    const counts = pair.told.client.flatMap((event) => (event.type === 'visitors-refused' ? [event.denied] : []));
+    expect(counts).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
   });
 });

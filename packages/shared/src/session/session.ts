@@ -13,8 +13,16 @@ import type {
   VisitorsRefusedFrame,
 } from '../wire/frame.ts';
 import { Acknowledger } from './acknowledger.ts';
-import { ACKNOWLEDGEMENT_BYTES, HALF_CLOSED_IDLE_MS, WRITABLE_AGAIN_BYTES } from './constants.ts';
+import {
+  ACKNOWLEDGEMENT_BYTES,
+  CREDIT_BYTES,
+  HALF_CLOSED_IDLE_MS,
+  HEARTBEAT_BYTES,
+  NOTICE_LIMIT,
+  WRITABLE_AGAIN_BYTES,
+} from './constants.ts';
 import type { SessionEvent } from './events.ts';
+import { Fifo } from './fifo.ts';
 import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
 import { Flight } from './flight.ts';
 import type { LogEntry } from './outgoing-log.ts';
@@ -62,7 +70,8 @@ export class Session {
   readonly #halfClosed = new Set<Stream>();
   readonly #creditDue = new Set<Stream>();
   #events: SessionEvent[] = [];
-  #unnumbered: Uint8Array[] = [];
+  /** `accepted` and notices, encoded. */
+  readonly #unnumbered = new Fifo<Uint8Array>();
   #link: Link | undefined;
   /** Server-opened streams have odd ids, client-opened ones (none yet) even ids. */
   #nextStreamId: number;
@@ -176,13 +185,16 @@ export class Session {
     if (!link) return undefined;
     const recordBytes = Math.min(limitBytes, MAX_PLAINTEXT_BYTES) - ACKNOWLEDGEMENT_BYTES;
     record.start(recordBytes);
-    for (const frame of this.#unnumbered) record.addEncoded(frame);
-    this.#unnumbered = [];
+    for (let frame = this.#unnumbered.peek(); frame; frame = this.#unnumbered.peek()) {
+      if (frame.length + HEARTBEAT_BYTES > record.room) break;
+      record.addEncoded(frame);
+      this.#unnumbered.shift();
+    }
     const bytesBefore = record.bytes;
     if (link.heartbeat.isDue(now)) record.add(link.heartbeat.frame(now));
     const heartbeatBytes = record.bytes - bytesBefore;
     for (const stream of this.#creditDue) {
-      if (record.room <= 0) break;
+      if (record.room < CREDIT_BYTES) break;
       record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
       this.#creditDue.delete(stream);
     }
@@ -305,9 +317,11 @@ export class Session {
     this.#outgoing.sendControl(frame);
   }
 
-  /** Unnumbered; lost where the link breaks before it goes out. */
+  /** Unnumbered; lost where the link breaks before it goes out. Counts of visitors are lost on a link that stands still, too. */
   sendNotice(frame: GoodbyeFrame | DrainFrame | VisitorsRefusedFrame): void {
-    if (this.#link) this.#unnumbered.push(encodeFrame(frame));
+    if (!this.#link) return;
+    if (frame.type === 'visitors-refused' && this.#unnumbered.length >= NOTICE_LIMIT) return;
+    this.#unnumbered.push(encodeFrame(frame));
   }
 
   /** Gives back what the session holds of the process's window budget. It is not used after this. */
@@ -324,7 +338,7 @@ export class Session {
   #startLink(now: number, heartbeat: Heartbeat, incomingNext: number, isConfirmed: boolean): void {
     this.#acknowledger.beginLink();
     this.#outgoing.beginLink();
-    this.#unnumbered = [];
+    this.#unnumbered.clear();
     this.#leastRoundTripMs = heartbeat.leastRoundTripMs;
     const sentBefore = this.#outgoing.next - 1;
     this.#link = {
