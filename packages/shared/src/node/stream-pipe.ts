@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { HALF_CLOSED_IDLE_MS } from '../session/constants.ts';
 import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
 import type { SharedMemory } from './memory.ts';
@@ -16,7 +17,12 @@ export interface Traffic {
  * What a stream is joined to: a TCP socket, or what behaves as one. The pipe takes over what it reads from it, memory and all;
  * what it writes is valid until the write's callback.
  */
-export type PipeSocket = Duplex & Pick<Socket, 'connecting'> & { resetAndDestroy(): unknown };
+export type PipeSocket = Duplex &
+  Pick<Socket, 'connecting' | 'timeout'> & {
+    resetAndDestroy(): unknown;
+    /** Emits `timeout` when nothing moved for so long, also in a write that is under way. */
+    setTimeout(timeoutMs: number, onTimeout?: () => void): unknown;
+  };
 
 export interface StreamPipeHandlers {
   /** The session may have something to send. */
@@ -40,6 +46,7 @@ export class StreamPipe {
   /** Bytes that the socket did not pass to the kernel yet. */
   #unflushedBytes = 0;
   #isEndDue = false;
+  #areMovesExpected = false;
   #resetCode: string | undefined;
   #cancelConnecting: (() => void) | undefined;
 
@@ -151,8 +158,27 @@ export class StreamPipe {
 
   /** Only once everything is flushed: libuv cannot reset a connection whose FIN waits behind data. */
   #endIfDue(): void {
-    if (this.#isEndDue && this.#unflushedBytes === 0) this.#socket?.end();
+    const socket = this.#socket;
+    if (!socket || !this.#isEndDue) return;
+    if (this.#unflushedBytes === 0) {
+      this.#expectMoves(socket, false);
+      socket.end();
+    } else {
+      this.#expectMoves(socket, true);
+    }
   }
+
+  /**
+   * The session has done with a stream once both ends were said, and watches it no more. Who does not take the rest is reset.
+   * Where somebody else has set the socket's timeout already, that one holds.
+   */
+  #expectMoves(socket: PipeSocket, isOn: boolean): void {
+    if (isOn === this.#areMovesExpected || (isOn && socket.timeout)) return;
+    this.#areMovesExpected = isOn;
+    socket.setTimeout(isOn ? HALF_CLOSED_IDLE_MS : 0, this.#onIdle);
+  }
+
+  readonly #onIdle = (): void => this.reset('stream-idle');
 
   #resetStream(code: string): void {
     if (this.#resetCode !== undefined) return;

@@ -283,6 +283,69 @@ describe('a stream', () => {
   });
 });
 
+describe('what a side holds of a stream whose peer has ended', () => {
+  /** A stream whose window grew, that is over on both sides, and of which the client has consumed nothing of late. */
+  function overAndHeld(): { readonly pair: Pair; readonly id: number; readonly heldBytes: number } {
+    const pair = connected();
+    const id = pair.open();
+    for (let count = 0; count < 20; count += 1) {
+      pair.server.write(id, new Uint8Array(2 * INITIAL_CREDIT_BYTES));
+      pair.now += 4;
+      for (let record = pair.record('server'); record; record = pair.record('server')) pair.deliver('client', record);
+      pair.client.consumed(id, pair.client.heldBytes(id), pair.now);
+      for (let record = pair.record('client'); record; record = pair.record('client')) pair.deliver('server', record);
+    }
+    pair.server.write(id, new Uint8Array(4 * INITIAL_CREDIT_BYTES));
+    pair.server.end(id, pair.now);
+    pair.settle();
+    const heldBytes = pair.client.heldBytes(id);
+    expect(heldBytes).toBeGreaterThan(2 * INITIAL_CREDIT_BYTES);
+    expect(pair.budget.usedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
+    pair.client.end(id, pair.now);
+    pair.settle();
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+    expect(pair.client.heldBytes(id)).toBe(heldBytes);
+    expect(pair.budget.usedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
+    return { pair, id, heldBytes };
+  }
+
+  it('counts until it is consumed', () => {
+    const { pair, id, heldBytes } = overAndHeld();
+    pair.client.consumed(id, 1000, pair.now);
+    expect(pair.budget.usedBytes).toBe(heldBytes - 1000 - INITIAL_CREDIT_BYTES);
+    pair.client.consumed(id, heldBytes - 1000, pair.now);
+    expect(pair.budget.usedBytes).toBe(0);
+    expect(pair.client.heldBytes(id)).toBe(0);
+  });
+
+  it('is given back by a reset, and with the session', () => {
+    const { pair, id } = overAndHeld();
+    pair.client.reset(id, 'stream-idle');
+    expect(pair.budget.usedBytes).toBe(0);
+    pair.client.consumed(id, 1000, pair.now);
+    expect(pair.budget.usedBytes).toBe(0);
+    expect(pair.record('client')).toBeUndefined();
+
+    const other = overAndHeld().pair;
+    other.client.dispose();
+    expect(other.budget.usedBytes).toBe(0);
+  });
+
+  it('takes a place of a stream', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.client.write(id, new Uint8Array(10));
+    pair.client.end(id, pair.now);
+    pair.server.end(id, pair.now);
+    pair.settle();
+    expect(pair.server.streamCount).toBe(0);
+    for (let count = 1; count < STREAM_LIMIT; count += 1) expect(pair.server.openStream(1, '', 0, 0)).toBeDefined();
+    expect(pair.server.openStream(1, '', 0, 0)).toBeUndefined();
+    pair.server.consumed(id, 10, pair.now);
+    expect(pair.server.openStream(1, '', 0, 0)).toBeDefined();
+  });
+});
+
 describe('writing', () => {
   it('stops at the credit and goes on when told to', () => {
     const pair = connected();
