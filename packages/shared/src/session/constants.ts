@@ -54,8 +54,9 @@ export const LEAST_PIECE_BYTES = 1024;
 export const HALF_CLOSED_IDLE_MS = 10 * 60 * 1000;
 
 /**
- * Chunks below the first size that wait in a row are put together into one frame of up to the second: a service that writes
- * a little at a time gets about twice as much through (measured with 1 KiB) as with a frame for each.
+ * Chunks below the first size that wait in a row are put together in one of up to the second, on their way to a link as to a
+ * socket. They hold little more than their bytes, and a service that writes a little at a time gets about twice as much
+ * through (measured with 1 KiB) as with a frame for each.
  */
 export const GATHER_BELOW_BYTES = 4 * 1024;
 export const GATHER_BYTES = 16 * 1024;
