@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import { WindowBudget } from '../session/receive-window.ts';
 import { Session } from '../session/session.ts';
 import { SharedMemory } from './memory.ts';
-import { StreamPipe } from './stream-pipe.ts';
+import { type PipeSocket, StreamPipe } from './stream-pipe.ts';
 
 const IDLE_MS = 400;
 
@@ -89,9 +90,10 @@ test('one that takes it slowly gets all of it, also where one write takes longer
   });
   const begin = performance.now();
   const ended = once(visitor, 'end');
-  for (; bytes < MUCH_BYTES && !visitor.destroyed; await sleep(IDLE_MS / 4)) {
-    pauseAt = bytes + MUCH_BYTES / 12;
+  for (let parts = 1; parts <= 12; parts += 1) {
+    pauseAt = (parts * MUCH_BYTES) / 12;
     visitor.resume();
+    await sleep(IDLE_MS / 4);
   }
   visitor.resume();
   await ended;
@@ -108,4 +110,69 @@ test('the timeout that somebody else set for a socket stays', async () => {
   deliverMuch(pipe);
   pipe.endByPeer();
   expect(socket.timeout).toBe(60_000);
+});
+
+/** A socket that takes a write when it is told to, and what it was given. */
+function heldSocket(): { readonly socket: PipeSocket; readonly given: Buffer[][]; readonly take: () => void } {
+  const given: Buffer[][] = [];
+  let take = (): void => {};
+  const socket = new Duplex({
+    read: () => {},
+    writev: (chunks, done) => {
+      given.push(chunks.map(({ chunk }) => Buffer.from(chunk as Buffer)));
+      take = done;
+    },
+  });
+  closers.push(() => socket.destroy());
+  return {
+    socket: Object.assign(socket, { connecting: false, setTimeout: () => {}, resetAndDestroy: () => {} }),
+    given,
+    take: () => take(),
+  };
+}
+
+const PIECES = 65_536;
+const EXPECTED = Buffer.from(Uint8Array.from({ length: PIECES }, (_, at) => at));
+
+function deliverPieces(pipe: StreamPipe): void {
+  for (let at = 0; at < PIECES; at += 1) pipe.deliver(Uint8Array.of(at), false);
+}
+
+test.each(['before there is a socket', 'while a socket does not take it', 'together'])(
+  'what comes in tiny pieces %s goes on in large ones',
+  async (when) => {
+    const { pipe, session } = newPipe();
+    const { socket, given, take } = heldSocket();
+    const consumed = vi.spyOn(session, 'consumed');
+    if (when === 'before there is a socket') deliverPieces(pipe);
+    pipe.attach(socket);
+    if (when === 'together') pipe.cork();
+    if (given.length === 0) deliverPieces(pipe);
+    if (when === 'together') pipe.uncork();
+    pipe.endByPeer();
+    const finished = once(socket, 'finish');
+    for (let count = 0; !socket.writableEnded; count += 1) {
+      expect(count).toBeLessThan(10);
+      take();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await finished;
+    expect(Buffer.concat(given.flat()).equals(EXPECTED)).toBe(true);
+    expect(given.flat().length).toBeLessThanOrEqual(PIECES / 16_384 + 1);
+    expect(consumed.mock.calls.reduce((sum, [, bytes]) => sum + bytes, 0)).toBe(PIECES);
+  },
+);
+
+test('what comes together goes on together, also small pieces, and a piece behind them in its place', async () => {
+  const { pipe } = newPipe();
+  const { socket, given, take } = heldSocket();
+  pipe.attach(socket);
+  pipe.cork();
+  for (const length of [1, 2, 5000, 3, 4]) pipe.deliver(new Uint8Array(length).fill(length % 100), true);
+  pipe.uncork();
+  pipe.deliver(Uint8Array.of(9), true);
+  expect(given.map((write) => write.map(({ length }) => length))).toEqual([[1, 2, 5000, 7]]);
+  take();
+  await vi.waitFor(() => expect(given).toHaveLength(2));
+  expect(given[1]).toEqual([Buffer.of(9)]);
 });
