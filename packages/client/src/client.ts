@@ -81,7 +81,6 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   readonly #instance = randomBytes(16);
   readonly #tunnels: TunnelSet;
   readonly #serverKey: ServerKey;
-  readonly #psk: Promise<Uint8Array>;
   #state: State = { kind: 'new' };
   #surroundings: SurroundingsWatch | undefined;
   #session: ClientSession | undefined;
@@ -114,8 +113,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       ...(maxReconnectDelayMs !== undefined && { maxReconnectDelayMs }),
     });
     // Runs while the first dial does.
-    this.#psk = options.secret === undefined ? Promise.resolve(ZERO_PSK) : derivePsk(options.secret);
-    this.#psk.catch(() => {});
+    if (options.secret !== undefined) void derivePsk(options.secret);
     this.#serverKey = new ServerKey(options);
     this.#tunnels = new TunnelSet(options, {
       onHealth: (target, report) => this.emit('service', { target, ...report }),
@@ -283,11 +281,12 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   /** `isWanted` is asked right before the server is told: from then on the new link replaces whatever there is. */
   async #dial(session: ClientSession, signal: AbortSignal, isWanted: () => boolean): Promise<EstablishedLink> {
+    const { secret } = this.#options;
     const link = await establishLink({
       address: this.#options.server,
       crypto: this.#options.crypto ?? tweetnaclCrypto,
       identity: this.#options.identity,
-      psk: this.#psk,
+      psk: secret === undefined ? Promise.resolve(ZERO_PSK) : derivePsk(secret),
       serverKey: this.#serverKey.expected,
       keySource: this.#serverKey.source,
       keyHint: this.#serverKey.hint,
