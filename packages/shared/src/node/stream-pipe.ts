@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HALF_CLOSED_IDLE_MS } from '../session/constants.ts';
-import { Gathering, isSmall } from '../session/gathering.ts';
 import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
+import { Gathering, isSmall } from './gathering.ts';
 import type { SharedMemory } from './memory.ts';
 
 /** Bytes of streams that one session carried, without what the protocol adds. */

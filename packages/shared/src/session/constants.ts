@@ -61,6 +61,12 @@ export const HALF_CLOSED_IDLE_MS = 10 * 60 * 1000;
 export const GATHER_BELOW_BYTES = 4 * 1024;
 export const GATHER_BYTES = 16 * 1024;
 
+/**
+ * A queue of so many chunks is looked through for small ones: by itself each costs some hundred bytes besides its own. Below
+ * it they are put together when they are sent, which costs less.
+ */
+export const COMPACT_CHUNKS = 64;
+
 /** Data frames up to this size are copied next to their headers; larger ones are handed on as they are. */
 export const COPY_BELOW_BYTES = 2 * 1024;
 

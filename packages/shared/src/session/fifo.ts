@@ -16,11 +16,6 @@ export class Fifo<T> {
     return this.#items[this.#head];
   }
 
-  /** The item that was pushed last. */
-  get last(): T | undefined {
-    return this.length > 0 ? this.#items.at(-1) : undefined;
-  }
-
   at(index: number): T | undefined {
     return this.#items[this.#head + index];
   }
@@ -43,11 +38,6 @@ export class Fifo<T> {
       this.#head = 0;
     }
     return item;
-  }
-
-  /** Takes `last` off. */
-  pop(): T | undefined {
-    return this.length > 0 ? this.#items.pop() : undefined;
   }
 
   clear(): void {

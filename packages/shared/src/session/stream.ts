@@ -1,7 +1,6 @@
 import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
-import { SEND_QUEUE_BYTES } from './constants.ts';
+import { COMPACT_CHUNKS, GATHER_BELOW_BYTES, GATHER_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
 import { Fifo } from './fifo.ts';
-import { Gathering, isSmall } from './gathering.ts';
 import type { ReceiveWindow } from './receive-window.ts';
 import {
   INCOMING,
@@ -29,9 +28,8 @@ export class Stream {
   isHeld = false;
 
   readonly #queue = new Fifo<Uint8Array>();
-  /** Small chunks behind the queue. */
-  #gathering: Gathering | undefined;
   #queuedBytes = 0;
+  #compactAtChunks = COMPACT_CHUNKS;
   /** Offset up to which bytes were numbered. */
   #sent = 0;
   #credit = INITIAL_CREDIT_BYTES;
@@ -53,7 +51,7 @@ export class Stream {
 
   /** Length of what would be sent next in one piece. */
   get nextChunkBytes(): number {
-    return (this.#queue.peek() ?? this.#gathering)?.length ?? 0;
+    return this.#queue.peek()?.length ?? 0;
   }
 
   /** How many more bytes the local side may write; at most 0 says stop. */
@@ -95,34 +93,32 @@ export class Stream {
   }
 
   enqueue(data: Uint8Array): void {
+    this.#queue.push(data);
     this.#queuedBytes += data.length;
-    if (this.#gathering?.add(data)) return;
-    this.#endGathering();
-    const { last } = this.#queue;
-    if (last && isSmall(last) && isSmall(data)) {
-      this.#queue.pop();
-      this.#gathering = new Gathering();
-      this.#gathering.add(last);
-      this.#gathering.add(data);
-    } else {
-      this.#queue.push(data);
-    }
+    if (this.#queue.length >= this.#compactAtChunks) this.#compact();
   }
 
-  #endGathering(): void {
-    if (this.#gathering) this.#queue.push(this.#gathering.bytes);
-    this.#gathering = undefined;
+  /** Puts small chunks together. Where that leaves many, the next time is once there are twice as many. */
+  #compact(): void {
+    const chunks: Uint8Array[] = [];
+    while (this.#queue.length > 0) chunks.push(this.#next(Infinity));
+    for (const chunk of chunks) this.#queue.push(chunk);
+    this.#compactAtChunks = Math.max(COMPACT_CHUNKS, 2 * chunks.length);
   }
 
   /** The next bytes to send, at most `limit`; numbered from here on. */
   dequeue(limit: number): Uint8Array {
-    if (this.#queue.length === 0) this.#endGathering();
-    const first = this.#queue.peek();
-    if (!first) throw new RangeError(`stream ${this.id} has nothing queued`);
-    const data = this.#take(first, limit);
+    const data = this.#next(limit);
     this.#queuedBytes -= data.length;
     this.#sent += data.length;
     return data;
+  }
+
+  #next(limit: number): Uint8Array {
+    const first = this.#queue.peek();
+    if (!first) throw new RangeError(`stream ${this.id} has nothing queued`);
+    const gatheredBytes = this.#gatherableBytes(Math.min(limit, GATHER_BYTES));
+    return gatheredBytes > first.length ? this.#gather(gatheredBytes) : this.#take(first, limit);
   }
 
   /** The first chunk, or as much of it as may be sent. */
@@ -132,14 +128,33 @@ export class Stream {
       return first;
     }
     this.#queue.replaceFirst(first.subarray(limit));
-    const data = first.subarray(0, limit);
-    // A peer that grants a few bytes at a time must not have each of them hold the whole.
-    return isSmall(data) ? new Uint8Array(data) : data;
+    return first.subarray(0, limit);
+  }
+
+  /** How many bytes wait in small chunks in a row, up to `limit`. */
+  #gatherableBytes(limit: number): number {
+    let bytes = 0;
+    for (let index = 0; bytes < limit; index += 1) {
+      const chunk = this.#queue.at(index);
+      if (!chunk || chunk.length >= GATHER_BELOW_BYTES) return bytes;
+      bytes += chunk.length;
+    }
+    return limit;
+  }
+
+  /** Several chunks in one piece. */
+  #gather(bytes: number): Uint8Array {
+    const data = new Uint8Array(bytes);
+    for (let filled = 0; filled < data.length;) {
+      const part = this.#take(this.#queue.peek()!, data.length - filled);
+      data.set(part, filled);
+      filled += part.length;
+    }
+    return data;
   }
 
   dropQueue(): void {
     this.#queue.clear();
-    this.#gathering = undefined;
     this.#queuedBytes = 0;
   }
 

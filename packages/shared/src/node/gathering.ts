@@ -1,4 +1,4 @@
-import { GATHER_BELOW_BYTES, GATHER_BYTES } from './constants.ts';
+import { GATHER_BELOW_BYTES, GATHER_BYTES } from '../session/constants.ts';
 
 /** Whether `piece` is put together with its neighbours while it waits. */
 export function isSmall(piece: Uint8Array): boolean {
