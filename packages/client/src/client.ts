@@ -85,7 +85,6 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   readonly #instance = randomBytes(16);
   readonly #tunnels: TunnelSet;
   readonly #serverKey: ServerKey;
-  readonly #psk: Promise<Uint8Array>;
   #state: State = { kind: 'new' };
   #stopping: Promise<void> | undefined;
   #surroundings: SurroundingsWatch | undefined;
@@ -127,8 +126,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       ...(maxReconnectDelayMs !== undefined && { maxReconnectDelayMs }),
     });
     // Runs while the first dial does.
-    this.#psk = options.secret === undefined ? Promise.resolve(ZERO_PSK) : derivePsk(options.secret);
-    this.#psk.catch(() => {});
+    if (options.secret !== undefined) void derivePsk(options.secret);
     this.#serverKey = new ServerKey(options);
     this.#tunnels = new TunnelSet(options, {
       onHealth: (target, report) => this.emit('service', { target, ...report }),
@@ -300,14 +298,14 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   /** `isWanted` is asked right before the server is told: from then on the new link replaces whatever there is. */
   async #dial(session: ClientSession, signal: AbortSignal, isWanted: () => boolean): Promise<EstablishedLink> {
-    const { findServer } = this.#options;
+    const { findServer, secret } = this.#options;
     if (findServer) this.#server = await findServer();
     if (signal.aborted) throw new TunnelError('stopped');
     const link = await establishLink({
       address: this.#server,
       crypto: this.#options.crypto ?? tweetnaclCrypto,
       identity: this.#options.identity,
-      psk: this.#psk,
+      psk: secret === undefined ? Promise.resolve(ZERO_PSK) : derivePsk(secret),
       serverKey: this.#serverKey.expected,
       keySource: this.#serverKey.source,
       keyHint: this.#serverKey.hint,

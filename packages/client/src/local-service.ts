@@ -121,8 +121,8 @@ export class LocalService implements VisitorService {
 
   #join({ pipe, header, answers }: Visit, socket: Socket): void {
     if (header) socket.write(header);
-    pipe.attach(socket);
     this.#idle?.watch({ socket, answers, end: () => pipe.reset('stream-idle') });
+    pipe.attach(socket);
   }
 
   /** The attempt has its outcome. False where it had one before. */

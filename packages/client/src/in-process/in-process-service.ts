@@ -46,8 +46,8 @@ export class InProcessService implements VisitorService {
         : { allowHalfOpen: target.allowHalfOpen ?? true, resetOn: 'loss' },
     );
     if (header) tunnel.write(header);
-    pipe.attach(tunnel);
     this.#idle?.watch({ socket: tunnel, answers, end: () => pipe.reset('stream-idle') });
+    pipe.attach(tunnel);
     // Apart from the session, which has more to do with the record that this visitor came in.
     void Promise.resolve().then(() => this.#hand(program));
   }

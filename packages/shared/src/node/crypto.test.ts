@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   constantTimeEqual,
   derivePsk,
@@ -11,6 +11,17 @@ import {
   tweetnaclCrypto,
   ZERO_PSK,
 } from './crypto.ts';
+
+const scryptState = vi.hoisted(() => ({ failure: undefined as Error | undefined }));
+
+vi.mock(import('node:crypto'), async (original) => {
+  const crypto = await original();
+  const failing = (...args: unknown[]): void => {
+    if (scryptState.failure) (args.at(-1) as (error: Error) => void)(scryptState.failure);
+    else (crypto.scrypt as (...args: unknown[]) => void)(...args);
+  };
+  return { ...crypto, scrypt: failing };
+});
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
@@ -181,6 +192,15 @@ it('derives the psk by scrypt', async () => {
   // Held against Python's hashlib.scrypt.
   const expected = 'e2bc31dcc82326ae761d3269815ac9400c0931a2bdfce75d7f25bf2275e0cefc';
   expect(hex(await derivePsk('correct horse battery staple'))).toBe(expected);
+});
+
+it('derives a psk again where that failed', async () => {
+  scryptState.failure = new Error('memory limit exceeded');
+  await expect(derivePsk('a secret that needs memory')).rejects.toBe(scryptState.failure);
+  scryptState.failure = undefined;
+  const psk = derivePsk('a secret that needs memory');
+  expect(await psk).toHaveLength(32);
+  expect(derivePsk('a secret that needs memory')).toBe(psk);
 });
 
 it('has a psk of zeros', () => {

@@ -39,12 +39,16 @@ export function randomBytes(size: number): Uint8Array {
 const PSK_CACHE_ENTRIES = 8;
 const psks = new Map<string, Promise<Uint8Array>>();
 
-/** The psk of a shared secret: scrypt on the thread pool, about a tenth of a second, once a process. */
+/**
+ * The psk of a shared secret: scrypt on the thread pool, about a tenth of a second, once a process. Where it fails, for want
+ * of memory, it is tried again for who asks again.
+ */
 export function derivePsk(secret: string): Promise<Uint8Array> {
   let psk = psks.get(secret);
   if (!psk) {
     psk = scryptPsk(secret);
     psks.set(secret, psk);
+    psk.catch(() => psks.delete(secret));
     const [oldest] = psks.keys();
     if (psks.size > PSK_CACHE_ENTRIES && oldest !== undefined) psks.delete(oldest);
   }

@@ -1,7 +1,7 @@
 import { MessageChannel } from 'node:worker_threads';
 
 /** Smaller ones are cheaper left to the garbage collector. */
-const LEAST_BYTES = 16 * 1024;
+export const LEAST_FREED_BYTES = 16 * 1024;
 
 /** A port that is closed at both ends: what is transferred through it is freed. */
 const nowhere = new MessageChannel().port1;
@@ -15,7 +15,7 @@ nowhere.close();
  * that costs as much as encryption. What is given back at once is also still in the processor's cache when it is used again.
  */
 export function freeMemory(data: Uint8Array): void {
-  if (data.length < LEAST_BYTES || data.length !== data.buffer.byteLength) return;
+  if (data.length < LEAST_FREED_BYTES || data.length !== data.buffer.byteLength) return;
   nowhere.postMessage(undefined, [data.buffer as ArrayBuffer]);
 }
 

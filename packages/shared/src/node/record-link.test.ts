@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { randomBytes } from './crypto.ts';
@@ -115,4 +117,51 @@ test('what was read and sent is given back at once', async () => {
   expect(large.length).toBeGreaterThan(400);
   // All but what the last record ends in.
   expect(large.filter(({ buffer }) => buffer.byteLength > 0).length).toBeLessThanOrEqual(8);
+});
+
+/** A server's link to a peer that is a mere socket, and writes what it likes. */
+async function connectRaw(): Promise<{ readonly peer: Socket; readonly socket: Socket }> {
+  const http = createServer().listen(0, '127.0.0.1');
+  const webSockets = new WebSocketServer({ server: http, perMessageDeflate: false });
+  await once(http, 'listening');
+  const peer = connect({ port: (http.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
+  const connected = once(webSockets, 'connection');
+  peer.write(
+    'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  );
+  const [[webSocket, { socket }]] = (await Promise.all([connected, once(peer, 'data')])) as [
+    [WebSocket, { socket: Socket }],
+    unknown,
+  ];
+  const link = new RecordLink(webSocket, socket, { sendKey: KEYS[1], receiveKey: KEYS[0], handshakeHash }, 'server');
+  link.start({ onRecord: () => {}, onDrain: () => {}, onEnd: () => {} });
+  closers.push(
+    () => peer.destroy(),
+    () => link.destroy(),
+    () => http.close(),
+  );
+  return { peer, socket };
+}
+
+const MASKED_PONG = Buffer.concat([Buffer.from([0x8a, 0x80 | 125, 0, 0, 0, 0]), Buffer.alloc(125)]);
+
+test.each([
+  ['behind a close frame', Buffer.from([0x88, 0x80, 0, 0, 0, 0]), Buffer.alloc(65_500)],
+  ['as pongs', Buffer.alloc(0), Buffer.concat(Array.from({ length: 500 }, () => MASKED_PONG))],
+])('what a peer sends %s is not kept', async (_where, first, piece) => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const { peer, socket } = await connectRaw();
+  collectGarbage();
+  const before = process.memoryUsage().arrayBuffers;
+  peer.write(first);
+  const pieces = 500;
+  const end = socket.bytesRead + first.length + pieces * piece.length;
+  for (let count = 0; count < pieces; count += 1) if (!peer.write(piece)) await once(peer, 'drain');
+  await vi.waitFor(() => {
+    expect(socket.bytesRead).toBe(end);
+    collectGarbage();
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4_000_000);
+  }, 10_000);
 });

@@ -2,13 +2,17 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { TunnelError } from '../errors.ts';
 import type { Transport } from '../handshake/transport.ts';
+import { MAX_RECORD_BYTES } from '../wire/constants.ts';
 import { RecordOpener, RecordSealer } from './crypto.ts';
-import { freeMemory } from './memory.ts';
+import { freeMemory, LEAST_FREED_BYTES } from './memory.ts';
 import { describeSystemError } from './system-errors.ts';
 import { webSocketHeader } from './web-socket-header.ts';
 
 /** A link that was told to close is destroyed after this, whether the peer answered or not, in ms. */
 const CLOSE_GRACE_MS = 1_000;
+
+/** What is read until a message ends is a record and what came with it. */
+const CHUNKS_LIMIT_BYTES = MAX_RECORD_BYTES + 128 * 1024;
 
 /** Smaller records are put together: that is cheaper than to tell the kernel of several pieces. */
 const COPY_BELOW_BYTES = 8 * 1024;
@@ -35,8 +39,9 @@ export class RecordLink {
   readonly #opener: RecordOpener;
   readonly #readRefusal: ((message: Uint8Array) => TunnelError | undefined) | undefined;
   #handlers: RecordLinkHandlers | undefined;
-  /** What was read since the message before the present one ended. */
+  /** What was read since the message before the present one ended, to be freed with it. */
   #chunks: Buffer[] = [];
+  #chunksBytes = 0;
   #isChunkInUse = false;
 
   /** `readRefusal` is asked about a first message that is no record: a client may have been refused. */
@@ -132,9 +137,20 @@ export class RecordLink {
   /** Behind the listener of `ws`, which is done with a chunk when this is called, but for what goes on in the next one. */
   readonly #onChunk = (chunk: Buffer): void => {
     // The answer to a ping is a view of it.
-    if (!this.#isChunkInUse) this.#chunks.push(chunk);
+    const isInUse = this.#isChunkInUse;
     this.#isChunkInUse = false;
+    // Behind a close frame comes no message with which it would be let go.
+    if (isInUse || chunk.length < LEAST_FREED_BYTES || this.#webSocket.readyState !== this.#webSocket.OPEN) return;
+    // What is no record, such as pongs, is left to the garbage collector.
+    if (this.#chunksBytes + chunk.length > CHUNKS_LIMIT_BYTES) this.#forgetChunks();
+    this.#chunks.push(chunk);
+    this.#chunksBytes += chunk.length;
   };
+
+  #forgetChunks(): void {
+    this.#chunks = [];
+    this.#chunksBytes = 0;
+  }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
     if (!this.#handlers) return;
@@ -151,7 +167,7 @@ export class RecordLink {
     // The message ended in a later chunk than these. Where `ws` did not put it together, it lies in one of them.
     freeMemory(data);
     for (const chunk of this.#chunks) freeMemory(chunk);
-    this.#chunks = [];
+    this.#forgetChunks();
     this.#handlers.onRecord(plaintext);
   }
 

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { HALF_CLOSED_IDLE_MS } from '../session/constants.ts';
 import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
+import { Gathering, isSmall } from './gathering.ts';
 import type { SharedMemory } from './memory.ts';
 
 /** Bytes of streams that one session carried, without what the protocol adds. */
@@ -16,7 +18,12 @@ export interface Traffic {
  * What a stream is joined to: a TCP socket, or what behaves as one. The pipe takes over what it reads from it, memory and all;
  * what it writes is valid until the write's callback.
  */
-export type PipeSocket = Duplex & Pick<Socket, 'connecting'> & { resetAndDestroy(): unknown };
+export type PipeSocket = Duplex &
+  Pick<Socket, 'connecting' | 'timeout'> & {
+    resetAndDestroy(): unknown;
+    /** Emits `timeout` when nothing moved for so long, also in a write that is under way. */
+    setTimeout(timeoutMs: number, onTimeout?: () => void): unknown;
+  };
 
 export interface StreamPipeHandlers {
   /** The session may have something to send. */
@@ -36,10 +43,15 @@ export class StreamPipe {
   readonly #traffic: Traffic;
   readonly #records: SharedMemory;
   #socket: PipeSocket | undefined;
+  /** What came before there was a socket. */
   #waiting: Uint8Array[] = [];
+  /** Small pieces behind what waits. Where there is a socket, they wait for what it was given before. */
+  #gathering: Gathering | undefined;
+  #wasIdleAtCork = false;
   /** Bytes that the socket did not pass to the kernel yet. */
   #unflushedBytes = 0;
   #isEndDue = false;
+  #areMovesExpected = false;
   #resetCode: string | undefined;
   #cancelConnecting: (() => void) | undefined;
 
@@ -80,29 +92,36 @@ export class StreamPipe {
     socket.on('close', () => this.#onClose(socket));
     for (const data of this.#waiting) this.#write(socket, data);
     this.#waiting = [];
+    this.#passGathered();
     this.#endIfDue();
   }
 
   /**
    * Bytes of the peer's. `isAlone`: what lies around them in memory is this stream's, too. What waits in a queue must not hold
-   * what belongs to others: a slow reader beside a fast one would hold up to eight times its window.
+   * what belongs to others: a slow reader beside a fast one would hold up to eight times its window. Nor must it come in
+   * pieces so small that the queue is larger than what is in it.
    */
   deliver(data: Uint8Array, isAlone: boolean): void {
     this.#traffic.receivedBytes += data.length;
     const isWaiting = !this.#socket || this.#unflushedBytes > 0;
-    const own = isWaiting && !isAlone ? new Uint8Array(data) : data;
-    this.#records.use(own);
-    if (this.#socket) this.#write(this.#socket, own);
-    else this.#waiting.push(own);
+    if (isWaiting && isSmall(data)) {
+      this.#gather(data);
+    } else {
+      this.#passGathered();
+      this.#pass(isWaiting && !isAlone ? new Uint8Array(data) : data);
+    }
   }
 
   /** What is delivered until `uncork` goes to the socket's other end together. */
   cork(): void {
+    this.#wasIdleAtCork = this.#unflushedBytes === 0;
     this.#socket?.cork();
   }
 
   uncork(): void {
-    this.#socket?.uncork();
+    if (!this.#socket) return;
+    if (this.#wasIdleAtCork) this.#passGathered();
+    this.#socket.uncork();
   }
 
   /** The peer sends no more. */
@@ -116,6 +135,7 @@ export class StreamPipe {
     if (this.#resetCode !== undefined) return;
     this.#resetCode = code;
     this.#waiting = [];
+    this.#gathering = undefined;
     if (this.#socket) {
       this.#socket.uncork();
       resetSocket(this.#socket);
@@ -137,12 +157,32 @@ export class StreamPipe {
     this.#socket?.resume();
   }
 
+  #gather(data: Uint8Array): void {
+    if (this.#gathering?.add(data)) return;
+    this.#passGathered();
+    this.#gathering = new Gathering();
+    this.#gathering.add(data);
+  }
+
+  #passGathered(): void {
+    const gathered = this.#gathering?.bytes;
+    this.#gathering = undefined;
+    if (gathered) this.#pass(gathered);
+  }
+
+  #pass(data: Uint8Array): void {
+    this.#records.use(data);
+    if (this.#socket) this.#write(this.#socket, data);
+    else this.#waiting.push(data);
+  }
+
   #write(socket: PipeSocket, data: Uint8Array): void {
     const { length, buffer } = data;
     this.#unflushedBytes += length;
     socket.write(data, () => {
       this.#unflushedBytes -= length;
       this.#records.done(buffer);
+      if (this.#unflushedBytes === 0) this.#passGathered();
       this.#endIfDue();
       this.#session.consumed(this.streamId, length, monotonicNow());
       this.#handlers.flushSoon();
@@ -151,8 +191,27 @@ export class StreamPipe {
 
   /** Only once everything is flushed: libuv cannot reset a connection whose FIN waits behind data. */
   #endIfDue(): void {
-    if (this.#isEndDue && this.#unflushedBytes === 0) this.#socket?.end();
+    const socket = this.#socket;
+    if (!socket || !this.#isEndDue) return;
+    if (this.#unflushedBytes === 0) {
+      this.#expectMoves(socket, false);
+      socket.end();
+    } else {
+      this.#expectMoves(socket, true);
+    }
   }
+
+  /**
+   * The session has done with a stream once both ends were said, and watches it no more. Who does not take the rest is reset.
+   * Where somebody else has set the socket's timeout already, that one holds.
+   */
+  #expectMoves(socket: PipeSocket, isOn: boolean): void {
+    if (isOn === this.#areMovesExpected || (isOn && socket.timeout)) return;
+    this.#areMovesExpected = isOn;
+    socket.setTimeout(isOn ? HALF_CLOSED_IDLE_MS : 0, this.#onIdle);
+  }
+
+  readonly #onIdle = (): void => this.reset('stream-idle');
 
   #resetStream(code: string): void {
     if (this.#resetCode !== undefined) return;

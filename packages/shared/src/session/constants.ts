@@ -16,6 +16,16 @@ export const ACKNOWLEDGE_BYTES = 128 * 1024;
 /** An ACKNOWLEDGEMENT frame. Room is kept for one at the end of each record. */
 export const ACKNOWLEDGEMENT_BYTES = 12;
 
+/** A CREDIT frame, and a HEARTBEAT frame. */
+export const CREDIT_BYTES = 16;
+export const HEARTBEAT_BYTES = 21;
+
+/**
+ * Notices that wait for a link that takes no record. Counts of refused visitors beyond it are dropped: later ones count
+ * them, too. A good-bye behind as many still fits into the last record.
+ */
+export const NOTICE_LIMIT = 128;
+
 /** What a client replays before it knows what the server already has. More would often be sent twice. */
 export const UNCONFIRMED_REPLAY_BYTES = 64 * 1024;
 
@@ -44,11 +54,18 @@ export const LEAST_PIECE_BYTES = 1024;
 export const HALF_CLOSED_IDLE_MS = 10 * 60 * 1000;
 
 /**
- * Chunks below the first size that wait in a row are put together into one frame of up to the second: a service that writes
- * a little at a time gets about twice as much through (measured with 1 KiB) as with a frame for each.
+ * Chunks below the first size that wait in a row are put together in one of up to the second, on their way to a link as to a
+ * socket. They hold little more than their bytes, and a service that writes a little at a time gets about twice as much
+ * through (measured with 1 KiB) as with a frame for each.
  */
 export const GATHER_BELOW_BYTES = 4 * 1024;
 export const GATHER_BYTES = 16 * 1024;
+
+/**
+ * A queue of so many chunks is looked through for small ones: by itself each costs some hundred bytes besides its own. Below
+ * it they are put together when they are sent, which costs less.
+ */
+export const COMPACT_CHUNKS = 64;
 
 /** Data frames up to this size are copied next to their headers; larger ones are handed on as they are. */
 export const COPY_BELOW_BYTES = 2 * 1024;

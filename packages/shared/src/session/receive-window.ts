@@ -74,7 +74,8 @@ export class ReceiveWindow {
   /** The local side took `bytes`. True when a CREDIT frame is due. `roundTripMs` is the link's least round-trip time. */
   consume(bytes: number, now: number, roundTripMs: number): boolean {
     this.#consumed += bytes;
-    this.#measure(now, roundTripMs);
+    if (this.#isReleased) this.#shrink(this.heldBytes);
+    else this.#measure(now, roundTripMs);
     const grantable = this.#consumed + this.#windowBytes - this.#granted;
     return grantable >= this.#windowBytes / 4;
   }
@@ -86,16 +87,27 @@ export class ReceiveWindow {
     return this.#granted;
   }
 
-  /** Nothing more will be granted: gives back what was taken from the budget, and takes no more. */
-  release(): void {
-    this.#budget.giveBack(this.#windowBytes - INITIAL_CREDIT_BYTES);
-    this.#windowBytes = INITIAL_CREDIT_BYTES;
+  /** Nothing more will come: gives back to the budget what is not held, and the rest as it is consumed. */
+  end(): void {
     this.#isReleased = true;
+    this.#shrink(this.heldBytes);
+  }
+
+  /** Nothing more will be granted or held: gives back what was taken from the budget, and takes no more. */
+  release(): void {
+    this.#isReleased = true;
+    this.#shrink(0);
+  }
+
+  #shrink(bytes: number): void {
+    const windowBytes = Math.min(this.#windowBytes, Math.max(bytes, INITIAL_CREDIT_BYTES));
+    this.#budget.giveBack(this.#windowBytes - windowBytes);
+    this.#windowBytes = windowBytes;
   }
 
   /** Four times what is taken in a round trip: the sender stays busy, and a new stream fills a long line within a few. */
   #measure(now: number, roundTripMs: number): void {
-    if (this.#roundEnd === undefined || this.#consumed < this.#roundEnd || this.#isReleased) return;
+    if (this.#roundEnd === undefined || this.#consumed < this.#roundEnd) return;
     const leastMs = roundTripMs + WINDOW_SLACK_MS;
     const elapsedMs = Math.max(now - this.#roundAt, leastMs);
     const wanted = Math.min((4 * (this.#consumed - this.#roundFrom) * leastMs) / elapsedMs, MAX_WINDOW_BYTES);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CONTROL_QUEUE_LIMIT, HALF_CLOSED_IDLE_MS, SEND_QUEUE_BYTES, WRITABLE_AGAIN_BYTES } from './constants.ts';
-import { INITIAL_CREDIT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
+import { INITIAL_CREDIT_BYTES, MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import type { SessionEvent } from './events.ts';
@@ -283,6 +283,69 @@ describe('a stream', () => {
   });
 });
 
+describe('what a side holds of a stream whose peer has ended', () => {
+  /** A stream whose window grew, that is over on both sides, and of which the client has consumed nothing of late. */
+  function overAndHeld(): { readonly pair: Pair; readonly id: number; readonly heldBytes: number } {
+    const pair = connected();
+    const id = pair.open();
+    for (let count = 0; count < 20; count += 1) {
+      pair.server.write(id, new Uint8Array(2 * INITIAL_CREDIT_BYTES));
+      pair.now += 4;
+      for (let record = pair.record('server'); record; record = pair.record('server')) pair.deliver('client', record);
+      pair.client.consumed(id, pair.client.heldBytes(id), pair.now);
+      for (let record = pair.record('client'); record; record = pair.record('client')) pair.deliver('server', record);
+    }
+    pair.server.write(id, new Uint8Array(4 * INITIAL_CREDIT_BYTES));
+    pair.server.end(id, pair.now);
+    pair.settle();
+    const heldBytes = pair.client.heldBytes(id);
+    expect(heldBytes).toBeGreaterThan(2 * INITIAL_CREDIT_BYTES);
+    expect(pair.budget.usedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
+    pair.client.end(id, pair.now);
+    pair.settle();
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+    expect(pair.client.heldBytes(id)).toBe(heldBytes);
+    expect(pair.budget.usedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
+    return { pair, id, heldBytes };
+  }
+
+  it('counts until it is consumed', () => {
+    const { pair, id, heldBytes } = overAndHeld();
+    pair.client.consumed(id, 1000, pair.now);
+    expect(pair.budget.usedBytes).toBe(heldBytes - 1000 - INITIAL_CREDIT_BYTES);
+    pair.client.consumed(id, heldBytes - 1000, pair.now);
+    expect(pair.budget.usedBytes).toBe(0);
+    expect(pair.client.heldBytes(id)).toBe(0);
+  });
+
+  it('is given back by a reset, and with the session', () => {
+    const { pair, id } = overAndHeld();
+    pair.client.reset(id, 'stream-idle');
+    expect(pair.budget.usedBytes).toBe(0);
+    pair.client.consumed(id, 1000, pair.now);
+    expect(pair.budget.usedBytes).toBe(0);
+    expect(pair.record('client')).toBeUndefined();
+
+    const other = overAndHeld().pair;
+    other.client.dispose();
+    expect(other.budget.usedBytes).toBe(0);
+  });
+
+  it('takes a place of a stream', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.client.write(id, new Uint8Array(10));
+    pair.client.end(id, pair.now);
+    pair.server.end(id, pair.now);
+    pair.settle();
+    expect(pair.server.streamCount).toBe(0);
+    for (let count = 1; count < STREAM_LIMIT; count += 1) expect(pair.server.openStream(1, '', 0, 0)).toBeDefined();
+    expect(pair.server.openStream(1, '', 0, 0)).toBeUndefined();
+    pair.server.consumed(id, 10, pair.now);
+    expect(pair.server.openStream(1, '', 0, 0)).toBeDefined();
+  });
+});
+
 describe('writing', () => {
   it('stops at the credit and goes on when told to', () => {
     const pair = connected();
@@ -449,6 +512,21 @@ describe('limits', () => {
     expect(pair.record('server')?.includes(0x43)).toBe(true);
   });
 
+  it('a record has room for the credit of as many streams as there may be, and no more than it may hold', () => {
+    const pair = connected();
+    for (let count = 0; count < STREAM_LIMIT; count += 1) pair.server.openStream(1, '', 0, 0);
+    pair.settle();
+    for (let id = 1; id < 2 * STREAM_LIMIT; id += 2) pair.client.consumed(id, INITIAL_CREDIT_BYTES, pair.now);
+    pair.server.openStream(1, '', 0, 0);
+    pair.server.reset(1, 'stream-reset');
+    pair.deliver('client', pair.record('server')!);
+    const full = pair.record('client', Infinity)!;
+    expect(full.length).toBeLessThanOrEqual(MAX_PLAINTEXT_BYTES);
+    expect(full.length).toBeGreaterThan(MAX_PLAINTEXT_BYTES - 64);
+    expect(pair.record('client', Infinity)).toBeDefined();
+    expect(pair.record('client', Infinity)).toBeUndefined();
+  });
+
   it('a session that is disposed of holds nothing', () => {
     const pair = connected();
     const id = pair.open();
@@ -481,5 +559,31 @@ describe('tunnel frames and notices', () => {
     pair.connect();
     pair.settle();
     expect(pair.events('server')).toEqual(['tunnel-request', 'tunnel-close', 'answered']);
+  });
+
+  it('notices that a link does not take are bounded, and a good-bye behind them still fits into a last record', () => {
+    const pair = connected();
+    pair.events('client');
+    for (let denied = 1; denied <= 20_000; denied += 1) {
+      pair.server.sendNotice({ type: 'visitors-refused', tunnelId: 1, denied, overLimit: 0 });
+    }
+    pair.server.sendNotice({ type: 'goodbye', code: 'stopped' });
+    pair.deliver('client', pair.record('server', 4096)!);
+    const events = pair.events('client');
+    expect(events.length).toBeLessThan(200);
+    expect(events.at(-1)).toBe('goodbye');
+  });
+
+  it('notices that a record has no room for follow in the next one, in order', () => {
+    const pair = connected();
+    for (let denied = 1; denied <= 100; denied += 1) {
+      pair.server.sendNotice({ type: 'visitors-refused', tunnelId: 1, denied, overLimit: 0 });
+    }
+    for (let record = pair.record('server', 500); record; record = pair.record('server', 500)) {
+      expect(record.length).toBeLessThanOrEqual(500);
+      pair.deliver('client', record);
+    }
+    const counts = pair.told.client.flatMap((event) => (event.type === 'visitors-refused' ? [event.denied] : []));
+    expect(counts).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
   });
 });

@@ -13,8 +13,16 @@ import type {
   VisitorsRefusedFrame,
 } from '../wire/frame.ts';
 import { Acknowledger } from './acknowledger.ts';
-import { ACKNOWLEDGEMENT_BYTES, HALF_CLOSED_IDLE_MS, WRITABLE_AGAIN_BYTES } from './constants.ts';
+import {
+  ACKNOWLEDGEMENT_BYTES,
+  CREDIT_BYTES,
+  HALF_CLOSED_IDLE_MS,
+  HEARTBEAT_BYTES,
+  NOTICE_LIMIT,
+  WRITABLE_AGAIN_BYTES,
+} from './constants.ts';
 import type { SessionEvent } from './events.ts';
+import { Fifo } from './fifo.ts';
 import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
 import { Flight } from './flight.ts';
 import type { LogEntry } from './outgoing-log.ts';
@@ -58,11 +66,14 @@ export class Session {
   readonly #outgoing = new Outgoing();
   readonly #acknowledger = new Acknowledger();
   readonly #streams = new Map<number, Stream>();
+  /** Of streams that are over while the local side still holds some of what arrived. */
+  readonly #heldWindows = new Map<number, ReceiveWindow>();
   /** In the order in which they last moved. */
   readonly #halfClosed = new Set<Stream>();
   readonly #creditDue = new Set<Stream>();
   #events: SessionEvent[] = [];
-  #unnumbered: Uint8Array[] = [];
+  /** `accepted` and notices, encoded. */
+  readonly #unnumbered = new Fifo<Uint8Array>();
   #link: Link | undefined;
   /** Server-opened streams have odd ids, client-opened ones (none yet) even ids. */
   #nextStreamId: number;
@@ -176,13 +187,16 @@ export class Session {
     if (!link) return undefined;
     const recordBytes = Math.min(limitBytes, MAX_PLAINTEXT_BYTES) - ACKNOWLEDGEMENT_BYTES;
     record.start(recordBytes);
-    for (const frame of this.#unnumbered) record.addEncoded(frame);
-    this.#unnumbered = [];
+    for (let frame = this.#unnumbered.peek(); frame; frame = this.#unnumbered.peek()) {
+      if (frame.length + HEARTBEAT_BYTES > record.room) break;
+      record.addEncoded(frame);
+      this.#unnumbered.shift();
+    }
     const bytesBefore = record.bytes;
     if (link.heartbeat.isDue(now)) record.add(link.heartbeat.frame(now));
     const heartbeatBytes = record.bytes - bytesBefore;
     for (const stream of this.#creditDue) {
-      if (record.room <= 0) break;
+      if (record.room < CREDIT_BYTES) break;
       record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
       this.#creditDue.delete(stream);
     }
@@ -246,12 +260,13 @@ export class Session {
 
   /** What arrived for this stream and was not consumed yet, in bytes. */
   heldBytes(streamId: number): number {
-    return this.#streams.get(streamId)?.window.heldBytes ?? 0;
+    return this.#windowOf(streamId)?.heldBytes ?? 0;
   }
 
   /** A visitor came to the server's address `destination` (servers only). Undefined at the limit of streams. Data may be written at once. */
   openStream(tunnelId: number, address: string, port: number, now: number, destination?: string): number | undefined {
-    if (this.#streams.size >= STREAM_LIMIT || this.#nextStreamId > MAX_STREAM_ID) return undefined;
+    const taken = this.#streams.size + this.#heldWindows.size;
+    if (taken >= STREAM_LIMIT || this.#nextStreamId > MAX_STREAM_ID) return undefined;
     const stream = this.#addStream(this.#nextStreamId, now);
     this.#nextStreamId += 2;
     this.#outgoing.sendControl({ type: 'open', streamId: stream.id, tunnelId, address, port, destination });
@@ -279,8 +294,10 @@ export class Session {
     this.#touch(stream, now);
   }
 
-  /** Ends the stream in both directions; what is queued is dropped. */
+  /** Ends the stream in both directions; what is queued is dropped, on both sides of the session. */
   reset(streamId: number, code: string): void {
+    this.#windowOf(streamId)?.release();
+    this.#heldWindows.delete(streamId);
     const stream = this.#streams.get(streamId);
     if (!stream || stream.isReset) return;
     // Everything was said in both directions: the peer has no use for a reset.
@@ -291,9 +308,12 @@ export class Session {
 
   /** The local side took `bytes` of what arrived: the peer may send more. */
   consumed(streamId: number, bytes: number, now: number): void {
+    const window = this.#windowOf(streamId);
+    if (!window) return;
+    const isGrantDue = window.consume(bytes, now, this.#leastRoundTripMs);
+    if (window.heldBytes <= 0) this.#heldWindows.delete(streamId);
     const stream = this.#streams.get(streamId);
     if (!stream) return;
-    const isGrantDue = stream.window.consume(bytes, now, this.#leastRoundTripMs);
     if (isGrantDue && stream.incoming === 'open') this.#creditDue.add(stream);
     if (this.#halfClosed.has(stream)) this.#touch(stream, now);
   }
@@ -305,16 +325,20 @@ export class Session {
     this.#outgoing.sendControl(frame);
   }
 
-  /** Unnumbered; lost where the link breaks before it goes out. */
+  /** Unnumbered; lost where the link breaks before it goes out. Counts of visitors are lost on a link that stands still, too. */
   sendNotice(frame: GoodbyeFrame | DrainFrame | VisitorsRefusedFrame): void {
-    if (this.#link) this.#unnumbered.push(encodeFrame(frame));
+    if (!this.#link) return;
+    if (frame.type === 'visitors-refused' && this.#unnumbered.length >= NOTICE_LIMIT) return;
+    this.#unnumbered.push(encodeFrame(frame));
   }
 
   /** Gives back what the session holds of the process's window budget. It is not used after this. */
   dispose(): void {
     for (const stream of this.#streams.values()) stream.window.release();
+    for (const window of this.#heldWindows.values()) window.release();
     this.#creditDue.clear();
     this.#streams.clear();
+    this.#heldWindows.clear();
     this.#halfClosed.clear();
     this.endLink();
   }
@@ -324,7 +348,7 @@ export class Session {
   #startLink(now: number, heartbeat: Heartbeat, incomingNext: number, isConfirmed: boolean): void {
     this.#acknowledger.beginLink();
     this.#outgoing.beginLink();
-    this.#unnumbered = [];
+    this.#unnumbered.clear();
     this.#leastRoundTripMs = heartbeat.leastRoundTripMs;
     const sentBefore = this.#outgoing.next - 1;
     this.#link = {
@@ -445,7 +469,8 @@ export class Session {
         const wasOpen = stream.incoming === 'open';
         if (!stream.stepIncoming('end')) throw malformed('a second end of a stream');
         if (wasOpen) this.#events.push({ type: 'stream-ended', streamId: stream.id });
-        this.#stopGranting(stream);
+        this.#creditDue.delete(stream);
+        stream.window.end();
         this.#touch(stream, now);
         return;
       }
@@ -496,7 +521,7 @@ export class Session {
     if (!stream.stepIncoming('reset')) throw malformed('a second reset of a stream');
     if (isNews) this.#events.push({ type: 'stream-reset', streamId, code });
     this.#halfClosed.delete(stream);
-    this.#stopGranting(stream);
+    this.#stopReceiving(stream);
     if (stream.outgoing === 'open' || stream.outgoing === 'ending') this.#resetOutgoing(stream, 'stream-reset');
     else this.#closeIfOver(stream);
   }
@@ -545,14 +570,18 @@ export class Session {
     stream.resetCode = code;
     stream.dropQueue();
     this.#halfClosed.delete(stream);
-    this.#stopGranting(stream);
+    this.#stopReceiving(stream);
     this.#outgoing.sendReset(stream);
   }
 
-  /** The peer sends no more on this stream, or what it sends is dropped. */
-  #stopGranting(stream: Stream): void {
+  /** What arrived and what the peer still sends on this stream is dropped. */
+  #stopReceiving(stream: Stream): void {
     this.#creditDue.delete(stream);
     stream.window.release();
+  }
+
+  #windowOf(streamId: number): ReceiveWindow | undefined {
+    return this.#streams.get(streamId)?.window ?? this.#heldWindows.get(streamId);
   }
 
   #liveStream(id: number): Stream {
@@ -580,6 +609,9 @@ export class Session {
     if (!stream.isOver) return false;
     this.#halfClosed.delete(stream);
     this.#streams.delete(stream.id);
+    if (stream.incoming === 'ended' && stream.outgoing === 'finished' && stream.window.heldBytes > 0) {
+      this.#heldWindows.set(stream.id, stream.window);
+    }
     return true;
   }
 }

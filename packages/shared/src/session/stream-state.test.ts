@@ -135,6 +135,28 @@ describe('what a stream may send', () => {
     expect(stream.dequeue(65_536)).toBe(last);
   });
 
+  it('is put together also while it waits, where it is in many small chunks', () => {
+    const stream = newStream();
+    for (let byte = 0; byte < 65_536; byte += 1) stream.enqueue(Uint8Array.of(byte));
+    // Before anything is taken.
+    expect(stream.nextChunkBytes).toBeGreaterThanOrEqual(4096);
+    const pieces: Uint8Array[] = [];
+    while (stream.queuedBytes > 0) pieces.push(stream.dequeue(65_536));
+    expect(pieces.length).toBeLessThanOrEqual(17);
+    expect(new Uint8Array(Buffer.concat(pieces))).toEqual(Uint8Array.from({ length: 65_536 }, (_, byte) => byte));
+    // Also between large ones, which stay as they are.
+    const large = Array.from({ length: 50 }, () => new Uint8Array(4096).fill(1));
+    for (const chunk of large) {
+      stream.enqueue(Uint8Array.of(2));
+      stream.enqueue(Uint8Array.of(3));
+      stream.enqueue(chunk);
+    }
+    for (const chunk of large) {
+      expect(stream.dequeue(65_536)).toEqual(Uint8Array.of(2, 3));
+      expect(stream.dequeue(65_536)).toBe(chunk);
+    }
+  });
+
   it('is half-closed where one direction is closed and the other still moves', () => {
     const half: string[] = [];
     for (const outgoing of Object.keys(OUTGOING) as OutgoingState[]) {

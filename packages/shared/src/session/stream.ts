@@ -1,5 +1,5 @@
 import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
-import { GATHER_BELOW_BYTES, GATHER_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
+import { COMPACT_CHUNKS, GATHER_BELOW_BYTES, GATHER_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
 import { Fifo } from './fifo.ts';
 import type { ReceiveWindow } from './receive-window.ts';
 import {
@@ -29,6 +29,7 @@ export class Stream {
 
   readonly #queue = new Fifo<Uint8Array>();
   #queuedBytes = 0;
+  #compactAtChunks = COMPACT_CHUNKS;
   /** Offset up to which bytes were numbered. */
   #sent = 0;
   #credit = INITIAL_CREDIT_BYTES;
@@ -94,17 +95,30 @@ export class Stream {
   enqueue(data: Uint8Array): void {
     this.#queue.push(data);
     this.#queuedBytes += data.length;
+    if (this.#queue.length >= this.#compactAtChunks) this.#compact();
+  }
+
+  /** Puts small chunks together. Where that leaves many, the next time is once there are twice as many. */
+  #compact(): void {
+    const chunks: Uint8Array[] = [];
+    while (this.#queue.length > 0) chunks.push(this.#next(Infinity));
+    for (const chunk of chunks) this.#queue.push(chunk);
+    this.#compactAtChunks = Math.max(COMPACT_CHUNKS, 2 * chunks.length);
   }
 
   /** The next bytes to send, at most `limit`; numbered from here on. */
   dequeue(limit: number): Uint8Array {
-    const first = this.#queue.peek();
-    if (!first) throw new RangeError(`stream ${this.id} has nothing queued`);
-    const gatheredBytes = this.#gatherableBytes(Math.min(limit, GATHER_BYTES));
-    const data = gatheredBytes > first.length ? this.#gather(gatheredBytes) : this.#take(first, limit);
+    const data = this.#next(limit);
     this.#queuedBytes -= data.length;
     this.#sent += data.length;
     return data;
+  }
+
+  #next(limit: number): Uint8Array {
+    const first = this.#queue.peek();
+    if (!first) throw new RangeError(`stream ${this.id} has nothing queued`);
+    const gatheredBytes = this.#gatherableBytes(Math.min(limit, GATHER_BYTES));
+    return gatheredBytes > first.length ? this.#gather(gatheredBytes) : this.#take(first, limit);
   }
 
   /** The first chunk, or as much of it as may be sent. */
