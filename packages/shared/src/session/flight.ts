@@ -10,7 +10,7 @@ const MEMORY_MS = 12_000;
 /** Above one, so that a link that is used to the full shows whether it carries more. */
 const FACTOR = 1.5;
 /** What a round trip takes longer than the least one, without a queue, in ms. */
-const SLACK_MS = 0.3;
+const SLACK_MS = 1;
 /** Round trips that are remembered. */
 const ROUND_TRIPS = 5;
 /** A round trip that is longer by this than what one's own bytes in flight explain belongs to the path, in ms. */
