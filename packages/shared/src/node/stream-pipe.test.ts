@@ -176,3 +176,14 @@ test('what comes together goes on together, also small pieces, and a piece behin
   await vi.waitFor(() => expect(given).toHaveLength(2));
   expect(given[1]).toEqual([Buffer.of(9)]);
 });
+
+test('small pieces right before a reset are still given to the socket', () => {
+  const { pipe } = newPipe();
+  const { socket, given } = heldSocket();
+  pipe.attach(socket);
+  pipe.cork();
+  for (const byte of [1, 2, 3]) pipe.deliver(Uint8Array.of(byte), true);
+  pipe.resetByPeer('stream-reset');
+  pipe.uncork();
+  expect(Buffer.concat(given.flat())).toEqual(Buffer.of(1, 2, 3));
+});

@@ -135,12 +135,14 @@ export class StreamPipe {
     if (this.#resetCode !== undefined) return;
     this.#resetCode = code;
     this.#waiting = [];
-    this.#gathering = undefined;
     if (this.#socket) {
-      this.#socket.uncork();
+      // What came just before may still get there.
+      this.uncork();
+      this.#gathering = undefined;
       resetSocket(this.#socket);
       return;
     }
+    this.#gathering = undefined;
     this.#cancelConnecting?.();
     this.#handlers.onClosed(code);
   }
