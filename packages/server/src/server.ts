@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import { hostname } from 'node:os';
-import { type HeartbeatSettings, TunnelError, WINDOW_BUDGET_BYTES, WindowBudget } from '@tunnel/shared';
+import { type HeartbeatSettings, isPublicHost, TunnelError, WINDOW_BUDGET_BYTES, WindowBudget } from '@tunnel/shared';
 import {
   derivePsk,
   describeSystemError,
@@ -68,9 +68,13 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   readonly #requirement: Requirement;
   #state: State = { kind: 'new' };
 
-  /** Throws `usage` where what clients have to prove is not given. */
+  /** Throws `usage` where what clients have to prove is not given, or the public host is none. */
   constructor(options: ServerOptions) {
     super();
+    const { publicHost } = options;
+    if (publicHost !== undefined && !isPublicHost(publicHost)) {
+      throw new TunnelError('usage', { detail: `publicHost ${JSON.stringify(publicHost)} is no host name or address` });
+    }
     this.#options = options;
     this.#requirement = requirementOf(options);
   }

@@ -7,6 +7,7 @@ export * from './wire/constants.ts';
 export type * from './wire/frame.ts';
 export { encodeFrame } from './wire/encode.ts';
 export { decodeFrames } from './wire/decode.ts';
+export { isPublicHost } from './wire/public-host.ts';
 
 export { INSTANCE_BYTES, MAX_HANDSHAKE_BYTES } from './handshake/constants.ts';
 export { HandshakeError } from './handshake/error.ts';

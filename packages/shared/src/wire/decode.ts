@@ -1,5 +1,6 @@
 import { ByteReader, malformed } from './byte-reader.ts';
 import { FRAME_HEADER_BYTES, RESUME_TOKEN_BYTES, SESSION_ID_BYTES, VISITOR_RULE_LIMIT } from './constants.ts';
+import { isPublicHost } from './public-host.ts';
 import {
   FRAME_TYPE,
   IGNORABLE_TYPES,
@@ -7,6 +8,7 @@ import {
   type Frame,
   type HeartbeatFrame,
   type OpenFrame,
+  type TunnelGrantedFrame,
   type TunnelRequestFrame,
   type VisitorRule,
 } from './frame.ts';
@@ -115,7 +117,7 @@ function decodePayload(type: number, p: ByteReader): Frame | undefined {
     case FRAME_TYPE.tunnelRequest:
       return decodeTunnelRequest(p);
     case FRAME_TYPE.tunnelGranted:
-      return { type: 'tunnel-granted', tunnelId: p.u32(), port: p.u16(), host: p.text(p.u8()) };
+      return decodeGrant(p);
     case FRAME_TYPE.tunnelRefused:
       return { type: 'tunnel-refused', tunnelId: p.u32(), code: p.text(p.u8()), detail: p.text(p.u16()) };
     case FRAME_TYPE.tunnelClose:
@@ -124,6 +126,19 @@ function decodePayload(type: number, p: ByteReader): Frame | undefined {
       if (type >= IGNORABLE_TYPES.first && type <= IGNORABLE_TYPES.last) return undefined;
       throw malformed(`a frame of unknown type 0x${type.toString(16).padStart(2, '0')}`);
   }
+}
+
+function decodeGrant(p: ByteReader): TunnelGrantedFrame {
+  const frame: TunnelGrantedFrame = {
+    type: 'tunnel-granted',
+    tunnelId: p.u32(),
+    port: p.u16(),
+    host: p.text(p.u8()),
+  };
+  // It becomes part of a URL that people click on and scripts use.
+  if (frame.host !== '' && !isPublicHost(frame.host))
+    throw malformed('a granted host that is neither name nor address');
+  return frame;
 }
 
 function decodeOpen(p: ByteReader): OpenFrame {

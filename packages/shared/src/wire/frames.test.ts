@@ -160,7 +160,12 @@ const FRAME: fc.Arbitrary<Frame> = fc.oneof(
     },
     { requiredKeys: ['type', 'tunnelId', 'port', 'name'] },
   ),
-  fc.record({ type: fc.constant('tunnel-granted' as const), tunnelId: u32, port: u16, host: text }),
+  fc.record({
+    type: fc.constant('tunnel-granted' as const),
+    tunnelId: u32,
+    port: u16,
+    host: fc.oneof(fc.constant(''), fc.domain({ size: 'small' }), fc.ipV4(), fc.ipV6()),
+  }),
   fc.record({ type: fc.constant('tunnel-refused' as const), tunnelId: u32, code: text, detail: text }),
   fc.record({ type: fc.constant('tunnel-close' as const), tunnelId: u32, code: text }),
 );
@@ -261,6 +266,41 @@ describe('what a reader refuses and what it passes over', () => {
     expect(decodeFrames(request(atLimit))).toMatchObject([{ rules: { length: VISITOR_RULE_LIMIT } }]);
     for (const rules of ['03 04 00000000', '03 03 000001', '03 05 0000000001', `${atLimit} 01 00`]) {
       expect(() => decodeFrames(request(rules))).toThrow(PROTOCOL_ERROR);
+    }
+  });
+
+  it('takes names and addresses as the host of a grant, and nothing that means more in a URL or a terminal', () => {
+    const granted = (host: string): Uint8Array =>
+      encodeFrame({ type: 'tunnel-granted', tunnelId: 1, port: 8080, host });
+    for (const host of [
+      '',
+      'a',
+      'tunnel.example.org',
+      'my_host',
+      'xn--bcher-kva.example',
+      '192.0.2.1',
+      '::1',
+      'fe80::1%eth0',
+    ]) {
+      expect(decodeFrames(granted(host))).toMatchObject([{ host }]);
+    }
+    for (const host of [
+      ' ',
+      'a b',
+      'user@evil.example',
+      'evil.example/path',
+      'evil.example:1',
+      'a?b',
+      'a#b',
+      '[::1]',
+      '-rf',
+      'a\n',
+      'a\u001b[2J',
+      'b\u00fccher.example',
+      '\u202eevil',
+      'x'.repeat(254),
+    ]) {
+      expect(() => decodeFrames(granted(host)), host).toThrow(PROTOCOL_ERROR);
     }
   });
 
