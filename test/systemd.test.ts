@@ -110,6 +110,8 @@ describe('the units', () => {
     requirePrograms(context, 'systemd-analyze');
     await using directory = await temporaryDirectory();
     const unit = await readFile(join(folder, name), 'utf8');
+    expect(unit).toMatch(/^LimitCORE=0$/m);
+    expect(unit).toMatch(/^MemoryMax=\d+[MG]$/m);
     const path = join(directory.path, name);
     // The program that a unit starts has to be there.
     await writeFile(path, unit.replaceAll('/usr/bin/node', process.execPath));
