@@ -92,7 +92,7 @@ describe('lock', () => {
     ]) {
       await (await takeProcessLock(path())).release();
       await writeFile(path(), stale);
-      const lock = await takeProcessLock(path());
+      const lock = await takeProcessLock(path(), 20);
       await expect(takeProcessLock(path())).rejects.toMatchObject({ code: 'state-locked' });
       await lock.release();
     }

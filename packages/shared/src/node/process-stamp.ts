@@ -1,28 +1,49 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 
 /** Names one run of one process: pids are used again, often at once in containers, where every server is pid 1. */
 export interface ProcessStamp {
   readonly pid: number;
   /** When it started, as the system tells it; undefined where it does not. Only to be compared. */
   readonly started?: string | undefined;
+  /** Where that pid means this process; undefined where the system has no such namespaces, or does not tell. */
+  readonly pidNamespace?: string | undefined;
 }
+
+/** What is known about a process. `out-of-sight`: it is, or was, in another PID namespace, on another machine, or before a reboot. */
+export type ProcessFate = 'running' | 'ended' | 'out-of-sight';
 
 /** The stamp of this process. */
 export async function ownProcess(): Promise<ProcessStamp> {
-  const found = await inspect(process.pid);
-  return { pid: process.pid, started: found === 'dead' ? undefined : found };
+  const [found, pidNamespace] = await Promise.all([
+    inspect(process.pid),
+    readlink('/proc/self/ns/pid').catch(() => undefined),
+  ]);
+  return { pid: process.pid, started: found === 'dead' ? undefined : found, pidNamespace };
 }
 
-/** Whether that very run of that process still goes on. Where the system tells no start times, whether the pid lives. */
+/**
+ * Whether that very run of that process is known to go on. Where the system tells no start times, whether the pid lives. False
+ * for one that is out of sight.
+ */
 export async function isRunning(stamp: ProcessStamp): Promise<boolean> {
+  return (await fateOf(stamp)) === 'running';
+}
+
+/** As `isRunning`, which tells the two other cases apart. */
+export async function fateOf(stamp: ProcessStamp): Promise<ProcessFate> {
+  const own = await ownProcess();
+  if (stamp.pidNamespace !== undefined && stamp.pidNamespace !== own.pidNamespace) return 'out-of-sight';
+  if (stamp.started !== undefined && own.started !== undefined && bootOf(stamp.started) !== bootOf(own.started)) {
+    return 'out-of-sight';
+  }
   try {
     process.kill(stamp.pid, 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return 'ended';
   }
   const found = await inspect(stamp.pid);
-  if (found === 'dead') return false;
-  return found === undefined || stamp.started === undefined || found === stamp.started;
+  if (found === 'dead') return 'ended';
+  return found === undefined || stamp.started === undefined || found === stamp.started ? 'running' : 'ended';
 }
 
 /** The start of a process, undefined where the system has no /proc. */
@@ -39,4 +60,8 @@ async function inspect(pid: number): Promise<string | undefined> {
   } catch {
     return undefined;
   }
+}
+
+function bootOf(started: string): string {
+  return started.slice(0, started.lastIndexOf('/'));
 }

@@ -300,7 +300,7 @@ describe('what a reader refuses and what it passes over', () => {
       '\u202eevil',
       'x'.repeat(254),
     ]) {
-      expect(() => decodeFrames(granted(host)), host).toThrow(PROTOCOL_ERROR);
+      expect(() => decodeFrames(granted(host))).toThrow(PROTOCOL_ERROR);
     }
   });
 
