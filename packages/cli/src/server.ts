@@ -26,6 +26,7 @@ import { openOutput, type Output, say, warn } from './output/output.ts';
 import { heldBack, reportEvents, type Reporter } from './output/reporter.ts';
 import { serverLogReporter } from './output/server-log.ts';
 import { throttled } from './output/throttle.ts';
+import { SERVER_LINES, SERVER_SCRIPT_EVENTS } from './output/throttle-rules.ts';
 import { introduceServer, quote, serverTextReporter } from './output/server-text.ts';
 import { writeRunningServer } from './running-server.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerFlags, type ServerSettings } from './server-settings.ts';
@@ -146,7 +147,7 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
   // Whoever waits for `listening` may start a client that looks for the file which says where this server is. So that is
   // written first, and everything waits until it is.
   const reports = [
-    throttled(serverLogReporter(output.log, shortKey)),
+    throttled(serverLogReporter(output.log, shortKey), SERVER_LINES),
     ...audienceReporters(settings, output, emit),
   ].map(heldBack);
   for (const { reporter } of reports) reportEvents(server, reporter);
@@ -223,7 +224,7 @@ function audienceReporters(
 ): readonly Reporter<ServerEvents>[] {
   switch (output.audience) {
     case 'scripts':
-      return [serverJsonReporter(emit)];
+      return [throttled(serverJsonReporter(emit), SERVER_SCRIPT_EVENTS)];
     case 'people':
       return [
         throttled(
@@ -232,6 +233,7 @@ function audienceReporters(
             now: () => new Date(),
             resumeWindowMs: settings.resumeWindowMs,
           }),
+          SERVER_LINES,
         ),
       ];
     case 'pipe':

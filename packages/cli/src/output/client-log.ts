@@ -2,6 +2,7 @@ import type { ClientEvents } from '@tunnel/client';
 import type { Logger } from 'pino';
 import { formatTarget } from '../values/target.ts';
 import { describeService } from './client-text.ts';
+import { repeatFields } from './repeats.ts';
 import type { Reporter } from './reporter.ts';
 import { shortSessionId } from './session-id.ts';
 
@@ -21,27 +22,33 @@ export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) 
       isOver = true;
       current.info({ lostStreams }, 'session ended');
     },
-    ready: ({ tunnels, resumed, lostStreams, serverKey, pinnedAt }) => {
+    ready: ({ tunnels, resumed, lostStreams, serverKey, pinnedAt }, repeats) => {
       const open = tunnels.map(({ name, target, url }) => ({ name, url, target: formatTarget(target) }));
       const key = fingerprint(serverKey);
       if (pinnedAt !== undefined)
         log.info({ serverKey: key, file: pinnedAt }, 'first contact: the server key is remembered');
-      current.info({ tunnels: open, resumed, lostStreams, serverKey: key }, 'ready');
+      current.info({ tunnels: open, resumed, lostStreams, serverKey: key, ...repeatFields(repeats) }, 'ready');
     },
     // A session may end a moment before its link.
-    disconnected: ({ code, reason }) => current.warn({ code, reason }, 'link lost'),
-    retrying: ({ attempt, delayMs, downMs, code, reason, hint }) => {
-      ofLiving().warn({ attempt, delayMs, downMs, code, reason, hint }, 'attempt failed');
+    disconnected: ({ code, reason }, repeats) => {
+      current.warn({ code, reason, ...repeatFields(repeats) }, 'link lost');
     },
-    warning: ({ code, reason, hint }) => ofLiving().warn({ code, hint }, reason),
+    retrying: ({ attempt, delayMs, downMs, code, reason, hint }, repeats) => {
+      const fields = { attempt, delayMs, downMs, code, reason, hint, ...repeatFields(repeats) };
+      ofLiving().warn(fields, 'attempt failed');
+    },
+    warning: ({ code, reason, hint }, repeats) => {
+      ofLiving().warn({ code, hint, ...repeatFields(repeats) }, reason);
+    },
     service: (event) => {
       const { refused, held, downMs, code } = event;
       const fields = { target: formatTarget(event.target), refused, held, downMs };
       if (event.state === 'up') ofLiving().info(fields, describeService(event));
       else ofLiving().warn({ ...fields, code }, describeService(event));
     },
-    'visitors-refused': ({ target, denied, overLimit }) => {
-      ofLiving().warn({ target: formatTarget(target), denied, overLimit }, 'visitors kept out');
+    'visitors-refused': ({ target, denied, overLimit }, repeats) => {
+      const fields = { target: formatTarget(target), denied, overLimit, ...repeatFields(repeats) };
+      ofLiving().warn(fields, 'visitors kept out');
     },
     stream: ({ state, target, visitor, code }) => {
       current.debug(

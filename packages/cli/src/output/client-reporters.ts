@@ -6,6 +6,8 @@ import { clientTextReporter } from './client-text.ts';
 import { clientJsonReporter, jsonEmitter } from './json-events.ts';
 import type { Output } from './output.ts';
 import type { Reporter } from './reporter.ts';
+import { throttled } from './throttle.ts';
+import { CLIENT_LINES, CLIENT_SCRIPT_EVENTS } from './throttle-rules.ts';
 
 export interface ClientIntroduction {
   /** The server as text. */
@@ -28,17 +30,18 @@ export function clientReporters(output: Output, introduction: ClientIntroduction
     ...reporter,
     stopped: (event) => reporter.stopped?.({ ...event, exitCode: exitCode?.() ?? event.exitCode }),
   });
-  const log = endsWith(clientLogReporter(isOneOfMany ? output.log.child({ server }) : output.log, shortKey));
+  const logger = isOneOfMany ? output.log.child({ server }) : output.log;
+  const log = endsWith(throttled(clientLogReporter(logger, shortKey), CLIENT_LINES));
   switch (output.audience) {
     case 'scripts': {
       const emit = jsonEmitter(print, now);
       const emitNamed: typeof emit = (event, fields) => emit(event, isOneOfMany ? { server, ...fields } : fields);
-      return [endsWith(clientJsonReporter(emitNamed, now)), log];
+      return [endsWith(throttled(clientJsonReporter(emitNamed, now), CLIENT_SCRIPT_EVENTS)), log];
     }
     case 'people':
-      return [clientTextReporter(print, { ...introduction, fingerprint: shortKey, now }), log];
+      return [throttled(clientTextReporter(print, { ...introduction, fingerprint: shortKey, now }), CLIENT_LINES), log];
     case 'pipe':
-      return [publicAddressReporter(print), log];
+      return [throttled(publicAddressReporter(print), CLIENT_LINES), log];
   }
 }
 

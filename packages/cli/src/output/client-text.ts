@@ -2,6 +2,7 @@ import type { ClientEvents, LocalTarget, OpenTunnel } from '@tunnel/client';
 import { ERRORS } from '@tunnel/shared';
 import { formatDuration } from '../values/duration.ts';
 import { formatTarget } from '../values/target.ts';
+import { repeatedText } from './repeats.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface ClientTextContext {
@@ -31,7 +32,7 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
     say(`          hint: ${text}`);
   };
   return {
-    ready: (event) => {
+    ready: (event, repeats) => {
       const previous = addresses;
       addresses = describeTunnels(event.tunnels);
       if (previous === undefined) {
@@ -41,8 +42,8 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
         tell('connected; Ctrl-C ends');
       } else {
         const downMs = disconnectedAt === undefined ? undefined : now().getTime() - disconnectedAt;
-        if (downMs !== undefined) tell(reconnected(event, downMs));
-        else if (addresses === previous) tell('all tunnels are open');
+        if (downMs !== undefined) tell(`${reconnected(event, downMs)}${repeatedText(repeats)}`);
+        else if (addresses === previous) tell(`all tunnels are open${repeatedText(repeats)}`);
         if (addresses !== previous) {
           tell(downMs === undefined ? 'the tunnels changed:' : 'the public address changed:');
           for (const line of addresses.split('\n')) say(line);
@@ -51,31 +52,32 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
       disconnectedAt = undefined;
       lastHint = undefined;
     },
-    disconnected: ({ reason }) => {
+    disconnected: ({ reason }, repeats) => {
       disconnectedAt ??= now().getTime();
-      tell(`link lost: ${reason}`);
+      tell(`link lost: ${reason}${repeatedText(repeats)}`);
       toldReason = reason;
     },
-    retrying: (event) => {
+    retrying: (event, repeats) => {
       const since = event.downMs < 1000 ? '' : ` (no link for ${formatDuration(event.downMs)})`;
       const press = canPressEnter ? '; Enter retries now' : '';
       const wait = formatDuration(event.delayMs);
       // `attempt` counts what is to come. Behind a lost link the first of them was not made before it was told.
       const failed = disconnectedAt === undefined ? event.attempt : event.attempt - 1;
-      if (event.reason === toldReason) tell(`trying again in ${wait}${press}`);
-      else tell(`attempt ${failed} failed: ${event.reason}; next in ${wait}${since}${press}`);
+      const times = repeatedText(repeats);
+      if (event.reason === toldReason) tell(`trying again in ${wait}${press}${times}`);
+      else tell(`attempt ${failed} failed: ${event.reason}; next in ${wait}${since}${press}${times}`);
       toldReason = undefined;
       hint(event.hint);
     },
-    warning: (event) => {
-      tell(`warning: ${event.reason}`);
+    warning: (event, repeats) => {
+      tell(`warning: ${event.reason}${repeatedText(repeats)}`);
       hint(event.hint);
     },
     service: (event) => {
       tell(describeService(event));
       if (event.state === 'down' && event.code === 'ECONNREFUSED') hint(ERRORS['service-unavailable'].hint);
     },
-    'visitors-refused': (event) => tell(describeRefused(event)),
+    'visitors-refused': (event, repeats) => tell(`${describeRefused(event)}${repeatedText(repeats)}`),
     stopped: ({ exitCode, reason }) => {
       if (exitCode === 0) tell(reason);
     },

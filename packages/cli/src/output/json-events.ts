@@ -1,6 +1,7 @@
 import type { ClientEvents } from '@tunnel/client';
 import type { ServerEvents } from '@tunnel/server';
 import { formatTarget } from '../values/target.ts';
+import { repeatFields } from './repeats.ts';
 import type { Reporter } from './reporter.ts';
 
 /** Writes one object a line, each with `event` and `time`. */
@@ -23,13 +24,13 @@ export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<Client
       const nextAt = new Date(now().getTime() + delayMs).toISOString();
       emit('retrying', { attempt, delayMs, nextAt, since, code, reason, hint });
     },
-    warning: ({ code, reason, hint }) => emit('warning', { code, reason, hint }),
+    warning: ({ code, reason, hint }, repeats) => emit('warning', { code, reason, hint, ...repeatFields(repeats) }),
     service: (event) => {
       const { state, code, reason, refused, held, downMs } = event;
       emit('service', { target: formatTarget(event.target), state, code, reason, refused, held, downMs });
     },
-    'visitors-refused': ({ target, denied, overLimit }) => {
-      emit('visitors-refused', { target: formatTarget(target), denied, overLimit });
+    'visitors-refused': ({ target, denied, overLimit }, repeats) => {
+      emit('visitors-refused', { target: formatTarget(target), denied, overLimit, ...repeatFields(repeats) });
     },
     stopped: ({ exitCode, code, reason, hint }) => emit('stopped', { exitCode, code, reason, hint }),
   };
@@ -45,6 +46,6 @@ export function serverJsonReporter(emit: Emit): Reporter<ServerEvents> {
     'client-expired': (event) => emit('client-expired', event),
     'client-refused': (event) => emit('client-refused', event),
     'keys-changed': (event) => emit('keys-changed', event),
-    warning: ({ code, reason }) => emit('warning', { code, reason }),
+    warning: ({ code, reason }, repeats) => emit('warning', { code, reason, ...repeatFields(repeats) }),
   };
 }

@@ -2,7 +2,7 @@ import type { Requirement, ServerEvents } from '@tunnel/server';
 import { ERRORS, isErrorCode } from '@tunnel/shared';
 import { formatDuration } from '../values/duration.ts';
 import { count, timeOfDay } from './client-text.ts';
-import type { Repeats } from './message-digests.ts';
+import { repeatedText } from './repeats.ts';
 import type { Reporter } from './reporter.ts';
 
 export interface ServerTextContext {
@@ -18,39 +18,43 @@ export function serverTextReporter(say: (line: string) => void, context: ServerT
   const client = (event: { readonly clientKey: string; readonly comment?: string }): string =>
     `client ${fingerprint(event.clientKey)}${event.comment ? ` (${event.comment})` : ''}`;
   return {
-    'client-connected': (event) => tell(`${client(event)} connected from ${event.address} (${event.agent})`),
-    'client-disconnected': (event) => {
-      const kept = event.ended ? 'is gone' : `lost its link, kept for ${formatDuration(resumeWindowMs)}`;
-      tell(`${client(event)} ${kept}: ${event.reason}`);
+    'client-connected': (event, repeats) => {
+      tell(`${client(event)} connected from ${event.address} (${event.agent})${repeatedText(repeats)}`);
     },
-    'client-resumed': (event) => tell(`${client(event)} is back from ${event.address}`),
-    'client-expired': (event) => {
-      tell(`${client(event)} did not come back, ${count(event.lostStreams, 'connection')} lost`);
+    'client-disconnected': (event, repeats) => {
+      const kept = event.ended ? 'is gone' : `lost its link, kept for ${formatDuration(resumeWindowMs)}`;
+      tell(`${client(event)} ${kept}: ${event.reason}${repeatedText(repeats)}`);
+    },
+    'client-resumed': (event, repeats) => {
+      tell(`${client(event)} is back from ${event.address}${repeatedText(repeats)}`);
+    },
+    'client-expired': (event, repeats) => {
+      tell(
+        `${client(event)} did not come back, ${count(event.lostStreams, 'connection')} lost${repeatedText(repeats)}`,
+      );
     },
     'client-refused': (event, repeats) => {
       const key = event.clientKey === undefined ? '' : ` with key ${fingerprint(event.clientKey)}`;
-      tell(`refused ${event.address}${key}: ${event.reason}${behind(repeats)}`);
+      tell(`refused ${event.address}${key}: ${event.reason}${repeatedText(repeats)}`);
     },
     'keys-changed': (event) => tell(`reread the authorized keys: ${count(event.count, 'key')}`),
-    'tunnel-opened': (event) => tell(`${client(event)} opened port ${event.port} for ${event.name}`),
-    'tunnel-closed': (event) => tell(`${client(event)} closed port ${event.port}`),
+    'tunnel-opened': (event, repeats) => {
+      tell(`${client(event)} opened port ${event.port} for ${event.name}${repeatedText(repeats)}`);
+    },
+    'tunnel-closed': (event, repeats) => {
+      tell(`${client(event)} closed port ${event.port}${repeatedText(repeats)}`);
+    },
     'visitor-refused': (event, repeats) => {
       tell(
-        `a visitor of port ${event.port} was turned away: ${isErrorCode(event.code) ? ERRORS[event.code].summary : event.code}${behind(repeats)}`,
+        `a visitor of port ${event.port} was turned away: ${isErrorCode(event.code) ? ERRORS[event.code].summary : event.code}${repeatedText(repeats)}`,
       );
     },
     'certificate-replaced': ({ certFile, validUntil }) => {
       tell(`the new certificate in ${certFile} is in use, valid until ${validUntil.slice(0, 10)}`);
     },
-    warning: (event, repeats) => tell(`warning: ${event.reason}${behind(repeats)}`),
+    warning: (event, repeats) => tell(`warning: ${event.reason}${repeatedText(repeats)}`),
     stopped: () => tell('stopped'),
   };
-}
-
-/** What is put behind a line that stands for several. */
-function behind(repeats: Repeats | undefined): string {
-  if (!repeats) return '';
-  return ` (${repeats.count} times since the last line${repeats.areMixed ? ', with others like it' : ''})`;
 }
 
 /** What a person needs to connect a client. */

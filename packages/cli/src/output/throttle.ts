@@ -1,36 +1,40 @@
-import type { ServerEvents } from '@tunnel/server';
 import { monotonicNow } from '@tunnel/shared/node';
-import { MessageDigests } from './message-digests.ts';
+import { type DigestLimits, MessageDigests } from './message-digests.ts';
 import type { Reporter } from './reporter.ts';
-
-/** Events that strangers and visitors cause, as often as they like, each with what tells its repeats from others. */
-const KEYS: { readonly [Name in ThrottledName]: (event: ServerEvents[Name]) => string } = {
-  'client-refused': ({ code, address }) => `${code} ${address.slice(0, address.lastIndexOf(':'))}`,
-  'visitor-refused': ({ code, port }) => `${code} ${port}`,
-  warning: ({ code }) => code,
-};
-
-type ThrottledName = 'client-refused' | 'visitor-refused' | 'warning';
 
 /** The longest wait of a timer, in ms; sums are due sooner. */
 const MAX_TIMER_MS = 60_000;
 
+/** What tells an event's repeats from others, and how many of them are told. */
+export interface ThrottleRule<Event> {
+  readonly key: (event: Event) => string;
+  readonly limits: DigestLimits;
+}
+
+/** By event name. Those without a rule are told as they come. */
+export type ThrottleRules<Events> = { readonly [Name in keyof Events]?: ThrottleRule<Events[Name]> };
+
 /**
  * The same reporter, told the first of many like events at once and of the others only how many they were: it gets the last
- * of them, with their number. For lines that people read; scripts get each event.
+ * of them, with their number.
  */
-export function throttled(reporter: Reporter<ServerEvents>, now: () => number = monotonicNow): Reporter<ServerEvents> {
-  const throttles = [
-    new Throttle('client-refused', reporter, now),
-    new Throttle('visitor-refused', reporter, now),
-    new Throttle('warning', reporter, now),
-  ] as const;
-  const [clientRefused, visitorRefused, warning] = throttles;
+export function throttled<Events extends { readonly stopped: unknown }>(
+  reporter: Reporter<Events>,
+  rules: ThrottleRules<Events>,
+  now: () => number = monotonicNow,
+): Reporter<Events> {
+  const throttles: { finish(): void }[] = [];
+  const tells: { [Name in keyof Events]?: (event: Events[Name]) => void } = {};
+  for (const name of Object.keys(rules) as (keyof Events)[]) {
+    const rule = rules[name];
+    if (rule === undefined || reporter[name] === undefined) continue;
+    const throttle = new Throttle(name, rule, reporter, now);
+    throttles.push(throttle);
+    tells[name] = (event) => throttle.report(event);
+  }
   return {
     ...reporter,
-    'client-refused': (event) => clientRefused.report(event),
-    'visitor-refused': (event) => visitorRefused.report(event),
-    warning: (event) => warning.report(event),
+    ...tells,
     stopped: (event) => {
       for (const throttle of throttles) throttle.finish();
       reporter.stopped?.(event);
@@ -38,22 +42,25 @@ export function throttled(reporter: Reporter<ServerEvents>, now: () => number = 
   };
 }
 
-class Throttle<Name extends ThrottledName> {
+class Throttle<Events, Name extends keyof Events> {
   readonly #name: Name;
-  readonly #reporter: Reporter<ServerEvents>;
+  readonly #rule: ThrottleRule<Events[Name]>;
+  readonly #reporter: Reporter<Events>;
   readonly #now: () => number;
-  readonly #digests = new MessageDigests<ServerEvents[Name]>();
+  readonly #digests: MessageDigests<Events[Name]>;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
 
-  constructor(name: Name, reporter: Reporter<ServerEvents>, now: () => number) {
+  constructor(name: Name, rule: ThrottleRule<Events[Name]>, reporter: Reporter<Events>, now: () => number) {
     this.#name = name;
+    this.#rule = rule;
     this.#reporter = reporter;
     this.#now = now;
+    this.#digests = new MessageDigests(rule.limits);
   }
 
-  report(event: ServerEvents[Name]): void {
-    if (this.#digests.add(KEYS[this.#name](event), event, this.#now())) this.#reporter[this.#name]?.(event);
+  report(event: Events[Name]): void {
+    if (this.#digests.add(this.#rule.key(event), event, this.#now())) this.#reporter[this.#name]?.(event);
     this.#arm();
   }
 
