@@ -1,7 +1,7 @@
 // Produces every failure of docs/errors.md with the built command, and holds the document to what it prints.
 // After a change of a text: npx vitest run test/failures --update
 import { generateKeyPairSync } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
@@ -127,6 +127,21 @@ const FAILURES: Readonly<Record<string, Act>> = {
     await mkdir(directory);
     await chmod(directory, 0o555);
     return scene.ends(['server', '--port', '0', '--state-dir', directory], { launcher });
+  },
+  'state-foreign': async (scene, context) => {
+    if (process.getuid?.() !== 0) context.skip('only root can give files away');
+    const directory = join(scene.home, 'state');
+    await mkdir(directory);
+    await chown(directory, 54_321, 54_321);
+    return scene.ends(['server', '--port', '0', '--state-dir', directory]);
+  },
+  'secret-readable': async (scene) => {
+    const file = join(scene.home, 'secret');
+    await writeFile(file, `${SECRET}\n`);
+    await chmod(file, 0o644);
+    const server = await scene.startOnTerminal(['server', '--port', '0', '--secret-file', file]);
+    const [told] = await server.waitForStderr(/^warning: .*\nhint: .*$/m);
+    return scene.excerpt(told, GOES_ON);
   },
   'disk-full': async (scene, context) => {
     const launcher = await onFullDisk(context, scene.state());
@@ -626,7 +641,7 @@ async function keyScene(
   const identity = generateIdentity();
   const publicKey = scene.call('public key', encodeKey(identity.publicKey));
   secrets.add(encodeKey(identity.privateKey));
-  await writeFile(join(scene.home, 'laptop.key'), formatIdentity(identity));
+  await writeFile(join(scene.home, 'laptop.key'), formatIdentity(identity), { mode: 0o600 });
   const list = (text: string): Promise<void> => writeFile(join(scene.home, 'keys'), `${text}\n`);
   await list(line.replace('<key>', publicKey));
   const words = ['server', '--host', '127.0.0.1', '--port', '0', '--authorized-keys', 'keys', '--output', 'json'];
@@ -705,7 +720,7 @@ function flipped(message: Buffer): Buffer {
 
 async function put(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text);
+  await writeFile(file, text, { mode: 0o600 });
 }
 
 /** A service on a public port that the shared server may open. */

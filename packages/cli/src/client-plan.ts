@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import {
   type ClientOptions,
@@ -8,8 +9,17 @@ import {
   type ServerAddress,
 } from '@tunnel/client';
 import { TunnelError } from '@tunnel/shared';
-import { describeSystemError, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
+import {
+  describeSystemError,
+  generateIdentity,
+  type Identity,
+  loadOrCreateIdentity,
+  parseIdentity,
+  readSecretFile,
+  readTextFile,
+} from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
+import { checkPrivateFiles, type Exposure } from './file-access.ts';
 import type { LinkSettings, LocalSettings } from './local-settings.ts';
 import type { ChosenProxy } from './proxy-choice.ts';
 import { readRunningServer, type RunningServer } from './running-server.ts';
@@ -19,6 +29,8 @@ import { type Given, unusable } from './values/given.ts';
 export interface ClientStores {
   readonly pins: PinStore;
   readonly ports: PortMemory;
+  /** Nothing is written: an identity that is not there is made for this process only. */
+  readonly areReadOnly?: boolean;
 }
 
 /** A client with all that its settings name read from files. */
@@ -30,6 +42,8 @@ export interface ClientPlan {
   readonly secret: GivenSecret | undefined;
   /** The file of an identity that was made just now. */
   readonly newIdentity: string | undefined;
+  /** Its files that other users can get at. */
+  readonly exposures: readonly Exposure[];
 }
 
 /** Throws `TunnelError`. */
@@ -41,7 +55,14 @@ export async function planClient(
 ): Promise<ClientPlan> {
   const ca = settings.caFile === undefined ? undefined : await readCa(settings.caFile);
   const { server, findServer, serverKey, secret } = await chooseServer(settings, givenSecret);
-  const identity = await loadOrCreateIdentity(settings.identityFile);
+  const { state, identityFile } = settings;
+  const privateFiles = {
+    stateDirectory: state.path,
+    directories: [dirname(state.client.pins), state.client.pins],
+    files: [identityFile, secret?.file],
+  };
+  const exposures = stores.areReadOnly === true ? [] : await checkPrivateFiles(privateFiles);
+  const identity = await (stores.areReadOnly === true ? readOrMakeIdentity : loadOrCreateIdentity)(identityFile);
   return {
     options: {
       server,
@@ -66,8 +87,14 @@ export async function planClient(
     address: formatServerAddress(server),
     proxy: settings.proxy,
     secret,
-    newIdentity: identity.created ? settings.identityFile : undefined,
+    newIdentity: identity.created ? identityFile : undefined,
+    exposures,
   };
+}
+
+async function readOrMakeIdentity(path: string): Promise<Identity & { readonly created: boolean }> {
+  const text = await readTextFile(path);
+  return { ...(text === undefined ? generateIdentity() : parseIdentity(text, path)), created: false };
 }
 
 /** Whether one session can do for both: everything but the tunnels, and what is only for people, is the same. */

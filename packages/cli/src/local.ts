@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import { openControl } from './control/open-control.ts';
 import { watchEnterKey } from './enter-key.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
+import { warnAboutFiles } from './file-access.ts';
 import { LOCAL_FLAGS, readLocalSettings } from './local-settings.ts';
 import { clientReporters, tellConnecting } from './output/client-reporters.ts';
 import { errorLines, openOutput } from './output/output.ts';
@@ -36,6 +37,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   if (plan.secret !== undefined) warnAboutSecret(plan.secret, output);
   if (plan.proxy !== undefined) warnAboutProxy(plan.proxy, output);
   warnAboutConfig(config, output);
+  warnAboutFiles(plan.exposures, output);
 
   const client = createClient(plan.options);
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;

@@ -8,6 +8,7 @@ import { PROCESS_KEYS, tablesOfTunnel } from './config/config-keys.ts';
 import { changedKeys, reloadConfig, tellRefused } from './config/reload.ts';
 import type { Context } from './context.ts';
 import { watchEnterKey } from './enter-key.ts';
+import { warnAboutFiles } from './file-access.ts';
 import { type Arguments, type FileTable, type Flag, GivenFlags } from './flags.ts';
 import { LOCAL_FLAGS, type LocalFlags, readLocalSettings, readSupervision } from './local-settings.ts';
 import { nearest } from './nearest.ts';
@@ -166,9 +167,10 @@ class Planner {
   }
 }
 
-/** `told`: secrets and proxies that were warned of before. */
+/** `told`: files, secrets and proxies that were warned of before. */
 function warnAboutPlans(plans: readonly ClientPlan[], output: Output, told: Set<string>): void {
-  for (const { secret, proxy, newIdentity } of plans) {
+  for (const { secret, proxy, newIdentity, exposures } of plans) {
+    warnAboutFiles(exposures, output, told);
     if (newIdentity !== undefined) output.log.info({ file: newIdentity }, 'made a new client key');
     if (secret !== undefined && !told.has(secret.secret)) {
       warnAboutSecret(secret, output);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -24,6 +24,19 @@ test.each([
   await writeRunningServer(path, { secure, host, port: 1234, serverKey, secretFile: '/secret', admitsKeys: true });
   const address = { secure, host: dialed, port: 1234, path: '/' };
   expect(await readRunningServer(path)).toEqual({ address, serverKey, secretFile: '/secret', admitsKeys: true });
+});
+
+test.runIf(process.getuid?.() === 0)("of another user names no secret file that is not that user's own", async () => {
+  const path = join(directory, 'running.json');
+  const secretFile = join(directory, 'secret');
+  await writeFile(secretFile, '');
+  const where = { secure: false, host: undefined, port: 1, serverKey, secretFile, admitsKeys: true };
+  await writeRunningServer(path, where);
+  expect(await readRunningServer(path)).toMatchObject({ secretFile });
+  await chown(path, 54_321, 54_321);
+  expect(await readRunningServer(path)).toMatchObject({ secretFile: undefined });
+  await chown(secretFile, 54_321, 54_321);
+  expect(await readRunningServer(path)).toMatchObject({ secretFile });
 });
 
 test('no file, half a file and a process that has ended are no server', async () => {

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import type { ServerAddress } from '@tunnel/client';
 import { TunnelError } from '@tunnel/shared';
 import {
@@ -5,6 +6,7 @@ import {
   encodeKey,
   hostToDial,
   isRunning,
+  ownerOf,
   ownProcess,
   readTextFile,
   writeFileAtomic,
@@ -59,9 +61,19 @@ export async function readRunningServer(path: string): Promise<RunningServer> {
   return {
     address: { secure: secure === true, host, port, path: '/' },
     serverKey: decodeKey(serverKey, `the server key in ${path}`),
-    secretFile: typeof secretFile === 'string' ? secretFile : undefined,
+    secretFile: typeof secretFile === 'string' && (await mayName(path, secretFile)) ? secretFile : undefined,
     admitsKeys: admitsKeys === true,
   };
+}
+
+/**
+ * Whether this file may have root, who reads it for another user, read that one: only what its writer owns, too. Else that
+ * user would choose a file, and learn by its own server what is in it.
+ */
+async function mayName(path: string, secretFile: string): Promise<boolean> {
+  const [by, of] = await Promise.all([path, secretFile].map((file) => stat(file).catch(() => undefined)));
+  if (!by || !of) return true;
+  return by.uid === of.uid || (await ownerOf(by.uid)) !== 'foreign';
 }
 
 /** Who listens on all addresses is reached by the name that every machine has for itself. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer as createProbe } from 'node:net';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { authorizedKeysFile, createServer, leaseFile, type Requirement, type ServerEvents } from '@tunnel/server';
 import { TunnelError } from '@tunnel/shared';
 import {
@@ -20,6 +20,7 @@ import { type GivenSecret, readGivenSecret } from './common-flags.ts';
 import { type ConfigFile, loadConfig, requireConfig } from './config/config-file.ts';
 import { changedKeys, reloadConfig } from './config/reload.ts';
 import type { Context } from './context.ts';
+import { checkPrivateFiles, type Exposure, warnAboutFiles } from './file-access.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { jsonEmitter, serverJsonReporter } from './output/json-events.ts';
 import { openOutput, type Output, say, warn } from './output/output.ts';
@@ -52,11 +53,17 @@ export async function runServer(given: Arguments, context: Context): Promise<num
   const previousFile = flags.get('previous-secret-file');
   const previousSecret =
     previousFile === undefined ? undefined : await readSecretFile(previousFile.text, previousFile.source);
+  const { state, identityFile } = settings;
+  const exposures = await checkPrivateFiles({
+    stateDirectory: state.path,
+    directories: [dirname(state.server.lock)],
+    files: [identityFile, givenSecret === undefined ? state.server.secret : givenSecret.file, previousFile?.text],
+  });
   const lock = await takeLock(settings);
   try {
     const requirement = requirementOf(settings, givenSecret);
     const secret = requirement === 'key' ? undefined : (givenSecret ?? (await loadKeptSecret(settings)));
-    return await serve({ settings, requirement, secret, previousSecret, config, onCommandLine }, context);
+    return await serve({ settings, exposures, requirement, secret, previousSecret, config, onCommandLine }, context);
   } finally {
     await lock.release();
   }
@@ -105,6 +112,7 @@ function requirementOf(
 /** What a server begins with. */
 interface Beginning {
   readonly settings: ServerSettings;
+  readonly exposures: readonly Exposure[];
   readonly requirement: Requirement;
   readonly secret: GivenSecret | undefined;
   readonly previousSecret: string | undefined;
@@ -185,6 +193,7 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     });
     if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
     warnAboutConfig(config, output);
+    warnAboutFiles(beginning.exposures, output);
     introduce(settings, { port, url, requirement, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
     service?.changed();

@@ -37,11 +37,12 @@ export async function surveyClients(
   return answers.filter((client) => client !== undefined);
 }
 
-/** As `listPlaces`. Throws `state-unusable`. */
+/** As `listPlaces`. Throws `state-unusable` or `file-foreign`. */
 export async function findPlaces(directory: string): Promise<readonly SocketPlace[]> {
   try {
     return await listPlaces(directory);
   } catch (error) {
+    if (error instanceof TunnelError) throw error;
     throw new TunnelError('state-unusable', { detail: `${directory}: ${describeSystemError(error)}`, cause: error });
   }
 }

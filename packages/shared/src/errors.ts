@@ -89,6 +89,13 @@ export const ERRORS = {
     'another server uses this state directory',
     'stop the other server, or give this one a directory of its own with --state-dir',
   ),
+  'file-foreign': kind(
+    'fatal',
+    'usage',
+    2,
+    'a private file or directory belongs to another user',
+    'run this as its owner, give it to this user with chown, or name another one: whoever owns it can read and change it',
+  ),
   'tls-unusable': kind(
     'fatal',
     'usage',

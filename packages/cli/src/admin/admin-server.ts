@@ -3,7 +3,7 @@ import { lstat, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
-import { describeSystemError } from '@tunnel/shared/node';
+import { describeSystemError, isOwn } from '@tunnel/shared/node';
 import { type AdminAddress, formatAdminAddress } from '../values/admin-address.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -65,13 +65,10 @@ async function listen(http: Server, address: AdminAddress): Promise<void> {
   }
 }
 
-/** A killed process leaves its socket behind. */
+/** A killed process leaves its socket behind. That of another user is not removed, as root could. */
 async function isAbandoned(path: string): Promise<boolean> {
-  const { isSocket } = await lstat(path).then(
-    (stats) => ({ isSocket: stats.isSocket() }),
-    () => ({ isSocket: false }),
-  );
-  if (!isSocket) return false;
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats?.isSocket() !== true || !isOwn(stats.uid)) return false;
   const probe = connect(path);
   try {
     await once(probe, 'connect');

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { describeSystemError } from '@tunnel/shared/node';
 import { ANSWER_TIMEOUT_MS, type Command, formatRequest, MAX_ANSWER_BYTES, parseAnswer } from './protocol.ts';
 import type { ClientReport } from './report.ts';
-import type { SocketPlace } from './socket-place.ts';
+import { openDoor, type SocketDoor, type SocketPlace } from './socket-place.ts';
 
 /** What came of asking the process at a control socket. */
 export type ControlAnswer =
@@ -16,6 +16,8 @@ export type ControlAnswer =
 
 /** What a process does that cannot be asked, for people. */
 export const NO_ANSWER = 'it does not answer';
+
+const NOT_ITS_SOCKET = 'what is at the place of its socket is not what it made';
 
 /** Asks once. Never fails. */
 export function askClient(place: SocketPlace, command: Exclude<Command, 'watch'>): Promise<ControlAnswer> {
@@ -34,7 +36,16 @@ export function watchClient(place: SocketPlace, onAnswer: (answer: ControlAnswer
 }
 
 function openConnection(place: SocketPlace, command: Command, onAnswer: (answer: ControlAnswer) => void): Disposable {
-  const socket = connect({ path: place.socket });
+  let door: SocketDoor;
+  try {
+    door = openDoor(place);
+  } catch (error) {
+    const isGone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const immediate = setImmediate(() => onAnswer(isGone ? { isGone } : { problem: NOT_ITS_SOCKET }));
+    return { [Symbol.dispose]: () => clearImmediate(immediate) };
+  }
+  const socket = connect({ path: door.path });
+  socket.once('close', () => door[Symbol.dispose]());
   let received = '';
   let isOver = false;
   const close = (): void => {

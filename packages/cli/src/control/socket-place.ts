@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdtemp, readdir, readlink, realpath, rm, rmdir, symlink } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { lstat, mkdtemp, open, readdir, readlink, realpath, rm, rmdir, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { isRunning, makePrivateDirectory } from '@tunnel/shared/node';
+import { basename, dirname, join, normalize } from 'node:path';
+import { TunnelError } from '@tunnel/shared';
+import { isForeignLink, isOwn, isRunning, makePrivateDirectory } from '@tunnel/shared/node';
 
 /** What fits into `sun_path` everywhere (macOS has 104 bytes with the final zero), in bytes. Node cuts longer ones off. */
 const MAX_SOCKET_PATH_BYTES = 103;
@@ -12,6 +14,10 @@ const SOCKET_NAME = /^(\d+)-[\da-f]{8}\.sock$/;
 /** The name of a directory elsewhere that holds one socket; `mkdtemp` puts six characters behind it. */
 const ELSEWHERE_PREFIX = 'tunnel-';
 const ELSEWHERE_NAME = 's';
+const ELSEWHERE = /^\/(?:.*\/)?tunnel-[A-Za-z\d]{6}\/s$/;
+
+/** Linux: opens nothing, and only holds what a path leads to. Node has no name for it. */
+const O_PATH = 0o10000000;
 
 /** A socket that refuses connections may be one that is just being opened, for this long, in ms. */
 const OPENING_MS = 5_000;
@@ -22,6 +28,13 @@ export interface SocketPlace {
   /** In the control directory: the socket, or a symbolic link to where a shorter path is. */
   readonly name: string;
   readonly socket: string;
+  /** Whose socket it is. */
+  readonly uid: number;
+}
+
+/** A socket as it was looked at, whatever its path means by now. */
+export interface SocketDoor extends Disposable {
+  readonly path: string;
 }
 
 /**
@@ -30,15 +43,18 @@ export interface SocketPlace {
  */
 export async function newPlace(directory: string): Promise<SocketPlace> {
   await makePrivateDirectory(directory);
-  await chmod(directory, 0o700);
+  await requireOwnWay(directory);
+  const folder = await realpath(directory);
+  await makePrivate(folder);
   const { pid } = process;
-  const name = join(await realpath(directory), `${pid}-${randomBytes(4).toString('hex')}.sock`);
-  if (fits(name)) return { pid, name, socket: name };
+  const uid = process.getuid?.() ?? 0;
+  const name = join(folder, `${pid}-${randomBytes(4).toString('hex')}.sock`);
+  if (fits(name)) return { pid, name, socket: name, uid };
   const base = [tmpdir(), '/tmp'].find((path) => fits(join(path, `${ELSEWHERE_PREFIX}XXXXXX`, ELSEWHERE_NAME)));
   if (base === undefined) throw new Error(`${name} is too long for a socket`);
   // Made with mode 0700 and an unguessable name, so nobody else can have put anything there.
   const elsewhere = await mkdtemp(join(base, ELSEWHERE_PREFIX));
-  return { pid, name, socket: join(elsewhere, ELSEWHERE_NAME) };
+  return { pid, name, socket: join(elsewhere, ELSEWHERE_NAME), uid };
 }
 
 /** Makes a place whose socket is open findable. */
@@ -46,8 +62,12 @@ export async function publishPlace({ name, socket }: SocketPlace): Promise<void>
   if (name !== socket) await symlink(socket, name);
 }
 
-/** The places of all processes, also of dead ones, by process id. */
+/**
+ * The places of all processes, also of dead ones, by process id. Of what is in the directory, only what this program makes
+ * there: root may be the one who looks, and the directory that of a user who wants it to be led astray.
+ */
 export async function listPlaces(directory: string): Promise<readonly SocketPlace[]> {
+  await requireOwnWay(directory);
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
@@ -59,8 +79,8 @@ export async function listPlaces(directory: string): Promise<readonly SocketPlac
     const pid = Number(SOCKET_NAME.exec(file)?.[1] ?? Number.NaN);
     if (Number.isNaN(pid)) continue;
     const name = join(folder, file);
-    const socket = await readlink(name).catch(() => name);
-    if (fits(socket)) places.push({ pid, name, socket });
+    const place = await inspectPlace(pid, name);
+    if (place && fits(place.socket)) places.push(place);
   }
   return places.toSorted((a, b) => a.pid - b.pid || a.name.localeCompare(b.name));
 }
@@ -78,10 +98,59 @@ export async function removePlace({ name, socket }: SocketPlace): Promise<void> 
   }
 }
 
-/** Removes a place at whose socket nobody listens, unless its process is only just opening it. */
+/** Removes a place at whose socket nobody listens, unless its process is only just opening it. Only one's own: never as root for others. */
 export async function removeStalePlace(place: SocketPlace): Promise<void> {
+  if (!isOwn(place.uid)) return;
   if ((await isRunning({ pid: place.pid })) && !(await isOld(place.name))) return;
   await removePlace(place);
+}
+
+/**
+ * A path to connect to. For a socket of another user it leads to the very one that is there now, if that is still that user's:
+ * between a look and the connection its owner could put a link to somebody else's socket there. Throws where it is not.
+ */
+export function openDoor({ socket, uid }: SocketPlace): SocketDoor {
+  if (isOwn(uid) || process.platform !== 'linux') return { path: socket, [Symbol.dispose]: () => {} };
+  const descriptor = openSync(socket, O_PATH | constants.O_NOFOLLOW);
+  const stats = fstatSync(descriptor);
+  if (!stats.isSocket() || stats.uid !== uid) {
+    closeSync(descriptor);
+    throw new Error(`${socket} is no socket of user ${uid}`);
+  }
+  return { path: `/proc/self/fd/${descriptor}`, [Symbol.dispose]: () => closeSync(descriptor) };
+}
+
+/** What is under this name, if this program can have made it: a socket, or a link to one of the same user in a private directory. */
+async function inspectPlace(pid: number, name: string): Promise<SocketPlace | undefined> {
+  const found = await lstat(name).catch(() => undefined);
+  if (found?.isSocket() === true) return { pid, name, socket: name, uid: found.uid };
+  if (found?.isSymbolicLink() !== true) return undefined;
+  const socket = await readlink(name).catch(() => '');
+  if (!ELSEWHERE.test(socket) || normalize(socket) !== socket) return undefined;
+  const { uid } = found;
+  const elsewhere = await lstat(dirname(socket)).catch(() => undefined);
+  // Gone, after a reboot, as a rule: then the link is stale.
+  if (!elsewhere) return { pid, name, socket, uid };
+  const isPrivate = elsewhere.isDirectory() && elsewhere.uid === uid && (elsewhere.mode & 0o077) === 0;
+  const target = await lstat(socket).catch(() => undefined);
+  if (!isPrivate || (target && !(target.isSocket() && target.uid === uid))) return undefined;
+  return { pid, name, socket, uid };
+}
+
+/** The control directory, and the one that it is in, must not be links that another user made. */
+async function requireOwnWay(directory: string): Promise<void> {
+  for (const path of [dirname(directory), directory]) {
+    if (!(await isForeignLink(path))) continue;
+    throw new TunnelError('file-foreign', { detail: `${path} is a symbolic link that another user made` });
+  }
+}
+
+/** For a directory of this user, which is no link. Not by its path: that could be another one by then. */
+async function makePrivate(folder: string): Promise<void> {
+  await using handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const { uid } = await handle.stat();
+  if (!isOwn(uid)) throw new TunnelError('file-foreign', { detail: `${folder} (user id ${uid})` });
+  await handle.chmod(0o700);
 }
 
 async function isOld(path: string): Promise<boolean> {

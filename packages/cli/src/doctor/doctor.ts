@@ -1,5 +1,5 @@
 import { LastPorts, PinDirectory } from '@tunnel/client';
-import { encodeKey, nodeCrypto, SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
+import { accessTo, encodeKey, nodeCrypto, SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
 import { type ClientPlan, planClient } from '../client-plan.ts';
 import { type GivenSecret, readGivenSecret } from '../common-flags.ts';
 import { loadConfig } from '../config/config-file.ts';
@@ -81,14 +81,21 @@ async function prepare(
   report: (step: Step) => void,
 ): Promise<ClientPlan | undefined> {
   const { state, identityFile } = settings;
-  const stores = { pins: new PinDirectory(state.client.pins), ports: new LastPorts(state.client.ports) };
+  const stores = {
+    pins: new PinDirectory(state.client.pins),
+    ports: new LastPorts(state.client.ports),
+    // Root, in the directory of another user.
+    areReadOnly: (await accessTo(state.path))?.owner === 'foreign',
+  };
   let plan: ClientPlan;
   try {
     const secret = await readGivenSecret(flags, environment);
     plan = await planClient({ ...settings, tunnels: [] }, secret, stores, `tunnel/${version}`);
   } catch (error) {
     const trouble = troubleOf(error);
-    report(failed(trouble.code.startsWith('state-') ? 'files' : 'settings', trouble));
+    report(
+      failed(trouble.code.startsWith('state-') || trouble.code === 'file-foreign' ? 'files' : 'settings', trouble),
+    );
     return undefined;
   }
   report(describePlan(plan, flags));

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
-import { randomBytes, removeFile, writeFileAtomic } from '@tunnel/shared/node';
+import { accessTo, randomBytes, removeFile, writeFileAtomic } from '@tunnel/shared/node';
 import type { StateDirectory } from '../state-directory.ts';
 import { passed, type Step, troubleOf, warned } from './step.ts';
 
@@ -32,6 +32,14 @@ export async function checkFiles({ state, identityFile, secretFile }: CheckedFil
     const detail = `other users of this machine can ${exposed.length > 0 ? 'read' : 'change'} ${first}`;
     const hint = exposed.length > 0 ? `chmod 600 ${first}` : `chmod 700 ${first}`;
     return warned('files', { code: 'state-unusable', reason: detail, hint });
+  }
+  const access = await accessTo(state.path);
+  if (access?.owner === 'foreign') {
+    // As root in the directory of a service: what is made there could be led elsewhere, and would not be that user's.
+    return passed(
+      'files',
+      `${state.path} is that of user ${access.uid} alone; whether that one can write there was not tried`,
+    );
   }
   try {
     const probe = join(state.path, 'client', `doctor-${Buffer.from(randomBytes(8)).toString('hex')}`);

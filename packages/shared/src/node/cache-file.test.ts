@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -38,6 +38,14 @@ describe('a cache file', () => {
     await file.write(8);
     expect(await file.read()).toEqual({ value: 8 });
     expect(await readFile(`${path}.damaged`, 'utf8')).toBe(text);
+  });
+
+  test.runIf(process.getuid?.() === 0)('of another user is not set aside by root', async () => {
+    await writeFile(path, '{"cut');
+    await chown(path, 54_321, 54_321);
+    const { damage } = await new CacheFile(path, parseNumber).read();
+    expect(damage?.detail).toMatch(/it is no JSON; left as it is: it belongs to another user$/);
+    expect(await readdir(directory)).toEqual(['cache.json']);
   });
 
   test('whose place a directory has is made anew, too', async () => {

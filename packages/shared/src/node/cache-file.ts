@@ -1,6 +1,7 @@
-import { rename } from 'node:fs/promises';
+import { lstat, rename } from 'node:fs/promises';
 import { TunnelError } from '../errors.ts';
 import { makePrivateDirectory, readTextFile, writeFileAtomic } from './files.ts';
+import { isOwn } from './ownership.ts';
 import { describeSystemError } from './system-errors.ts';
 import { dirname } from 'node:path';
 
@@ -46,6 +47,8 @@ export class CacheFile<T> {
   async #setAside(): Promise<string> {
     const aside = `${this.#path}.damaged`;
     try {
+      // Root may be the one who reads.
+      if (!isOwn((await lstat(this.#path)).uid)) return 'left as it is: it belongs to another user';
       await rename(this.#path, aside);
       return `set aside as ${aside}, and made anew`;
     } catch (error) {

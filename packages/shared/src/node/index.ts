@@ -28,6 +28,8 @@ export {
 } from './files.ts';
 export { decodeKey, encodeKey, formatIdentity, generateIdentity, loadOrCreateIdentity, parseIdentity } from './keys.ts';
 export type { Identity } from './keys.ts';
+export { accessTo, isForeignLink, isMountPoint, isOwn, ownerOf } from './ownership.ts';
+export type { Access, Owner } from './ownership.ts';
 export { takeProcessLock } from './process-lock.ts';
 export type { ProcessLock } from './process-lock.ts';
 export { isRunning, ownProcess } from './process-stamp.ts';
