@@ -219,6 +219,11 @@ describe('secrets and keys', SLOW, () => {
     await chown(identity, SERVICE_UID, SERVICE_UID);
     const server = await run(['server', '--port', '0', '--secret-file', secret]);
     expect(server).toMatchObject({ code: 2, stderr: expect.stringContaining(`user: ${secret} belongs to user id`) });
+    // But not those of whoever became root by sudo.
+    const { server: bySudo } = await startServerProcess(['--port', '0', '--secret-file', secret], {
+      env: { SUDO_UID: String(SERVICE_UID) },
+    });
+    await using _bySudo = bySudo;
     const client = await run(['local', '3000', '--to', '127.0.0.1:1', '--identity', identity], {
       env: { TUNNEL_SECRET: 'x'.repeat(20) },
     });

@@ -61,6 +61,7 @@ async function checkFile(path: string, stateDirectory: string): Promise<Exposure
   const access = await accessTo(path);
   if (!access) return undefined;
   if (access.owner === 'foreign') {
+    if (access.uid === sudoUser()) return undefined;
     const isInState = path.startsWith(stateDirectory + sep);
     return requireMount(path, access, [path, dirname(path), ...(isInState ? [stateDirectory] : [])]);
   }
@@ -68,6 +69,11 @@ async function checkFile(path: string, stateDirectory: string): Promise<Exposure
   if (!othersCanRead && !othersCanWrite) return undefined;
   const verbs = [...(othersCanRead ? ['read'] : []), ...(othersCanWrite ? ['change'] : [])].join(' and ');
   return { path, problem: `other users of this machine can ${verbs} ${path}`, hint: `chmod 600 ${path}` };
+}
+
+/** Whoever became root by sudo, and may well name files of their own. */
+function sudoUser(): number | undefined {
+  return process.getuid?.() === 0 ? Number(process.env['SUDO_UID'] || Number.NaN) : undefined;
 }
 
 /** One of these places has to be mounted. */

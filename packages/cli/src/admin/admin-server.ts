@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, connect } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError, isOwn } from '@tunnel/shared/node';
+import { printable } from '../output/printable.ts';
 import { type AdminAddress, formatAdminAddress } from '../values/admin-address.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -105,7 +106,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, source
       return;
     case '/readyz': {
       const { isReady, reason } = source.readiness();
-      say(response, isReady ? 200 : 503, `${reason}\n`);
+      // A peer may have written it, and a terminal may show it.
+      say(response, isReady ? 200 : 503, `${printable(reason)}\n`);
       return;
     }
     case '/metrics':

@@ -6,7 +6,7 @@ import type { Reporter } from './reporter.ts';
 const MAX_TIMER_MS = 60_000;
 
 /** What tells an event's repeats from others, and how many of them are told. */
-export interface ThrottleRule<Event> {
+interface ThrottleRule<Event> {
   readonly key: (event: Event) => string;
   readonly limits: DigestLimits;
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 
 /** flock(1) answers at once. One that hangs, on a dead network file system, is given up after this, in ms. */
-const FLOCK_TIMEOUT_MS = 5_000;
+const FLOCK_TIMEOUT_MS = 10_000;
 
 /** The status of flock(1), of util-linux and of BusyBox, where somebody else has the lock. */
 const HELD_STATUS = 1;

@@ -47,11 +47,15 @@ const READABLE_BY_ALL = 0o004;
 const WRITABLE_BY_GROUP = 0o020;
 const WRITABLE_BY_ALL = 0o002;
 
-/** Who can get at a file or directory; undefined where it is not there, or there is nothing to be found out. */
+/**
+ * Who can get at a file or directory; undefined where there is none, or nothing to be found out: pipes and terminals are given
+ * to a process by whoever starts it, and so are files without a name, as shells make them for `<<<`.
+ */
 export async function accessTo(path: string): Promise<Access | undefined> {
   const stats = await stat(path).catch(() => undefined);
   // Windows has no such rights.
   if (!stats || process.platform === 'win32') return undefined;
+  if (!(stats.isFile() || stats.isDirectory()) || stats.nlink === 0) return undefined;
   const { uid, gid, mode } = stats;
   const owner = await ownerOf(uid);
   // A group that root gave rights to is meant: `fsGroup` of Kubernetes, credentials of systemd, root:tunnel with 0640. And

@@ -58,12 +58,16 @@ test.runIf(process.platform === 'linux')(
   'of a process out of sight that touches it is left alone, and taken over once it does not',
   async () => {
     await leaveUnseen(false);
-    const timer = setInterval(() => void utimes(path(), new Date(), new Date()), BEAT_MS / 4);
+    let lastTouch = Promise.resolve();
+    const timer = setInterval(() => {
+      lastTouch = utimes(path(), new Date(), new Date());
+    }, BEAT_MS / 4);
     await expect(takeProcessLock(path(), 1_000)).rejects.toMatchObject({
       code: 'state-locked',
       detail: `${join(directory, 'server')} (process 1 in another container or on another machine)`,
     });
     clearInterval(timer);
+    await lastTouch;
     await (await takeProcessLock(path(), BEAT_MS)).release();
   },
 );
