@@ -1,4 +1,4 @@
-// Makes the npm package with the command: one file without dependencies, and all that somebody who installs it needs.
+// Makes the npm package with the command: no dependencies, and all that somebody who installs it needs.
 // `npm run pack` leaves it in the root of the checkout, `npm run pack -- DIRECTORY` in that directory.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const bundle = join(root, 'packages/cli/dist/tunnel.js');
+const dist = join(root, 'packages/cli/dist');
+const bundle = join(dist, 'main.js');
 
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
@@ -39,7 +40,7 @@ function thirdPartyLicences() {
   const parts = [...licences]
     .toSorted(([a], [b]) => a.localeCompare(b))
     .map(([title, text]) => `${'-'.repeat(80)}\n${title}\n\n${text}\n`);
-  return `dist/tunnel.js contains parts of these packages.\n\n${parts.join('\n')}`;
+  return `dist/main.js contains parts of these packages.\n\n${parts.join('\n')}`;
 }
 
 function manifest() {
@@ -52,14 +53,18 @@ function stage(folder) {
   for (const name of ['dist', 'completions']) mkdirSync(join(folder, name));
   // The map is four times as large as the program.
   const program = readFileSync(bundle, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\n*$/, '\n');
-  writeFileSync(join(folder, 'dist/tunnel.js'), program, { mode: 0o755 });
+  writeFileSync(join(folder, 'dist/main.js'), program);
+  cpSync(join(dist, 'tunnel.js'), join(folder, 'dist/tunnel.js'));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
   writeFileSync(join(folder, 'THIRD-PARTY-LICENCES'), thirdPartyLicences());
   for (const name of ['README.md', 'docs', 'packaging']) {
     cpSync(join(root, name), join(folder, name), { recursive: true });
   }
   for (const [shell, file] of Object.entries({ bash: 'tunnel.bash', zsh: '_tunnel', fish: 'tunnel.fish' })) {
-    writeFileSync(join(folder, 'completions', file), run(process.execPath, [bundle, 'completion', shell]));
+    writeFileSync(
+      join(folder, 'completions', file),
+      run(process.execPath, [join(dist, 'tunnel.js'), 'completion', shell]),
+    );
   }
 }
 

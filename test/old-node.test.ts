@@ -1,0 +1,57 @@
+// What somebody sees whose Node is too old: the command and a checkout say so, and end with 2.
+import { execFile, spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const runFile = promisify(execFile);
+
+const STARTED = ['packages/cli/dist/tunnel.js', 'scripts/setup.mjs'];
+
+/** A real one. Its package holds the program and nothing else. */
+const OLD_NODE = '18.20.8';
+
+interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(command: string, args: readonly string[]): Result {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  return { code: status, stdout, stderr };
+}
+
+function expectRefusal({ code, stdout, stderr }: Result): void {
+  expect({ code, stdout, lines: stderr.trimEnd().split('\n') }).toEqual({
+    code: 2,
+    stdout: '',
+    lines: [
+      `error: tunnel needs Node 20.19, or 22 and later; this is Node ${OLD_NODE}`,
+      expect.stringMatching(/^hint: /),
+    ],
+  });
+}
+
+describe.each(STARTED)('%s', (file) => {
+  test('looks at the version before anything else', () => {
+    const asOldNode = `data:text/javascript,Object.defineProperty(process.versions, 'node', { value: '${OLD_NODE}' })`;
+    expectRefusal(run(process.execPath, ['--import', asOldNode, file]));
+  });
+
+  test('can be read by an old Node', { timeout: 120_000 }, async (context) => {
+    const oldNode = ['-y', `node@${OLD_NODE}`];
+    const version = await runFile('npx', [...oldNode, '--version'], { timeout: 60_000 }).catch(() => undefined);
+    if (version?.stdout.trim() !== `v${OLD_NODE}`) context.skip(`Node ${OLD_NODE} is not to be had from the registry`);
+    expectRefusal(run('npx', [...oldNode, file]));
+  });
+});
+
+test('a unit stays down after that', async () => {
+  for (const unit of ['tunnel-client@.service', 'tunnel-server.service']) {
+    const text = await readFile(join(root, 'packaging/systemd', unit), 'utf8');
+    expect(text).toMatch(/^RestartPreventExitStatus=2\b/m);
+  }
+});
