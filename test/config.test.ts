@@ -10,7 +10,7 @@ import { certificateFiles, readCertificates } from './support/certificates.ts';
 import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
 import { TEST_SECRET } from './support/pair.ts';
 import { startProxyProgram } from './support/proxy-programs.ts';
-import { requirePrograms } from './support/program.ts';
+import { requireLauncher, requirePrograms } from './support/program.ts';
 import { ServiceManager } from './support/service-manager.ts';
 import { startEcho, startSource } from './support/services.ts';
 import { type TemporaryDirectory, temporaryDirectory } from './support/temporary-directory.ts';
@@ -55,6 +55,35 @@ function clientTo(port: number, tunnels: Readonly<Record<string, number>>): stri
   const tables = Object.entries(tunnels).map(([name, target]) => `[tunnels.${name}]\ntarget = "127.0.0.1:${target}"\n`);
   return `[client]\nto = "127.0.0.1:${port}"\nsecret = "${TEST_SECRET}"\n${tables.join('')}`;
 }
+
+describe('a user without a home directory, whom the system does not know', SLOW, () => {
+  const STRANGER = ['unshare', '--user', '--map-user=54321', '--map-group=54321'];
+  const HOMELESS = [...STRANGER, 'env', '-u', 'HOME', '-u', 'XDG_STATE_HOME', '-u', 'XDG_CONFIG_HOME'];
+
+  test('needs none where the files are named', async (context) => {
+    requireLauncher(context, STRANGER);
+    await using directory = await temporaryDirectory();
+    const { server, port } = await startServerProcess(['--port', '0']);
+    await using _server = server;
+    const file = join(directory.path, 'tunnel.toml');
+    await writeFile(file, clientTo(port, { web: 3000 }), { mode: 0o600 });
+    const options = { launcher: HOMELESS, env: { TUNNEL_STATE_DIR: join(directory.path, 'state') } };
+    expect(await run(['config', 'check', file], options)).toMatchObject({ code: 0, stderr: '' });
+    await using client = await startTunnel(['run', '--config', file, '--output', 'json'], options);
+    expect(Object.keys(portsOf(await client.waitForEvent('ready')))).toEqual(['web']);
+  });
+
+  test('is told where a path begins at one', async (context) => {
+    requireLauncher(context, STRANGER);
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, 'tunnel.toml');
+    await writeFile(file, '[client]\nsecret-file = "~/secret"\n');
+    expect(await run(['config', 'check', file], { launcher: HOMELESS })).toMatchObject({
+      code: 2,
+      stderr: `error: ${file}:2:15: client.secret-file: ~/ is the home directory, and this user has none; write the whole path\nhint: correct it; docs/configuration.md has all keys\n`,
+    });
+  });
+});
 
 describe('tunnel run', SLOW, () => {
   test('opens the tunnels of several servers, and says which is which', async () => {

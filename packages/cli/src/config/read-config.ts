@@ -1,10 +1,10 @@
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, readValue } from '../flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from '../local-settings.ts';
 import { nearest } from '../nearest.ts';
 import { readServerSettings, SERVER_FLAGS } from '../server-settings.ts';
+import { homeDirectory } from '../state-directory.ts';
 import type { Given } from '../values/given.ts';
 import { ConfigError, type Problem } from './config-error.ts';
 import { CONFIG_KEYS, tablesOfTunnel } from './config-keys.ts';
@@ -19,12 +19,19 @@ export interface Config {
   readonly tunnels: ReadonlyMap<string, FileTable>;
 }
 
+/**
+ * What the values of a file are checked with. Of the environment nothing counts: a proxy that stands there is not the file's.
+ * The state directory is named by a flag or a variable, or by nobody, and a file is right or wrong wherever it is: any place
+ * will do, and none is looked for below a home directory that this user may not have.
+ */
+const NO_ENVIRONMENT: Environment = { XDG_STATE_HOME: '/' };
+
 const TUNNEL_NAME = /^[A-Za-z\d][\w.-]{0,62}$/;
 
 /** Reads the text of a configuration file. Throws a `ConfigError` with all that is wrong. */
-export async function readConfig(path: string, text: string, environment: Environment): Promise<Config> {
+export async function readConfig(path: string, text: string): Promise<Config> {
   try {
-    return new Reader(path, environment).read(await parseToml(text));
+    return new Reader(path).read(await parseToml(text));
   } catch (error) {
     if (!(error instanceof TomlSyntaxError)) throw error;
     throw new ConfigError(path, [{ at: error.at, key: '', text: `this is no TOML: ${lowerFirst(error.message)}` }]);
@@ -33,13 +40,10 @@ export async function readConfig(path: string, text: string, environment: Enviro
 
 class Reader {
   readonly #path: string;
-  readonly #environment: Environment;
   readonly #problems: Problem[] = [];
 
-  constructor(path: string, environment: Environment) {
+  constructor(path: string) {
     this.#path = path;
-    // That is for the state directory alone: a proxy that stands there is not the file's.
-    this.#environment = { XDG_STATE_HOME: environment['XDG_STATE_HOME'] };
   }
 
   read(root: TomlTable): Config {
@@ -91,7 +95,7 @@ class Reader {
         told.add(text);
       }
     };
-    attempt(() => readServerSettings(new GivenFlags(SERVER_FLAGS, {}, {}, [server]), this.#environment));
+    attempt(() => readServerSettings(new GivenFlags(SERVER_FLAGS, {}, {}, [server]), NO_ENVIRONMENT));
     for (const table of [server, client, ...tunnels.values()]) {
       const [secret] = table.get('secret') ?? [];
       if (secret && table.has('secret-file')) {
@@ -101,7 +105,7 @@ class Reader {
     const holders = new Map<string, string>();
     for (const [name, table] of tunnels) {
       const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, tablesOfTunnel(table, client));
-      attempt(() => readLocalSettings(table.get('target') ?? [], flags, this.#environment));
+      attempt(() => readLocalSettings(table.get('target') ?? [], flags, NO_ENVIRONMENT));
       const [port] = table.get('port') ?? [];
       if (port === undefined || port.text === '0') continue;
       const wanted = `${flags.get('to')?.text ?? ''} ${port.text}`;
@@ -144,6 +148,10 @@ class Reader {
       return undefined;
     }
     const text = flag.isPath === true ? this.#resolvePath(node.text) : node.text;
+    if (text === undefined) {
+      this.#tell(node.at, key, '~/ is the home directory, and this user has none; write the whole path');
+      return undefined;
+    }
     const { line, column } = node.at;
     try {
       readValue(flag, { text, source: key });
@@ -154,9 +162,12 @@ class Reader {
     return { text, source: `${this.#path}:${line}:${column}: ${key}` };
   }
 
-  #resolvePath(text: string): string {
+  /** Undefined where it is below the home directory of a user who has none. */
+  #resolvePath(text: string): string | undefined {
     if (text === '') return text;
-    return text.startsWith('~/') ? join(homedir(), text.slice(2)) : resolve(dirname(this.#path), text);
+    if (!text.startsWith('~/')) return resolve(dirname(this.#path), text);
+    const home = homeDirectory();
+    return home === undefined ? undefined : join(home, text.slice(2));
   }
 
   #tellUnknown(at: Position, section: string, name: string, known: readonly string[]): void {
