@@ -68,6 +68,11 @@ const FAILURES: Readonly<Record<string, Act>> = {
     await writeFile(file, '\n');
     return scene.ends(['local', '3000', '--to', '127.0.0.1', '--secret-file', file]);
   },
+  'secret-file-utf16': async (scene) => {
+    const file = join(scene.home, 'secret');
+    await writeFile(file, `\uFEFF${SECRET}\r\n`, 'utf16le');
+    return scene.ends(['local', '3000', '--to', '127.0.0.1', '--secret-file', file]);
+  },
   'ca-file-useless': async (scene) => {
     const file = join(scene.home, 'ca.pem');
     await writeFile(file, 'no certificate\n');
@@ -314,6 +319,12 @@ const FAILURES: Readonly<Record<string, Act>> = {
     scene.ends(['local', '3000', '--to', `127.0.0.1:${scene.call('port', sharedPort)}`], {
       env: { TUNNEL_SECRET: WRONG_SECRET },
     }),
+  'secret-in-quotes': async (scene) => {
+    const file = join(scene.home, 'secret');
+    await writeFile(file, `"${SECRET}"\n`);
+    const to = `127.0.0.1:${scene.call('port', sharedPort)}`;
+    return scene.ends(['local', '3000', '--to', to, '--secret-file', file, '--log-level', 'silent']);
+  },
   'wrong-secret-at-the-server': async (scene) => {
     scene.call('port', sharedPort);
     const server = await scene.startOnTerminal(['server', '--host', '127.0.0.1', '--port', '0'], withSecret);

@@ -30,7 +30,7 @@ import { introduceServer, quote, serverTextReporter } from './output/server-text
 import { writeRunningServer } from './running-server.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerFlags, type ServerSettings } from './server-settings.ts';
 import { handleSignals } from './signals.ts';
-import { warnAboutConfig, warnAboutSecret } from './secret-warnings.ts';
+import { warnAboutConfig, warnAboutOddity, warnAboutSecret } from './secret-warnings.ts';
 import { serverState } from './systemd/server-state.ts';
 import { Service } from './systemd/service.ts';
 import { formatTarget } from './values/target.ts';
@@ -184,6 +184,7 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     });
     if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
     warnAboutConfig(config, output);
+    if (previousSecret !== undefined) warnAboutOddity('the previous secret', previousSecret, output);
     introduce(settings, { port, url, requirement, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
     service?.changed();
