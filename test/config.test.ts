@@ -506,6 +506,40 @@ test('certificates and proxies, on both sides', SLOW, async (context) => {
   expect(told).not.toContain('proxy-password');
 });
 
+describe('the environment', SLOW, () => {
+  test('goes before the file, and that is told by a check and at a start', async () => {
+    await using home = await temporaryDirectory();
+    const { server, port } = await startServerProcess(['--port', '0']);
+    await using _server = server;
+    const file = await configure(home, clientTo(1, { web: 3000, db: 3001 }));
+    const env = { TUNNEL_SERVER: `127.0.0.1:${port}`, TUNNEL_SECRET: TEST_SECRET };
+    const told = `TUNNEL_SERVER is 127.0.0.1:${port}, which goes before the file: ${file}:2:6: client.to`;
+    const { code, stdout } = await run(['config', 'check'], { home: home.path, env });
+    expect(code).toBe(0);
+    expect(stdout.trimEnd().split('\n').slice(-1)).toEqual([told]);
+    await using client = await startTunnel(['run', '--output', 'json'], { home: home.path, env });
+    await client.waitForEvent('ready');
+    expect(client.stderr.split(told)).toHaveLength(2);
+    expect(client.stderr).not.toContain('TUNNEL_SECRET');
+    await using single = await startTunnel(['local', '3002', '--output', 'json'], { home: home.path, env });
+    await single.waitForEvent('ready');
+    expect(single.stderr).toContain(told);
+  });
+
+  test('has no ports for us where Kubernetes has a service of our name', async () => {
+    const link = 'tcp://10.0.0.1:7835';
+    await using server = await startTunnel(['server', '--port', '0', '--output', 'json'], {
+      env: { TUNNEL_PORT: link, TUNNEL_MIN_PORT: link },
+    });
+    await server.waitForEvent('listening');
+    await server.waitForStderr(
+      /"msg":"TUNNEL_MIN_PORT=tcp:\/\/10\.0\.0\.1:7835 is ignored: Kubernetes sets that for a service of this name"/,
+    );
+    // The command line has that one.
+    expect(server.stderr).not.toContain('TUNNEL_PORT=');
+  });
+});
+
 describe('tunnel config check', SLOW, () => {
   test('tells what stands in a file', async () => {
     await using home = await temporaryDirectory();

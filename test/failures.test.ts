@@ -110,6 +110,14 @@ const FAILURES: Readonly<Record<string, Act>> = {
     await put(join(scene.home, '.config/tunnel/config.toml'), `[client]\nsecret = ${SECRET}\n`);
     return scene.ends(['local', '3000']);
   },
+  'config-of-another-program': async (scene) => {
+    await put(join(scene.home, 'frpc.toml'), 'serverAddr = "tunnel.example.org"\n[[proxies]]\nname = "ssh"\n');
+    return scene.ends(['run', '--config', 'frpc.toml']);
+  },
+  'config-list-of-tunnels': async (scene) => {
+    await put(join(scene.home, 'tunnel.toml'), '[[tunnels]]\nname = "web"\ntarget = 3000\n');
+    return scene.ends(['run', '--config', 'tunnel.toml']);
+  },
   'config-missing': (scene) => scene.ends(['run']),
   'config-not-named': async (scene) => {
     await put(join(scene.home, 'tunnel.toml'), '[tunnels.web]\ntarget = 3000\n');

@@ -58,6 +58,12 @@ describe('what is right', () => {
     expect(texts).toEqual([`${homedir()}/key`, '/state', '/etc/secret']);
   });
 
+  test('as some editors save it', async () => {
+    const config = await read('\uFEFF[tunnels.a]\r\ntarget = 1\r\n');
+    expect(textOf(config, 'a', 'target')).toBe('1');
+    expect(await problems('\uFEFFa = 1')).toEqual([expect.stringMatching(/^1:1: a: unknown key/)]);
+  });
+
   test('a tunnel on another server has the secret of all, but not the key of the first server', () => {
     const given = { text: 'x', source: 'file' };
     const client = new Map([
@@ -96,6 +102,12 @@ describe('what is wrong', () => {
     ],
     ['server = 1', ['1:10: server: expected a table, found a number']],
     ['[[server]]', ['1:3: server: expected a table, found a list']],
+    [
+      '[[tunnels]]\nname = "a"\n[[tunnels]]\nname = "b"',
+      [
+        '1:3: tunnels: a list, as other programs have it; here each tunnel has a table with its name, [tunnels.NAME]; docs/migrating.md has the translation',
+      ],
+    ],
     ['[tunnels]\ntarget = 1', ['2:10: tunnels.target: expected a table, found a number']],
     ['[client]\nto = ["a"]', ['2:6: client.to: expected text or a number, found a list']],
     ['[client]\nto = {a = 1}', ['2:6: client.to: expected text or a number, found a table']],
@@ -138,6 +150,14 @@ describe('what is wrong', () => {
     ['[client]\nsecret = "x"\nsecret = "y"', '3:1: this is no TOML: defining a key multiple times is invalid'],
   ])('no TOML: %j', async (text, expected) => {
     expect(await problems(text)).toEqual([expected]);
+  });
+
+  test('UTF-16', async () => {
+    const text = Buffer.from(`\uFEFF[client]\r\nsecret = "${SECRET}"\r\n`, 'utf16le').toString();
+    await expect(read(text)).rejects.toMatchObject({
+      lines: [`${PATH}:1:1: this is UTF-16`],
+      hint: expect.stringContaining('save it as UTF-8'),
+    });
   });
 
   test.each([

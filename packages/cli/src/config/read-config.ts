@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
+import { isUtf16, UTF16_HINT, withoutByteOrderMark } from '@tunnel/shared/node';
 import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, readValue } from '../flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from '../local-settings.ts';
 import { nearest } from '../nearest.ts';
@@ -8,6 +9,7 @@ import { homeDirectory } from '../state-directory.ts';
 import type { Given } from '../values/given.ts';
 import { ConfigError, type Problem } from './config-error.ts';
 import { CONFIG_KEYS, tablesOfTunnel } from './config-keys.ts';
+import { programOf } from './foreign-config.ts';
 import { parseToml, type Position, type TomlNode, TomlSyntaxError, type TomlTable } from './toml.ts';
 
 /** A configuration file in which everything is right. */
@@ -26,14 +28,30 @@ export interface Config {
  */
 const NO_ENVIRONMENT: Environment = { XDG_STATE_HOME: '/' };
 
+const LISTED_TUNNELS =
+  'a list, as other programs have it; here each tunnel has a table with its name, [tunnels.NAME]; docs/migrating.md has the translation';
+
+const FIRST: Position = { line: 1, column: 1 };
+
 const TUNNEL_NAME = /^[A-Za-z\d][\w.-]{0,62}$/;
 
 /** Reads the text of a configuration file. Throws a `ConfigError` with all that is wrong. */
 export async function readConfig(path: string, text: string): Promise<Config> {
+  if (isUtf16(text)) throw new ConfigError(path, [{ at: FIRST, key: '', text: 'this is UTF-16' }], UTF16_HINT);
+  const reader = new Reader(path);
   try {
-    return new Reader(path).read(await parseToml(text));
+    return reader.read(await parseToml(withoutByteOrderMark(text)));
   } catch (error) {
-    if (!(error instanceof TomlSyntaxError)) throw error;
+    if (!(error instanceof TomlSyntaxError) && !(error instanceof ConfigError)) throw error;
+    const program = reader.knowsAny ? undefined : programOf(text);
+    if (program !== undefined) {
+      throw new ConfigError(
+        path,
+        [{ at: undefined, key: '', text: `${path}: this is a configuration file of ${program}` }],
+        'write one for this program: docs/migrating.md has the translation',
+      );
+    }
+    if (error instanceof ConfigError) throw error;
     throw new ConfigError(path, [{ at: error.at, key: '', text: `this is no TOML: ${lowerFirst(error.message)}` }]);
   }
 }
@@ -41,9 +59,15 @@ export async function readConfig(path: string, text: string): Promise<Config> {
 class Reader {
   readonly #path: string;
   readonly #problems: Problem[] = [];
+  #knowsAny = false;
 
   constructor(path: string) {
     this.#path = path;
+  }
+
+  /** Whether there was any key that stands for something here. */
+  get knowsAny(): boolean {
+    return this.#knowsAny;
   }
 
   read(root: TomlTable): Config {
@@ -60,6 +84,10 @@ class Reader {
           client = this.#readTable(name, value, CONFIG_KEYS.client);
           break;
         case 'tunnels':
+          if (value.kind === 'list') {
+            this.#tell(keyAt, name, LISTED_TUNNELS);
+            break;
+          }
           for (const [tunnel, entry] of this.#tableOf(name, value)?.entries ?? []) {
             const key = `tunnels.${quoted(tunnel)}`;
             if (!TUNNEL_NAME.test(tunnel)) {
@@ -122,7 +150,10 @@ class Reader {
     for (const [name, { keyAt, value }] of this.#tableOf(section, node)?.entries ?? []) {
       const flag = Object.hasOwn(keys, name) ? keys[name] : undefined;
       if (flag === undefined) this.#tellUnknown(keyAt, `${section}.`, name, Object.keys(keys));
-      else values.set(name, this.#readValues(`${section}.${name}`, flag, value));
+      else {
+        this.#knowsAny = true;
+        values.set(name, this.#readValues(`${section}.${name}`, flag, value));
+      }
     }
     return values;
   }
