@@ -2,6 +2,7 @@
 // tunnel.js, which starts it, and what it is made of, for the licences of `npm run pack`.
 import { chmodSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inputsOf } from './npm-pack.mjs';
 
 const root = join(import.meta.dirname, '..');
 const source = join(root, 'packages/cli/src');
@@ -92,12 +93,14 @@ async function build() {
     supported: { 'dynamic-import': true },
     banner: { js: '#!/usr/bin/env node' },
   });
-  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint !== undefined);
-  const inputs = Object.keys(output.inputs).filter((path) => output.inputs[path].bytesInOutput > 0);
   mkdirSync(dist, { recursive: true });
   // Whoever starts the bundle meanwhile sees the old one or the new one, never half of one. A source that was
   // edited during the build stays newer than the bundle.
-  const files = [{ path: `${bundle}.inputs.json`, contents: JSON.stringify(inputs) }, ...outputFiles, ...starterFiles];
+  const files = [
+    { path: `${bundle}.inputs.json`, contents: JSON.stringify(inputsOf(metafile)) },
+    ...outputFiles,
+    ...starterFiles,
+  ];
   for (const { path, contents } of files) {
     const half = `${path}.${process.pid}`;
     writeFileSync(half, contents);
