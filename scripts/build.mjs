@@ -1,5 +1,5 @@
-// Bundles the command into packages/cli/dist/main.js, unless the bundle is newer than all it is made of. Beside it stand
-// tunnel.js, which starts it, and what it is made of, for the licences of `npm run pack`.
+// Bundles the command into packages/cli/dist/main.js, unless the bundle is newer than all it is made of. Next to it go
+// tunnel.js, which starts it, and the list of its inputs, for the licences of `npm run pack`.
 import { chmodSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputsOf } from './npm-pack.mjs';
@@ -88,7 +88,7 @@ async function build() {
     entryPoints: [join(source, 'entry.js')],
     outfile: starter,
     external: ['./main.js'],
-    // Whatever Node there is has to be able to read it. Those that cannot import() are told so before they come to it.
+    // It has to parse on any Node. One that is too old for import() never gets there.
     target: 'node10',
     supported: { 'dynamic-import': true },
     banner: { js: '#!/usr/bin/env node' },

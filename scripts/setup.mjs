@@ -1,4 +1,4 @@
-// Installs what is missing, where this Node will do: an old one could not even read the script that does it.
+// Installs what is missing, unless this Node is too old: it could not even parse the script that does the work.
 import { refusalOfNode } from '../packages/cli/src/node-version.js';
 
 const refusal = refusalOfNode(process.versions.node);

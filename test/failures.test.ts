@@ -331,7 +331,7 @@ const FAILURES: Readonly<Record<string, Act>> = {
     const file = join(scene.home, 'secret');
     await writeFile(file, `"${SECRET}"\n`);
     const to = `127.0.0.1:${scene.call('port', sharedPort)}`;
-    return scene.ends(['local', '3000', '--to', to, '--secret-file', file, '--log-level', 'silent']);
+    return scene.ends(['local', '3000', '--to', to, '--secret-file', file]);
   },
   'wrong-secret-at-the-server': async (scene) => {
     scene.call('port', sharedPort);

@@ -1,10 +1,10 @@
-// What `tunnel` is started with. An old Node could not even load the command: imports are resolved before anything runs, and
-// end with a SyntaxError where a module of Node lacks a name. So this looks at the version first, and imports it after that.
+// The entry point of `tunnel`. Node resolves all imports before it runs anything, so an old one dies of a SyntaxError over some
+// export it lacks. This file checks the version first and imports the command only if it can run.
 import { refusalOfNode } from './node-version.js';
 
 const refusal = refusalOfNode(process.versions.node);
 if (refusal === undefined) {
-  // Beside this file in dist. Not awaited: top-level `await` is syntax that an old Node does not know.
+  // Next to this file in dist. Not awaited: an old Node cannot parse top-level `await`.
   void import('./main.js');
 } else {
   for (const line of refusal) console.error(line);

@@ -1,7 +1,7 @@
 import type { EnvironmentFindings } from './environment.ts';
 import { type Output, say, warn } from './output/output.ts';
 
-/** Says which variables are ignored, and what of the configuration file does not count because of others. */
+/** Says which variables are ignored, and which ones override the configuration file. */
 export function tellEnvironment(findings: readonly EnvironmentFindings[], output: Output): void {
   for (const { source, text } of findings.flatMap(({ ignored }) => ignored)) {
     warn(
@@ -13,7 +13,7 @@ export function tellEnvironment(findings: readonly EnvironmentFindings[], output
   for (const line of overrideLines(findings)) say(output, line);
 }
 
-/** One line for each variable that goes before the configuration file. Nothing sensitive is in it. */
+/** One line for each variable that overrides the configuration file. Sensitive values are left out. */
 export function overrideLines(findings: readonly EnvironmentFindings[]): readonly string[] {
   const placesOf = new Map<string, Set<string>>();
   for (const { flag, variable, inFile } of findings.flatMap(({ overrides }) => overrides)) {

@@ -14,7 +14,7 @@ export interface Flag {
   readonly isSwitch?: true;
   /** May be given several times. */
   readonly isList?: true;
-  /** Another flag that gives the same thing: in a nearer place it goes before this one. */
+  /** Another flag for the same thing, which overrides this one when it is given in a nearer place. */
   readonly rival?: string;
   /** Its value is not shown. */
   readonly isSensitive?: true;
@@ -139,7 +139,7 @@ export class GivenFlags<Table extends Flags> {
     return given === undefined || isServiceLink(given) ? undefined : given;
   }
 
-  /** What is to be said about the environment. Of what the command line has as well, nothing is. */
+  /** What people should be told about these variables. Those that the command line overrides do not matter. */
   get environmentFindings(): EnvironmentFindings {
     const ignored: Given[] = [];
     const overrides: Override[] = [];
@@ -173,7 +173,7 @@ export class GivenFlags<Table extends Flags> {
     return typeof given === 'boolean' ? given : this.inFile(name)[name]?.text === 'true';
   }
 
-  /** A line end is no part of it: what fills variables from files often leaves it there. */
+  /** Without the line end that is often left when a variable is filled from a file. */
   #variableOf(name: string): Given | undefined {
     const source = this.#flags[name]?.variable;
     const text = source === undefined ? undefined : this.#environment[source]?.replace(/[\r\n]+$/, '');

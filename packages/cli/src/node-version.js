@@ -1,8 +1,8 @@
-// Parsed by whatever Node there is, before anything else: no syntax newer than ES2015 in here, and no imports.
+// Every Node has to be able to parse this, however old: nothing newer than ES2015, and no imports.
 
 /**
- * Says that this version of Node is too old, as lines for stderr. Undefined where it is not. The same versions as in the
- * `engines` of package.json: 21 ended before it had what 20.19 has.
+ * Why this version of Node will not do, as lines for stderr; undefined if it will. Keep it in step with `engines` in
+ * package.json. 21 is out: its early releases lack exports that 20.19 has, and it is past its end of life.
  *
  * @param {string} version
  */

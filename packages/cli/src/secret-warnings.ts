@@ -4,7 +4,7 @@ import type { ConfigFile } from './config/config-file.ts';
 import { type Output, warn } from './output/output.ts';
 import type { ChosenProxy } from './proxy-choice.ts';
 
-/** Warns of secrets that others can see or guess, and of what was probably not meant to be part of them. */
+/** Warns of secrets that others can see or guess, and of quotation marks and blanks around them. */
 export function warnAboutSecret({ secret, file, isExposed }: GivenSecret, output: Output): void {
   if (isExposed) {
     warn(
@@ -23,7 +23,7 @@ export function warnAboutSecret({ secret, file, isExposed }: GivenSecret, output
   warnAboutOddity(file === undefined ? 'the secret' : `the secret in ${file}`, secret, output);
 }
 
-/** Warns of quotation marks and blanks around a secret, which `what` names. They count, as they do on the other side. */
+/** Warns of quotation marks and blanks around a secret; `what` names it. They are kept: the other side may have them as well. */
 export function warnAboutOddity(what: string, secret: string, output: Output): void {
   const oddity = oddityOf(secret);
   if (oddity === undefined) return;

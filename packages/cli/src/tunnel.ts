@@ -62,8 +62,8 @@ async function endAfterFault(error: unknown): Promise<never> {
 // Rejections that nobody handled come here as well.
 process.on('uncaughtException', (error) => void endAfterFault(error));
 
-// What holds if everything that could still happen is gone before the command has ended: that is a fault. Node knows it by
-// itself only of the module that it was started with.
+// If the event loop runs dry before the command has ended, that is a bug and must not look like success. Node only reports it
+// for the module it was started with, which this is not.
 process.exitCode = ERRORS.internal.exitCode;
 hideSecrets(args);
 const exitCode = await runCommandLine(args, {

@@ -2,7 +2,7 @@ import { TunnelError } from '@tunnel/shared';
 import { encodeKey, nodeCrypto, oddityOf } from '@tunnel/shared/node';
 import type { ClientOptions } from './options.ts';
 
-/** What a refused client can tell about itself that the server cannot. The key is public; nothing of the secret is told. */
+/** Adds what only the client knows about why it was refused: its public key, and what is suspicious about its secret. */
 export function withHint(error: TunnelError, options: Pick<ClientOptions, 'identity' | 'secret'>): TunnelError {
   const hint = hintFor(error, options);
   if (hint === undefined) return error;

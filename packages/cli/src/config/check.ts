@@ -35,7 +35,7 @@ export async function runConfig(
   return 0;
 }
 
-/** What the environment has that goes before the file, for every command that uses it. */
+/** What the environment overrides, for every command that reads this file. */
 function findingsFor(
   { server, client, tunnels }: ConfigFile,
   environment: Environment,

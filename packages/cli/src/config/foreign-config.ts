@@ -1,4 +1,4 @@
-/** What only the files of other tunnels have in them. Values are not looked at: there are secrets among them. */
+/** Marks of other tunnels' configuration files. */
 const SIGNS: readonly (readonly [program: string, sign: RegExp])[] = [
   // frpc.toml, frps.toml and the same as YAML or JSON; frpc.ini, frps.ini.
   [
@@ -10,7 +10,7 @@ const SIGNS: readonly (readonly [program: string, sign: RegExp])[] = [
   ['ngrok', /^\s*authtoken\s*:|^version\s*:\s*["']?[23]["']?\s*$/m],
 ];
 
-/** The program that a configuration file was probably written for, where that is another one. */
+/** The other program that this file was probably written for, if any. */
 export function programOf(text: string): string | undefined {
   return SIGNS.find(([, sign]) => sign.test(text))?.[0];
 }

@@ -22,9 +22,9 @@ export interface Config {
 }
 
 /**
- * What the values of a file are checked with. Of the environment nothing counts: a proxy that stands there is not the file's.
- * The state directory is named by a flag or a variable, or by nobody, and a file is right or wrong wherever it is: any place
- * will do, and none is looked for below a home directory that this user may not have.
+ * A file is checked on its own: a wrong HTTPS_PROXY is not the file's fault. Which state directory will be used does not matter
+ * here and is not known (a flag or a variable may name it), so any path stands in for it. Looking for the default one would fail
+ * for a user without a home directory.
  */
 const NO_ENVIRONMENT: Environment = { XDG_STATE_HOME: '/' };
 

@@ -48,4 +48,4 @@ export {
   SAFE_SECRET_CHARACTERS,
 } from './secrets.ts';
 export { describeSystemError, RAISE_FILE_LIMIT } from './system-errors.ts';
-export { firstLine, isUtf16, oddityOf, UTF16_HINT, withoutByteOrderMark } from './text.ts';
+export { isUtf16, oddityOf, UTF16_HINT, withoutByteOrderMark } from './text.ts';

@@ -36,7 +36,7 @@ export function decodeKey(text: string, what: string): Uint8Array {
   throw new TunnelError('key-unusable', { detail: `${what} ${reason}` });
 }
 
-/** As `decodeKey`, for a key that somebody typed or a variable holds: what is left around it is no part of a key. */
+/** As `decodeKey`, for a key that a person or a variable gives: line ends, blanks and a byte order mark around it are dropped. */
 export function decodeGivenKey(text: string, what: string): Uint8Array {
   return decodeKey(firstLine(text).trim(), what);
 }

@@ -23,8 +23,8 @@ export function generateSecret(): string {
 }
 
 /**
- * The secret in the text that was given in `what` (a flag or variable): as in a file its first line, since what fills
- * variables often leaves the line end there. Throws `secret-unusable`.
+ * The secret in a text that `what` (a flag or variable) gave: its first line, as in a file, because variables that are filled
+ * from files often keep the line end. Throws `secret-unusable`.
  */
 export function requireSecret(text: string, what: string): string {
   const secret = firstLine(text);

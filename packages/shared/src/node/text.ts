@@ -1,14 +1,14 @@
-// Text that people typed or saved somewhere, and what editors, shells and secret stores leave around it.
+// Values that people typed or saved, with whatever an editor, a shell or a secret store left around them.
 
 const BYTE_ORDER_MARK = '\uFEFF';
 
 const BLANK = /\s/;
 const QUOTATION_MARK = /["'`‘’‚“”„«»]/;
 
-/** What to do about a file in UTF-16, which is how PowerShell 5 saves what it is told to write. */
+/** What to do about a file in UTF-16, the encoding that `>` writes in PowerShell 5. */
 export const UTF16_HINT = 'save it as UTF-8; in PowerShell with Out-File -Encoding ascii';
 
-/** Whether text that was read as UTF-8 is UTF-16 in truth: then its first characters, behind the mark, are half zero. */
+/** Whether text that was decoded as UTF-8 is really UTF-16: then, after the mark, every other one of its first bytes is zero. */
 export function isUtf16(text: string): boolean {
   return /^\uFFFD{0,2}(?:[^\0]\0|\0[^\0])/.test(text);
 }
@@ -18,14 +18,14 @@ export function withoutByteOrderMark(text: string): string {
   return text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text;
 }
 
-/** A value that is a line: no byte order mark in front, and no line end behind it, nor anything that follows there. */
+/** The first line, without a byte order mark in front and without its line end. */
 export function firstLine(text: string): string {
   return withoutByteOrderMark(text).split(/\r?\n/, 1)[0] ?? '';
 }
 
 /**
- * What probably does not belong to a value though it counts as part of it, as a clause about it: `begins with a blank`.
- * Undefined where there is nothing of the kind. The value is not in it.
+ * What is suspicious about a value, as a clause with the value as its subject: `begins with a blank`. It never quotes the value.
+ * Undefined if nothing is.
  */
 export function oddityOf(value: string): string | undefined {
   const oddities = [
