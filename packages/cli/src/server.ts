@@ -20,6 +20,7 @@ import { type GivenSecret, readGivenSecret } from './common-flags.ts';
 import { type ConfigFile, loadConfig, requireConfig } from './config/config-file.ts';
 import { changedKeys, reloadConfig } from './config/reload.ts';
 import type { Context } from './context.ts';
+import { tellEnvironment } from './environment-notices.ts';
 import { checkPrivateFiles, type Exposure, warnAboutFiles } from './file-access.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { jsonEmitter, serverJsonReporter } from './output/json-events.ts';
@@ -32,7 +33,7 @@ import { introduceServer, quote, serverTextReporter } from './output/server-text
 import { writeRunningServer } from './running-server.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerFlags, type ServerSettings } from './server-settings.ts';
 import { handleSignals } from './signals.ts';
-import { warnAboutConfig, warnAboutSecret } from './secret-warnings.ts';
+import { warnAboutConfig, warnAboutOddity, warnAboutSecret } from './secret-warnings.ts';
 import { serverState } from './systemd/server-state.ts';
 import { Service } from './systemd/service.ts';
 import { formatTarget } from './values/target.ts';
@@ -63,7 +64,10 @@ export async function runServer(given: Arguments, context: Context): Promise<num
   try {
     const requirement = requirementOf(settings, givenSecret);
     const secret = requirement === 'key' ? undefined : (givenSecret ?? (await loadKeptSecret(settings)));
-    return await serve({ settings, exposures, requirement, secret, previousSecret, config, onCommandLine }, context);
+    return await serve(
+      { settings, exposures, requirement, secret, previousSecret, config, onCommandLine, flags },
+      context,
+    );
   } finally {
     await lock.release();
   }
@@ -118,6 +122,7 @@ interface Beginning {
   readonly previousSecret: string | undefined;
   readonly config: ConfigFile | undefined;
   readonly onCommandLine: ServerFlags;
+  readonly flags: ServerFlags;
 }
 
 async function serve(beginning: Beginning, context: Context): Promise<number> {
@@ -192,8 +197,10 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
       admitsKeys: requirement === 'key' || requirement === 'either',
     });
     if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
+    tellEnvironment([beginning.flags.environmentFindings], output);
     warnAboutConfig(config, output);
     warnAboutFiles(beginning.exposures, output);
+    if (previousSecret !== undefined) warnAboutOddity('the previous secret', previousSecret, output);
     introduce(settings, { port, url, requirement, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
     service?.changed();

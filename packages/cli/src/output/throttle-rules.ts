@@ -4,14 +4,25 @@ import { formatTarget } from '../values/target.ts';
 import type { DigestLimits } from './message-digests.ts';
 import type { ThrottleRules } from './throttle.ts';
 
+/** Strangers and visitors whose lines are kept apart; all beyond share theirs. */
+const STRANGER_KEY_LIMIT = 32;
+/** The same of peers, and how many lines those beyond have between them as they come. */
+const PEER_KEY_LIMIT = 256;
+/** Lines of one kind that a peer has as they come; further ones are counted. */
+const PEER_LINES_AT_ONCE = 16;
+
 /** For what strangers and visitors cause: the first tells what it is about. */
-const FROM_ANYBODY: DigestLimits = { keys: 32, atOnce: 1, othersAtOnce: 1 };
+const FROM_ANYBODY: DigestLimits = { keys: STRANGER_KEY_LIMIT, atOnce: 1, othersAtOnce: 1 };
 
 /**
  * For what a peer causes. An honest one does so a few times in a row, and each is worth a line; many come back at once when
  * a server was restarted.
  */
-const FROM_PEERS: DigestLimits = { keys: 256, atOnce: 16, othersAtOnce: 256 };
+const FROM_PEERS: DigestLimits = {
+  keys: PEER_KEY_LIMIT,
+  atOnce: PEER_LINES_AT_ONCE,
+  othersAtOnce: PEER_KEY_LIMIT,
+};
 
 const byClient = { key: ({ clientKey }: { readonly clientKey: string }) => clientKey, limits: FROM_PEERS };
 
