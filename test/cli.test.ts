@@ -30,6 +30,10 @@ const NO_PORT = 'a port is a number from 0 to 65535';
 const NO_TARGET = 'a local service is given as 3000, host:3000 or [::1]:3000';
 const NO_DURATION = 'a duration is a number with a unit, as in 500ms, 8s, 2m or 1h; without a unit it is seconds';
 
+const VERBOSE = '`--log-level debug` tells more of what happens; `tunnel --version` prints the version';
+const COMMAND_FIRST = 'the command comes first: `tunnel local --no-reconnect …`';
+const TWO_PORTS = 'the public port is a flag: give 3000 --port 8001';
+
 describe.concurrent('bad input ends with 2, an error that names it, and a hint', () => {
   test.each<[args: string, error: string, hint: string]>([
     ['', 'no command was given', 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all'],
@@ -37,6 +41,16 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     ['stats', 'unknown command: stats', 'did you mean `tunnel status`?'],
     ['retry --pid x', '--pid x: that is no process id', '`tunnel status` shows the process id of every client'],
     ['3000', 'unknown command: 3000', 'did you mean `tunnel local 3000`?'],
+    ['tcp 22 --port 8022', 'unknown command: tcp', 'did you mean `tunnel local 22`?'],
+    ['local 3000 --token x', 'unknown flag: --token', 'did you mean --secret?'],
+    ['local 3000 -p 8001', 'unknown flag: -p', 'did you mean --port?'],
+    ['local 3000 -v', 'unknown flag: -v', VERBOSE],
+    ['-v local 3000', 'unknown flag: -v', VERBOSE],
+    ['--no-reconnect local 3000', 'unknown flag: --no-reconnect', COMMAND_FIRST],
+    ['--colour', 'unknown flag: --colour', '`tunnel --help` shows how it is used'],
+    ['config chek', 'unknown action: config chek', 'did you mean `tunnel config check`?'],
+    ['completion zhs', 'unknown shell: zhs', 'the shells are bash, zsh, fish'],
+    ['local 3000:8001', 'target 3000:8001: that has two ports', TWO_PORTS],
     ['server now', 'unknown argument: now', '`tunnel server --help` shows how it is used'],
     ['server --port http', '--port http: that is no port', NO_PORT],
     ['server --port 65536', '--port 65536: that is no port', NO_PORT],
@@ -191,9 +205,10 @@ describe.concurrent('help', () => {
     expect(stdout).toContain(words === 'help' ? 'tunnel status' : '--no-reconnect');
   });
 
-  test('--version', async () => {
-    const { code, stdout } = await run(['--version']);
-    expect({ code, stdout: stdout.trim() }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
+  test.each(['--version', '-v', '-V', 'version', 'local 3000 --version'])('%s', async (words) => {
+    const { code, stdout, stderr } = await run(words.split(' '));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });
 

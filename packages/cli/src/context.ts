@@ -5,6 +5,8 @@ import type { Writers } from './output/output.ts';
 /** What a command gets from the process it runs in. */
 export interface Context {
   readonly version: string;
+  /** What starts this program, for lines that people copy: `tunnel`, or what stands for it in a checkout. */
+  readonly command: string;
   readonly environment: Environment;
   readonly writers: Writers;
   /** To be called as soon as it is known: what goes wrong before the output is open is told in the same way. */

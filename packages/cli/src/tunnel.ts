@@ -65,6 +65,7 @@ process.on('uncaughtException', (error) => void endAfterFault(error));
 hideSecrets(args);
 const exitCode = await runCommandLine(args, {
   version: manifest.version,
+  command: process.env['TUNNEL_STARTED_AS'] || 'tunnel',
   environment: process.env,
   writers,
   outputIs: (output) => {
