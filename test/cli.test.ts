@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { certificateFiles } from './support/certificates.ts';
 import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
 import { requireLauncher } from './support/program.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
@@ -408,6 +409,29 @@ test.each(['0.0.0.0', '::'])('a server on %s names this machine to clients', asy
   const { url } = await server.waitForEvent('listening');
   expect(String(url)).toMatch(`ws://${hostname()}:`);
   expect(named).toBe(hostname());
+});
+
+describe('the command that a server prints for clients', () => {
+  const isTerminal = encodeURIComponent('process.stdout.isTTY = true');
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${isTerminal}` };
+
+  test('has a name of its certificate', async () => {
+    await using directory = await temporaryDirectory();
+    const { certFile, keyFile } = await certificateFiles(directory.path, 'OTHER_NAME_CERTIFICATE');
+    const args = ['server', '--port', '0', '--tls-cert', certFile, '--tls-key', keyFile];
+    await using server = await startTunnel(args, { env });
+    await server.waitForStdout(/ tunnel local 3000 --to wss:\/\/other\.example:\d+ --server-key=/);
+  });
+
+  test('in a checkout begins as what was typed there', async () => {
+    const program = join(import.meta.dirname, '../scripts/start.mjs');
+    await using server = await startTunnel(['server', '--port', '0', '--host', '127.0.0.1'], { env, program });
+    await server.waitForStdout(
+      / npm start -- local 3000 --to wss:\/\/NAME .*\n\(.*NAME.*\)\n.*\n {2}npm start -- local 3000\n/,
+    );
+    server.kill();
+    expect(await server.waitForExit()).toEqual({ code: 0, signal: null });
+  });
 });
 
 test('a server opens no debugger at SIGUSR1', async () => {
