@@ -8,9 +8,10 @@ import {
   type ServerAddress,
 } from '@tunnel/client';
 import { TunnelError } from '@tunnel/shared';
-import { describeSystemError, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
+import { describeSystemError, encodeKey, loadOrCreateIdentity, readSecretFile } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
 import type { LinkSettings, LocalSettings } from './local-settings.ts';
+import type { NewKey } from './output/output.ts';
 import type { ChosenProxy } from './proxy-choice.ts';
 import { readRunningServer, type RunningServer } from './running-server.ts';
 import { type Given, unusable } from './values/given.ts';
@@ -28,8 +29,8 @@ export interface ClientPlan {
   readonly address: string;
   readonly proxy: ChosenProxy | undefined;
   readonly secret: GivenSecret | undefined;
-  /** The file of an identity that was made just now. */
-  readonly newIdentity: string | undefined;
+  /** Of an identity that was made just now. */
+  readonly newKey: NewKey | undefined;
 }
 
 /** Throws `TunnelError`. */
@@ -66,7 +67,7 @@ export async function planClient(
     address: formatServerAddress(server),
     proxy: settings.proxy,
     secret,
-    newIdentity: identity.created ? settings.identityFile : undefined,
+    newKey: identity.created ? { file: settings.identityFile, publicKey: encodeKey(identity.publicKey) } : undefined,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { OutputSettings } from './common-flags.ts';
 import type { Environment } from './flags.ts';
-import type { Writers } from './output/output.ts';
+import type { Output, Writers } from './output/output.ts';
 
 /** What a command gets from the process it runs in. */
 export interface Context {
@@ -11,4 +11,6 @@ export interface Context {
   readonly writers: Writers;
   /** To be called as soon as it is known: what goes wrong before the output is open is told in the same way. */
   readonly outputIs: (output: OutputSettings['output']) => void;
+  /** Called once there is an output: what ends the program from then on is told in its format. */
+  readonly outputOpened: (output: Output) => void;
 }

@@ -9,7 +9,7 @@ import { watchEnterKey } from './enter-key.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from './local-settings.ts';
 import { clientReporters, tellConnecting } from './output/client-reporters.ts';
-import { errorLines, openOutput } from './output/output.ts';
+import { openOutput, tellEnd, tellNewKey } from './output/output.ts';
 import { reportEvents } from './output/reporter.ts';
 import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
@@ -31,8 +31,8 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const stores = { pins: new PinDirectory(pins), ports: new LastPorts(ports) };
   const givenSecret = await readGivenSecret(flags, environment);
   const plan = await planClient(settings, givenSecret, stores, `tunnel/${context.version}`);
-  const output = await openOutput(settings.output, context.writers, environment);
-  if (plan.newIdentity !== undefined) output.log.info({ file: plan.newIdentity }, 'made a new client key');
+  const output = await openOutput(settings.output, context);
+  if (plan.newKey !== undefined) tellNewKey(output, 'client', plan.newKey);
   if (plan.secret !== undefined) warnAboutSecret(plan.secret, output);
   if (plan.proxy !== undefined) warnAboutProxy(plan.proxy, output);
   warnAboutConfig(config, output);
@@ -62,7 +62,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   await using admin = await openClientAdmin(settings.admin, output, context.version);
   admin?.watch(client);
   client.start();
-  const { exitCode, reason, hint } = await stopped;
-  if (exitCode !== 0) for (const line of errorLines(reason, hint)) output.stderr.write(line);
+  const { exitCode, code, reason, hint } = await stopped;
+  if (exitCode !== 0) tellEnd(output, { code, reasons: [reason], hint });
   return signals.exitCode ?? exitCode;
 }

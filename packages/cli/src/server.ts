@@ -7,6 +7,7 @@ import { authorizedKeysFile, createServer, leaseFile, type Requirement, type Ser
 import { TunnelError } from '@tunnel/shared';
 import {
   decodeKey,
+  encodeKey,
   fingerprint,
   loadOrCreateIdentity,
   loadOrCreateSecret,
@@ -23,7 +24,7 @@ import { changedKeys, reloadConfig } from './config/reload.ts';
 import type { Context } from './context.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { jsonEmitter, serverJsonReporter } from './output/json-events.ts';
-import { openOutput, type Output, say, warn } from './output/output.ts';
+import { openOutput, type Output, say, tellNewKey, warn } from './output/output.ts';
 import { heldBack, reportEvents, type Reporter } from './output/reporter.ts';
 import { serverLogReporter } from './output/server-log.ts';
 import { throttled } from './output/throttle.ts';
@@ -113,7 +114,10 @@ interface Beginning {
 async function serve(beginning: Beginning, context: Context): Promise<number> {
   const { settings, requirement, secret, previousSecret, config } = beginning;
   const identity = await loadOrCreateIdentity(settings.identityFile);
-  const output = await openOutput(settings.output, context.writers, context.environment);
+  const output = await openOutput(settings.output, context);
+  if (identity.created) {
+    tellNewKey(output, 'server', { file: settings.identityFile, publicKey: encodeKey(identity.publicKey) });
+  }
   const emit = jsonEmitter(
     (line) => output.stdout.write(line),
     () => new Date(),
@@ -181,7 +185,6 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
       secretFile,
       admitsKeys: requirement === 'key' || requirement === 'either',
     });
-    if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
     warnAboutConfig(config, output);
     await introduce(settings, { port, requirement, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();

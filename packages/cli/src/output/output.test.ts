@@ -344,7 +344,7 @@ describe('what peers wrote', () => {
     expect(printable('grüße, 世界')).toBe('grüße, 世界');
     expect(printable('x'.repeat(5000))).toHaveLength(1001);
     expect(printableValue({ a: ['\u0007b'], c: 1, d: { e: 'f\n' } })).toEqual({ a: ['b'], c: 1, d: { e: 'f ' } });
-    expect(errorLines('no\nsuch', 'try\u001b')).toEqual(['error: no such', 'hint: try']);
+    expect(errorLines(['no\nsuch'], 'try\u001b')).toEqual(['error: no such', 'hint: try']);
   });
 
   test('is made printable for every reporter, and can be held back', () => {
