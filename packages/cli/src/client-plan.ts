@@ -12,7 +12,7 @@ import { describeSystemError, encodeKey, loadOrCreateIdentity, readSecretFile } 
 import type { GivenSecret } from './common-flags.ts';
 import type { LinkSettings, LocalSettings } from './local-settings.ts';
 import type { NewKey } from './output/output.ts';
-import type { ChosenProxy } from './proxy-choice.ts';
+import type { ChosenProxy, UnusedProxy } from './proxy-choice.ts';
 import { readRunningServer, type RunningServer } from './running-server.ts';
 import { type Given, unusable } from './values/given.ts';
 
@@ -28,6 +28,7 @@ export interface ClientPlan {
   /** The server as text. */
   readonly address: string;
   readonly proxy: ChosenProxy | undefined;
+  readonly unusedProxy: UnusedProxy | undefined;
   readonly secret: GivenSecret | undefined;
   /** Of an identity that was made just now. */
   readonly newKey: NewKey | undefined;
@@ -66,6 +67,7 @@ export async function planClient(
     },
     address: formatServerAddress(server),
     proxy: settings.proxy,
+    unusedProxy: settings.unusedProxy,
     secret,
     newKey: identity.created ? { file: settings.identityFile, publicKey: encodeKey(identity.publicKey) } : undefined,
   };

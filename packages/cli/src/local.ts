@@ -10,6 +10,7 @@ import { type Arguments, GivenFlags } from './flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from './local-settings.ts';
 import { clientReporters, tellConnecting } from './output/client-reporters.ts';
 import { openOutput, tellEnd, tellNewKey } from './output/output.ts';
+import { hintWithProxy } from './proxy-choice.ts';
 import { reportEvents } from './output/reporter.ts';
 import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
@@ -39,7 +40,13 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
 
   const client = createClient(plan.options);
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;
-  const introduction = { server: plan.address, canPressEnter, isOneOfMany: false, exitCode: () => signals.exitCode };
+  const introduction = {
+    server: plan.address,
+    canPressEnter,
+    isOneOfMany: false,
+    unusedProxy: plan.unusedProxy,
+    exitCode: () => signals.exitCode,
+  };
   for (const reporter of clientReporters(output, introduction)) reportEvents(client, reporter);
   await using service = new ClientService(environment, output, settings.watchdog);
   service.watch(client, plan);
@@ -63,6 +70,8 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   admin?.watch(client);
   client.start();
   const { exitCode, code, reason, hint } = await stopped;
-  if (exitCode !== 0) tellEnd(output, { code, reasons: [reason], hint });
+  if (exitCode !== 0) {
+    tellEnd(output, { code, reasons: [reason], hint: hintWithProxy(plan.unusedProxy, { code, hint }) });
+  }
   return signals.exitCode ?? exitCode;
 }

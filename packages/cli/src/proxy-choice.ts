@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { parseProxyAddress, type ProxyAddress, type ServerAddress } from '@tunnel/client';
-import { TunnelError } from '@tunnel/shared';
+import { type ErrorCode, TunnelError } from '@tunnel/shared';
 import type { Environment } from './flags.ts';
 import type { Given } from './values/given.ts';
 
@@ -53,9 +53,56 @@ function proxyFromEnvironment(environment: Environment, server: ServerAddress): 
   return variable(environment, server.secure ? 'https_proxy' : 'http_proxy') ?? variable(environment, 'all_proxy');
 }
 
+/** A proxy of the environment that is for the other kind of address, so that the way to this server is the direct one. */
+export interface UnusedProxy {
+  /** The variable. */
+  readonly source: string;
+  /** What it is for, for people. */
+  readonly reason: string;
+  /** What to do where the direct way leads nowhere. */
+  readonly advice: string;
+}
+
+/** Undefined where the environment has a proxy for this server, or none at all, or the server is to be reached without. */
+export function unusedProxy(environment: Environment, server: ServerAddress | undefined): UnusedProxy | undefined {
+  if (server === undefined || isLoopback(server.host)) return undefined;
+  if (proxyFromEnvironment(environment, server) !== undefined) return undefined;
+  if (isExcepted(variable(environment, 'no_proxy')?.text ?? '', server)) return undefined;
+  const source = variable(environment, server.secure ? 'http_proxy' : 'https_proxy')?.source;
+  if (source === undefined) return undefined;
+  const { host, secure } = server;
+  const reason = `${source} is set, but that is for ${secure ? 'ws' : 'wss'}:// only`;
+  const other = secure ? 'set HTTPS_PROXY' : 'name the server with wss:// if it has TLS';
+  return {
+    source,
+    reason,
+    advice: `${reason}: ${other}, or give the proxy with --proxy; where the direct way is right, name ${host} in NO_PROXY`,
+  };
+}
+
+/** Failures that a proxy on the way would spare. */
+const WITHOUT_WAY: readonly ErrorCode[] = [
+  'dns-failed',
+  'tcp-refused',
+  'tcp-unreachable',
+  'tcp-timeout',
+  'tcp-failed',
+  'attempt-timeout',
+];
+
+/** The hint of a failure, with that of the proxy behind it where it may be the cause. */
+export function hintWithProxy(
+  unused: UnusedProxy | undefined,
+  { code, hint }: { readonly code: ErrorCode; readonly hint: string },
+): string {
+  return unused === undefined || !WITHOUT_WAY.includes(code) ? hint : `${hint}; ${unused.advice}`;
+}
+
 /** Why there is no proxy for a server, for people. */
 export function whyDirect(environment: Environment, server: ServerAddress): string {
   if (isLoopback(server.host)) return 'a proxy of the environment is never used for this machine itself';
+  const unused = unusedProxy(environment, server);
+  if (unused !== undefined) return unused.reason;
   const exceptions = variable(environment, 'no_proxy');
   if (isExcepted(exceptions?.text ?? '', server)) return `${exceptions?.source} has ${server.host}`;
   return `neither --proxy, ${server.secure ? 'HTTPS_PROXY' : 'HTTP_PROXY'} or ALL_PROXY nor the configuration file names one`;
