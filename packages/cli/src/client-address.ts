@@ -1,16 +1,13 @@
 import { X509Certificate } from 'node:crypto';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { formatServerAddress } from '@tunnel/client';
 import { canonicalAddress, hostToDial } from '@tunnel/shared/node';
+import { isLoopback } from './values/loopback.ts';
 import { formatTarget } from './values/target.ts';
 
 const DEFAULT_PORT = 7835;
 /** Stands for a name that this program cannot know. */
 const PLACEHOLDER = 'NAME';
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
 
 /** What a server knows of how it is reached. */
 export interface ServerWhereabouts {
@@ -46,23 +43,25 @@ export function addressForClients(server: ServerWhereabouts): AddressForClients 
 /** A client refuses a certificate that is for another name than the one in its --to. */
 function addressByCertificate(server: ServerWhereabouts, certificateNames: readonly string[]): AddressForClients {
   const { host, port, publicHost, ownName } = server;
-  const secure = (name: string): string => formatServerAddress({ secure: true, host: name, port, path: '/' });
-  const candidates = [publicHost, hostToDial(host), ownName].filter((name) => name !== undefined);
-  const isLocal = (name: string): boolean => name === 'localhost' || isLoopback(name);
-  const named = candidates.find((name) => !isLocal(name) && isNamed(name, certificateNames));
-  const exact = certificateNames.filter((name) => !name.includes('*'));
+  const at = (name: string): string => formatServerAddress({ secure: true, host: name, port, path: '/' });
+  const known = [publicHost, hostToDial(host), ownName].filter((name) => name !== undefined);
   const name =
-    named ?? exact.find((each) => !isLocal(each)) ?? certificateNames.find((each) => each.includes('*')) ?? exact[0];
-  const doubt =
-    publicHost === undefined || name === publicHost ? undefined : `the certificate is not for ${publicHost}`;
-  if (name === undefined)
-    return {
-      to: secure(PLACEHOLDER),
-      note: `put the name that clients call this server by in place of ${PLACEHOLDER}`,
-    };
-  if (!name.includes('*')) return { to: secure(name), note: doubt };
-  const filledIn = `the certificate is for ${name}: put the name that leads here in place of ${PLACEHOLDER}`;
-  return { to: secure(name.replace('*', PLACEHOLDER)), note: filledIn };
+    known.find((each) => !isLoopback(each) && isNamed(each, certificateNames)) ?? mostUseful(certificateNames);
+  if (name === undefined) {
+    return { to: at(PLACEHOLDER), note: `put the name that clients call this server by in place of ${PLACEHOLDER}` };
+  }
+  if (name.includes('*')) {
+    const note = `the certificate is for ${name}: put the name that leads here in place of ${PLACEHOLDER}`;
+    return { to: at(name.replace('*', PLACEHOLDER)), note };
+  }
+  const isOther = publicHost !== undefined && name !== publicHost;
+  return { to: at(name), note: isOther ? `the certificate is not for ${publicHost}` : undefined };
+}
+
+/** A whole name that means something elsewhere, else one with an asterisk, else that of this machine. */
+function mostUseful(names: readonly string[]): string | undefined {
+  const isWhole = (name: string): boolean => !name.includes('*');
+  return names.find((name) => isWhole(name) && !isLoopback(name)) ?? names.find((name) => !isWhole(name)) ?? names[0];
 }
 
 /** Only a reverse proxy on this machine gets here, and only it knows under which address. */
@@ -87,12 +86,6 @@ function isNamed(host: string, names: readonly string[]): boolean {
   return names.some(
     (name) => name.toLowerCase() === host.toLowerCase() || name.toLowerCase() === wildcard.toLowerCase(),
   );
-}
-
-function isLoopback(host: string): boolean {
-  if (host === 'localhost') return true;
-  const family = isIP(host);
-  return family !== 0 && LOOPBACK.check(host, family === 4 ? 'ipv4' : 'ipv6');
 }
 
 /** What a certificate in PEM is for: names, perhaps with an asterisk, and addresses. Without any, its common name. */

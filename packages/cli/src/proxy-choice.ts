@@ -3,6 +3,7 @@ import { parseProxyAddress, type ProxyAddress, type ServerAddress } from '@tunne
 import { type ErrorCode, TunnelError } from '@tunnel/shared';
 import type { Environment } from './flags.ts';
 import type { Given } from './values/given.ts';
+import { isIn, isLoopback } from './values/loopback.ts';
 
 /** A proxy that the user named. */
 export interface ChosenProxy {
@@ -12,10 +13,6 @@ export interface ChosenProxy {
   /** It has a password that other users can read in the list of processes. */
   readonly isExposed: boolean;
 }
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
 
 /** What was given as `--proxy`, and as `proxy` in the configuration file. */
 export interface GivenProxies {
@@ -117,10 +114,6 @@ function variable(environment: Environment, name: string): Given | undefined {
   return undefined;
 }
 
-function isLoopback(host: string): boolean {
-  return /^(?:.*\.)?localhost\.?$/.test(host) || contains(LOOPBACK, host);
-}
-
 /** NO_PROXY: names with all below them, addresses, networks as 10.0.0.0/8, each with or without a port; or an asterisk. */
 function isExcepted(noProxy: string, { host, port }: ServerAddress): boolean {
   return noProxy
@@ -145,10 +138,5 @@ function isInNetwork(host: string, network: string, prefix: number): boolean {
   if (family === 0 || prefix > (family === 4 ? 32 : 128)) return false;
   const list = new BlockList();
   list.addSubnet(network, prefix, family === 4 ? 'ipv4' : 'ipv6');
-  return contains(list, host);
-}
-
-function contains(list: BlockList, host: string): boolean {
-  const family = isIP(host);
-  return family !== 0 && list.check(host, family === 4 ? 'ipv4' : 'ipv6');
+  return isIn(list, host);
 }

@@ -95,7 +95,7 @@ export function tellEnd(output: Output, { code, reasons, hint }: FailureToTell, 
   if (output.troubles === 'lines') for (const line of errorLines(reasons, hint)) output.stderr.write(line);
   else {
     const log = output.log.child(fields, { level: 'error' });
-    for (const reason of reasons) log.error({ code, exitCode: ERRORS[code].exitCode, hint }, reason);
+    for (const reason of reasons) log.error({ code, exitCode: ERRORS[code].exitCode, hint }, printable(reason));
   }
 }
 

@@ -112,6 +112,6 @@ function admission({ keysFile, requirement }: ServerIntroduction): readonly stri
 }
 
 /** A word as a POSIX shell takes it. */
-export function quote(word: string): string {
+function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
