@@ -69,6 +69,11 @@ describe('with TLS the name is one of the certificate', () => {
       'the certificate is for *.example.org: put the name that leads here in place of NAME',
     ],
     [{ certificateNames: ['localhost'] }, 'wss://localhost:7835', undefined],
+    [
+      { certificateNames: ['localhost'], publicHost: 'tunnel.example.org' },
+      'wss://tunnel.example.org:7835',
+      'the certificate is not for tunnel.example.org',
+    ],
     [{ certificateNames: [] }, 'wss://NAME:7835', 'put the name that clients call this server by in place of NAME'],
   ])('%j is at %s', (server, to, note) => {
     expect(address(server)).toEqual([to, note]);

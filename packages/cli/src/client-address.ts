@@ -46,7 +46,10 @@ function addressByCertificate(server: ServerWhereabouts, certificateNames: reado
   const at = (name: string): string => formatServerAddress({ secure: true, host: name, port, path: '/' });
   const known = [publicHost, hostToDial(host), ownName].filter((name) => name !== undefined);
   const name =
-    known.find((each) => !isLoopback(each) && isNamed(each, certificateNames)) ?? mostUseful(certificateNames);
+    known.find((each) => !isLoopback(each) && isNamed(each, certificateNames)) ??
+    mostUseful(certificateNames) ??
+    publicHost ??
+    certificateNames[0];
   if (name === undefined) {
     return { to: at(PLACEHOLDER), note: `put the name that clients call this server by in place of ${PLACEHOLDER}` };
   }
@@ -54,14 +57,14 @@ function addressByCertificate(server: ServerWhereabouts, certificateNames: reado
     const note = `the certificate is for ${name}: put the name that leads here in place of ${PLACEHOLDER}`;
     return { to: at(name.replace('*', PLACEHOLDER)), note };
   }
-  const isOther = publicHost !== undefined && name !== publicHost;
+  const isOther = publicHost !== undefined && !isNamed(publicHost, certificateNames);
   return { to: at(name), note: isOther ? `the certificate is not for ${publicHost}` : undefined };
 }
 
-/** A whole name that means something elsewhere, else one with an asterisk, else that of this machine. */
+/** A whole name that means something elsewhere, else one with an asterisk. */
 function mostUseful(names: readonly string[]): string | undefined {
   const isWhole = (name: string): boolean => !name.includes('*');
-  return names.find((name) => isWhole(name) && !isLoopback(name)) ?? names.find((name) => !isWhole(name)) ?? names[0];
+  return names.find((name) => isWhole(name) && !isLoopback(name)) ?? names.find((name) => !isWhole(name));
 }
 
 /** Only a reverse proxy on this machine gets here, and only it knows under which address. */
