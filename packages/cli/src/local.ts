@@ -6,6 +6,7 @@ import { loadConfig } from './config/config-file.ts';
 import type { Context } from './context.ts';
 import { openControl } from './control/open-control.ts';
 import { watchEnterKey } from './enter-key.ts';
+import { tellEnvironment } from './environment-notices.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from './local-settings.ts';
 import { clientReporters, tellConnecting } from './output/client-reporters.ts';
@@ -34,6 +35,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const plan = await planClient(settings, givenSecret, stores, `tunnel/${context.version}`);
   const output = await openOutput(settings.output, context);
   if (plan.newKey !== undefined) tellNewKey(output, 'client', plan.newKey);
+  tellEnvironment([flags.environmentFindings], output);
   if (plan.secret !== undefined) warnAboutSecret(plan.secret, output);
   if (plan.proxy !== undefined) warnAboutProxy(plan.proxy, output);
   warnAboutConfig(config, output);
