@@ -6,7 +6,11 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 
 const bundle = join(import.meta.dirname, '../packages/cli/dist/tunnel.js');
-const program = spawn(process.execPath, [bundle, ...process.argv.slice(2)], { stdio: 'inherit' });
+const program = spawn(process.execPath, [bundle, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+  // It prints commands to copy: they begin with what is typed here.
+  env: { ...process.env, TUNNEL_STARTED_AS: 'npm start --' },
+});
 
 /** Whether Ctrl-C on a terminal reaches this process group, and so the program, without our help. */
 function isForeground() {

@@ -114,8 +114,11 @@ describe('a server', SLOW, () => {
       const { port } = other.address() as { readonly port: number };
       await using server = await startTunnel(['server', '--port', '0', '--admin', String(port)]);
       expect((await server.waitForExit()).code).toBe(6);
-      expect(server.stderr).toContain(`error: the address is in use: the admin address 127.0.0.1:${port}\n`);
-      expect(server.stderr).toContain('hint: give another address with --admin, or leave it out\n');
+      expect(server.logs.at(-1)).toMatchObject({
+        code: 'listen-in-use',
+        hint: 'give another address with --admin, or leave it out',
+        msg: `the address is in use: the admin address 127.0.0.1:${port}`,
+      });
     } finally {
       other.close();
     }

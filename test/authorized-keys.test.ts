@@ -406,7 +406,9 @@ describe('a server does not start', { timeout: 120_000 }, () => {
     await place.list('# ours', 'tunnels=many nonsense');
     const server = place.own(await startTunnel(['server', '--port', '0', '--authorized-keys', place.keysFile]));
     expect(await server.waitForExit()).toMatchObject({ code: 2 });
-    expect(server.stderr).toContain(`${place.keysFile}, line 2: tunnels: "many" is no number from 1 to 99999`);
+    expect(server.logs.at(-1)?.msg).toContain(
+      `${place.keysFile}, line 2: tunnels: "many" is no number from 1 to 99999`,
+    );
   });
 
   test('without the file', async () => {

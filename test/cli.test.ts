@@ -4,7 +4,10 @@ import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { ERRORS } from '@tunnel/shared';
+import { encodeKey, parseIdentity } from '@tunnel/shared/node';
 import { describe, expect, test } from 'vitest';
+import { certificateFiles } from './support/certificates.ts';
 import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
 import { requireLauncher } from './support/program.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
@@ -30,6 +33,10 @@ const NO_PORT = 'a port is a number from 0 to 65535';
 const NO_TARGET = 'a local service is given as 3000, host:3000 or [::1]:3000';
 const NO_DURATION = 'a duration is a number with a unit, as in 500ms, 8s, 2m or 1h; without a unit it is seconds';
 
+const VERBOSE = '`--log-level debug` tells more of what happens; `tunnel --version` prints the version';
+const COMMAND_FIRST = 'the command comes first: `tunnel local --no-reconnect …`';
+const TWO_PORTS = 'the public port is a flag: give 3000 --port 8001';
+
 describe.concurrent('bad input ends with 2, an error that names it, and a hint', () => {
   test.each<[args: string, error: string, hint: string]>([
     ['', 'no command was given', 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all'],
@@ -37,6 +44,16 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     ['stats', 'unknown command: stats', 'did you mean `tunnel status`?'],
     ['retry --pid x', '--pid x: that is no process id', '`tunnel status` shows the process id of every client'],
     ['3000', 'unknown command: 3000', 'did you mean `tunnel local 3000`?'],
+    ['tcp 22 --port 8022', 'unknown command: tcp', 'did you mean `tunnel local 22`?'],
+    ['local 3000 --token x', 'unknown flag: --token', 'did you mean --secret?'],
+    ['local 3000 -p 8001', 'unknown flag: -p', 'did you mean --port?'],
+    ['local 3000 -v', 'unknown flag: -v', VERBOSE],
+    ['-v local 3000', 'unknown flag: -v', VERBOSE],
+    ['--no-reconnect local 3000', 'unknown flag: --no-reconnect', COMMAND_FIRST],
+    ['--colour', 'unknown flag: --colour', '`tunnel --help` shows how it is used'],
+    ['config chek', 'unknown action: config chek', 'did you mean `tunnel config check`?'],
+    ['completion zhs', 'unknown shell: zhs', 'the shells are bash, zsh, fish'],
+    ['local 3000:8001', 'target 3000:8001: that has two ports', TWO_PORTS],
     ['server now', 'unknown argument: now', '`tunnel server --help` shows how it is used'],
     ['server --port http', '--port http: that is no port', NO_PORT],
     ['server --port 65536', '--port 65536: that is no port', NO_PORT],
@@ -124,10 +141,11 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     expect({ code, stderr }).toEqual({ code: 2, stderr: failure('TUNNEL_PORT x: that is no port', NO_PORT) });
   });
 
-  test('a server without secret, key and pin', async () => {
-    const { code, stderr } = await run(['local', '3000', '--to', '127.0.0.1:1', '--log-level', 'silent']);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(/^error: no secret was given, .*\nhint: give the secret .*\n$/);
+  test('a server without secret, key and pin, whatever the log level', async () => {
+    await using client = await startTunnel(['local', '3000', '--to', '127.0.0.1:1', '--log-level', 'silent']);
+    expect((await client.waitForExit()).code).toBe(2);
+    const { code, ...kind } = { code: 'secret-missing', ...ERRORS['secret-missing'] };
+    expect(client.logs).toMatchObject([{ level: 50, code, exitCode: 2, hint: kind.hint, msg: kind.summary }]);
   });
 
   test('a damaged identity is told with file and line, and is left as it was', async () => {
@@ -191,9 +209,10 @@ describe.concurrent('help', () => {
     expect(stdout).toContain(words === 'help' ? 'tunnel status' : '--no-reconnect');
   });
 
-  test('--version', async () => {
-    const { code, stdout } = await run(['--version']);
-    expect({ code, stdout: stdout.trim() }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
+  test.each(['--version', '-v', '-V', 'version', 'local 3000 --version'])('%s', async (words) => {
+    const { code, stdout, stderr } = await run(words.split(' '));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });
 
@@ -215,10 +234,12 @@ describe('a server that cannot listen ends with 6', () => {
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
     try {
-      const { code, stdout, stderr } = await run(['server', '--port', String(port), '--output', 'json']);
-      expect(code).toBe(6);
-      expect(stderr).toMatch(/error: the address is in use: .*\nhint: .*\n$/);
-      expect(JSON.parse(stdout)).toMatchObject({ event: 'stopped', exitCode: 6, code: 'listen-in-use' });
+      await using server = await startTunnel(['server', '--port', String(port), '--output', 'json']);
+      expect((await server.waitForExit()).code).toBe(6);
+      const { code, exitCode, summary } = { code: 'listen-in-use', ...ERRORS['listen-in-use'] };
+      const msg = expect.stringContaining(summary) as string;
+      expect(server.logs.at(-1)).toMatchObject({ level: 50, code, exitCode, hint: expect.any(String) as string, msg });
+      expect(server.events).toMatchObject([{ event: 'stopped', exitCode, code }]);
     } finally {
       other.close();
     }
@@ -293,7 +314,8 @@ describe('server and client on one machine', () => {
     await using _client = client;
     expect(await client.waitForExit()).toEqual({ code: 3, signal: null });
     expect(client.stderr).toMatch(/can see a secret on the command line/);
-    expect(client.stderr).toMatch(/error: the server refused the secret.*\nhint: .*\n$/);
+    const { code, exitCode, summary, hint } = { code: 'secret-refused', ...ERRORS['secret-refused'] };
+    expect(client.logs.at(-1)).toMatchObject({ level: 50, code, exitCode, msg: summary, hint });
     expect(client.stderr).not.toContain('not the right one');
   });
 
@@ -395,6 +417,57 @@ test.each(['0.0.0.0', '::'])('a server on %s names this machine to clients', asy
   expect(named).toBe(hostname());
 });
 
+describe('the command that a server prints for clients', () => {
+  const isTerminal = encodeURIComponent('process.stdout.isTTY = true');
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${isTerminal}` };
+
+  test('has a name of its certificate', async () => {
+    await using directory = await temporaryDirectory();
+    const { certFile, keyFile } = await certificateFiles(directory.path, 'OTHER_NAME_CERTIFICATE');
+    const args = ['server', '--port', '0', '--tls-cert', certFile, '--tls-key', keyFile];
+    await using server = await startTunnel(args, { env });
+    const [told] = await server.waitForStdout(/^ {2}TUNNEL_SECRET=.*/m);
+    expect(told).toMatch(/ tunnel local 3000 --to wss:\/\/other\.example:\d+ --server-key=/);
+  });
+
+  test('in a checkout begins as what was typed there', async () => {
+    const program = join(import.meta.dirname, '../scripts/start.mjs');
+    await using server = await startTunnel(['server', '--port', '0', '--host', '127.0.0.1'], { env, program });
+    await server.waitForStdout(
+      / npm start -- local 3000 --to wss:\/\/NAME .*\n\(.*NAME.*\)\n.*\n {2}npm start -- local 3000\n/,
+    );
+    server.kill();
+    expect(await server.waitForExit()).toEqual({ code: 0, signal: null });
+  });
+});
+
+test.each(['pretty', 'json'])(
+  'a key file that was made is told, so that a mistyped name is seen (%s)',
+  async (format) => {
+    await using directory = await temporaryDirectory();
+    const right = join(directory.path, 'laptop.key');
+    await run(['keygen', right]);
+    const mistyped = join(directory.path, 'laptp.key');
+    const isTerminal = encodeURIComponent('process.stdout.isTTY = process.stderr.isTTY = true');
+    const env = {
+      TUNNEL_SECRET: 'x'.repeat(20),
+      ...(format === 'pretty' ? { NODE_OPTIONS: `--import=data:text/javascript,${isTerminal}` } : {}),
+    };
+    const told = async (identity: string): Promise<readonly string[]> => {
+      const client = await run(['local', '3000', '--to', '127.0.0.1:1', '--no-reconnect', '--identity', identity], {
+        env,
+      });
+      return `${client.stdout}${client.stderr}`.split('\n').filter((line) => line.includes('made a new client key'));
+    };
+    expect(await told(right)).toEqual([]);
+    const [line = '', ...others] = await told(mistyped);
+    expect(others).toEqual([]);
+    expect(line).toContain(mistyped);
+    expect(line).toContain(encodeKey(parseIdentity(await readFile(mistyped, 'utf8'), mistyped).publicKey));
+    expect(await told(mistyped)).toEqual([]);
+  },
+);
+
 test('a server opens no debugger at SIGUSR1', async () => {
   await using home = await temporaryDirectory();
   const config = join(home.path, 'config.toml');
@@ -437,7 +510,8 @@ test('--no-reconnect makes one attempt and ends with 4', async () => {
   await using client = await startTunnel(args, { env: { TUNNEL_SECRET: 'x'.repeat(20) } });
   expect(await client.waitForExit()).toEqual({ code: 4, signal: null });
   expect(client.events.map(({ event }) => event)).toEqual(['stopped']);
-  expect(client.stderr).toMatch(/error: connection refused: .*\nhint: .*\n$/);
+  const msg = expect.stringMatching(/^connection refused: /) as string;
+  expect(client.logs.at(-1)).toMatchObject({ level: 50, code: 'tcp-refused', exitCode: 4, msg });
 });
 
 test('--no-reconnect=false goes before the file, and arguments may stand behind `--`', async () => {

@@ -317,6 +317,14 @@ describe('the way to the server', () => {
     });
   });
 
+  test('a proxy that the environment has for TLS only, where the server is named without it', async () => {
+    const env = { HTTPS_PROXY: 'http://proxy.lan:3128' };
+    const diagnosis = await diagnose(['--to', 'tunnel.example.invalid'], { env });
+    const advice = expect.stringMatching(/HTTPS_PROXY .*wss:\/\/.*--proxy.*NO_PROXY$/) as string;
+    expect(failureOf(diagnosis)).toEqual({ step: 'name', code: 'dns-failed', exitCode: 4, advice });
+    expect(findingOf(diagnosis, 'proxy')).toBe('none: HTTPS_PROXY is set, but that is for wss:// only');
+  });
+
   test('a proxy that wants credentials', async () => {
     await using proxy = await answering((socket) => socket.end(httpReply(407)));
     const env = { HTTP_PROXY: `http://127.0.0.1:${proxy.port}` };

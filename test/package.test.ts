@@ -70,7 +70,9 @@ test('it holds what somebody needs who has no checkout, and nothing else', async
       'dist/main.js',
       'dist/tunnel.js',
       'docs/operations.md',
+      'packaging/systemd/tunnel-client-key@.service',
       'packaging/systemd/tunnel-client@.service',
+      'packaging/systemd/tunnel-run@.service',
       'packaging/systemd/tunnel-server.service',
     ]),
   );

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { randomBytes } from '@tunnel/shared/node';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ERRORS } from '@tunnel/shared';
 import { describe, expect, test } from 'vitest';
 import { expectNothingLeftOpen } from './support/open-handles.ts';
 import { startClient, startServer } from './support/pair.ts';
@@ -202,7 +203,7 @@ describe.concurrent('ports', () => {
       await using client = await startClientProcess(server.port, 9, ['--port', String(port)]);
       expect(await client.waitForExit()).toEqual({ code: 5, signal: null });
       expect(client.events.at(-1)).toMatchObject({ event: 'stopped', code: 'port-in-use', exitCode: 5 });
-      expect(client.stderr).toMatch(/hint: /);
+      expect(client.logs.at(-1)).toMatchObject({ code: 'port-in-use', hint: ERRORS['port-in-use'].hint });
     } finally {
       holder.close();
     }

@@ -30,6 +30,13 @@ export interface TunnelEvent {
   readonly [field: string]: unknown;
 }
 
+/** One line of the logs. */
+export interface LogEntry {
+  readonly level: number;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
 export interface Exit {
   /** `null` where a signal ended the process. */
   readonly code: number | null;
@@ -100,6 +107,12 @@ export class TunnelProcess implements AsyncDisposable {
   /** All complete lines of stdout that are JSON objects with an `event`, in order. */
   get events(): readonly TunnelEvent[] {
     return this.#events;
+  }
+
+  /** The complete lines of stderr, which are logs where it is no terminal. Throws where one of them is something else. */
+  get logs(): readonly LogEntry[] {
+    const lines = this.#stderr.split('\n').slice(0, -1);
+    return lines.map((line) => JSON.parse(line) as LogEntry);
   }
 
   /** Resolves with the first event, past or to come, that has this name and meets the predicate. */

@@ -119,7 +119,7 @@ export class FailureScene implements AsyncDisposable {
   }
 
   #lines({ stdout, stderr }: TunnelProcess): readonly string[] {
-    return this.#normalized((stdout + stderr).replace(/^connecting to .*\n/, ''));
+    return this.#normalized((stdout + stderr).replace(/^(?:made a new \w+ key, .*\n)?(?:connecting to .*\n)?/, ''));
   }
 
   #normalized(text: string): readonly string[] {

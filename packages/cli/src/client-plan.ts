@@ -11,6 +11,7 @@ import {
 import { TunnelError } from '@tunnel/shared';
 import {
   describeSystemError,
+  encodeKey,
   generateIdentity,
   type Identity,
   loadOrCreateIdentity,
@@ -21,7 +22,8 @@ import {
 import type { GivenSecret } from './common-flags.ts';
 import { checkPrivateFiles, type Exposure } from './file-access.ts';
 import type { LinkSettings, LocalSettings } from './local-settings.ts';
-import type { ChosenProxy } from './proxy-choice.ts';
+import type { NewKey } from './output/output.ts';
+import type { ChosenProxy, UnusedProxy } from './proxy-choice.ts';
 import { readRunningServer, type RunningServer } from './running-server.ts';
 import { type Given, unusable } from './values/given.ts';
 
@@ -39,9 +41,10 @@ export interface ClientPlan {
   /** The server as text. */
   readonly address: string;
   readonly proxy: ChosenProxy | undefined;
+  readonly unusedProxy: UnusedProxy | undefined;
   readonly secret: GivenSecret | undefined;
-  /** The file of an identity that was made just now. */
-  readonly newIdentity: string | undefined;
+  /** Of an identity that was made just now. */
+  readonly newKey: NewKey | undefined;
   /** Its files that other users can get at. */
   readonly exposures: readonly Exposure[];
 }
@@ -86,8 +89,9 @@ export async function planClient(
     },
     address: formatServerAddress(server),
     proxy: settings.proxy,
+    unusedProxy: settings.unusedProxy,
     secret,
-    newIdentity: identity.created ? identityFile : undefined,
+    newKey: identity.created ? { file: settings.identityFile, publicKey: encodeKey(identity.publicKey) } : undefined,
     exposures,
   };
 }

@@ -5,15 +5,15 @@ import { type Command, SHELLS } from './completion/shells.ts';
 import { CONFIG_FLAGS, runConfig } from './config/check.ts';
 import type { Context } from './context.ts';
 import { DOCTOR_FLAGS } from './doctor/flags.ts';
-import { addFlags, type Arguments, type Flags, STANDARD_FLAGS } from './flags.ts';
+import { addFlags, type Arguments, STANDARD_FLAGS } from './flags.ts';
 import { runKeygen } from './keygen.ts';
 import { LOCAL_FLAGS } from './local-settings.ts';
 import { runLocal } from './local.ts';
-import { nearest } from './nearest.ts';
 import { RETRY_FLAGS, runRetry } from './retry.ts';
 import { SERVER_FLAGS } from './server-settings.ts';
 import { RUN_FLAGS, runTunnels } from './run.ts';
 import { runStatus, STATUS_FLAGS } from './status.ts';
+import { type FlagNames, unknownCommand, unknownFlag, unknownWord } from './unknown-words.ts';
 
 const COMMANDS = {
   server: { describe: 'run the server, on a machine with a public address', flags: SERVER_FLAGS },
@@ -31,7 +31,15 @@ type CommandName = keyof typeof COMMANDS;
 
 const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
 
-const flagsOf = (command: CommandName): Flags => COMMANDS[command].flags;
+const FLAG_NAMES: FlagNames = new Map(
+  Object.entries<Command>(COMMANDS).map(([name, { flags }]) => [name, Object.keys(flags)]),
+);
+
+/** What yargs itself puts among the flags, beside the names of arguments. */
+const NO_FLAGS: readonly string[] = ['_', '--', '$0', 'h', 'target', 'name', 'action', 'file', 'shell'];
+
+/** Asks for the version where it is alone. Beside anything else, `-v` is more likely to mean verbose. */
+const VERSION_WORDS: readonly string[] = ['version', '-v', '-V'];
 
 /** What yargs says, in our words. Where it has a singular and a plural, its types know only of one text. */
 const MESSAGES = {
@@ -61,7 +69,7 @@ class Chosen extends Error {
 /** Runs what the command line asks for, and resolves with the exit code. Throws `TunnelError`. */
 export async function runCommandLine(args: readonly string[], context: Context): Promise<number> {
   const parser = yargs([...forYargs(args)])
-    .scriptName('tunnel')
+    .scriptName(context.command)
     .locale('en')
     .updateStrings(MESSAGES)
     .parserConfiguration({
@@ -205,11 +213,11 @@ export async function runCommandLine(args: readonly string[], context: Context):
         throw new Chosen(async () => runCompletion(given.shell, COMMANDS, context));
       },
     )
-    .middleware((given) => refuseUnknownFlags(given), true)
+    .middleware((given) => refuseUnknownWords(given), true)
     .strict()
     .version(context.version)
     .help()
-    .alias({ help: 'h', version: 'v' })
+    .alias({ help: 'h' })
     .showHelpOnFail(false)
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
@@ -237,51 +245,38 @@ export async function runCommandLine(args: readonly string[], context: Context):
 /** Yargs takes `help` for a command only at the end, and what stands behind `--` for no argument of a command. */
 function forYargs(args: readonly string[]): readonly string[] {
   if (args[0] === 'help') return [...args.slice(1), '--help'];
+  if (args.length === 1 && VERSION_WORDS.includes(args[0] ?? '')) return ['--version'];
   const end = args.indexOf('--');
   const arguments_ = args.slice(end + 1);
   // No command has arguments that begin with a dash: those are left to be complained of.
   return end === -1 || arguments_.some((word) => word.startsWith('-')) ? args : [...args.slice(0, end), ...arguments_];
 }
 
-/** Names the flag that was probably meant, which yargs does only for commands. */
-function refuseUnknownFlags(given: Arguments): void {
-  const [first, surplus] = [given['_'], given['--']].flatMap((part) => (part ?? []) as readonly (string | number)[]);
-  const command = COMMAND_NAMES.find((name) => name === String(first));
-  if (command === undefined) {
-    if (first === undefined) return;
-    throw new TunnelError('usage', { detail: `unknown command: ${first}`, hint: commandHint(String(first)) });
+/** Names what was probably meant, which yargs does only for commands. */
+function refuseUnknownWords(given: Arguments): void {
+  // Whoever asks for help or the version gets it, whatever else is on the line.
+  if (STANDARD_FLAGS.some((name) => given[name] === true)) return;
+  const [first, ...others] = [given['_'], given['--']]
+    .flatMap((part) => (part ?? []) as readonly (string | number)[])
+    .map(String);
+  const command = COMMAND_NAMES.find((name) => name === first);
+  const known = [...NO_FLAGS, ...STANDARD_FLAGS, ...(FLAG_NAMES.get(command ?? '') ?? [])];
+  const unknown = Object.keys(given).filter((name) => !known.includes(name));
+  // In front of the command, a flag that yargs does not know yet has taken that for its value.
+  const ownsCommand = (name: string): boolean => COMMAND_NAMES.some((word) => word === given[name]);
+  if (first !== undefined && command === undefined && !unknown.some(ownsCommand)) {
+    throw unknownCommand(first, others, COMMAND_NAMES);
   }
-  if (surplus !== undefined) throw usageError(`unknown argument: ${surplus}`, [command]);
-  const known = [...Object.keys(COMMANDS[command].flags), ...STANDARD_FLAGS];
-  for (const name of Object.keys(given)) {
-    if (['_', '--', '$0', 'target', 'name', 'action', 'file', 'shell', 'h', 'v', ...known].includes(name)) continue;
-    throw new TunnelError('usage', {
-      detail: `unknown flag: ${name.length === 1 ? '-' : '--'}${name}`,
-      hint: flagHint(name, command, known),
-    });
-  }
-}
-
-function flagHint(name: string, command: string, known: readonly string[]): string {
-  const near = nearest(name, known);
-  if (near !== undefined) return `did you mean --${near}?`;
-  const owner = COMMAND_NAMES.find((other) => flagsOf(other)[name] !== undefined);
-  if (owner !== undefined) return `--${name} is a flag of \`tunnel ${owner}\``;
-  return `\`tunnel ${command} --help\` shows all flags`;
-}
-
-function commandHint(text: string): string {
-  const near = nearest(text, COMMAND_NAMES);
-  if (near !== undefined) return `did you mean \`tunnel ${near}\`?`;
-  // Somebody who knows other tunnels may well leave the command out.
-  if (/^(?:[\w.-]+:)?\d+$/.test(text)) return `did you mean \`tunnel local ${text}\`?`;
-  return `the commands are ${COMMAND_NAMES.join(', ')}; \`tunnel --help\` shows them`;
+  const flag = command === undefined ? (unknown.find(ownsCommand) ?? unknown[0]) : unknown[0];
+  if (flag !== undefined) throw unknownFlag(flag, command, FLAG_NAMES);
+  const [surplus] = others;
+  if (surplus !== undefined) throw unknownWord('argument', surplus, helpHint(command));
 }
 
 function usageError(detail: string, args: readonly string[]): TunnelError {
-  const command = COMMAND_NAMES.find((name) => name === args[0]);
-  return new TunnelError('usage', {
-    detail,
-    hint: `\`tunnel ${command === undefined ? '' : `${command} `}--help\` shows how it is used`,
-  });
+  return new TunnelError('usage', { detail, hint: helpHint(COMMAND_NAMES.find((name) => name === args[0])) });
+}
+
+function helpHint(command: CommandName | undefined): string {
+  return `\`tunnel ${command === undefined ? '' : `${command} `}--help\` shows how it is used`;
 }

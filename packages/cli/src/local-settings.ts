@@ -10,7 +10,7 @@ import {
   readOutputSettings,
 } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
-import { chooseProxy, type ChosenProxy, readProxy } from './proxy-choice.ts';
+import { chooseProxy, type ChosenProxy, readProxy, type UnusedProxy, unusedProxy } from './proxy-choice.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import { WATCHDOG_SUBJECTS, type WatchdogSubject } from './systemd/client-state.ts';
 import type { AdminAddress } from './values/admin-address.ts';
@@ -133,6 +133,8 @@ export interface LinkSettings {
   readonly identityFile: string;
   readonly caFile: Given | undefined;
   readonly proxy: ChosenProxy | undefined;
+  /** Only where there is no other. */
+  readonly unusedProxy: UnusedProxy | undefined;
   readonly reconnect: boolean;
   readonly maxReconnectDelayMs: number;
   readonly connectTimeoutMs: number;
@@ -175,6 +177,7 @@ export function readLinkSettings(flags: LocalFlags, environment: Environment): L
     // That of the file is for those of its servers that have TLS.
     caFile: hasTls ? flags.get('ca') : undefined,
     proxy,
+    unusedProxy: proxy === undefined ? unusedProxy(environment, server) : undefined,
     reconnect: !flags.has('no-reconnect'),
     maxReconnectDelayMs: flags.read('max-reconnect-delay') ?? DEFAULT_MAX_RECONNECT_DELAY_MS,
     connectTimeoutMs: flags.read('connect-timeout') ?? DEFAULT_CONNECT_TIMEOUT_MS,

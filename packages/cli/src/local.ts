@@ -11,7 +11,8 @@ import { type Arguments, GivenFlags } from './flags.ts';
 import { warnAboutFiles } from './file-access.ts';
 import { LOCAL_FLAGS, readLocalSettings } from './local-settings.ts';
 import { clientReporters, tellConnecting } from './output/client-reporters.ts';
-import { errorLines, openOutput } from './output/output.ts';
+import { openOutput, tellEnd, tellNewKey } from './output/output.ts';
+import { hintWithProxy } from './proxy-choice.ts';
 import { reportEvents } from './output/reporter.ts';
 import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
@@ -33,9 +34,9 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const stores = { pins: new PinDirectory(pins), ports: new LastPorts(ports) };
   const givenSecret = await readGivenSecret(flags, environment);
   const plan = await planClient(settings, givenSecret, stores, `tunnel/${context.version}`);
-  const output = await openOutput(settings.output, context.writers, environment);
+  const output = await openOutput(settings.output, context);
+  if (plan.newKey !== undefined) tellNewKey(output, 'client', plan.newKey);
   tellEnvironment([flags.environmentFindings], output);
-  if (plan.newIdentity !== undefined) output.log.info({ file: plan.newIdentity }, 'made a new client key');
   if (plan.secret !== undefined) warnAboutSecret(plan.secret, output);
   if (plan.proxy !== undefined) warnAboutProxy(plan.proxy, output);
   warnAboutConfig(config, output);
@@ -43,7 +44,13 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
 
   const client = createClient(plan.options);
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;
-  const introduction = { server: plan.address, canPressEnter, isOneOfMany: false, exitCode: () => signals.exitCode };
+  const introduction = {
+    server: plan.address,
+    canPressEnter,
+    isOneOfMany: false,
+    unusedProxy: plan.unusedProxy,
+    exitCode: () => signals.exitCode,
+  };
   for (const reporter of clientReporters(output, introduction)) reportEvents(client, reporter);
   await using service = new ClientService(environment, output, settings.watchdog);
   service.watch(client, plan);
@@ -66,7 +73,9 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   await using admin = await openClientAdmin(settings.admin, output, context.version);
   admin?.watch(client);
   client.start();
-  const { exitCode, reason, hint } = await stopped;
-  if (exitCode !== 0) for (const line of errorLines(reason, hint)) output.stderr.write(line);
+  const { exitCode, code, reason, hint } = await stopped;
+  if (exitCode !== 0) {
+    tellEnd(output, { code, reasons: [reason], hint: hintWithProxy(plan.unusedProxy, { code, hint }) });
+  }
   return signals.exitCode ?? exitCode;
 }

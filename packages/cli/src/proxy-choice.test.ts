@@ -1,7 +1,7 @@
 import { parseServerAddress } from '@tunnel/client';
 import { describe, expect, test } from 'vitest';
 import type { Environment } from './flags.ts';
-import { chooseProxy, type GivenProxies, whyDirect } from './proxy-choice.ts';
+import { chooseProxy, type GivenProxies, hintWithProxy, unusedProxy, whyDirect } from './proxy-choice.ts';
 
 const NONE: GivenProxies = { onCommandLine: undefined, inFile: undefined };
 
@@ -96,11 +96,42 @@ test('a password on the command line can be seen', () => {
   expect(chooseProxy(NONE, { ALL_PROXY: 'me:word@a' }, server)?.isExposed).toBe(false);
 });
 
+describe('a proxy for the other kind of address', () => {
+  const unused = (to: string, environment: Environment) => unusedProxy(environment, parseServerAddress(to));
+
+  test.each<[string, Environment, string, RegExp]>([
+    ['a.lan', { HTTPS_PROXY: 'p' }, 'HTTPS_PROXY', /wss:\/\/ only: .*wss:\/\/ if .*--proxy.*a\.lan in NO_PROXY/],
+    ['a.lan', { https_proxy: 'p' }, 'https_proxy', /^https_proxy is set/],
+    ['wss://a.lan', { HTTP_PROXY: 'p' }, 'HTTP_PROXY', / ws:\/\/ only: set HTTPS_PROXY.*--proxy.*a\.lan in NO_PROXY/],
+  ])('is named where %s is given with %j', (to, environment, source, advice) => {
+    expect(unused(to, environment)).toMatchObject({ source, advice: expect.stringMatching(advice) as string });
+  });
+
+  test.each<[string, Environment]>([
+    ['a.lan', {}],
+    ['wss://a.lan', { HTTPS_PROXY: 'p' }],
+    ['a.lan', { HTTPS_PROXY: 'p', HTTP_PROXY: 'p' }],
+    ['a.lan', { HTTPS_PROXY: 'p', ALL_PROXY: 'p' }],
+    ['a.lan', { HTTPS_PROXY: 'p', NO_PROXY: '.lan' }],
+    ['localhost', { HTTPS_PROXY: 'p' }],
+  ])('is none where %s is given with %j', (to, environment) => {
+    expect(unused(to, environment)).toBeUndefined();
+  });
+
+  test('is told of behind the hint of failures that it may explain, and of no others', () => {
+    const proxy = unused('a.lan', { HTTPS_PROXY: 'p' });
+    expect(hintWithProxy(proxy, { code: 'tcp-timeout', hint: 'wait' })).toBe(`wait; ${proxy?.advice}`);
+    expect(hintWithProxy(proxy, { code: 'secret-refused', hint: 'ask' })).toBe('ask');
+    expect(hintWithProxy(undefined, { code: 'tcp-timeout', hint: 'wait' })).toBe('wait');
+  });
+});
+
 test('why there is none is told', () => {
   const why = (to: string, environment: Environment): string => whyDirect(environment, parseServerAddress(to));
   expect(why('localhost', { ALL_PROXY: 'all' })).toBe(
     'a proxy of the environment is never used for this machine itself',
   );
   expect(why('a.example.org', { ALL_PROXY: 'all', NO_PROXY: 'example.org' })).toBe('NO_PROXY has a.example.org');
+  expect(why('a.example.org', { HTTPS_PROXY: 'p' })).toBe('HTTPS_PROXY is set, but that is for wss:// only');
   expect(why('wss://a.example.org', {})).toContain('neither --proxy, HTTPS_PROXY or ALL_PROXY');
 });

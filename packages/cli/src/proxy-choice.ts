@@ -1,8 +1,9 @@
 import { BlockList, isIP } from 'node:net';
 import { parseProxyAddress, type ProxyAddress, type ServerAddress } from '@tunnel/client';
-import { TunnelError } from '@tunnel/shared';
+import { type ErrorCode, TunnelError } from '@tunnel/shared';
 import type { Environment } from './flags.ts';
 import type { Given } from './values/given.ts';
+import { isIn, isLoopback } from './values/loopback.ts';
 
 /** A proxy that the user named. */
 export interface ChosenProxy {
@@ -12,10 +13,6 @@ export interface ChosenProxy {
   /** It has a password that other users can read in the list of processes. */
   readonly isExposed: boolean;
 }
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
 
 /** What was given as `--proxy`, and as `proxy` in the configuration file. */
 export interface GivenProxies {
@@ -53,9 +50,56 @@ function proxyFromEnvironment(environment: Environment, server: ServerAddress): 
   return variable(environment, server.secure ? 'https_proxy' : 'http_proxy') ?? variable(environment, 'all_proxy');
 }
 
+/** A proxy of the environment that is for the other kind of address, so that the way to this server is the direct one. */
+export interface UnusedProxy {
+  /** The variable. */
+  readonly source: string;
+  /** What it is for, for people. */
+  readonly reason: string;
+  /** What to do where the direct way leads nowhere. */
+  readonly advice: string;
+}
+
+/** Undefined where the environment has a proxy for this server, or none at all, or the server is to be reached without. */
+export function unusedProxy(environment: Environment, server: ServerAddress | undefined): UnusedProxy | undefined {
+  if (server === undefined || isLoopback(server.host)) return undefined;
+  if (proxyFromEnvironment(environment, server) !== undefined) return undefined;
+  if (isExcepted(variable(environment, 'no_proxy')?.text ?? '', server)) return undefined;
+  const source = variable(environment, server.secure ? 'http_proxy' : 'https_proxy')?.source;
+  if (source === undefined) return undefined;
+  const { host, secure } = server;
+  const reason = `${source} is set, but that is for ${secure ? 'ws' : 'wss'}:// only`;
+  const other = secure ? 'set HTTPS_PROXY' : 'name the server with wss:// if it has TLS';
+  return {
+    source,
+    reason,
+    advice: `${reason}: ${other}, or give the proxy with --proxy; where the direct way is right, name ${host} in NO_PROXY`,
+  };
+}
+
+/** Failures that a proxy on the way would spare. */
+const WITHOUT_WAY: readonly ErrorCode[] = [
+  'dns-failed',
+  'tcp-refused',
+  'tcp-unreachable',
+  'tcp-timeout',
+  'tcp-failed',
+  'attempt-timeout',
+];
+
+/** The hint of a failure, with that of the proxy behind it where it may be the cause. */
+export function hintWithProxy(
+  unused: UnusedProxy | undefined,
+  { code, hint }: { readonly code: ErrorCode; readonly hint: string },
+): string {
+  return unused === undefined || !WITHOUT_WAY.includes(code) ? hint : `${hint}; ${unused.advice}`;
+}
+
 /** Why there is no proxy for a server, for people. */
 export function whyDirect(environment: Environment, server: ServerAddress): string {
   if (isLoopback(server.host)) return 'a proxy of the environment is never used for this machine itself';
+  const unused = unusedProxy(environment, server);
+  if (unused !== undefined) return unused.reason;
   const exceptions = variable(environment, 'no_proxy');
   if (isExcepted(exceptions?.text ?? '', server)) return `${exceptions?.source} has ${server.host}`;
   return `neither --proxy, ${server.secure ? 'HTTPS_PROXY' : 'HTTP_PROXY'} or ALL_PROXY nor the configuration file names one`;
@@ -68,10 +112,6 @@ function variable(environment: Environment, name: string): Given | undefined {
     if (text !== undefined && text !== '') return { text, source };
   }
   return undefined;
-}
-
-function isLoopback(host: string): boolean {
-  return /^(?:.*\.)?localhost\.?$/.test(host) || contains(LOOPBACK, host);
 }
 
 /** NO_PROXY: names with all below them, addresses, networks as 10.0.0.0/8, each with or without a port; or an asterisk. */
@@ -98,10 +138,5 @@ function isInNetwork(host: string, network: string, prefix: number): boolean {
   if (family === 0 || prefix > (family === 4 ? 32 : 128)) return false;
   const list = new BlockList();
   list.addSubnet(network, prefix, family === 4 ? 'ipv4' : 'ipv6');
-  return contains(list, host);
-}
-
-function contains(list: BlockList, host: string): boolean {
-  const family = isIP(host);
-  return family !== 0 && list.check(host, family === 4 ? 'ipv4' : 'ipv6');
+  return isIn(list, host);
 }

@@ -15,7 +15,7 @@ import { type Arguments, type FileTable, type Flag, GivenFlags } from './flags.t
 import { LOCAL_FLAGS, type LocalFlags, readLocalSettings, readSupervision } from './local-settings.ts';
 import { nearest } from './nearest.ts';
 import { jsonEmitter } from './output/json-events.ts';
-import { openOutput, type Output, say, warn } from './output/output.ts';
+import { openOutput, type Output, say, tellNewKey, warn } from './output/output.ts';
 import { RunningSessions } from './running-sessions.ts';
 import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from './secret-warnings.ts';
 import { handleSignals } from './signals.ts';
@@ -40,7 +40,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
     ports: new LastPorts(ports),
   });
   const plans = await planner.plan(config);
-  const output = await openOutput(readOutputSettings(flags), context.writers, environment);
+  const output = await openOutput(readOutputSettings(flags), context);
   tellEnvironment(planner.environmentFindings(config), output);
   warnAboutConfig(config, output);
   const told = new Set<string>();
@@ -182,9 +182,9 @@ class Planner {
 
 /** `told`: files, secrets and proxies that were warned of before. */
 function warnAboutPlans(plans: readonly ClientPlan[], output: Output, told: Set<string>): void {
-  for (const { secret, proxy, newIdentity, exposures } of plans) {
+  for (const { secret, proxy, newKey, exposures } of plans) {
     warnAboutFiles(exposures, output, told);
-    if (newIdentity !== undefined) output.log.info({ file: newIdentity }, 'made a new client key');
+    if (newKey !== undefined) tellNewKey(output, 'client', newKey);
     if (secret !== undefined && !told.has(secret.secret)) {
       warnAboutSecret(secret, output);
       told.add(secret.secret);

@@ -4,7 +4,8 @@ import { type ClientPlan, isSameSession } from './client-plan.ts';
 import { openControl } from './control/open-control.ts';
 import { clientReporters, tellConnecting } from './output/client-reporters.ts';
 import { count } from './output/client-text.ts';
-import { errorLines, type Output } from './output/output.ts';
+import { hintWithProxy } from './proxy-choice.ts';
+import { type Output, tellEnd } from './output/output.ts';
 import { reportEvents } from './output/reporter.ts';
 
 type End = ClientEvents['stopped'];
@@ -116,6 +117,7 @@ export class RunningSessions {
       server,
       canPressEnter: this.#canPressEnter,
       isOneOfMany: true,
+      unusedProxy: plan.unusedProxy,
       prefix,
     })) {
       reportEvents(client, reporter);
@@ -125,7 +127,10 @@ export class RunningSessions {
     client.on('stopped', (end) => {
       session.end = end;
       if (end.exitCode !== 0) {
-        for (const line of errorLines(`${prefix()}${end.reason}`, end.hint)) output.stderr.write(line);
+        const { code, reason } = end;
+        const hint = hintWithProxy(plan.unusedProxy, end);
+        const told = output.troubles === 'lines' ? `${prefix()}${reason}` : reason;
+        tellEnd(output, { code, reasons: [told], hint }, { server });
       }
       void (async () => {
         await (await control)?.[Symbol.asyncDispose]();

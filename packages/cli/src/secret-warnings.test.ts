@@ -13,6 +13,7 @@ function told(secret: Partial<GivenSecret> & Pick<GivenSecret, 'secret'>): strin
     stdout: new LineWriter(new PassThrough()),
     stderr: new LineWriter(stderr),
     audience: 'people',
+    troubles: 'lines',
     log: pino({ level: 'silent' }),
   };
   warnAboutSecret({ file: undefined, isExposed: false, ...secret }, output);

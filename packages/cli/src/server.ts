@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer as createProbe } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
@@ -6,8 +7,8 @@ import { authorizedKeysFile, createServer, leaseFile, type Requirement, type Ser
 import { TunnelError } from '@tunnel/shared';
 import {
   decodeKey,
+  encodeKey,
   fingerprint,
-  hostToDial,
   loadOrCreateIdentity,
   loadOrCreateSecret,
   readSecretFile,
@@ -16,6 +17,7 @@ import {
   takeProcessLock,
 } from '@tunnel/shared/node';
 import { openServerAdmin } from './admin/admin.ts';
+import { addressForClients, namesInCertificate } from './client-address.ts';
 import { type GivenSecret, readGivenSecret } from './common-flags.ts';
 import { type ConfigFile, loadConfig, requireConfig } from './config/config-file.ts';
 import { changedKeys, reloadConfig } from './config/reload.ts';
@@ -24,12 +26,12 @@ import { tellEnvironment } from './environment-notices.ts';
 import { checkPrivateFiles, type Exposure, warnAboutFiles } from './file-access.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { jsonEmitter, serverJsonReporter } from './output/json-events.ts';
-import { openOutput, type Output, say, warn } from './output/output.ts';
+import { openOutput, type Output, say, tellNewKey, warn } from './output/output.ts';
 import { heldBack, reportEvents, type Reporter } from './output/reporter.ts';
 import { serverLogReporter } from './output/server-log.ts';
 import { throttled } from './output/throttle.ts';
 import { SERVER_LINES, SERVER_SCRIPT_EVENTS } from './output/throttle-rules.ts';
-import { introduceServer, quote, serverTextReporter } from './output/server-text.ts';
+import { introduceServer, serverTextReporter } from './output/server-text.ts';
 import { writeRunningServer } from './running-server.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerFlags, type ServerSettings } from './server-settings.ts';
 import { handleSignals } from './signals.ts';
@@ -37,8 +39,6 @@ import { warnAboutConfig, warnAboutOddity, warnAboutSecret } from './secret-warn
 import { serverState } from './systemd/server-state.ts';
 import { Service } from './systemd/service.ts';
 import { formatTarget } from './values/target.ts';
-
-const DEFAULT_PORT = 7835;
 
 /** Events after which the server's load is another one. */
 const LOAD_CHANGES = ['client-connected', 'client-disconnected', 'client-resumed', 'client-expired'] as const;
@@ -128,7 +128,10 @@ interface Beginning {
 async function serve(beginning: Beginning, context: Context): Promise<number> {
   const { settings, requirement, secret, previousSecret, config } = beginning;
   const identity = await loadOrCreateIdentity(settings.identityFile);
-  const output = await openOutput(settings.output, context.writers, context.environment);
+  const output = await openOutput(settings.output, context);
+  if (identity.created) {
+    tellNewKey(output, 'server', { file: settings.identityFile, publicKey: encodeKey(identity.publicKey) });
+  }
   const emit = jsonEmitter(
     (line) => output.stdout.write(line),
     () => new Date(),
@@ -185,7 +188,7 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     },
   });
 
-  const { port, url } = await server.start();
+  const { port } = await server.start();
   try {
     const secretFile = secret?.file === undefined ? undefined : resolve(secret.file);
     await writeRunningServer(settings.state.server.running, {
@@ -196,12 +199,11 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
       secretFile,
       admitsKeys: requirement === 'key' || requirement === 'either',
     });
-    if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
     tellEnvironment([beginning.flags.environmentFindings], output);
     warnAboutConfig(config, output);
     warnAboutFiles(beginning.exposures, output);
     if (previousSecret !== undefined) warnAboutOddity('the previous secret', previousSecret, output);
-    introduce(settings, { port, url, requirement, secret, serverKey: identity.publicKey }, output, context);
+    await introduce(settings, { port, requirement, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
     service?.changed();
     if (stopSignal !== undefined) void server.stop();
@@ -259,20 +261,18 @@ function audienceReporters(
 
 interface Introduced {
   readonly port: number;
-  /** As clients name the server. */
-  readonly url: string;
   readonly requirement: Requirement;
   readonly secret: GivenSecret | undefined;
   readonly serverKey: Uint8Array;
 }
 
 /** Says how clients get in: with the secret on a terminal, elsewhere only with its file, since logs are kept and read. */
-function introduce(
+async function introduce(
   settings: ServerSettings,
-  { port, url, requirement, secret, serverKey }: Introduced,
+  { port, requirement, secret, serverKey }: Introduced,
   output: Output,
-  { version }: Context,
-): void {
+  { version, command }: Context,
+): Promise<void> {
   if (secret !== undefined) warnAboutSecret(secret, output);
   const { authorizedKeysFile: keysFile } = settings;
   if (output.audience !== 'people') {
@@ -282,33 +282,26 @@ function introduce(
       output.log.info({ file: keysFile, require: requirement }, 'client keys are in this file');
     return;
   }
-  const knownHost = settings.publicHost ?? hostToDial(settings.host);
+  const { host, publicHost, tls } = settings;
+  const certificateNames = tls && (await readFile(tls.certFile, 'utf8').then(namesInCertificate, () => []));
+  const { to, note } = addressForClients({ host, port, publicHost, ownName: hostname(), certificateNames });
   const lines = introduceServer({
     version,
+    command,
     listensOn: settings.host === undefined ? `port ${port}` : formatTarget({ host: settings.host, port }),
     minPort: settings.minPort,
     maxPort: settings.maxPort,
     fingerprint: fingerprint(serverKey),
-    to: settings.tls ? url : plainAddress(knownHost ?? hostname(), port),
-    isOwnName: knownHost === undefined,
+    to,
+    note,
     secret: secret?.secret,
+    isSecretInFile: secret?.file !== undefined,
     keysFile,
     requirement,
     serverKey: Buffer.from(serverKey).toString('base64url'),
-    localCommand: secret !== undefined && secret.file === undefined ? undefined : localCommand(settings),
+    stateDirectory: settings.givenStateDirectory,
   });
   for (const line of lines) output.stdout.write(line);
-}
-
-/** The shortest text that names a server without TLS. */
-function plainAddress(host: string, port: number): string {
-  return port === DEFAULT_PORT && !host.includes(':') ? host : formatTarget({ host, port });
-}
-
-/** What to type on this machine, in another terminal that has the same environment. */
-function localCommand({ givenStateDirectory }: ServerSettings): string {
-  const stateDirectory = givenStateDirectory === undefined ? '' : ` --state-dir ${quote(givenStateDirectory)}`;
-  return `tunnel local 3000${stateDirectory}`;
 }
 
 function shortKey(key: string): string {

@@ -3,7 +3,7 @@ import { ERRORS, TunnelError } from '@tunnel/shared';
 import { runCommandLine } from './command-line.ts';
 import { ConfigError } from './config/config-error.ts';
 import { jsonEmitter } from './output/json-events.ts';
-import { errorLines, openWriters, type Writers } from './output/output.ts';
+import { errorLines, openWriters, type Output, tellEnd, type Writers } from './output/output.ts';
 import { hideSecrets } from './process-title.ts';
 
 // Node opens its debugger at SIGUSR1 unless somebody listens, which not every command does, nor any from its first moment.
@@ -20,6 +20,7 @@ const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.
 const args = process.argv.slice(2);
 const writers = openWriters(process);
 let wantsEvents = asksForJson(args);
+let output: Output | undefined;
 
 function tellFailure(error: unknown): number {
   const isExpected = error instanceof TunnelError;
@@ -32,9 +33,15 @@ function tellFailure(error: unknown): number {
       () => new Date(),
     )('stopped', { exitCode: kind.exitCode, code, reason, hint });
   }
-  for (const line of errorLines(error instanceof ConfigError ? error.lines : reason, hint)) writers.stderr.write(line);
+  const reasons = error instanceof ConfigError ? error.lines : [reason];
   // Only for faults of our own, where a report needs it.
-  if (!isExpected && error instanceof Error) writers.stderr.write(error.stack ?? '');
+  const stack = !isExpected && error instanceof Error ? error.stack : undefined;
+  if (output?.troubles === 'logs') {
+    tellEnd(output, { code, reasons, hint }, stack === undefined ? {} : { stack });
+  } else {
+    for (const line of errorLines(reasons, hint)) writers.stderr.write(line);
+    if (stack !== undefined) writers.stderr.write(stack);
+  }
   return kind.exitCode;
 }
 
@@ -68,10 +75,14 @@ process.exitCode = ERRORS.internal.exitCode;
 hideSecrets(args);
 const exitCode = await runCommandLine(args, {
   version: manifest.version,
+  command: process.env['TUNNEL_STARTED_AS'] || 'tunnel',
   environment: process.env,
   writers,
-  outputIs: (output) => {
-    wantsEvents = output === 'json';
+  outputIs: (format) => {
+    wantsEvents = format === 'json';
+  },
+  outputOpened: (opened) => {
+    output = opened;
   },
 }).catch(tellFailure);
 await end(writers, exitCode);

@@ -1,5 +1,5 @@
-import { TunnelError } from '@tunnel/shared';
 import type { Context } from '../context.ts';
+import { unknownWord } from '../unknown-words.ts';
 import { bashScript } from './bash.ts';
 import { fishScript } from './fish.ts';
 import { type Commands, type Shell, SHELLS } from './shells.ts';
@@ -15,7 +15,7 @@ const SCRIPTS: Readonly<Record<Shell, (commands: Commands) => string>> = {
 export function runCompletion(text: string, commands: Commands, { writers }: Context): number {
   const shell = SHELLS.find((name) => name === text);
   if (shell === undefined) {
-    throw new TunnelError('usage', { detail: `unknown shell: ${text}`, hint: `the shells are ${SHELLS.join(', ')}` });
+    throw unknownWord('shell', text, `the shells are ${SHELLS.join(', ')}`);
   }
   writers.stdout.write(SCRIPTS[shell](commands));
   return 0;

@@ -1,4 +1,3 @@
-import { TunnelError } from '@tunnel/shared';
 import { LINK_FLAGS } from '../common-flags.ts';
 import type { Context } from '../context.ts';
 import type { EnvironmentFindings } from '../environment.ts';
@@ -8,6 +7,7 @@ import { LOCAL_FLAGS } from '../local-settings.ts';
 import { printable } from '../output/printable.ts';
 import { SERVER_FLAGS } from '../server-settings.ts';
 import { type ConfigFile, requireConfig } from './config-file.ts';
+import { unknownWord } from '../unknown-words.ts';
 import { tablesOfTunnel } from './config-keys.ts';
 
 export const CONFIG_FLAGS = { config: LINK_FLAGS.config } as const satisfies Readonly<Record<string, Flag>>;
@@ -20,10 +20,7 @@ export async function runConfig(
   { environment, writers }: Context,
 ): Promise<number> {
   if (action !== 'check') {
-    throw new TunnelError('usage', {
-      detail: `unknown action: config ${action}`,
-      hint: 'did you mean `tunnel config check`?',
-    });
+    throw unknownWord('action', `config ${action}`, 'did you mean `tunnel config check`?');
   }
   const flags = new GivenFlags(CONFIG_FLAGS, given, environment);
   const config = await requireConfig(

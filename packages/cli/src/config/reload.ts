@@ -1,6 +1,6 @@
 import { TunnelError } from '@tunnel/shared';
 import type { FileTable } from '../flags.ts';
-import { errorLines, type Output } from '../output/output.ts';
+import { type Output, tellRefusal } from '../output/output.ts';
 import { ConfigError } from './config-error.ts';
 import type { ConfigFile } from './config-file.ts';
 
@@ -22,8 +22,7 @@ export function tellRefused(error: unknown, output: Output): void {
   if (!(error instanceof TunnelError)) throw error;
   const reasons = error instanceof ConfigError ? error.lines : [error.message];
   const hint = `${error.hint}; everything goes on as it was`;
-  if (output.audience === 'people') for (const line of errorLines(reasons, hint)) output.stderr.write(line);
-  else for (const reason of reasons) output.log.error({ code: error.code, hint }, reason);
+  tellRefusal(output, { code: error.code, reasons, hint });
 }
 
 /** Keys whose values differ. Not the values: there may be a secret among them. */

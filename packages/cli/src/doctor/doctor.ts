@@ -104,12 +104,12 @@ async function prepare(
   return plan;
 }
 
-function describePlan({ options, address, secret, newIdentity }: ClientPlan, flags: LocalFlags): Step {
+function describePlan({ options, address, secret, newKey }: ClientPlan, flags: LocalFlags): Step {
   const publicKey = encodeKey(nodeCrypto.publicKey(options.identity));
   const finding = [
     `${address} (${flags.get('to')?.source ?? 'found on this machine'})`,
     describeSecret(secret),
-    `this client's public key is ${publicKey}${newIdentity === undefined ? '' : ', made just now'}`,
+    `this client's public key is ${publicKey}${newKey === undefined ? '' : `, made just now in ${newKey.file}`}`,
   ].join('; ');
   const doubt = secret && doubtOf(secret.secret);
   if (doubt === undefined) return passed('settings', finding);

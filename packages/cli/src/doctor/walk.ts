@@ -1,14 +1,15 @@
 import { formatProxyAddress, type LocalTarget, type ServerAddress } from '@tunnel/client';
 import type { ClientPlan } from '../client-plan.ts';
+import { hintWithProxy, type UnusedProxy } from '../proxy-choice.ts';
 import { checkAddresses } from './addresses.ts';
 import { startEcho } from './echo.ts';
 import { LinkWalk } from './link-walk.ts';
 import { checkLocalService } from './local-service.ts';
-import { failed, passed, type Step, type StepName, type Trouble } from './step.ts';
+import { failed, passed, type Step, type StepName, type Trouble, warned } from './step.ts';
 import { checkLatency, checkStay, checkWayBack } from './way-back.ts';
 
 export interface WalkOptions {
-  readonly plan: Pick<ClientPlan, 'options' | 'proxy'>;
+  readonly plan: Pick<ClientPlan, 'options' | 'proxy' | 'unusedProxy'>;
   /** Why there is no proxy, for people. */
   readonly whyDirect: string;
   /** A local service to look at, too. */
@@ -32,11 +33,23 @@ export async function walkConnection(options: WalkOptions): Promise<number | und
 /** Through a proxy, its name and addresses are part of the step `proxy`. */
 async function canBeReached(server: ServerAddress, { plan, whyDirect, signal, report }: WalkOptions): Promise<boolean> {
   if (plan.proxy !== undefined) return true;
+  const { unusedProxy } = plan;
   const steps = await checkAddresses(server, signal, plan.options.connectTimeoutMs);
-  for (const step of steps) report(step);
-  if (steps.some(({ state }) => state === 'failed')) return false;
-  report(passed('proxy', `none: ${whyDirect}`));
-  return true;
+  for (const step of steps) {
+    const { state, trouble } = step;
+    report(state !== 'failed' || !trouble ? step : failed(step.name, withProxy(trouble, unusedProxy), step.elapsedMs));
+  }
+  const trouble = steps.find(({ state }) => state === 'failed')?.trouble;
+  if (trouble === undefined) report(passed('proxy', `none: ${whyDirect}`));
+  else if (unusedProxy !== undefined) {
+    const { reason, advice } = unusedProxy;
+    report(warned('proxy', { code: trouble.code, reason: `none: ${reason}`, hint: advice }));
+  }
+  return trouble === undefined;
+}
+
+function withProxy(trouble: Trouble, unused: UnusedProxy | undefined): Trouble {
+  return { ...trouble, hint: hintWithProxy(unused, trouble) };
 }
 
 async function walkLink({ plan, stayMs, signal, report }: WalkOptions): Promise<number | undefined> {

@@ -56,9 +56,9 @@ export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) 
         `connection ${state}`,
       );
     },
+    // What ends a client against its will is told by who ends with it.
     stopped: ({ exitCode, code, reason }) => {
       if (exitCode === 0 || code === 'stopped') log.info({ exitCode, code }, reason);
-      else log.error({ exitCode, code }, reason);
     },
   };
 }

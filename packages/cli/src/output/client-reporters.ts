@@ -1,6 +1,7 @@
 import { type ClientEvents, formatProxyAddress } from '@tunnel/client';
 import { decodeKey, fingerprint } from '@tunnel/shared/node';
 import type { ClientPlan } from '../client-plan.ts';
+import { hintWithProxy, type UnusedProxy } from '../proxy-choice.ts';
 import { clientLogReporter } from './client-log.ts';
 import { clientTextReporter } from './client-text.ts';
 import { clientJsonReporter, jsonEmitter } from './json-events.ts';
@@ -15,6 +16,8 @@ export interface ClientIntroduction {
   readonly canPressEnter: boolean;
   /** There may be other clients in this process: events and logs say which server they are about. */
   readonly isOneOfMany: boolean;
+  /** A proxy of the environment that is not on the way, and perhaps should be. */
+  readonly unusedProxy: UnusedProxy | undefined;
   /** What the process ends with, where a signal decides that, and not the client. */
   readonly exitCode?: () => number | undefined;
   /** As in `ClientTextContext`. */
@@ -23,7 +26,7 @@ export interface ClientIntroduction {
 
 /** Tells a client's events to whom they are for. */
 export function clientReporters(output: Output, introduction: ClientIntroduction): readonly Reporter<ClientEvents>[] {
-  const { server, isOneOfMany, exitCode } = introduction;
+  const { server, isOneOfMany, unusedProxy, exitCode } = introduction;
   const now = (): Date => new Date();
   const print = (line: string): void => output.stdout.write(line);
   const endsWith = (reporter: Reporter<ClientEvents>): Reporter<ClientEvents> => ({
@@ -32,17 +35,30 @@ export function clientReporters(output: Output, introduction: ClientIntroduction
   });
   const logger = isOneOfMany ? output.log.child({ server }) : output.log;
   const log = endsWith(throttled(clientLogReporter(logger, shortKey), CLIENT_LINES));
-  switch (output.audience) {
-    case 'scripts': {
-      const emit = jsonEmitter(print, now);
-      const emitNamed: typeof emit = (event, fields) => emit(event, isOneOfMany ? { server, ...fields } : fields);
-      return [endsWith(throttled(clientJsonReporter(emitNamed, now), CLIENT_SCRIPT_EVENTS)), log];
+  const forAudience = (): Reporter<ClientEvents> => {
+    switch (output.audience) {
+      case 'scripts': {
+        const emit = jsonEmitter(print, now);
+        const emitNamed: typeof emit = (event, fields) => emit(event, isOneOfMany ? { server, ...fields } : fields);
+        return endsWith(throttled(clientJsonReporter(emitNamed, now), CLIENT_SCRIPT_EVENTS));
+      }
+      case 'people':
+        return throttled(clientTextReporter(print, { ...introduction, fingerprint: shortKey, now }), CLIENT_LINES);
+      case 'pipe':
+        return throttled(publicAddressReporter(print), CLIENT_LINES);
     }
-    case 'people':
-      return [throttled(clientTextReporter(print, { ...introduction, fingerprint: shortKey, now }), CLIENT_LINES), log];
-    case 'pipe':
-      return [throttled(publicAddressReporter(print), CLIENT_LINES), log];
-  }
+  };
+  return [forAudience(), log].map((reporter) => hinting(reporter, unusedProxy));
+}
+
+/** The same reporter, which is told of the proxy that may be missing. */
+function hinting(reporter: Reporter<ClientEvents>, unused: UnusedProxy | undefined): Reporter<ClientEvents> {
+  if (unused === undefined) return reporter;
+  return {
+    ...reporter,
+    retrying: (event) => reporter.retrying?.({ ...event, hint: hintWithProxy(unused, event) }),
+    stopped: (event) => reporter.stopped?.({ ...event, hint: hintWithProxy(unused, event) }),
+  };
 }
 
 /** Says where a client is about to connect to, and through what. */

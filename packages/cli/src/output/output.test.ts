@@ -178,44 +178,46 @@ describe('server text', () => {
     ]);
   });
 
+  const server = {
+    version: '1.0.0',
+    command: 'tunnel',
+    listensOn: 'port 7835',
+    minPort: 1024,
+    maxPort: 65_535,
+    fingerprint: '0123',
+    to: 'example.org',
+    note: undefined,
+    secret: `it's`,
+    isSecretInFile: false,
+    keysFile: undefined,
+    requirement: 'secret' as const,
+    serverKey: key,
+    stateDirectory: undefined,
+  };
+
   test('the introduction has the whole client command, quoted where a shell needs it', () => {
-    const server = {
-      version: '1.0.0',
-      listensOn: 'port 7835',
-      minPort: 1024,
-      maxPort: 65_535,
-      fingerprint: '0123',
-      to: 'example.org',
-      isOwnName: false,
-      secret: `it's`,
-      keysFile: undefined,
-      requirement: 'secret' as const,
-      serverKey: key,
-      localCommand: 'tunnel local 3000',
-    };
     const lines = introduceServer(server);
     expect(lines).toContain(`  TUNNEL_SECRET='it'\\''s' tunnel local 3000 --to example.org --server-key=${key}`);
-    expect(lines).toContain('  tunnel local 3000');
-    expect(introduceServer({ ...server, localCommand: undefined })).not.toContain('on this machine:');
-    const doubt = "(where that name is not known, put this machine's address behind --to)";
-    expect(lines).not.toContain(doubt);
-    expect(introduceServer({ ...server, isOwnName: true })).toContain(doubt);
+    expect(lines.join('\n')).toContain("\non this machine:\n  TUNNEL_SECRET='it'\\''s' tunnel local 3000\n");
+    const stateDirectory = '/my state';
+    expect(introduceServer({ ...server, isSecretInFile: true, stateDirectory })).toContain(
+      "  tunnel local 3000 --state-dir '/my state'",
+    );
+    expect(introduceServer({ ...server, note: 'fill it in' })).toContain('(fill it in)');
+  });
+
+  test('the introduction of a server in a checkout has commands for a checkout', () => {
+    const lines = introduceServer({ ...server, command: 'npm start --' });
+    expect(lines).toContain(`  TUNNEL_SECRET='it'\\''s' npm start -- local 3000 --to example.org --server-key=${key}`);
+    expect(lines.filter((line) => line.includes('tunnel local'))).toEqual([]);
   });
 
   test('the introduction of a server without a secret names the file of keys', () => {
     const lines = introduceServer({
-      version: '1.0.0',
-      listensOn: 'port 7835',
-      minPort: 1024,
-      maxPort: 65_535,
-      fingerprint: '0123',
-      to: 'example.org',
-      isOwnName: false,
+      ...server,
       secret: undefined,
       keysFile: '/etc/tunnel/keys',
       requirement: 'key',
-      serverKey: key,
-      localCommand: undefined,
     });
     expect(lines).toContain(`  tunnel local 3000 --to example.org --server-key=${key}`);
     expect(lines).toContain('clients get in with a key that is listed in /etc/tunnel/keys');
@@ -342,7 +344,7 @@ describe('what peers wrote', () => {
     expect(printable('grüße, 世界')).toBe('grüße, 世界');
     expect(printable('x'.repeat(5000))).toHaveLength(1001);
     expect(printableValue({ a: ['\u0007b'], c: 1, d: { e: 'f\n' } })).toEqual({ a: ['b'], c: 1, d: { e: 'f ' } });
-    expect(errorLines('no\nsuch', 'try\u001b')).toEqual(['error: no such', 'hint: try']);
+    expect(errorLines(['no\nsuch'], 'try\u001b')).toEqual(['error: no such', 'hint: try']);
   });
 
   test('is made printable for every reporter, and can be held back', () => {

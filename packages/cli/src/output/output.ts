@@ -1,8 +1,10 @@
 import { fstatSync } from 'node:fs';
+import { type ErrorCode, ERRORS } from '@tunnel/shared';
 import type { OutputSettings } from '../common-flags.ts';
 import { LineWriter } from './line-writer.ts';
 import { createLog } from './log.ts';
 import { printable } from './printable.ts';
+import type { Context } from '../context.ts';
 import type { Logger } from 'pino';
 
 type FileStream = NodeJS.WriteStream & { readonly fd: number };
@@ -19,6 +21,8 @@ export interface Output {
   readonly stderr: LineWriter;
   /** `people` read lines on a terminal; `scripts` read JSON from stdout, `pipe` is anything else, both with logs. */
   readonly audience: 'people' | 'scripts' | 'pipe';
+  /** How stderr tells what goes wrong: a terminal in lines for people; anything else only gets logs, all in one format. */
+  readonly troubles: 'lines' | 'logs';
   /** Silent where nobody wants logs. */
   readonly log: Logger;
 }
@@ -26,24 +30,27 @@ export interface Output {
 /** Lines for people on a terminal; elsewhere logs on stderr. */
 export async function openOutput(
   settings: OutputSettings,
-  writers: Writers,
-  environment: NodeJS.ProcessEnv,
+  { writers, environment, outputOpened }: Context,
 ): Promise<Output> {
   const { stdout, stderr, isStdoutTerminal, isStderrTerminal } = writers;
   const audience = settings.output === 'json' ? 'scripts' : isStdoutTerminal ? 'people' : 'pipe';
   // Who reads lines on a terminal would read everything twice.
   const isWanted = audience !== 'people' || settings.wantsLogs || !isStderrTerminal;
+  const format = settings.logFormat ?? (isStderrTerminal ? 'pretty' : 'json');
   const log = await createLog(stderr, {
     level: isWanted ? settings.logLevel : 'silent',
-    format: settings.logFormat ?? (isStderrTerminal ? 'pretty' : 'json'),
+    format,
     colors: isStderrTerminal && (environment['NO_COLOR'] ?? '') === '',
   });
-  return { stdout, stderr, audience, log };
+  const troubles = isStderrTerminal && format === 'pretty' ? 'lines' : 'logs';
+  const output: Output = { stdout, stderr, audience, troubles, log };
+  outputOpened(output);
+  return output;
 }
 
 /** Tells of something that ends nothing: as lines where people read them, else in the log. */
 export function warn(output: Output, reason: string, hint: string): void {
-  if (output.audience === 'people') {
+  if (hasLinesForPeople(output)) {
     output.stderr.write(`warning: ${printable(reason)}`);
     output.stderr.write(`hint: ${printable(hint)}`);
   } else {
@@ -55,6 +62,46 @@ export function warn(output: Output, reason: string, hint: string): void {
 export function say(output: Output, text: string): void {
   if (output.audience === 'people') output.stdout.write(printable(text));
   else output.log.info(text);
+}
+
+/** Tells of a key file that was made: a mistyped --identity makes one, too. */
+export function tellNewKey(output: Output, whose: 'client' | 'server', { file, publicKey }: NewKey): void {
+  if (output.audience !== 'people') output.log.info({ file, publicKey }, `made a new ${whose} key`);
+  else say(output, `made a new ${whose} key, since there was none in ${file}; its public key is ${publicKey}`);
+}
+
+export interface NewKey {
+  readonly file: string;
+  /** As others list it. */
+  readonly publicKey: string;
+}
+
+/** What went wrong. */
+export interface FailureToTell {
+  readonly code: ErrorCode;
+  /** Each gets a line of its own. */
+  readonly reasons: readonly string[];
+  readonly hint: string;
+}
+
+/** Tells of what is refused while everything else goes on. */
+export function tellRefusal(output: Output, { code, reasons, hint }: FailureToTell): void {
+  if (hasLinesForPeople(output)) for (const line of errorLines(reasons, hint)) output.stderr.write(line);
+  else for (const reason of reasons) output.log.error({ code, hint }, reason);
+}
+
+/** Tells why the program ends, whatever the log level: it is the last chance. `fields` are for logs alone. */
+export function tellEnd(output: Output, { code, reasons, hint }: FailureToTell, fields: object = {}): void {
+  if (output.troubles === 'lines') for (const line of errorLines(reasons, hint)) output.stderr.write(line);
+  else {
+    const log = output.log.child(fields, { level: 'error' });
+    for (const reason of reasons) log.error({ code, exitCode: ERRORS[code].exitCode, hint }, printable(reason));
+  }
+}
+
+/** Who reads lines on a terminal, and has no logs there. */
+function hasLinesForPeople({ audience, troubles }: Output): boolean {
+  return audience === 'people' && troubles === 'lines';
 }
 
 /** The writers of this process, shared by all that print. */
@@ -79,6 +126,6 @@ function openWriter(stream: FileStream): LineWriter {
 }
 
 /** How a failure that ends the program is told: a line `error: …` for each reason, one line `hint: …`. */
-export function errorLines(reasons: string | readonly string[], hint: string): readonly string[] {
-  return [...[reasons].flat().map((reason) => `error: ${printable(reason)}`), `hint: ${printable(hint)}`];
+export function errorLines(reasons: readonly string[], hint: string): readonly string[] {
+  return [...reasons.map((reason) => `error: ${printable(reason)}`), `hint: ${printable(hint)}`];
 }

@@ -60,6 +60,8 @@ export function serverTextReporter(say: (line: string) => void, context: ServerT
 /** What a person needs to connect a client. */
 export interface ServerIntroduction {
   readonly version: string;
+  /** What starts this program: `tunnel`. */
+  readonly command: string;
   /** Address and port, or only the port where it is on all addresses. */
   readonly listensOn: string;
   readonly minPort: number;
@@ -67,31 +69,35 @@ export interface ServerIntroduction {
   readonly fingerprint: string;
   /** As clients elsewhere name this server. */
   readonly to: string;
-  /** Nobody said how clients elsewhere name this server: it is the name that the machine has for itself. */
-  readonly isOwnName: boolean;
+  /** What a person has to do about `to` first. */
+  readonly note: string | undefined;
   /** Undefined where there is none. */
   readonly secret: string | undefined;
+  /** A client here finds it by itself. */
+  readonly isSecretInFile: boolean;
   /** The file with the keys of clients, where there is one. */
   readonly keysFile: string | undefined;
   readonly requirement: Requirement;
   readonly serverKey: string;
-  /** The command for a client here, where it finds the server and its secret by itself. */
-  readonly localCommand: string | undefined;
+  /** What --state-dir named; a client here finds the server by it. */
+  readonly stateDirectory: string | undefined;
 }
 
 /** What a server says first at a terminal: with the whole client command, secret included. */
 export function introduceServer(server: ServerIntroduction): readonly string[] {
   // In the environment the secret is hidden from other users, which it is not as an argument.
   const secret = server.secret === undefined ? '' : `TUNNEL_SECRET=${quote(server.secret)} `;
-  const command = `${secret}tunnel local 3000 --to ${server.to} --server-key=${server.serverKey}`;
+  const local = `${server.command} local 3000`;
+  const stateDirectory = server.stateDirectory === undefined ? '' : ` --state-dir ${quote(server.stateDirectory)}`;
   return [
     `tunnel server ${server.version} listens on ${server.listensOn}, public ports ${server.minPort} to ${server.maxPort}`,
     `server key ${server.fingerprint}`,
     '',
     'to make port 3000 of another machine public, run there:',
-    `  ${command}`,
-    ...(server.isOwnName ? ["(where that name is not known, put this machine's address behind --to)"] : []),
-    ...(server.localCommand === undefined ? [] : ['on this machine:', `  ${server.localCommand}`]),
+    `  ${secret}${local} --to ${quote(server.to)} --server-key=${server.serverKey}`,
+    ...(server.note === undefined ? [] : [`(${server.note})`]),
+    'on this machine:',
+    `  ${server.isSecretInFile ? '' : secret}${local}${stateDirectory}`,
     '',
     ...admission(server),
     'Ctrl-C ends',
@@ -110,6 +116,6 @@ function admission({ keysFile, requirement }: ServerIntroduction): readonly stri
 }
 
 /** A word as a POSIX shell takes it. */
-export function quote(word: string): string {
+function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -3,13 +3,13 @@ import type { LocalTarget } from '@tunnel/client';
 import { type Given, unusable } from './given.ts';
 import { toHost } from './host.ts';
 import { toPort } from './port.ts';
+import { withoutHabits } from './target-habits.ts';
 
 const HINT = 'a local service is given as 3000, host:3000 or [::1]:3000';
 
-/** Reads `3000`, `host:3000` or `[::1]:3000`. `defaultHost` is that of a bare port. */
+/** Reads `3000`, `host:3000` or `[::1]:3000`, and what `withoutHabits` makes of other forms. `defaultHost` is that of a bare port. */
 export function parseTarget(given: Given, defaultHost: string): LocalTarget {
-  const { text } = given;
-  if (text.includes('://')) throw unusable(given, 'a tunnel carries TCP, it needs no URL', HINT);
+  const text = withoutHabits(given);
   const colon = text.lastIndexOf(':');
   const port = toPort(text.slice(colon + 1));
   if (colon === -1) {

@@ -126,20 +126,7 @@ describe('targets', () => {
     expect(parseTarget(given(formatTarget(target)), 'elsewhere')).toEqual(target);
   });
 
-  test.each([
-    '',
-    '0',
-    '70000',
-    'db',
-    'db:',
-    ':80',
-    'db:0',
-    'db:x',
-    '::1',
-    '::1:3000',
-    'http://localhost:3000',
-    'a b:1',
-  ])('"%s" is none', (text) => {
+  test.each(['', '0', '70000', 'db', 'db:', 'db:0', 'db:x', '::1', '::1:3000', 'a b:1'])('"%s" is none', (text) => {
     expect(refusal(text, (value) => parseTarget(value, 'localhost')).hint).toContain('host:3000');
   });
 });

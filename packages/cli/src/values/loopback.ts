@@ -1,0 +1,16 @@
+import { BlockList, isIP } from 'node:net';
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Whether that is this machine itself: a loopback address, or `localhost` and all below it (RFC 6761). */
+export function isLoopback(host: string): boolean {
+  return /^(?:.*\.)?localhost\.?$/.test(host) || isIn(LOOPBACK, host);
+}
+
+/** Whether an address is in a list; a name is in none. */
+export function isIn(list: BlockList, host: string): boolean {
+  const family = isIP(host);
+  return family !== 0 && list.check(host, family === 4 ? 'ipv4' : 'ipv6');
+}

@@ -1,0 +1,53 @@
+import { type Given, unusable } from './given.ts';
+
+const URL_FORM = /^([a-z][a-z\d+.-]*):\/\/([^/]*)(\/.*)?$/i;
+/** As Docker and ssh name a port there and a service here: 3000:8001, 8001:localhost:3000. */
+const PORT_AND_PORT = /^(\d{1,5}):(\d{1,5})$/;
+const PORT_AND_SERVICE = /^(\d{1,5}):([^:]+:\d{1,5})$/;
+
+/**
+ * What people give who know other programs, in the form of this one: `:3000` is `3000`, `http://localhost:3000` is
+ * `localhost:3000`. What looks as if more was meant than a tunnel does is refused, with what to give. Throws `usage`.
+ */
+export function withoutHabits(given: Given): string {
+  const { text } = given;
+  const [, here, there] = PORT_AND_PORT.exec(text) ?? [];
+  if (here !== undefined) {
+    throw unusable(given, 'that has two ports', `the public port is a flag: give ${here} --port ${there}`);
+  }
+  const [, publicPort, service] = PORT_AND_SERVICE.exec(text) ?? [];
+  if (service !== undefined) {
+    throw unusable(given, 'that has two ports', `the public port is a flag: give ${service} --port ${publicPort}`);
+  }
+  const [, scheme, authority = '', path = '/'] = URL_FORM.exec(text) ?? [];
+  return scheme === undefined ? text.replace(/^:(?=\d)/, '') : fromUrl(given, scheme.toLowerCase(), authority, path);
+}
+
+function fromUrl(given: Given, scheme: string, authority: string, path: string): string {
+  const hasPort = /:\d+$/.test(authority);
+  switch (scheme) {
+    case 'http':
+    case 'tcp':
+      if (path !== '/' || authority.includes('@')) {
+        throw unusable(
+          given,
+          'a tunnel carries all of a port, not a part of what is there',
+          `give ${shown(authority)}`,
+        );
+      }
+      return hasPort || scheme === 'tcp' ? authority : `${authority}:80`;
+    case 'https':
+      throw unusable(
+        given,
+        'a tunnel carries TCP as it is: the TLS is between visitor and service, whose certificate has to fit',
+        `give ${hasPort ? shown(authority) : `${shown(authority)}:443`}, and visit it with https://`,
+      );
+    default:
+      throw unusable(given, 'a tunnel carries TCP, it needs no URL', 'give the service as host:port');
+  }
+}
+
+/** Without user and password. */
+function shown(authority: string): string {
+  return authority.slice(authority.lastIndexOf('@') + 1);
+}
