@@ -136,13 +136,16 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     if (this.#state.kind === 'listening') this.#state.updates?.reread();
   }
 
-  /** Takes no new clients and visitors, lets running streams finish within the drain timeout, and ends. */
+  /**
+   * Takes no new clients and visitors, lets running streams finish within the drain timeout, and ends. The control port stays
+   * open meanwhile: a session whose link breaks is carried on there.
+   */
   async stop(): Promise<void> {
     const state = this.#state;
     if (state.kind === 'listening' || state.kind === 'draining') {
       this.#state = { ...state, kind: 'draining' };
-      state.control.close();
       await this.#drain(state.sessions);
+      state.control.close();
       await state.control.closed();
     }
     this.abort();

@@ -76,7 +76,7 @@ export class Sessions {
     const owner = this.#ownerOf(link);
     const existing = this.#table.get(owner.process);
     const { resume, linkNumber } = link.claim;
-    if (this.#drain) {
+    if (this.#drain && !(resume && existing?.id === idOf(resume) && existing.hasVisitors)) {
       this.#refuse(link, 'server-stopped', { retryAfterMs: this.#drain.retryAfterMs + this.#drain.spreadMs });
     } else if (existing && linkNumber <= existing.linkNumber) {
       this.#refuse(link, 'stale-link');
@@ -85,12 +85,13 @@ export class Sessions {
     } else if (existing?.id === idOf(resume) && existing.admits(link)) {
       existing.carryOn(link, resume);
       this.#table.moved(owner);
+      if (this.#drain) announce(existing, this.#drain);
     } else {
       this.#refuse(link, 'session-unknown');
     }
   }
 
-  /** Tells all to come back. Nobody is taken any more. */
+  /** Tells all to come back. Nobody is taken any more but who carries on a session that has visitors. */
   drain(retryAfterMs: number, spreadMs: number, graceMs: number): void {
     this.#drain = { retryAfterMs, spreadMs, endsAt: monotonicNow() + graceMs };
     for (const session of this.all) announce(session, this.#drain);
