@@ -213,7 +213,11 @@ export class PublicPorts {
     return new Promise((resolve, reject) => {
       const server: TcpServer = createServer({ allowHalfOpen: true }, (socket) => {
         this.#options.peers.read(socket, {
-          onPeer: (visitor) => open.holder.onVisitor(socket, visitor),
+          onPeer: (visitor) => {
+            // The port may have been given back while a load balancer's header was on its way.
+            if (this.#open.get(port) === open) open.holder.onVisitor(socket, visitor);
+            else socket.on('error', () => {}).resetAndDestroy();
+          },
           onUnusable: () => open.holder.onUnusable(),
         });
       });
