@@ -28,7 +28,8 @@ export interface ControlPortOptions {
   readonly peers: PeerReader;
   /** A connection came to nothing before there was a request. */
   readonly onRefused: (error: TunnelError, address: string) => void;
-  readonly onWarning: (error: TunnelError) => void;
+  /** An option of a connection cannot be set. */
+  readonly onWarning: (reason: string) => void;
 }
 
 /** The listener for clients: TCP, what a load balancer puts in front, TLS where there is a certificate, HTTP. */
@@ -82,10 +83,7 @@ export class ControlPort {
     const { connections, peers, onRefused, onWarning } = this.#options;
     connections.add(socket);
     const error = prepareSocket(socket);
-    if (error) {
-      const detail = `TCP keepalive cannot be set: ${error.message}`;
-      onWarning(new TunnelError('tcp-failed', { detail, cause: error }));
-    }
+    if (error) onWarning(`TCP keepalive cannot be set: ${error.message}`);
     const { address, port } = connections.peerOf(socket);
     peers.read(socket, {
       onPeer: (peer) => {

@@ -92,7 +92,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       acceptor,
       peers: this.#peers,
       onRefused: (error, address) => this.#onRefused(error, address),
-      onWarning: ({ code, message }) => this.emit('warning', { code, reason: message }),
+      onWarning: (reason) => this.emit('warning', { code: 'tcp-failed', reason }),
     });
     try {
       if (this.#state.kind === 'new') await control.listen(host, port);
