@@ -32,7 +32,6 @@ describe('a crowd that holds handshakes', { timeout: 120_000 }, () => {
     });
     const elsewhere = await admissionTimes(server.port, '127.0.0.2', ATTEMPTS);
     const beside = await admissionTimes(server.port, ATTACKER, 10);
-    console.log(elsewhere.map(Math.round).join(' '), beside.map(Math.round).join(' '));
     const p99Ms = elsewhere[Math.ceil(elsewhere.length * 0.99) - 1]!;
     console.log(
       `${HELD} held handshakes: in after ${p99Ms.toFixed(0)} ms (p99) from elsewhere, ` +
