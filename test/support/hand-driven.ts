@@ -102,8 +102,13 @@ export function closeOf(socket: Socket | WebSocket): Promise<void> {
 export async function openUpgrade(
   port: number,
   headers: Readonly<Record<string, string>> = {},
+  localAddress?: string,
 ): Promise<{ readonly webSocket: WebSocket; readonly answer: IncomingMessage }> {
-  const webSocket = new WebSocket(`ws://127.0.0.1:${port}/`, { perMessageDeflate: false, headers: { ...headers } });
+  const webSocket = new WebSocket(`ws://127.0.0.1:${port}/`, {
+    perMessageDeflate: false,
+    headers: { ...headers },
+    ...(localAddress !== undefined && { localAddress }),
+  });
   webSocket.on('error', () => {});
   let answer: IncomingMessage | undefined;
   webSocket.once('upgrade', (upgrade) => (answer = upgrade));
@@ -114,10 +119,14 @@ export async function openUpgrade(
 }
 
 /** A client that has done everything right up to here: its session is accepted. */
-export async function connectByHand(port: number, claim: Partial<Claim> = {}): Promise<HandLink> {
-  const initiator = newInitiator();
+export async function connectByHand(
+  port: number,
+  claim: Partial<Claim> = {},
+  { identity, localAddress }: { readonly identity?: Uint8Array; readonly localAddress?: string } = {},
+): Promise<HandLink> {
+  const initiator = newInitiator(identity);
   const message1 = Buffer.from(initiator.message1()).toString('base64url');
-  const { webSocket, answer } = await openUpgrade(port, { [HANDSHAKE_HEADER]: message1 });
+  const { webSocket, answer } = await openUpgrade(port, { [HANDSHAKE_HEADER]: message1 }, localAddress);
   initiator.readMessage2(Buffer.from(String(answer.headers[HANDSHAKE_HEADER]), 'base64url'));
   testPsk ??= derivePsk(TEST_SECRET);
   webSocket.send(initiator.message3(newClaim(claim), await testPsk));
@@ -130,9 +139,9 @@ export async function connectByHand(port: number, claim: Partial<Claim> = {}): P
   return link;
 }
 
-export function newInitiator(): Initiator {
+export function newInitiator(identity: Uint8Array = randomBytes(32)): Initiator {
   const offer = { versions: [1], features: 0 };
-  return new Initiator({ crypto: nodeCrypto, s: randomBytes(32), e: randomBytes(32), offer });
+  return new Initiator({ crypto: nodeCrypto, s: identity, e: randomBytes(32), offer });
 }
 
 function newClaim(claim: Partial<Claim>): Claim {

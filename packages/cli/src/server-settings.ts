@@ -97,6 +97,13 @@ export const SERVER_FLAGS = {
     isList: true,
     read: parseNetworks,
   },
+  'accept-proxy-protocol': {
+    describe:
+      'network (10.0.0.0/8) or address of load balancers that begin each connection, to every port, with a PROXY header (v1 or v2)',
+    default: 'none',
+    isList: true,
+    read: parseNetworks,
+  },
   'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
   'heartbeat-timeout': LINK_FLAGS['heartbeat-timeout'],
   admin: LINK_FLAGS.admin,
@@ -123,6 +130,7 @@ export interface ServerSettings {
   /** Undefined: without TLS. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly trustedProxies: readonly string[];
+  readonly acceptProxyProtocol: readonly string[];
   readonly resumeWindowMs: number;
   readonly drainTimeoutMs: number;
   readonly heartbeat: HeartbeatSettings;
@@ -148,6 +156,7 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
     identityFile: identity === undefined ? state.server.identity : resolve(identity.text),
     tls: readTls(flags),
     trustedProxies: flags.all('trusted-proxy').flatMap(SERVER_FLAGS['trusted-proxy'].read),
+    acceptProxyProtocol: flags.all('accept-proxy-protocol').flatMap(SERVER_FLAGS['accept-proxy-protocol'].read),
     resumeWindowMs: flags.read('resume-window') ?? DEFAULT_RESUME_WINDOW_MS,
     drainTimeoutMs: flags.read('drain-timeout') ?? DEFAULT_DRAIN_TIMEOUT_MS,
     heartbeat: readHeartbeat(flags),

@@ -150,6 +150,7 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     identity: identity.privateKey,
     tls: settings.tls,
     trustedProxies: settings.trustedProxies,
+    acceptProxyProtocol: settings.acceptProxyProtocol,
     secret: secret?.secret,
     previousSecret,
     authorizedKeys: keysFile === undefined ? undefined : authorizedKeysFile(keysFile),

@@ -134,6 +134,15 @@ test('a certificate and its key come together', () => {
   expect(refusal(() => server({ 'tls-key': '/k' }))).toBe('usage: --tls-key /k: a certificate needs its key');
 });
 
+test('load balancers that say who is behind them are networks, also several', () => {
+  expect(server({}).acceptProxyProtocol).toEqual([]);
+  const given = { 'accept-proxy-protocol': ['10.0.0.0/24', '2001:db8::1'] };
+  expect(server(given).acceptProxyProtocol).toEqual(['10.0.0.0/24', '2001:db8::1']);
+  expect(refusal(() => server({ 'accept-proxy-protocol': 'v2' }))).toContain(
+    '--accept-proxy-protocol v2: that is no network',
+  );
+});
+
 test('trusted proxies are networks, also several', () => {
   expect(server({}).trustedProxies).toEqual([]);
   const given = { 'trusted-proxy': ['127.0.0.1,::1', '10.0.0.0/8'] };

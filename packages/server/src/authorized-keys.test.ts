@@ -35,7 +35,7 @@ describe('a line', () => {
   });
 
   test('has options in front', () => {
-    const options = 'ports="8000-8010, 9000,8005-8020",tunnels=3,expires="2027-01-01",reserve=8022';
+    const options = 'ports="8000-8010, 9000,8005-8020",tunnels=3,sessions=20,expires="2027-01-01",reserve=8022';
     expect(entry(`${options} ${A} laptop`)).toEqual({
       publicKey: A,
       comment: 'laptop',
@@ -44,6 +44,7 @@ describe('a line', () => {
         { first: 9000, last: 9000 },
       ],
       tunnels: 3,
+      sessions: 20,
       expiresAt: Date.UTC(2027, 0, 1),
       reserved: [8022],
     });
@@ -72,13 +73,14 @@ describe('a line', () => {
     ['tunnels=3', 'the key is missing behind the options'],
     [`ports="8000 ${A}`, 'a quote is not closed'],
     [`ports=8000 , ${A}`, 'the key has 1 characters instead of 43'],
-    [`port=8000 ${A}`, 'there is no option "port", only ports, reserve, tunnels, expires'],
-    [`constructor=1 ${A}`, 'there is no option "constructor", only ports, reserve, tunnels, expires'],
+    [`port=8000 ${A}`, 'there is no option "port", only ports, reserve, tunnels, sessions, expires'],
+    [`constructor=1 ${A}`, 'there is no option "constructor", only ports, reserve, tunnels, sessions, expires'],
     [`tunnels=3,tunnels=4 ${A}`, 'the option tunnels is there twice'],
     [`tunnels=3, ${A}`, '"tunnels=3," is no option, which would be NAME=VALUE or NAME="VALUES"'],
     [`tunnels=3,,ports=8000 ${A}`, '",ports=8000" is no option, which would be NAME=VALUE or NAME="VALUES"'],
     [`Tunnels=3 ${A}`, '"Tunnels=3" is no option, which would be NAME=VALUE or NAME="VALUES"'],
     [`tunnels=0 ${A}`, 'tunnels: "0" is no number from 1 to 99999'],
+    [`sessions=many ${A}`, 'sessions: "many" is no number from 1 to 99999'],
     [`tunnels=1e3 ${A}`, 'tunnels: "1e3" is no number from 1 to 99999'],
     [`ports="" ${A}`, '"" is neither a port from 1 to 65535 nor a range such as 8000-8010'],
     [`ports="8000-" ${A}`, '"8000-" is neither a port from 1 to 65535 nor a range such as 8000-8010'],

@@ -11,6 +11,8 @@ export interface AuthorizedKey {
   readonly ports?: readonly PortRange[];
   /** Tunnels at a time, over all sessions of the key. */
   readonly tunnels?: number;
+  /** Sessions at a time. */
+  readonly sessions?: number;
   /** From then on the key counts as not listed: wall-clock ms. */
   readonly expiresAt?: number;
   /** Ports that nobody else gets. */
@@ -83,10 +85,8 @@ const READERS: Readonly<Record<string, (value: string, bounds: PortRange) => Res
     });
     return { reserved };
   },
-  tunnels: (value) => {
-    if (!/^[1-9]\d{0,4}$/.test(value)) throw new LineError(`tunnels: ${shown(value)} is no number from 1 to 99999`);
-    return { tunnels: Number(value) };
-  },
+  tunnels: (value) => ({ tunnels: parseLimit('tunnels', value) }),
+  sessions: (value) => ({ sessions: parseLimit('sessions', value) }),
   expires: (value) => ({ expiresAt: parseTime(value) }),
 };
 
@@ -156,6 +156,11 @@ function requireKey(text: string): string {
     // Not the text itself: somebody may have pasted a private key, or a secret.
     throw new LineError(error instanceof TunnelError ? error.detail : String(error));
   }
+}
+
+function parseLimit(option: string, value: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(value)) throw new LineError(`${option}: ${shown(value)} is no number from 1 to 99999`);
+  return Number(value);
 }
 
 function parsePorts(value: string): readonly PortRange[] {

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { ClientAddresses } from './client-address.ts';
+import { ClientAddresses, sourceOf } from './client-address.ts';
 
 const addresses = new ClientAddresses(['127.0.0.1', '10.0.0.0/8', 'fd00::/8']);
 
 function addressOf(peer: string, forwardedFor?: string): string {
   const headers = forwardedFor === undefined ? {} : { 'x-forwarded-for': forwardedFor };
-  return addresses.of({ socket: { remoteAddress: peer, remotePort: 4 }, headers } as IncomingMessage);
+  return addresses.of({ headers } as IncomingMessage, { address: peer, port: 4, destination: '' }).text;
 }
 
 test.each([
@@ -40,4 +40,23 @@ test('what is no network is refused', () => {
   expect(() => new ClientAddresses(['10.0.0.0/33'])).toThrow(
     'wrong usage: trusted proxy 10.0.0.0/33: that is no network',
   );
+});
+
+test.each([
+  ['192.0.2.1', '192.0.2.1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2::7', '2001:db8:1:2::/64'],
+  ['2001:db8::7', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['', ''],
+])('%s counts as %s', (address, source) => {
+  expect(sourceOf(address)).toBe(source);
+});
+
+test('behind a proxy it is the forwarded address that counts', () => {
+  const peer = { address: '127.0.0.1', port: 4, destination: '' };
+  const { source } = addresses.of({ headers: { 'x-forwarded-for': '2001:db8::1' } } as IncomingMessage & object, peer);
+  expect(source).toBe('2001:db8:0:0::/64');
 });

@@ -1,7 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
-import { NetworkList, parseNetwork, remoteAddressOf } from '@tunnel/shared/node';
+import { canonicalAddress, NetworkList, parseNetwork } from '@tunnel/shared/node';
+import type { Peer } from './peer.ts';
+
+/** Where a client comes from. */
+export interface ClientAddress {
+  /** Address and port, or the address alone that a trusted proxy tells. */
+  readonly text: string;
+  /** What it counts as where places are shared: see `sourceOf`. */
+  readonly source: string;
+}
 
 /** Tells where a request comes from, also through proxies whose word counts. */
 export class ClientAddresses {
@@ -9,21 +18,18 @@ export class ClientAddresses {
 
   /** Networks in CIDR notation, or addresses. Throws `usage`. */
   constructor(trustedProxies: readonly string[]) {
-    this.#trustedProxies = new NetworkList(
-      trustedProxies.map((text) => {
-        const network = parseNetwork(text);
-        if (network === undefined)
-          throw new TunnelError('usage', { detail: `trusted proxy ${text}: that is no network` });
-        return network;
-      }),
-    );
+    this.#trustedProxies = networkList(trustedProxies, 'trusted proxy');
   }
 
-  /** Address and port of the other end. Through a trusted proxy the address that it tells, without a port. */
-  of({ socket, headers }: IncomingMessage): string {
-    const peer = remoteAddressOf(socket);
-    const forwarded = this.#trustedProxies.has(peer) ? this.#forwardedFor(headers['x-forwarded-for']) : undefined;
-    return forwarded === undefined ? `${bracketed(peer)}:${socket.remotePort ?? 0}` : bracketed(forwarded);
+  /** `peer` is at the other end of the connection. Through a trusted proxy it is the address that the proxy tells. */
+  of({ headers }: IncomingMessage, peer: Peer): ClientAddress {
+    const forwarded = this.#trustedProxies.has(peer.address)
+      ? this.#forwardedFor(headers['x-forwarded-for'])
+      : undefined;
+    return {
+      text: forwarded === undefined ? `${bracketed(peer.address)}:${peer.port}` : bracketed(forwarded),
+      source: sourceOf(forwarded ?? peer.address),
+    };
   }
 
   /** Each proxy puts whom it serves behind what it was told: from the right, the first that is no trusted proxy itself. */
@@ -37,6 +43,34 @@ export class ClientAddresses {
     }
     return outermost;
   }
+}
+
+/**
+ * Who an address counts as where places are shared: IPv4 addresses by themselves, those of IPv6 by their first 64 bits, since
+ * whoever has one has all others of that network, too.
+ */
+export function sourceOf(address: string): string {
+  const canonical = canonicalAddress(address);
+  if (canonical === undefined || canonical.family === 'ipv4') return canonical?.text ?? '';
+  const [before = '', after] = canonical.text.split('::');
+  const groups = before === '' ? [] : before.split(':');
+  if (after !== undefined) {
+    const rest = after === '' ? [] : after.split(':');
+    while (groups.length + rest.length < 8) groups.push('0');
+    groups.push(...rest);
+  }
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}
+
+/** Throws `usage`: `what` names the networks. */
+export function networkList(texts: readonly string[], what: string): NetworkList {
+  return new NetworkList(
+    texts.map((text) => {
+      const network = parseNetwork(text);
+      if (network === undefined) throw new TunnelError('usage', { detail: `${what} ${text}: that is no network` });
+      return network;
+    }),
+  );
 }
 
 /** `192.0.2.1:80` and `[2001:db8::1]:80` are told by some proxies. */

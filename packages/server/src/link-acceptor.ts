@@ -12,16 +12,17 @@ import { monotonicNow, RecordLink } from '@tunnel/shared/node';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from './access.ts';
 import { Admission } from './admission.ts';
-import { ClientAddresses } from './client-address.ts';
+import { type ClientAddress, ClientAddresses } from './client-address.ts';
+import type { Connections } from './connections.ts';
 import { beginHandshake, type BegunHandshake, ServerHandshake, UNAUTHENTICATED_BYTES } from './handshake.ts';
 
 /** Whoever is refused has this long to take the answer, in ms. */
 const CLOSE_GRACE_MS = 1_000;
 
 /** How often a crowd that waits is looked after, in ms. */
-const CROWD_MS = 250;
+const CROWD_MS = 50;
 
-/** Whom there is no room for even to wait is told to stay away this long, spread at random, in s. */
+/** Who has to go from the queue is told to stay away this long, spread at random, in s. */
 const LEAST_RETRY_AFTER_S = 5;
 const RETRY_AFTER_SPREAD_S = 10;
 
@@ -37,6 +38,8 @@ export interface ClaimedLink {
   readonly knowsSecret: boolean;
   /** Where the client comes from: address and port, or what a trusted proxy says. */
   readonly address: string;
+  /** What that counts as where places are shared. */
+  readonly source: string;
   /** From message 2 to message 3, in ms. */
   readonly roundTripMs: number;
   /** From the upgrade request to message 3, in ms. */
@@ -48,6 +51,9 @@ export interface LinkAcceptorOptions {
   readonly access: Access;
   /** Networks of proxies that tell where clients come from. */
   readonly trustedProxies: readonly string[];
+  readonly connections: Pick<Connections, 'peerOf' | 'countFor' | 'proven'>;
+  /** Whether sessions come from there, with a link or about to be resumed. */
+  readonly isKnown: (source: string) => boolean;
   readonly onClaim: (link: ClaimedLink) => void;
   /** `clientKey` where one was claimed: nothing proves it. */
   readonly onFailure: (error: TunnelError, address: string, clientKey?: Uint8Array) => void;
@@ -59,8 +65,8 @@ interface Arrival {
   readonly socket: Socket;
   /** What came behind the request. */
   head: Buffer;
-  /** Where it comes from: a closed socket does not tell any more. */
-  readonly address: string;
+  /** A closed socket does not tell any more. */
+  readonly from: ClientAddress;
   /** Monotonic ms. */
   readonly cameAt: number;
   handshake?: ServerHandshake;
@@ -110,17 +116,28 @@ export class LinkAcceptor {
       return;
     }
     const cameAt = monotonicNow();
-    const arrival: Arrival = { request, socket, head, address: this.#addresses.of(request), cameAt };
-    const admitted = this.#admission.request(arrival, cameAt);
-    if (admitted === 'refused') {
-      const seconds = Math.round(LEAST_RETRY_AFTER_S + Math.random() * RETRY_AFTER_SPREAD_S);
-      const error = new TunnelError('at-capacity', { detail: 'too many handshakes at once' });
-      this.#refuse(request, socket, '503 Service Unavailable', error, `Retry-After: ${seconds}\r\n`);
+    const from = this.#addressOf(request);
+    const arrival: Arrival = { request, socket, head, from, cameAt };
+    this.#options.connections.countFor(socket, from.source);
+    const answer = this.#admission.request(arrival, from.source, this.#options.isKnown(from.source), cameAt);
+    socket.once('close', () => this.#leave(arrival));
+    if (answer.kind === 'admitted') {
+      this.#open(arrival);
       return;
     }
-    socket.once('close', () => this.#leave(arrival));
-    if (admitted === 'admitted') this.#open(arrival);
-    else this.#wait(arrival);
+    this.#wait(arrival);
+    if (answer.displaced) this.#displace(answer.displaced);
+  }
+
+  #addressOf(request: IncomingMessage): ClientAddress {
+    return this.#addresses.of(request, this.#options.connections.peerOf(request.socket));
+  }
+
+  #displace(arrival: Arrival): void {
+    arrival.stopWaiting?.();
+    const seconds = Math.round(LEAST_RETRY_AFTER_S + Math.random() * RETRY_AFTER_SPREAD_S);
+    const error = new TunnelError('at-capacity', { detail: 'too many handshakes at once' });
+    this.#refuse(arrival.request, arrival.socket, '503 Service Unavailable', error, `Retry-After: ${seconds}\r\n`);
   }
 
   /** Looks after nobody any more. Connections are the caller's to end. */
@@ -130,7 +147,7 @@ export class LinkAcceptor {
 
   /** Reads on meanwhile, so that those who leave are noticed, and keeps no more than a handshake can be. */
   #wait(arrival: Arrival): void {
-    const { socket, address } = arrival;
+    const { socket, from } = arrival;
     const keep = (chunk: Buffer): void => {
       if (arrival.head.length + chunk.length <= UNAUTHENTICATED_BYTES) {
         arrival.head = Buffer.concat([arrival.head, chunk]);
@@ -138,7 +155,7 @@ export class LinkAcceptor {
       }
       arrival.stopWaiting?.();
       socket.destroy();
-      this.#options.onFailure(handshakeFailed('it is too long'), address);
+      this.#options.onFailure(handshakeFailed('it is too long'), from.text);
     };
     const leave = (): void => void socket.destroy();
     arrival.stopWaiting = () => socket.off('data', keep).off('end', leave).pause();
@@ -167,12 +184,12 @@ export class LinkAcceptor {
         identity: this.#options.identity,
         psks: this.#options.access.psks,
         onOutcome: (outcome, roundTripMs) => {
-          this.#leave(arrival);
+          this.#leave(arrival, outcome.kind === 'opened');
           this.#conclude(outcome, webSocket, arrival, roundTripMs);
         },
         onFailure: (error) => {
           this.#leave(arrival);
-          this.#options.onFailure(error, arrival.address);
+          this.#options.onFailure(error, arrival.from.text);
         },
       });
     });
@@ -182,7 +199,7 @@ export class LinkAcceptor {
   #conclude(
     outcome: Exclude<Message3Outcome, { kind: 'unreadable' }>,
     webSocket: WebSocket,
-    { socket, address, cameAt }: Arrival,
+    { socket, from, cameAt }: Arrival,
     roundTripMs: number,
   ): void {
     if (outcome.kind === 'secret-refused') {
@@ -190,28 +207,33 @@ export class LinkAcceptor {
       webSocket.send(outcome.sealRefusal({ code, retryAfterMs: 0, detail }));
       webSocket.close(1008);
       setTimeout(() => webSocket.terminate(), CLOSE_GRACE_MS).unref();
-      this.#options.onFailure(new TunnelError(code, { detail }), address, outcome.clientKey);
+      this.#options.onFailure(new TunnelError(code, { detail }), from.text, outcome.clientKey);
       return;
     }
     const { claim, clientKey, transport, pskIndex } = outcome;
+    this.#options.connections.proven(socket);
     const records = new RecordLink(webSocket, socket, transport, 'server');
     const knowsSecret = this.#options.access.isSecret(pskIndex);
     // To the microsecond: it also goes into JSON that people read.
     const handshakeMs = Math.round((monotonicNow() - cameAt) * 1000) / 1000;
-    this.#options.onClaim({ records, claim, clientKey, knowsSecret, address, roundTripMs, handshakeMs });
+    const { text: address, source } = from;
+    this.#options.onClaim({ records, claim, clientKey, knowsSecret, address, source, roundTripMs, handshakeMs });
   }
 
-  #leave(arrival: Arrival): void {
-    const next = this.#admission.leave(arrival, monotonicNow());
+  #leave(arrival: Arrival, isProven = false): void {
+    const next = this.#admission.leave(arrival, monotonicNow(), isProven);
     // Not within the end of another one: a long row must not become a deep stack.
     if (next) setImmediate(() => this.#open(next));
   }
 
   #moveOn(): void {
-    for (const { handshake, socket } of this.#admission.overdue(monotonicNow())) {
-      if (handshake) handshake.fail('it had to make room for others');
-      else socket.destroy();
-    }
+    // Timers run before what came meanwhile is read: the last message may be here already.
+    setImmediate(() => {
+      for (const { handshake, socket } of this.#admission.overdue(monotonicNow())) {
+        if (handshake) handshake.fail('it had to make room for others');
+        else socket.destroy();
+      }
+    });
     if (this.#admission.waitingCount > 0) return;
     clearInterval(this.#crowdTimer);
     this.#crowdTimer = undefined;
@@ -223,7 +245,7 @@ export class LinkAcceptor {
       socket.destroy(),
     );
     setTimeout(() => socket.destroy(), CLOSE_GRACE_MS).unref();
-    this.#options.onFailure(error, this.#addresses.of(request));
+    this.#options.onFailure(error, this.#addressOf(request).text);
   }
 }
 

@@ -20,6 +20,12 @@ export interface ServerOptions {
   readonly tls?: CertificateFiles | undefined;
   /** Networks in CIDR notation of the proxies in front whose `X-Forwarded-For` tells a client's address. Default none. */
   readonly trustedProxies?: readonly string[];
+  /**
+   * Networks in CIDR notation of the load balancers that begin each connection with a PROXY header (version 1 or 2), to the
+   * control port and to public ports: it tells the address of the client or visitor. Connections from there without one are
+   * ended; from elsewhere none is looked for. Default none.
+   */
+  readonly acceptProxyProtocol?: readonly string[];
   /** The shared secret; may be left out where clients are admitted by their keys alone. */
   readonly secret?: string | undefined;
   /** Still accepted while clients are moved to the new one. */

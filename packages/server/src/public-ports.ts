@@ -4,6 +4,8 @@ import { describeSystemError, monotonicNow } from '@tunnel/shared/node';
 import type { Access } from './access.ts';
 import { ephemeralPorts } from './ephemeral-ports.ts';
 import type { Leases } from './leases.ts';
+import type { Peer } from './peer.ts';
+import type { PeerReader } from './peer-reader.ts';
 import { clipRanges, drawPorts, formatRanges, includesPort, mergeRanges, type PortRange } from './port-ranges.ts';
 
 /** So many ports are tried at random before a range counts as full; all of them, where it has no more. */
@@ -19,6 +21,7 @@ export interface PublicPortsOptions {
   /** Until then a leased port is kept for its client, who may not be back yet after a server start: monotonic ms. */
   readonly reservedUntil: number;
   readonly onLeased: () => void;
+  readonly peers: PeerReader;
 }
 
 /** The tunnel that has a port. */
@@ -31,7 +34,9 @@ export interface PortHolder {
   answers(): Promise<boolean>;
   /** The port goes to a newer process of the same client. */
   giveUp(): void;
-  onVisitor(socket: Socket): void;
+  onVisitor(socket: Socket, visitor: Peer): void;
+  /** A connection came to nothing: its load balancer did not say who it is. */
+  onUnusable(): void;
 }
 
 /** A public TCP port that is open. */
@@ -206,7 +211,16 @@ export class PublicPorts {
 
   #listen(port: number, holder: PortHolder): Promise<PublicPort> {
     return new Promise((resolve, reject) => {
-      const server: TcpServer = createServer({ allowHalfOpen: true }, (socket) => open.holder.onVisitor(socket));
+      const server: TcpServer = createServer({ allowHalfOpen: true }, (socket) => {
+        this.#options.peers.read(socket, {
+          onPeer: (visitor) => {
+            // The port may have been given back while a load balancer's header was on its way.
+            if (this.#open.get(port) === open) open.holder.onVisitor(socket, visitor);
+            else socket.on('error', () => {}).resetAndDestroy();
+          },
+          onUnusable: () => open.holder.onUnusable(),
+        });
+      });
       const open: OpenPort = {
         port,
         holder,

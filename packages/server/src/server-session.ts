@@ -16,17 +16,16 @@ import {
   type DriverEvent,
   encodeKey,
   freeMemory,
-  localAddressOf,
   monotonicNow,
   prepareSocket,
   randomBytes,
-  remoteAddressOf,
   SessionDriver,
   type StreamPipe,
 } from '@tunnel/shared/node';
 import type { Access } from './access.ts';
 import type { ClaimedLink } from './link-acceptor.ts';
 import type { ServerEvents, SessionInfo } from './options.ts';
+import type { Peer } from './peer.ts';
 import type { PortHolder, PublicPort, PublicPorts } from './public-ports.ts';
 import { RefusedVisitors } from './refused-visitors.ts';
 import { VisitorGate } from './visitor-gate.ts';
@@ -93,6 +92,10 @@ export class ServerSession {
 
   get id(): string {
     return Buffer.from(this.#id).toString('hex');
+  }
+
+  get hasLink(): boolean {
+    return this.#driver.session.hasLink;
   }
 
   get hasVisitors(): boolean {
@@ -317,7 +320,11 @@ export class ServerSession {
       },
       answers: () => this.#driver.answersWithin(PROBE_MS),
       giveUp: () => this.#giveUp(tunnelId, tunnel),
-      onVisitor: (socket) => this.#onVisitor(tunnelId, tunnel, socket),
+      onVisitor: (socket, visitor) => this.#onVisitor(tunnelId, tunnel, socket, visitor),
+      onUnusable: () => {
+        const port = tunnel.port?.port ?? 0;
+        this.#options.emit('visitor-refused', { ...this.info, code: 'proxy-header-unusable', port });
+      },
     };
   }
 
@@ -352,9 +359,8 @@ export class ServerSession {
     this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port.port, code });
   }
 
-  #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket): void {
+  #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket, { address, port, destination }: Peer): void {
     const { session } = this.#driver;
-    const address = remoteAddressOf(socket);
     const ruledOut = tunnel.gate.refusalOf(address, tunnel.visitors.size);
     if (ruledOut) {
       this.#turnAway(socket, ruledOut);
@@ -362,9 +368,7 @@ export class ServerSession {
       return;
     }
     const refusal = this.#refusalOfVisitor;
-    const streamId = refusal
-      ? undefined
-      : session.openStream(tunnelId, address, socket.remotePort ?? 0, monotonicNow(), localAddressOf(socket));
+    const streamId = refusal ? undefined : session.openStream(tunnelId, address, port, monotonicNow(), destination);
     if (streamId === undefined) {
       this.#turnAway(socket, refusal ?? 'stream-limit');
       return;

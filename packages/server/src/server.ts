@@ -1,24 +1,17 @@
 import { EventEmitter } from 'node:events';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import { type AddressInfo, isIPv6, type Socket } from 'node:net';
+import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { type HeartbeatSettings, isPublicHost, TunnelError, WINDOW_BUDGET_BYTES, WindowBudget } from '@tunnel/shared';
-import {
-  derivePsk,
-  describeSystemError,
-  encodeKey,
-  hostToDial,
-  monotonicNow,
-  nodeCrypto,
-  prepareSocket,
-} from '@tunnel/shared/node';
+import { derivePsk, encodeKey, hostToDial, monotonicNow, nodeCrypto } from '@tunnel/shared/node';
 import { Access, type Requirement } from './access.ts';
 import { AccessUpdates } from './access-updates.ts';
 import { type Certificate, CertificateWatch, readCertificate } from './certificate-files.ts';
+import { Connections } from './connections.ts';
+import { ControlPort } from './control-port.ts';
 import { Leases } from './leases.ts';
 import { LinkAcceptor } from './link-acceptor.ts';
 import type { ServerEvents, ServerOptions } from './options.ts';
+import { PeerReader } from './peer-reader.ts';
 import type { PortRange } from './port-ranges.ts';
 import { PublicPorts } from './public-ports.ts';
 import { Sessions } from './sessions.ts';
@@ -29,9 +22,6 @@ const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_0
 const DEFAULT_RESUME_WINDOW_MS = 120_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 const DRAIN_POLL_MS = 20;
-
-/** A connection that does not send its request within this is ended, in ms. */
-const HTTP_REQUEST_TIMEOUT_MS = 10_000;
 
 /** How often the leases of tunnels that are open are written down anew, in ms: well within their life. */
 const LEASE_REFRESH_MS = 24 * 60 * 60 * 1000;
@@ -46,7 +36,7 @@ type State =
   | { readonly kind: 'new' }
   | {
       readonly kind: 'listening' | 'draining';
-      readonly http: HttpServer | HttpsServer;
+      readonly control: ControlPort;
       readonly certificateWatch: CertificateWatch | undefined;
       readonly acceptor: LinkAcceptor;
       readonly sessions: Sessions;
@@ -63,8 +53,8 @@ export function createServer(options: ServerOptions): Server {
 /** Accepts clients and opens public ports for them. Tells what happens as events. `await using` stops it. */
 export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEvents[K]] }> implements AsyncDisposable {
   readonly #options: ServerOptions;
-  /** Every connection to the control port, so that none outlives the server. */
-  readonly #connections = new Set<Socket>();
+  readonly #connections = new Connections();
+  readonly #peers: PeerReader;
   readonly #requirement: Requirement;
   #state: State = { kind: 'new' };
 
@@ -77,6 +67,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     }
     this.#options = options;
     this.#requirement = requirementOf(options);
+    this.#peers = new PeerReader(options.acceptProxyProtocol ?? []);
   }
 
   /**
@@ -93,23 +84,32 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       identity,
       access,
       trustedProxies: this.#options.trustedProxies ?? [],
+      connections: this.#connections,
+      isKnown: (source) => sessions.comeFrom(source),
       onClaim: (link) => sessions.claim(link),
       onFailure: (error, address, clientKey) => this.#onRefused(error, address, clientKey),
     });
     const updates = await this.#followKeys(access, sessions);
-    const http = this.#makeHttpServer(acceptor, certificate);
+    const control = new ControlPort({
+      certificate,
+      connections: this.#connections,
+      acceptor,
+      peers: this.#peers,
+      onRefused: (error, address) => this.#onRefused(error, address),
+      onWarning: (reason) => this.emit('warning', { code: 'tcp-failed', reason }),
+    });
     try {
-      if (this.#state.kind === 'new') await listen(http, host, port);
+      if (this.#state.kind === 'new') await control.listen(host, port);
       if (this.#state.kind !== 'new') throw new TunnelError('stopped');
     } catch (error) {
-      http.close();
+      control.close();
       updates?.[Symbol.dispose]();
       throw error;
     }
     this.#state = {
       kind: 'listening',
-      http,
-      certificateWatch: this.#watchCertificate(http, certificate),
+      control,
+      certificateWatch: this.#watchCertificate(control, certificate),
       acceptor,
       sessions,
       updates,
@@ -127,7 +127,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   /** The control port that it listens on; 0 where it does not listen. */
   get port(): number {
     const state = this.#state;
-    return state.kind === 'listening' ? (state.http.address() as AddressInfo).port : 0;
+    return state.kind === 'listening' || state.kind === 'draining' ? state.control.port : 0;
   }
 
   /** Its public key, base64url: what clients are given as `serverKey`. */
@@ -140,14 +140,17 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     if (this.#state.kind === 'listening') this.#state.updates?.reread();
   }
 
-  /** Takes no new clients and visitors, lets running streams finish within the drain timeout, and ends. */
+  /**
+   * Takes no new clients and visitors, lets running streams finish within the drain timeout, and ends. The control port stays
+   * open meanwhile: a session whose link breaks is carried on there.
+   */
   async stop(): Promise<void> {
     const state = this.#state;
     if (state.kind === 'listening' || state.kind === 'draining') {
       this.#state = { ...state, kind: 'draining' };
-      state.http.close();
       await this.#drain(state.sessions);
-      await closed(state.http, this.#connections);
+      state.control.close();
+      await state.control.closed();
     }
     this.abort();
   }
@@ -160,11 +163,11 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     if (state.kind === 'listening' || state.kind === 'draining') {
       clearInterval(state.leaseTimer);
       state.certificateWatch?.[Symbol.dispose]();
-      state.http.close();
+      state.control.close();
       state.acceptor.close();
       state.updates?.[Symbol.dispose]();
       state.sessions.endAll('server-stopped');
-      for (const socket of this.#connections) socket.destroy();
+      this.#connections.destroyAll();
     }
     this.emit('stopped', {});
   }
@@ -248,6 +251,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       leases,
       reservedUntil: monotonicNow() + resumeWindowMs,
       onLeased: () => this.#saveLeases(leases),
+      peers: this.#peers,
     });
     return new Sessions(
       {
@@ -264,46 +268,13 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     );
   }
 
-  #makeHttpServer(acceptor: LinkAcceptor, certificate: Certificate | undefined): HttpServer | HttpsServer {
-    const options = {
-      headersTimeout: HTTP_REQUEST_TIMEOUT_MS,
-      requestTimeout: HTTP_REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: 1_000,
-      keepAliveTimeout: 1,
-    };
-    const http = certificate
-      ? createHttpsServer({
-          ...options,
-          cert: certificate.cert,
-          key: certificate.key,
-          handshakeTimeout: HTTP_REQUEST_TIMEOUT_MS,
-        })
-      : createHttpServer(options);
-    // The TCP socket, also where TLS comes above it.
-    http.on('connection', (socket: Socket) => {
-      this.#connections.add(socket);
-      socket.once('close', () => this.#connections.delete(socket));
-      const error = prepareSocket(socket);
-      if (error) this.emit('warning', { code: 'tcp-failed', reason: `TCP keepalive cannot be set: ${error.message}` });
-    });
-    http.on('upgrade', (request, socket, head) => acceptor.upgrade(request, socket as Socket, head));
-    http.on('request', (_request, response) => {
-      response.writeHead(426, { Upgrade: 'websocket', Connection: 'close', 'Content-Type': 'text/plain' });
-      response.end('This is a tunnel server. Reach it with: tunnel local <port> --to <this address>\n');
-    });
-    return http;
-  }
-
-  #watchCertificate(
-    http: HttpServer | HttpsServer,
-    certificate: Certificate | undefined,
-  ): CertificateWatch | undefined {
+  #watchCertificate(control: ControlPort, certificate: Certificate | undefined): CertificateWatch | undefined {
     const { tls } = this.#options;
-    if (tls === undefined || certificate === undefined || !('setSecureContext' in http)) return undefined;
+    if (tls === undefined || certificate === undefined) return undefined;
     return new CertificateWatch(tls, certificate.filesState, {
-      onChange: ({ cert, key, validUntil }) => {
-        http.setSecureContext({ cert, key });
-        this.emit('certificate-replaced', { certFile: tls.certFile, validUntil });
+      onChange: (changed) => {
+        control.setCertificate(changed);
+        this.emit('certificate-replaced', { certFile: tls.certFile, validUntil: changed.validUntil });
       },
       onFailure: ({ code, message }) => {
         this.emit('warning', { code, reason: `${message}; the certificate from before stays in use` });
@@ -330,32 +301,4 @@ function requirementOf({ require, secret, authorizedKeys }: ServerOptions): Requ
     throw new TunnelError('usage', { detail: 'there are no authorized keys' });
   }
   return requirement;
-}
-
-function listen(http: HttpServer | HttpsServer, host: string | undefined, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    http.once('error', (cause: NodeJS.ErrnoException) => {
-      const code =
-        cause.code === 'EADDRINUSE' ? 'listen-in-use' : cause.code === 'EACCES' ? 'listen-denied' : 'listen-failed';
-      const address = host === undefined ? `port ${port}` : `${isIPv6(host) ? `[${host}]` : host}:${port}`;
-      const detail = code !== 'listen-failed' ? address : `${address}, ${describeListenError(cause)}`;
-      reject(new TunnelError(code, { detail, cause }));
-    });
-    http.listen({ host, port, backlog: 4096 }, () => {
-      // A listener that fails later (out of file descriptors) goes on with the next connection.
-      http.removeAllListeners('error').on('error', () => {});
-      resolve();
-    });
-  });
-}
-
-function describeListenError(error: NodeJS.ErrnoException): string {
-  return error.code === 'EADDRNOTAVAIL' ? 'this machine has no such address' : describeSystemError(error);
-}
-
-/** Links were told to close: waits for their connections, a second at most. */
-async function closed(http: HttpServer | HttpsServer, connections: ReadonlySet<Socket>): Promise<void> {
-  http.closeIdleConnections();
-  const end = monotonicNow() + 1_000;
-  while (connections.size > 0 && monotonicNow() < end) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -1,11 +1,21 @@
 import { encodeFrame, type ErrorCode, TunnelError } from '@tunnel/shared';
+import { encodeKey, monotonicNow } from '@tunnel/shared/node';
 import type { ClaimedLink } from './link-acceptor.ts';
 import { ServerSession, type ServerSessionOptions } from './server-session.ts';
+import { type SessionOwner, SessionTable } from './session-table.ts';
 import type { SessionsStatus } from './status.ts';
 
-/** Sessions that a server keeps; beyond it clients are told to come back after a while, in ms. */
-const SESSION_LIMIT = 16_384;
+/** Clients that there is no room for are told to come back after a while, in ms. */
 const CAPACITY_RETRY_MS = 30_000;
+
+/** The server is about to stop. */
+interface Drain {
+  /** When clients may come back, and over how long they are spread, in ms. */
+  readonly retryAfterMs: number;
+  readonly spreadMs: number;
+  /** Monotonic ms. */
+  readonly endsAt: number;
+}
 
 /** Told of every link that is turned away; `sessionId` is that of the session that it was to carry on. */
 type OnRefused = (error: TunnelError, link: ClaimedLink, sessionId?: string) => void;
@@ -14,10 +24,8 @@ type OnRefused = (error: TunnelError, link: ClaimedLink, sessionId?: string) => 
 export class Sessions {
   readonly #options: Omit<ServerSessionOptions, 'onEnd'>;
   readonly #onRefused: OnRefused;
-  /** By the client's key and instance: each process of a client has one session at most. */
-  readonly #byOwner = new Map<string, ServerSession>();
-  /** The server is about to stop: who comes is told to come back after this, in ms. */
-  #retryAfterMs: number | undefined;
+  readonly #table = new SessionTable<ServerSession>();
+  #drain: Drain | undefined;
   /** Of sessions that are over. */
   readonly #past = { visitors: 0, bytesIn: 0, bytesOut: 0 };
 
@@ -27,11 +35,11 @@ export class Sessions {
   }
 
   get all(): Iterable<ServerSession> {
-    return this.#byOwner.values();
+    return this.#table.sessions();
   }
 
   get count(): number {
-    return this.#byOwner.size;
+    return this.#table.size;
   }
 
   get status(): SessionsStatus {
@@ -58,41 +66,35 @@ export class Sessions {
     return { ...status, roundTripsMs: roundTripsMs.toSorted((a, b) => a - b) };
   }
 
+  /** Whether sessions come from there. */
+  comeFrom(source: string): boolean {
+    return this.#table.hasFrom(source);
+  }
+
   /** A client proved who it is: begins a session, carries one on, or refuses. */
   claim(link: ClaimedLink): void {
-    if (this.#retryAfterMs !== undefined) {
-      this.#refuse(link, 'server-stopped', this.#retryAfterMs);
-      return;
-    }
-    const owner = ownerOf(link);
-    const existing = this.#byOwner.get(owner);
+    const owner = this.#ownerOf(link);
+    const existing = this.#table.get(owner.process);
     const { resume, linkNumber } = link.claim;
-    if (existing && linkNumber <= existing.linkNumber) {
+    if (this.#drain && !(resume && existing?.id === idOf(resume) && existing.hasVisitors)) {
+      this.#refuse(link, 'server-stopped', { retryAfterMs: this.#drain.retryAfterMs + this.#drain.spreadMs });
+    } else if (existing && linkNumber <= existing.linkNumber) {
       this.#refuse(link, 'stale-link');
-    } else if (!resume && !existing && this.#byOwner.size >= SESSION_LIMIT) {
-      this.#refuse(link, 'at-capacity', CAPACITY_RETRY_MS);
     } else if (!resume) {
-      existing?.end('link-replaced');
-      const onEnd = (ended: ServerSession): void => {
-        if (this.#byOwner.get(owner) === ended) this.#byOwner.delete(owner);
-        this.#past.visitors += ended.visitorCount;
-        this.#past.bytesIn += ended.driver.traffic.sentBytes;
-        this.#past.bytesOut += ended.driver.traffic.receivedBytes;
-      };
-      const session = new ServerSession({ ...this.#options, onEnd }, link);
-      this.#byOwner.set(owner, session);
-      session.begin(link);
+      this.#begin(link, owner, existing);
     } else if (existing?.id === idOf(resume) && existing.admits(link)) {
       existing.carryOn(link, resume);
+      this.#table.moved(owner);
+      if (this.#drain) announce(existing, this.#drain);
     } else {
       this.#refuse(link, 'session-unknown');
     }
   }
 
-  /** Tells all to come back, and takes nobody any more. */
+  /** Tells all to come back. Nobody is taken any more but who carries on a session that has visitors. */
   drain(retryAfterMs: number, spreadMs: number, graceMs: number): void {
-    this.#retryAfterMs = retryAfterMs + spreadMs;
-    for (const session of this.all) session.drain(retryAfterMs, spreadMs, graceMs);
+    this.#drain = { retryAfterMs, spreadMs, endsAt: monotonicNow() + graceMs };
+    for (const session of this.all) announce(session, this.#drain);
   }
 
   /** Who is admitted, or what for, changed: ends what is not permitted any more. */
@@ -104,18 +106,65 @@ export class Sessions {
     for (const session of this.all) session.end(code);
   }
 
-  #refuse(link: ClaimedLink, code: ErrorCode, retryAfterMs = 0): void {
-    link.records.send([encodeFrame({ type: 'refused', code, retryAfterMs, detail: '' })]);
+  #begin(link: ClaimedLink, owner: SessionOwner, existing: ServerSession | undefined): void {
+    if (existing) {
+      existing.end('link-replaced');
+    } else {
+      const room = this.#table.roomFor(owner, this.#options.access.entryOf(owner.key)?.sessions);
+      if (room.kind === 'none') {
+        this.#refuse(link, 'at-capacity', { retryAfterMs: CAPACITY_RETRY_MS, detail: room.reason });
+        return;
+      }
+      if (room.kind === 'instead-of') this.#makeRoom(room.session);
+    }
+    const onEnd = (ended: ServerSession): void => {
+      this.#table.delete(owner.process, ended);
+      this.#past.visitors += ended.visitorCount;
+      this.#past.bytesIn += ended.driver.traffic.sentBytes;
+      this.#past.bytesOut += ended.driver.traffic.receivedBytes;
+    };
+    const session = new ServerSession({ ...this.#options, onEnd }, link);
+    this.#table.add(session, owner);
+    session.begin(link);
+  }
+
+  #makeRoom(session: ServerSession): void {
+    this.#options.emit('client-disconnected', {
+      ...session.info,
+      code: 'at-capacity',
+      reason: 'there are too many sessions, and it made room',
+      ended: true,
+    });
+    session.end('at-capacity');
+  }
+
+  #ownerOf({ clientKey, claim, source }: ClaimedLink): SessionOwner {
+    const key = encodeKey(clientKey);
+    const isListed = this.#options.access.entryOf(key) !== undefined;
+    return {
+      key,
+      process: `${key}/${Buffer.from(claim.instance).toString('hex')}`,
+      peer: isListed ? `key ${key}` : `address ${source}`,
+      source,
+    };
+  }
+
+  #refuse(
+    link: ClaimedLink,
+    code: ErrorCode,
+    { retryAfterMs = 0, detail = '' }: { readonly retryAfterMs?: number; readonly detail?: string } = {},
+  ): void {
+    link.records.send([encodeFrame({ type: 'refused', code, retryAfterMs, detail })]);
     link.records.close(1008, code);
     const { resume } = link.claim;
-    this.#onRefused(new TunnelError(code), link, resume && idOf(resume));
+    this.#onRefused(new TunnelError(code, { detail }), link, resume && idOf(resume));
   }
+}
+
+function announce(session: ServerSession, { retryAfterMs, spreadMs, endsAt }: Drain): void {
+  session.drain(retryAfterMs, spreadMs, Math.max(0, Math.round(endsAt - monotonicNow())));
 }
 
 function idOf({ sessionId }: { readonly sessionId: Uint8Array }): string {
   return Buffer.from(sessionId).toString('hex');
-}
-
-function ownerOf({ clientKey, claim }: ClaimedLink): string {
-  return `${Buffer.from(clientKey).toString('hex')}/${Buffer.from(claim.instance).toString('hex')}`;
 }

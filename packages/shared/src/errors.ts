@@ -409,6 +409,13 @@ export const ERRORS = {
     "the visitor's address is not allowed",
     'add it to --allow, or take it out of --deny',
   ),
+  'proxy-header-unusable': kind(
+    'retry',
+    'usage',
+    1,
+    'a connection did not begin with a PROXY header',
+    "have the load balancer send one (haproxy: send-proxy), or take its network out of the server's --accept-proxy-protocol",
+  ),
   'visitor-limit': kind(
     'retry',
     'nobody',

@@ -1,0 +1,52 @@
+import { Holdings } from './holdings.ts';
+
+/** A bounded set that is shared by peers. Once it is full, whoever holds most of it makes room for who comes. */
+export class FairTable<Entry, Peer = string> {
+  readonly #limit: number;
+  readonly #peerOf = new Map<Entry, Peer>();
+  /** In the order in which they came. */
+  readonly #entriesOf = new Map<Peer, Set<Entry>>();
+  readonly #holdings = new Holdings<Peer>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#peerOf.size;
+  }
+
+  has(entry: Entry): boolean {
+    return this.#peerOf.has(entry);
+  }
+
+  /** Returns who has to go for it, and is out of the table already: the oldest entry of the peer that holds most. */
+  add(entry: Entry, peer: Peer): Entry | undefined {
+    this.#peerOf.set(entry, peer);
+    const entries = this.#entriesOf.get(peer);
+    if (entries) entries.add(entry);
+    else this.#entriesOf.set(peer, new Set([entry]));
+    this.#holdings.add(peer);
+    if (this.#peerOf.size <= this.#limit) return undefined;
+    const most = this.#holdings.most;
+    const displaced = most === undefined ? undefined : this.#entriesOf.get(most)?.values().next().value;
+    if (displaced !== undefined) this.delete(displaced);
+    return displaced;
+  }
+
+  /** The entry turned out to be somebody else's. */
+  reassign(entry: Entry, peer: Peer): void {
+    if (this.delete(entry)) this.add(entry, peer);
+  }
+
+  delete(entry: Entry): boolean {
+    const peer = this.#peerOf.get(entry);
+    if (peer === undefined) return false;
+    this.#peerOf.delete(entry);
+    this.#holdings.remove(peer);
+    const entries = this.#entriesOf.get(peer);
+    entries?.delete(entry);
+    if (entries?.size === 0) this.#entriesOf.delete(peer);
+    return true;
+  }
+}
