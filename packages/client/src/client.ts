@@ -375,7 +375,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       this.#downSince = monotonicNow();
       this.#tellDisconnected(error);
     }
-    if (!accepted || isSessionLost(error.code) || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
+    const isOver = isSessionLost(error.code) || session.driver.session.isBroken;
+    if (!accepted || isOver || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
       this.#loseSession(session, error.code);
     } else if (wasConfirmed && this.#session === session) {
       session.expireAfter(accepted.resumeWindowMs, () => {
@@ -419,6 +420,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       old.replace(next);
     } catch {
       // The old link goes on, or comes to its own end.
+      session.driver.session.withdrawClaim();
     } finally {
       this.#replacements.delete(abort);
     }
@@ -519,7 +521,13 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         return;
       case 'goodbye':
         this.#loseSession(session, 'session-lost');
-        this.#endLink(asError({ code: event.code, retryAfterMs: session.comeBackAfterMs, detail: '' }));
+        this.#endLink(
+          asError({
+            code: event.code,
+            retryAfterMs: session.comeBackAfterMs,
+            detail: event.code === 'protocol-error' ? 'the server says so of this client' : '',
+          }),
+        );
         return;
       case 'drain':
         session.comeBackAfterMs = event.retryAfterMs + Math.random() * event.spreadMs;

@@ -87,6 +87,7 @@ export class ServerSession {
     this.#driver = new SessionDriver(new Session({ role: 'server', budget: options.budget, onForgotten: freeMemory }), {
       onEvent: (event) => this.#onEvent(event),
       onLinkEnd: (error) => this.#onLinkEnd(error),
+      onBroken: (error) => this.#onBroken(error),
       onStreamClosed: (streamId) => this.#stopWaiting(streamId),
     });
   }
@@ -224,6 +225,11 @@ export class ServerSession {
     }, this.#options.resumeWindowMs);
   }
 
+  #onBroken({ code, message: reason }: TunnelError): void {
+    this.#options.emit('client-disconnected', { ...this.info, code, reason, ended: true });
+    this.end(code);
+  }
+
   #onEvent(event: DriverEvent): void {
     switch (event.type) {
       case 'tunnel-request':
@@ -354,6 +360,11 @@ export class ServerSession {
 
   #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket): void {
     const { session } = this.#driver;
+    if (socket.remoteAddress === undefined) {
+      // It has left already, and nobody can say any more who it was.
+      socket.on('error', () => {}).destroy();
+      return;
+    }
     const address = remoteAddressOf(socket);
     const ruledOut = tunnel.gate.refusalOf(address, tunnel.visitors.size);
     if (ruledOut) {
@@ -379,7 +390,9 @@ export class ServerSession {
       const patience = setTimeout(() => pipe.reset('session-lost'), WAITING_MS);
       this.#waiting.set(streamId, patience);
     }
-    this.#driver.flushSoon();
+    // A turn later than anything else: who resets as soon as the connection stands is then withdrawn, and what a visitor
+    // says first goes out in one record with its OPEN.
+    setImmediate(() => this.#driver.flushSoon());
   }
 
   /** Nothing was read from it yet. */

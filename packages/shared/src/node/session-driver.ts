@@ -19,6 +19,8 @@ export interface SessionDriverHandlers {
   onEvent(event: DriverEvent): void;
   /** The link is gone; the session is kept. Not told for `detach`. */
   onLinkEnd(error: TunnelError): void;
+  /** The peer broke the protocol in a way that every further link would repeat. The link still stands, for a last word. */
+  onBroken(error: TunnelError): void;
   /** A stream's socket is closed on this side. */
   onStreamClosed(streamId: number, resetCode: string | undefined): void;
 }
@@ -163,7 +165,9 @@ export class SessionDriver {
     } catch (error) {
       this.#dispatch();
       if (!(error instanceof TunnelError)) throw error;
-      if (this.#link === link) this.#dropLink(error);
+      if (this.#link !== link) return;
+      if (this.session.isBroken) this.#handlers.onBroken(error);
+      else this.#dropLink(error);
       return;
     }
     this.#dispatch();

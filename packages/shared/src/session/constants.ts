@@ -13,6 +13,12 @@ export const ACKNOWLEDGE_DELAY_MS = 25;
 /** … or once this much was received. */
 export const ACKNOWLEDGE_BYTES = 128 * 1024;
 
+/**
+ * So many links in a row that end in a `protocol-error`, with nothing new received or acknowledged since the first, end the
+ * session: the next one would fare no better.
+ */
+export const FAULT_LIMIT = 3;
+
 /** An ACKNOWLEDGEMENT frame. Room is kept for one at the end of each record. */
 export const ACKNOWLEDGEMENT_BYTES = 12;
 

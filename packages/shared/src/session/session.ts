@@ -2,20 +2,22 @@ import { malformed } from '../wire/byte-reader.ts';
 import { MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { FrameReader } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
-import type {
-  AcceptedFrame,
-  DataFrame,
-  DrainFrame,
-  Frame,
-  GoodbyeFrame,
-  NumberedFrame,
-  UnnumberedFrame,
-  VisitorsRefusedFrame,
+import {
+  NUMBERED_TYPES,
+  type AcceptedFrame,
+  type DataFrame,
+  type DrainFrame,
+  type Frame,
+  type GoodbyeFrame,
+  type NumberedFrame,
+  type UnnumberedFrame,
+  type VisitorsRefusedFrame,
 } from '../wire/frame.ts';
 import { Acknowledger } from './acknowledger.ts';
 import {
   ACKNOWLEDGEMENT_BYTES,
   CREDIT_BYTES,
+  FAULT_LIMIT,
   HALF_CLOSED_IDLE_MS,
   HEARTBEAT_BYTES,
   NOTICE_LIMIT,
@@ -58,7 +60,7 @@ const MAX_STREAM_ID = 0xffff_ffff;
  *
  * No I/O and no clock: `now` is monotonic milliseconds, records come in through `receive` and go out through `nextRecord`,
  * `deadline` says when `tick` has something to do, and `takeEvents` says what happened. What the peer may not do throws
- * `TunnelError` with `protocol-error`: the owner then drops the link.
+ * `TunnelError` with `protocol-error`: the owner then drops the link, and ends the session if `isBroken` says so.
  */
 export class Session {
   readonly #role: 'client' | 'server';
@@ -72,6 +74,10 @@ export class Session {
   readonly #halfClosed = new Set<Stream>();
   readonly #creditDue = new Set<Stream>();
   #events: SessionEvent[] = [];
+  /** Streams whose `stream-opened` nobody took yet, and on which nothing came since. */
+  readonly #unannounced = new Set<number>();
+  /** Those of them that are over already: nobody is told of them. */
+  readonly #stillborn = new Set<number>();
   /** `accepted` and notices, encoded. */
   readonly #unnumbered = new Fifo<Uint8Array>();
   #link: Link | undefined;
@@ -79,6 +85,11 @@ export class Session {
   #nextStreamId: number;
   #highestPeerStreamId = 0;
   #leastRoundTripMs = 0;
+  /** Links in a row that ended in a protocol error, since something new was last received or acknowledged. */
+  #faults = 0;
+  #isBroken = false;
+  /** What the claim that is on its way says. */
+  #claimed: ResumePoint | undefined;
   readonly #onForgotten: ((data: Uint8Array) => void) | undefined;
 
   /** `onForgotten` is told of data that was written and that the session has no use for any more: the peer has it. */
@@ -95,18 +106,31 @@ export class Session {
 
   // ── links ──
 
-  /** Where this side stands, for the hello of the next link. */
+  /** Where this side stands. */
   get resumePoint(): ResumePoint {
     return { received: this.#acknowledger.received, next: this.#outgoing.acknowledged + 1 };
   }
 
+  /**
+   * Where this side stands, for the claim of the next link (clients only). Until `beginLink` the present link acknowledges
+   * and grants nothing, or the server could find the claim out of date before it has read it.
+   */
+  claim(): ResumePoint {
+    return (this.#claimed = this.resumePoint);
+  }
+
+  /** The claim was not sent: the present link goes on as before. */
+  withdrawClaim(): void {
+    this.#claimed = undefined;
+  }
+
   /** Whether a peer that says this of the session can be carried on. */
   canResumeFrom(peer: ResumePoint): boolean {
-    return (
-      peer.received >= this.#outgoing.acknowledged &&
-      peer.received < this.#outgoing.next &&
-      peer.next <= this.#acknowledger.received + 1
-    );
+    // A client may have acknowledged more on its old link than its claim says: it has that, since it has its `received` from
+    // there. One that does not, such as a process that was set back, finds `next` of `accepted` to be beyond what it has. Of a
+    // server, which says `accepted` at one go, it would mean that frames are lost.
+    const hasAcknowledged = this.#role === 'server' || peer.received >= this.#outgoing.acknowledged;
+    return hasAcknowledged && peer.received < this.#outgoing.next && peer.next <= this.#acknowledger.received + 1;
   }
 
   /** A client's link begins: message 3 was sent, `accepted` is on its way. `roundTripMs` is the handshake's. */
@@ -172,10 +196,22 @@ export class Session {
     if (!link) return;
     link.heartbeat.recordReceived(now, bytesRead);
     const reader = new FrameReader(record);
-    for (let frame = reader.next(); frame; frame = reader.next()) {
-      this.#receiveFrame(frame, link, now);
-      if (!this.#outgoing.hasRoomForAnswers) throw malformed('more requests than answers can be kept for');
+    try {
+      for (let frame = reader.next(); frame; frame = reader.next()) {
+        this.#receiveFrame(frame, link, now);
+        if (!this.#outgoing.hasRoomForAnswers) this.#break('more requests than answers can be kept for');
+      }
+    } catch (error) {
+      this.#faults += 1;
+      // The peer keeps a numbered frame and would only send it again. Before `accepted` it is its place that is wrong.
+      if (this.#faults >= FAULT_LIMIT || (isNumbered(reader.type) && link.isConfirmed)) this.#isBroken = true;
+      throw error;
     }
+  }
+
+  /** What the peer did wrong would come again on every link: the session has no future. */
+  get isBroken(): boolean {
+    return this.#isBroken;
   }
 
   /**
@@ -196,12 +232,12 @@ export class Session {
     if (link.heartbeat.isDue(now)) record.add(link.heartbeat.frame(now));
     const heartbeatBytes = record.bytes - bytesBefore;
     for (const stream of this.#creditDue) {
-      if (record.room < CREDIT_BYTES) break;
+      if (record.room < CREDIT_BYTES || this.#claimed) break;
       record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
       this.#creditDue.delete(stream);
     }
     this.#outgoing.addTo(record, recordBytes, link, (stream) => this.#onSent(stream, now));
-    const acknowledged = this.#acknowledger.take(now, record.bytes > 0);
+    const acknowledged = this.#claimed ? undefined : this.#acknowledger.take(now, record.bytes > 0);
     if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
     if (record.bytes === 0) return undefined;
     // A record takes back what an earlier heartbeat said of the pause to come, so none may be long after it.
@@ -244,7 +280,11 @@ export class Session {
   takeEvents(): readonly SessionEvent[] {
     const events = this.#events;
     if (events.length > 0) this.#events = [];
-    return events;
+    this.#unannounced.clear();
+    if (this.#stillborn.size === 0) return events;
+    const told = events.filter((event) => !('streamId' in event && this.#stillborn.has(event.streamId)));
+    this.#stillborn.clear();
+    return told;
   }
 
   // ── streams ──
@@ -269,7 +309,7 @@ export class Session {
     if (taken >= STREAM_LIMIT || this.#nextStreamId > MAX_STREAM_ID) return undefined;
     const stream = this.#addStream(this.#nextStreamId, now);
     this.#nextStreamId += 2;
-    this.#outgoing.sendControl({ type: 'open', streamId: stream.id, tunnelId, address, port, destination });
+    this.#outgoing.sendOpen(stream, { type: 'open', streamId: stream.id, tunnelId, address, port, destination });
     // A visitor must not wait as long as an idle link may be quiet.
     if (this.#link?.heartbeat.isStretched) this.#link.heartbeat.probe(now);
     return stream.id;
@@ -294,7 +334,10 @@ export class Session {
     this.#touch(stream, now);
   }
 
-  /** Ends the stream in both directions; what is queued is dropped, on both sides of the session. */
+  /**
+   * Ends the stream in both directions; what is queued is dropped, on both sides of the session. The peer never hears of a
+   * stream that it was not told of yet.
+   */
   reset(streamId: number, code: string): void {
     this.#windowOf(streamId)?.release();
     this.#heldWindows.delete(streamId);
@@ -303,7 +346,8 @@ export class Session {
     // Everything was said in both directions: the peer has no use for a reset.
     if (stream.outgoing === 'ended' && (stream.incoming === 'ended' || stream.incoming === 'reset')) return;
     stream.stepIncoming('discard');
-    this.#resetOutgoing(stream, code);
+    if (this.#outgoing.withdrawOpen(stream)) this.#forget(stream);
+    else this.#resetOutgoing(stream, code);
   }
 
   /** The local side took `bytes` of what arrived: the peer may send more. */
@@ -347,7 +391,8 @@ export class Session {
 
   #startLink(now: number, heartbeat: Heartbeat, incomingNext: number, isConfirmed: boolean): void {
     this.#acknowledger.beginLink();
-    this.#outgoing.beginLink();
+    this.#outgoing.beginLink(this.#claimed?.next);
+    this.#claimed = undefined;
     this.#unnumbered.clear();
     this.#leastRoundTripMs = heartbeat.leastRoundTripMs;
     const sentBefore = this.#outgoing.next - 1;
@@ -429,7 +474,7 @@ export class Session {
 
   #receiveAccepted(frame: AcceptedFrame, link: Link): void {
     if (this.#role === 'server' || link.isConfirmed) throw malformed('an unexpected accepted');
-    if (!this.canResumeFrom(frame)) throw malformed('the server resumes from where this session never was');
+    if (!this.canResumeFrom(frame)) this.#break('the server resumes from where this session never was');
     link.isConfirmed = true;
     link.incomingNext = frame.next;
     link.heartbeat.agree({ intervalMs: frame.heartbeatIntervalMs, timeoutMs: frame.heartbeatTimeoutMs });
@@ -451,6 +496,7 @@ export class Session {
     if (last >= Number.MAX_SAFE_INTEGER) throw malformed('more frames than can be counted');
     link.incomingNext = last + 1;
     if (last <= received) return; // came on an earlier link
+    this.#faults = 0;
     link.heartbeat.active();
     if (frame.type !== 'void') this.#apply(frame, now);
     this.#acknowledger.receive(last, frame.type === 'data' ? frame.data.length : 0, now);
@@ -500,12 +546,16 @@ export class Session {
     this.#highestPeerStreamId = frame.streamId;
     const stream = this.#addStream(frame.streamId, now);
     if (this.#role === 'server') this.reset(stream.id, 'stream-unexpected');
-    else this.#events.push({ ...frame, type: 'stream-opened' });
+    else {
+      this.#events.push({ ...frame, type: 'stream-opened' });
+      this.#unannounced.add(stream.id);
+    }
   }
 
   #receiveData(frame: DataFrame, now: number): void {
     const stream = this.#liveStream(frame.streamId);
     stream.window.receive(frame.data.length);
+    this.#unannounced.delete(stream.id);
     if (stream.incoming === 'open') this.#events.push({ type: 'stream-data', streamId: stream.id, data: frame.data });
     else if (stream.incoming !== 'discarding') throw malformed('data after the end of its stream');
     if (this.#halfClosed.has(stream)) this.#touch(stream, now);
@@ -520,6 +570,7 @@ export class Session {
     const isNews = !stream.isReset;
     if (!stream.stepIncoming('reset')) throw malformed('a second reset of a stream');
     if (isNews) this.#events.push({ type: 'stream-reset', streamId, code });
+    if (this.#unannounced.has(streamId)) this.#stillborn.add(streamId);
     this.#halfClosed.delete(stream);
     this.#stopReceiving(stream);
     if (stream.outgoing === 'open' || stream.outgoing === 'ending') this.#resetOutgoing(stream, 'stream-reset');
@@ -537,7 +588,13 @@ export class Session {
     this.#tellWritable(stream);
   }
 
+  #break(detail: string): never {
+    this.#isBroken = true;
+    throw malformed(detail);
+  }
+
   #acknowledge(number: number): void {
+    if (number > this.#outgoing.acknowledged) this.#faults = 0;
     this.#outgoing.acknowledge(number, (entry) => this.#onAcknowledged(entry));
   }
 
@@ -572,6 +629,14 @@ export class Session {
     this.#halfClosed.delete(stream);
     this.#stopReceiving(stream);
     this.#outgoing.sendReset(stream);
+  }
+
+  /** The peer was never told of this stream. */
+  #forget(stream: Stream): void {
+    stream.stepOutgoing('reset');
+    stream.dropQueue();
+    this.#halfClosed.delete(stream);
+    this.#streams.delete(stream.id);
   }
 
   /** What arrived and what the peer still sends on this stream is dropped. */
@@ -614,4 +679,8 @@ export class Session {
     }
     return true;
   }
+}
+
+function isNumbered(type: number | undefined): boolean {
+  return type !== undefined && type >= NUMBERED_TYPES.first && type <= NUMBERED_TYPES.last;
 }

@@ -396,7 +396,7 @@ class World {
   get #isDone(): boolean {
     if (this.#unfinishedSides > 0 || this.losses < this.#options.losses) return false;
     const { client, server } = this.#ends;
-    if (this.#plans.size < this.#options.streams || client.sides.size < this.#plans.size) return false;
+    if (this.#plans.size < this.#options.streams) return false;
     return [client, server].every(
       ({ session, budget }) => session.streamCount === 0 && session.logBytes === 0 && budget.usedBytes === 0,
     );
@@ -551,12 +551,27 @@ class World {
     this.#dialAt = Infinity;
     const { client } = this.#ends;
     if (this.#isAsleep(client, () => this.#dial())) return;
+    const claim = client.session.claim();
+    // The old link may go on until message 3 is on its way.
+    if (client.link && this.#random.chance(0.3)) {
+      const number = this.#linkNumber;
+      this.#at(this.now + this.#random.skewed(100), () => {
+        if (this.#linkNumber !== number) return;
+        if (this.#dialAt < Infinity) client.session.withdrawClaim();
+        else this.#startLink(claim);
+      });
+    } else {
+      this.#startLink(claim);
+    }
+  }
+
+  #startLink(resume: ResumePoint): void {
+    const { client } = this.#ends;
     // A newer link replaces a living one: the peer learns of it by the new link, or by the close.
     if (client.link) this.#let(client, this.#random.chance(0.5));
     this.#linkNumber += 1;
     const link = this.#newLink();
     link.isExcused = this.#ends.server.sleepsUntil > this.now;
-    const resume = client.session.resumePoint;
     client.session.beginLink(this.now, client.heartbeat, link.roundTripMs);
     client.link = link;
     client.heardAt = this.now;
@@ -763,7 +778,11 @@ class World {
   #checkEnd(): void {
     const { client, server } = this.#ends;
     for (const [id, there] of server.sides) {
-      const here = client.sides.get(id)!;
+      const here = client.sides.get(id);
+      if (!here) {
+        check(there.hasReset && there.received === 0, `the client never heard of stream ${id}`);
+        continue;
+      }
       for (const [side, peer] of [
         [here, there],
         [there, here],

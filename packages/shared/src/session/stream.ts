@@ -22,7 +22,7 @@ export class Stream {
   /** When something last moved; watched while the stream is half-closed. */
   movedAt: number;
   /** What the fair queue knows of this stream. */
-  turn: 'none' | 'fresh' | 'queued' = 'none';
+  turn: 'none' | 'fresh' | 'queued' | 'removed' = 'none';
   deficitBytes = 0;
   /** The local side was told to stop writing and waits to be told to go on. */
   isHeld = false;
