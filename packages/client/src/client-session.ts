@@ -4,7 +4,7 @@ import {
   type HeartbeatSettings,
   Session,
   type TunnelError,
-  type WindowBudget,
+  type MemoryBudget,
 } from '@tunnel/shared';
 import { type DriverEvent, freeMemory, SessionDriver } from '@tunnel/shared/node';
 import { formatHostAndPort } from './dial/address.ts';
@@ -40,7 +40,7 @@ export class ClientSession {
   readonly #visitors = new Map<number, { readonly target: LocalTarget; readonly visitor: string }>();
   #expiryTimer: NodeJS.Timeout | undefined;
 
-  constructor(budget: WindowBudget, linkLifeMs: number | undefined, handlers: ClientSessionHandlers) {
+  constructor(budget: MemoryBudget, linkLifeMs: number | undefined, handlers: ClientSessionHandlers) {
     this.#handlers = handlers;
     this.driver = new SessionDriver(
       new Session({ role: 'client', budget, onForgotten: freeMemory }),

@@ -8,8 +8,8 @@ import {
   MIN_HEARTBEAT_TIMEOUT_MS,
   RetryPolicy,
   TunnelError,
-  WINDOW_BUDGET_BYTES,
-  WindowBudget,
+  MEMORY_BUDGET_BYTES,
+  MemoryBudget,
 } from '@tunnel/shared';
 import {
   derivePsk,
@@ -80,7 +80,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   #server: ServerAddress;
   readonly #heartbeat: HeartbeatSettings;
   readonly #policy: RetryPolicy;
-  readonly #budget = new WindowBudget(WINDOW_BUDGET_BYTES);
+  readonly #budget = new MemoryBudget(MEMORY_BUDGET_BYTES);
   readonly #record = new ClientRecord();
   readonly #instance = randomBytes(16);
   readonly #tunnels: TunnelSet;

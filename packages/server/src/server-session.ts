@@ -9,7 +9,7 @@ import {
   TUNNEL_LIMIT,
   TunnelError,
   type TunnelRequestFrame,
-  type WindowBudget,
+  type MemoryBudget,
 } from '@tunnel/shared';
 import {
   constantTimeEqual,
@@ -42,7 +42,7 @@ export interface ServerSessionOptions {
   readonly agent: string;
   readonly access: Access;
   readonly ports: PublicPorts;
-  readonly budget: WindowBudget;
+  readonly budget: MemoryBudget;
   readonly emit: <K extends keyof ServerEvents>(name: K, event: ServerEvents[K]) => void;
   /** The session is over. */
   readonly onEnd: (session: ServerSession) => void;

@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import { type AddressInfo, isIPv6, type Socket } from 'node:net';
 import { hostname } from 'node:os';
-import { type HeartbeatSettings, TunnelError, WINDOW_BUDGET_BYTES, WindowBudget } from '@tunnel/shared';
+import { type HeartbeatSettings, TunnelError, MEMORY_BUDGET_BYTES, MemoryBudget } from '@tunnel/shared';
 import {
   derivePsk,
   describeSystemError,
@@ -253,7 +253,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
         agent: agent ?? 'tunnel',
         access,
         ports,
-        budget: new WindowBudget(WINDOW_BUDGET_BYTES),
+        budget: new MemoryBudget(MEMORY_BUDGET_BYTES),
         emit: (name, event) => this.emit(name, ...([event] as never)),
       },
       (error, { address, clientKey }, sessionId) => this.#onRefused(error, address, clientKey, sessionId),

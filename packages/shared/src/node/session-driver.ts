@@ -60,6 +60,7 @@ export class SessionDriver {
   /** `linkLifeMs`: how long a link is used; other than a day only in tests. */
   constructor(session: Session, handlers: SessionDriverHandlers, linkLifeMs: number = LINK_LIFE_MS) {
     this.session = session;
+    session.onGivenUp = () => this.#wakeSoon();
     this.#handlers = handlers;
     this.#linkLifeMs = linkLifeMs;
   }
@@ -101,6 +102,15 @@ export class SessionDriver {
     this.#isFlushDue = true;
     setImmediate(() => {
       this.#isFlushDue = false;
+      this.#flush();
+    });
+  }
+
+  /** Another session's doing may have events for this one, and that in the middle of anything. */
+  #wakeSoon(): void {
+    setImmediate(() => {
+      if (this.#isDisposed) return;
+      this.#dispatch();
       this.#flush();
     });
   }

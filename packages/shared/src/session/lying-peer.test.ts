@@ -5,7 +5,7 @@ import { decodeFrames } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import { LOG_LIMIT_BYTES, QUANTUM_BYTES } from './constants.ts';
-import { WindowBudget } from './receive-window.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { RecordBuilder } from './record-builder.ts';
 import { Session } from './session.ts';
 import { Random } from './simulation.ts';
@@ -63,8 +63,8 @@ class Pair {
   }
 
   #startSessions(): void {
-    this.#victim = new Session({ role: this.#role, budget: new WindowBudget(1e6) });
-    this.#liar = new Session({ role: this.#role === 'client' ? 'server' : 'client', budget: new WindowBudget(1e6) });
+    this.#victim = new Session({ role: this.#role, budget: new MemoryBudget(1e6) });
+    this.#liar = new Session({ role: this.#role === 'client' ? 'server' : 'client', budget: new MemoryBudget(1e6) });
     this.#startLink();
   }
 

@@ -122,6 +122,11 @@ export class Outgoing {
     }
   }
 
+  /** Lets go of data in the log that is never sent again, since its stream was reset. */
+  scrub(): void {
+    this.#log.scrub(({ isReset }) => isReset);
+  }
+
   #mayAdd(record: RecordBuilder, bytes: number, confirmed: boolean): boolean {
     if (!confirmed && this.#unconfirmedBytes + bytes > UNCONFIRMED_REPLAY_BYTES) return false;
     if (bytes <= record.room) return true;
@@ -216,6 +221,7 @@ export class Outgoing {
 
   #append(record: RecordBuilder, entry: LogEntry): void {
     this.#log.append(entry);
+    if (entry.kind === 'data') entry.stream.loggedBytes += entry.data.length;
     this.#emit(record, entry);
   }
 

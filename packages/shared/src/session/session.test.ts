@@ -4,7 +4,7 @@ import { INITIAL_CREDIT_BYTES, MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import type { SessionEvent } from './events.ts';
-import { WindowBudget } from './receive-window.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { RecordBuilder } from './record-builder.ts';
 import { Flight } from './flight.ts';
 import { type ResumePoint, Session } from './session.ts';
@@ -23,7 +23,7 @@ const builder = new RecordBuilder();
 /** A client and a server, and a link that the test moves by hand. */
 class Pair {
   now = 0;
-  readonly budget = new WindowBudget(1e9);
+  readonly budget = new MemoryBudget(1e9);
   readonly client = new Session({ role: 'client', budget: this.budget });
   readonly server = new Session({ role: 'server', budget: this.budget });
   readonly told: { client: SessionEvent[]; server: SessionEvent[] } = { client: [], server: [] };
@@ -308,19 +308,19 @@ describe('what a side holds of a stream whose peer has ended', () => {
     pair.settle();
     const heldBytes = pair.client.heldBytes(id);
     expect(heldBytes).toBeGreaterThan(2 * INITIAL_CREDIT_BYTES);
-    expect(pair.budget.usedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
+    expect(pair.budget.promisedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
     pair.client.end(id, pair.now);
     pair.settle();
     expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
     expect(pair.client.heldBytes(id)).toBe(heldBytes);
-    expect(pair.budget.usedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
+    expect(pair.budget.promisedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
     return { pair, id, heldBytes };
   }
 
   it('counts until it is consumed', () => {
     const { pair, id, heldBytes } = overAndHeld();
     pair.client.consumed(id, 1000, pair.now);
-    expect(pair.budget.usedBytes).toBe(heldBytes - 1000 - INITIAL_CREDIT_BYTES);
+    expect(pair.budget.promisedBytes).toBe(heldBytes - 1000 - INITIAL_CREDIT_BYTES);
     pair.client.consumed(id, heldBytes - 1000, pair.now);
     expect(pair.budget.usedBytes).toBe(0);
     expect(pair.client.heldBytes(id)).toBe(0);

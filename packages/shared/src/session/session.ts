@@ -17,11 +17,13 @@ import { Acknowledger } from './acknowledger.ts';
 import {
   ACKNOWLEDGEMENT_BYTES,
   CREDIT_BYTES,
+  CROWDED_LOG_BYTES,
   FAULT_LIMIT,
   HALF_CLOSED_IDLE_MS,
   HEARTBEAT_BYTES,
   NOTICE_LIMIT,
   WRITABLE_AGAIN_BYTES,
+  YOUNG_MS,
 } from './constants.ts';
 import type { SessionEvent } from './events.ts';
 import { Fifo } from './fifo.ts';
@@ -29,7 +31,8 @@ import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
 import { Flight } from './flight.ts';
 import type { LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
-import { ReceiveWindow, type WindowBudget } from './receive-window.ts';
+import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
+import { ReceiveWindow } from './receive-window.ts';
 import type { RecordBuilder } from './record-builder.ts';
 import { Stream } from './stream.ts';
 
@@ -64,7 +67,8 @@ const MAX_STREAM_ID = 0xffff_ffff;
  */
 export class Session {
   readonly #role: 'client' | 'server';
-  readonly #budget: WindowBudget;
+  readonly #budget: MemoryBudget;
+  readonly #memory: MemoryShare;
   readonly #outgoing = new Outgoing();
   readonly #acknowledger = new Acknowledger();
   readonly #streams = new Map<number, Stream>();
@@ -88,18 +92,25 @@ export class Session {
   /** Links in a row that ended in a protocol error, since something new was last received or acknowledged. */
   #faults = 0;
   #isBroken = false;
+  /** When something was last received or sent. */
+  #now = 0;
+  /** What the log counts for in the budget. */
+  #chargedLogBytes = 0;
   /** What the claim that is on its way says. */
   #claimed: ResumePoint | undefined;
   readonly #onForgotten: ((data: Uint8Array) => void) | undefined;
+  /** Streams were reset for want of memory, maybe on behalf of another session: there are events to take and resets to send. */
+  onGivenUp: (() => void) | undefined;
 
   /** `onForgotten` is told of data that was written and that the session has no use for any more: the peer has it. */
   constructor(options: {
     readonly role: 'client' | 'server';
-    readonly budget: WindowBudget;
+    readonly budget: MemoryBudget;
     readonly onForgotten?: (data: Uint8Array) => void;
   }) {
     this.#role = options.role;
     this.#budget = options.budget;
+    this.#memory = options.budget.share((bytes, now) => this.#giveUp(bytes, now));
     this.#onForgotten = options.onForgotten;
     this.#nextStreamId = options.role === 'server' ? 1 : 2;
   }
@@ -194,6 +205,7 @@ export class Session {
   receive(record: Uint8Array, now: number, bytesRead: number): void {
     const link = this.#link;
     if (!link) return;
+    this.#now = now;
     link.heartbeat.recordReceived(now, bytesRead);
     const reader = new FrameReader(record);
     try {
@@ -201,6 +213,7 @@ export class Session {
         this.#receiveFrame(frame, link, now);
         if (!this.#outgoing.hasRoomForAnswers) this.#break('more requests than answers can be kept for');
       }
+      this.#budget.keepWithinLimit(now);
     } catch (error) {
       this.#faults += 1;
       // The peer keeps a numbered frame and would only send it again. Before `accepted` it is its place that is wrong.
@@ -221,6 +234,7 @@ export class Session {
   nextRecord(now: number, record: RecordBuilder, limitBytes: number): readonly Uint8Array[] | undefined {
     const link = this.#link;
     if (!link) return undefined;
+    this.#now = now;
     const recordBytes = Math.min(limitBytes, MAX_PLAINTEXT_BYTES) - ACKNOWLEDGEMENT_BYTES;
     record.start(recordBytes);
     for (let frame = this.#unnumbered.peek(); frame; frame = this.#unnumbered.peek()) {
@@ -236,7 +250,10 @@ export class Session {
       record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
       this.#creditDue.delete(stream);
     }
-    this.#outgoing.addTo(record, recordBytes, link, (stream) => this.#onSent(stream, now));
+    const { isConfirmed } = link;
+    const flight = this.#memory.isCrowded ? crowded(link.flight) : link.flight;
+    this.#outgoing.addTo(record, recordBytes, { isConfirmed, flight }, (stream) => this.#onSent(stream, now));
+    this.#chargeLog();
     const acknowledged = this.#claimed ? undefined : this.#acknowledger.take(now, record.bytes > 0);
     if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
     if (record.bytes === 0) return undefined;
@@ -298,6 +315,11 @@ export class Session {
     return this.#outgoing.logBytes;
   }
 
+  /** It uses its share of the process's memory: what is not read is not to be read ahead either. */
+  get isCrowded(): boolean {
+    return this.#memory.isCrowded;
+  }
+
   /** What arrived for this stream and was not consumed yet, in bytes. */
   heldBytes(streamId: number): number {
     return this.#windowOf(streamId)?.heldBytes ?? 0;
@@ -319,7 +341,11 @@ export class Session {
   write(streamId: number, data: Uint8Array): number {
     const stream = this.#streams.get(streamId);
     if (!stream || stream.outgoing !== 'open') return 0;
-    if (data.length > 0) stream.enqueue(data);
+    if (data.length > 0) {
+      stream.enqueue(data);
+      this.#budget.keepWithinLimit(this.#now);
+      if (stream.outgoing !== 'open') return 0;
+    }
     if (stream.sendableBytes > 0) this.#outgoing.activate(stream);
     stream.isHeld = stream.writableBytes <= 0;
     return stream.writableBytes;
@@ -376,10 +402,15 @@ export class Session {
     this.#unnumbered.push(encodeFrame(frame));
   }
 
-  /** Gives back what the session holds of the process's window budget. It is not used after this. */
+  /** Gives back what the session uses of the process's memory budget. It is not used after this. */
   dispose(): void {
-    for (const stream of this.#streams.values()) stream.window.release();
+    for (const stream of this.#streams.values()) {
+      stream.window.release();
+      stream.dropQueue();
+    }
     for (const window of this.#heldWindows.values()) window.release();
+    this.#memory.wait(-this.#chargedLogBytes);
+    this.#chargedLogBytes = 0;
     this.#creditDue.clear();
     this.#streams.clear();
     this.#heldWindows.clear();
@@ -596,16 +627,53 @@ export class Session {
   #acknowledge(number: number): void {
     if (number > this.#outgoing.acknowledged) this.#faults = 0;
     this.#outgoing.acknowledge(number, (entry) => this.#onAcknowledged(entry));
+    this.#chargeLog();
   }
 
   #onAcknowledged(entry: LogEntry): void {
-    if (entry.kind === 'data') this.#onForgotten?.(entry.data);
+    if (entry.kind === 'data') {
+      entry.stream.loggedBytes -= entry.data.length;
+      this.#onForgotten?.(entry.data);
+    }
     if (entry.kind !== 'end' && entry.kind !== 'reset') return;
     entry.stream.stepOutgoing(entry.kind === 'end' ? 'end-acknowledged' : 'reset-acknowledged');
     this.#closeIfOver(entry.stream);
   }
 
+  #chargeLog(): void {
+    const { logBytes } = this.#outgoing;
+    this.#memory.wait(logBytes - this.#chargedLogBytes);
+    this.#chargedLogBytes = logBytes;
+  }
+
+  /** Resets the streams of which most waits for longest, until about so many bytes are free. Returns how many are. */
+  #giveUp(bytes: number, now: number): number {
+    const before = this.#memory.waitingBytes;
+    const waiting: { readonly id: number; readonly bytes: number; readonly weight: number }[] = [];
+    const weigh = (id: number, { heldBytes, movedAt }: ReceiveWindow, unsentBytes: number, sentAt: number): void => {
+      const weight = heldBytes * (now - movedAt + YOUNG_MS) + unsentBytes * (now - sentAt + YOUNG_MS);
+      if (weight > 0) waiting.push({ id, bytes: heldBytes + unsentBytes, weight });
+    };
+    for (const stream of this.#streams.values()) {
+      if (!stream.isReset) weigh(stream.id, stream.window, stream.queuedBytes + stream.loggedBytes, stream.sentAt);
+    }
+    for (const [id, window] of this.#heldWindows) weigh(id, window, 0, now);
+    waiting.sort((a, b) => b.weight - a.weight);
+    let left = bytes;
+    for (const stream of waiting) {
+      if (left <= 0) break;
+      left -= stream.bytes;
+      this.reset(stream.id, 'stream-idle');
+      this.#events.push({ type: 'stream-reset', streamId: stream.id, code: 'stream-idle' });
+    }
+    this.#outgoing.scrub();
+    this.#chargeLog();
+    this.onGivenUp?.();
+    return before - this.#memory.waitingBytes;
+  }
+
   #onSent(stream: Stream, now: number): void {
+    stream.sentAt = now;
     if (this.#halfClosed.has(stream)) this.#touch(stream, now);
     this.#tellWritable(stream);
   }
@@ -617,7 +685,7 @@ export class Session {
   }
 
   #addStream(id: number, now: number): Stream {
-    const stream = new Stream(id, now, new ReceiveWindow(now, this.#budget));
+    const stream = new Stream(id, now, new ReceiveWindow(now, this.#memory), this.#memory);
     this.#streams.set(id, stream);
     return stream;
   }
@@ -683,4 +751,9 @@ export class Session {
 
 function isNumbered(type: number | undefined): boolean {
   return type !== undefined && type >= NUMBERED_TYPES.first && type <= NUMBERED_TYPES.last;
+}
+
+/** The flight of a session that uses its share of memory already. It says nothing about the link that more is not sent. */
+function crowded(flight: Flight): Pick<Flight, 'limitBytes' | 'full'> {
+  return { limitBytes: Math.min(flight.limitBytes, CROWDED_LOG_BYTES), full: () => {} };
 }

@@ -1,8 +1,8 @@
 import { MAX_PLAINTEXT_BYTES } from '../wire/constants.ts';
-import { LOG_LIMIT_BYTES, QUANTUM_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
+import { CROWDED_LOG_BYTES, LOG_LIMIT_BYTES, QUANTUM_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
 import type { SessionEvent } from './events.ts';
 import type { HeartbeatSettings } from './heartbeat.ts';
-import { WindowBudget } from './receive-window.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { RecordBuilder } from './record-builder.ts';
 import { Session, type ResumePoint } from './session.ts';
 
@@ -315,7 +315,7 @@ class Link {
 class Endpoint {
   readonly role: Role;
   readonly session: Session;
-  readonly budget = new WindowBudget(1024 * 1024);
+  readonly budget: MemoryBudget;
   readonly heartbeat: HeartbeatSettings;
   readonly sides = new Map<number, Side>();
   link: Link | undefined;
@@ -323,8 +323,9 @@ class Endpoint {
   sleepsUntil = 0;
   heardAt = 0;
 
-  constructor(role: Role, heartbeat: HeartbeatSettings) {
+  constructor(role: Role, heartbeat: HeartbeatSettings, budget: MemoryBudget) {
     this.role = role;
+    this.budget = budget;
     this.heartbeat = heartbeat;
     this.session = new Session({ role, budget: this.budget, onForgotten: spoil });
   }
@@ -337,6 +338,8 @@ const HEARTBEATS: readonly HeartbeatSettings[] = [
   { intervalMs: 500, timeoutMs: 2000 },
   { intervalMs: 1000, timeoutMs: 1000 },
 ];
+/** With the least one, streams are reset for want of memory. */
+const BUDGETS_BYTES = [512 * 1024, 1024 * 1024, 64 * 1024 * 1024];
 /** How much longer a sound link may need at the end for everything to be delivered. */
 const PATIENCE_MS = 30 * 60 * 1000;
 const PROGRESS_EVERY_MS = 100;
@@ -358,6 +361,8 @@ class World {
   #unfinishedSides = 0;
   #bytes = 0;
   #resets = 0;
+  /** Streams that were reset for want of memory. */
+  readonly #givenUp = new Set<number>();
   /** Counts the rows of events that sessions told. */
   #batch = 0;
   #soundSince = Infinity;
@@ -366,10 +371,14 @@ class World {
     this.#random = new Random(seed);
     this.#options = options;
     this.#ends = {
-      client: new Endpoint('client', this.#random.pick(HEARTBEATS)),
-      server: new Endpoint('server', this.#random.pick(HEARTBEATS)),
+      client: new Endpoint('client', this.#random.pick(HEARTBEATS), this.#newBudget()),
+      server: new Endpoint('server', this.#random.pick(HEARTBEATS), this.#newBudget()),
     };
     this.#sleeps = this.#random.chance(0.2);
+  }
+
+  #newBudget(): MemoryBudget {
+    return new MemoryBudget(this.#random.pick(BUDGETS_BYTES));
   }
 
   run(): SimulationResult {
@@ -492,7 +501,9 @@ class World {
     }
     const side = end.sides.get(event.streamId);
     if (!side) throw new Error(`told ${event.type} of stream ${event.streamId}, which is not known`);
+    if (event.type === 'stream-reset' && event.code === 'stream-idle') this.#givenUp.add(event.streamId);
     if (side.hasReset) {
+      if (this.#givenUp.has(event.streamId)) return; // for want of memory, just before
       // Only what was in the same record as the event that made this side reset the stream.
       check(side.resetBatch === this.#batch, `told ${event.type} after one's own reset`);
       return;
@@ -647,6 +658,8 @@ class World {
       this.#transmit(link, end.role, record.length, () => this.#receive(this.#ends[other(end.role)], link, record));
       this.#dispatch(end);
     }
+    const { waitingBytes, limitBytes } = end.budget;
+    check(waitingBytes <= limitBytes + CROWDED_LOG_BYTES + MAX_PLAINTEXT_BYTES, `${waitingBytes} bytes wait`);
     check(end.session.logBytes <= LOG_LIMIT_BYTES + QUANTUM_BYTES, `a log of ${end.session.logBytes} bytes`);
     this.#armTimer(end);
   }
@@ -780,7 +793,8 @@ class World {
     for (const [id, there] of server.sides) {
       const here = client.sides.get(id);
       if (!here) {
-        check(there.hasReset && there.received === 0, `the client never heard of stream ${id}`);
+        const wasReset = there.hasReset || this.#givenUp.has(id);
+        check(wasReset && there.received === 0, `the client never heard of stream ${id}`);
         continue;
       }
       for (const [side, peer] of [
@@ -788,7 +802,7 @@ class World {
         [there, here],
       ] as const) {
         const isClean = side.hasEnded && side.peerHasEnded && !side.wasReset;
-        check(isClean || side.hasReset || peer.hasReset, `stream ${id} was reset by nobody`);
+        check(isClean || side.hasReset || peer.hasReset || this.#givenUp.has(id), `stream ${id} was reset by nobody`);
         // It can be that one side has everything when the other resets: then it never hears of that.
         if (isClean && !side.hasReset) check(side.received === peer.written, `stream ${id} is short`);
       }
