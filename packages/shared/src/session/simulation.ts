@@ -15,6 +15,8 @@ export interface SimulationResult {
   readonly losses: number;
   readonly streams: number;
   readonly resets: number;
+  /** Streams that were reset for want of memory. */
+  readonly givenUp: number;
   readonly bytes: number;
   readonly virtualMs: number;
 }
@@ -339,7 +341,7 @@ const HEARTBEATS: readonly HeartbeatSettings[] = [
   { intervalMs: 1000, timeoutMs: 1000 },
 ];
 /** With the least one, streams are reset for want of memory. */
-const BUDGETS_BYTES = [512 * 1024, 1024 * 1024, 64 * 1024 * 1024];
+const BUDGETS_BYTES = [192 * 1024, 1024 * 1024, 64 * 1024 * 1024];
 /** How much longer a sound link may need at the end for everything to be delivered. */
 const PATIENCE_MS = 30 * 60 * 1000;
 const PROGRESS_EVERY_MS = 100;
@@ -397,6 +399,7 @@ class World {
       losses: this.losses,
       streams: this.#plans.size,
       resets: this.#resets,
+      givenUp: this.#givenUp.size,
       bytes: this.#bytes,
       virtualMs: this.now,
     };
