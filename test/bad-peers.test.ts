@@ -1,6 +1,6 @@
-// Peers that break the protocol, knowingly or not: their own link ends, is told once, and nobody else notices.
+// Peers that break the protocol, knowingly or not: their own link or session ends, is told once, and nobody else notices.
 import { connect, type Socket } from 'node:net';
-import { encodeFrame, type Frame, MAX_RECORD_BYTES } from '@tunnel/shared';
+import { type Claim, encodeFrame, type Frame, MAX_RECORD_BYTES } from '@tunnel/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   accepted,
@@ -122,7 +122,7 @@ describe('a server', () => {
     return first !== undefined && Buffer.from(first.sessionId).toString('hex') === sessionId;
   }
 
-  test('ends the link of a client that sends beyond its credit', async () => {
+  test('ends the session of a client that sends beyond its credit', async () => {
     await using link = await connectByHand(server.port);
     link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
     const { port } = await link.waitFor('tunnel-granted');
@@ -132,8 +132,23 @@ describe('a server', () => {
     link.send(dataOf(streamId, 200_000));
     await link.closed;
     const { event } = await server.log.waitFor('client-disconnected', ({ sessionId }) => isOf(link, sessionId));
-    expect(event.code).toBe('protocol-error');
-    // The session waits for its next link, and so does the visitor.
+    expect(event).toMatchObject({ code: 'protocol-error', ended: true });
+    // The data would come again on every link.
+    expect(await link.waitFor('goodbye')).toMatchObject({ code: 'protocol-error' });
+    expect(await visitor.waitForEnding()).toBe('ECONNRESET');
+    await expectNothingElseTouched();
+  });
+
+  test('keeps the session where what was wrong may not come again', async () => {
+    await using link = await connectByHand(server.port);
+    link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
+    const { port } = await link.waitFor('tunnel-granted');
+    await using visitor = await visit(port);
+    await link.waitFor('open');
+    link.send({ type: 'credit', streamId: 9, offset: 1 });
+    await link.closed;
+    const { event } = await server.log.waitFor('client-disconnected', ({ sessionId }) => isOf(link, sessionId));
+    expect(event).toMatchObject({ code: 'protocol-error', ended: false });
     expect(visitor.ending).toBeUndefined();
     await expectNothingElseTouched();
   });
@@ -355,6 +370,69 @@ describe('a client', () => {
       expect(client.log.all('disconnected').length).toBeLessThanOrEqual(1);
       expect(client.log.all('stopped')).toEqual([]);
     });
+  });
+
+  test('begins a new session where a numbered frame is wrong, and asks for the same port', async () => {
+    await using echo = await startEcho();
+    const claims: Claim[] = [];
+    const links: HandLink[] = [];
+    await using server = await startHandServer((link, claim) => {
+      claims.push(claim);
+      links.push(link);
+      link.send(accepted(), { type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' });
+    });
+    await using client = await startClient(server.port, [echo.port]);
+    links[0]?.send({ type: 'open', streamId: 1, tunnelId: 1, address: '127.0.0.1', port: 1 }, dataOf(1, 10));
+    await links[0]?.waitFor('data');
+    links[0]?.sendPlaintext(rawFrame(0x7f));
+    await client.log.waitFor('disconnected');
+    await client.log.waitForNext('ready');
+    // The connection to the service went with the session.
+    await echo.waitForOpenConnections(0);
+    expect(claims[1]).toMatchObject({ instance: claims[0]?.instance });
+    expect(claims[1]?.resume).toBeUndefined();
+    expect(await links[1]?.waitFor('tunnel-request')).toMatchObject({ port: 4_000 });
+    expect(client.log.all('disconnected').map(({ event }) => event.code)).toEqual(['protocol-error']);
+    const [retry] = client.log.all('retrying').map(({ event }) => event);
+    expect(retry).toMatchObject({ code: 'protocol-error', attempt: 1 });
+    expect(retry?.delayMs).toBeLessThan(1_000);
+  });
+
+  test('gives its session up after three links in a row that end in a protocol error', async () => {
+    await using echo = await startEcho();
+    const claims: Claim[] = [];
+    const session = accepted();
+    await using server = await startHandServer((link, claim) => {
+      claims.push(claim);
+      link.send({
+        ...session,
+        ...(claim.resume ? { received: claim.resume.next - 1, next: claim.resume.received + 1 } : {}),
+      });
+      if (!claim.resume) link.send({ type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' });
+      if (claims.length < 4)
+        void link.waitFor('heartbeat').then(() => link.send({ type: 'credit', streamId: 9, offset: 1 }));
+    });
+    await using client = await startClient(server.port, [echo.port], {
+      maxReconnectDelayMs: 100,
+      waitsForReady: false,
+    });
+    await expect.poll(() => claims.length, { timeout: 10_000 }).toBe(4);
+    expect(claims.map(({ resume }) => resume !== undefined)).toEqual([false, true, true, false]);
+    await client.log.waitForNext('ready');
+  });
+
+  test('begins a new session where the server says that the protocol was broken', async () => {
+    await using echo = await startEcho();
+    let resumed: boolean | undefined;
+    await using server = await startHandServer((link, claim) => {
+      resumed = claim.resume !== undefined;
+      link.send(accepted(), { type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' });
+      if (server.linkCount === 1) link.send({ type: 'goodbye', code: 'protocol-error' });
+    });
+    await using client = await startClient(server.port, [echo.port], { waitsForReady: false });
+    await client.log.waitFor('retrying', ({ code }) => code === 'protocol-error');
+    await client.log.waitForNext('ready');
+    expect(resumed).toBe(false);
   });
 
   const beforeAccepted: readonly (readonly [name: string, code: string, act: (link: HandLink) => void])[] = [

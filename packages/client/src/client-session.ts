@@ -4,7 +4,7 @@ import {
   type HeartbeatSettings,
   Session,
   type TunnelError,
-  type WindowBudget,
+  type MemoryBudget,
 } from '@tunnel/shared';
 import { type DriverEvent, freeMemory, SessionDriver } from '@tunnel/shared/node';
 import { formatHostAndPort } from './dial/address.ts';
@@ -40,13 +40,18 @@ export class ClientSession {
   readonly #visitors = new Map<number, { readonly target: LocalTarget; readonly visitor: string }>();
   #expiryTimer: NodeJS.Timeout | undefined;
 
-  constructor(budget: WindowBudget, linkLifeMs: number | undefined, handlers: ClientSessionHandlers) {
+  constructor(budget: MemoryBudget, linkLifeMs: number | undefined, handlers: ClientSessionHandlers) {
     this.#handlers = handlers;
     this.driver = new SessionDriver(
       new Session({ role: 'client', budget, onForgotten: freeMemory }),
       {
         onEvent: (event) => handlers.onEvent(this, event),
         onLinkEnd: (error) => handlers.onLinkEnd(error),
+        // Without a good-bye: the server holds the public ports until this process claims its next session.
+        onBroken: (error) => {
+          this.driver.detach();
+          handlers.onLinkEnd(error);
+        },
         onStreamClosed: (streamId, resetCode) => this.#onStreamClosed(streamId, resetCode),
       },
       linkLifeMs,
@@ -58,7 +63,7 @@ export class ClientSession {
     return this.accepted && Buffer.from(this.accepted.id).toString('hex');
   }
 
-  /** What to say of it in message 3 of its next link: true only until something else is sent or received. */
+  /** What to say of it in message 3 of its next link. The present one acknowledges nothing from here on. */
   claim(instance: Uint8Array, linkNumber: number, heartbeat: HeartbeatSettings, agent: string): Claim {
     const { accepted } = this;
     return {
@@ -68,7 +73,7 @@ export class ClientSession {
       heartbeatTimeoutMs: heartbeat.timeoutMs,
       agent,
       ...(accepted && {
-        resume: { sessionId: accepted.id, token: accepted.token, ...this.driver.session.resumePoint },
+        resume: { sessionId: accepted.id, token: accepted.token, ...this.driver.session.claim() },
       }),
     };
   }

@@ -8,8 +8,8 @@ import {
   MIN_HEARTBEAT_TIMEOUT_MS,
   RetryPolicy,
   TunnelError,
-  WINDOW_BUDGET_BYTES,
-  WindowBudget,
+  MEMORY_BUDGET_BYTES,
+  MemoryBudget,
 } from '@tunnel/shared';
 import {
   derivePsk,
@@ -79,7 +79,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   #server: ServerAddress;
   readonly #heartbeat: HeartbeatSettings;
   readonly #policy: RetryPolicy;
-  readonly #budget = new WindowBudget(WINDOW_BUDGET_BYTES);
+  readonly #budget = new MemoryBudget(MEMORY_BUDGET_BYTES);
   readonly #record = new ClientRecord();
   readonly #instance = randomBytes(16);
   readonly #tunnels: TunnelSet;
@@ -374,7 +374,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       this.#downSince = monotonicNow();
       this.#tellDisconnected(error);
     }
-    if (!accepted || isSessionLost(error.code) || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
+    const isOver = isSessionLost(error.code) || session.driver.session.isBroken;
+    if (!accepted || isOver || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
       this.#loseSession(session, error.code);
     } else if (wasConfirmed && this.#session === session) {
       session.expireAfter(accepted.resumeWindowMs, () => {
@@ -418,6 +419,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       old.replace(next);
     } catch {
       // The old link goes on, or comes to its own end.
+      session.driver.session.withdrawClaim();
     } finally {
       this.#replacements.delete(abort);
     }
@@ -518,7 +520,13 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         return;
       case 'goodbye':
         this.#loseSession(session, 'session-lost');
-        this.#endLink(asError({ code: event.code, retryAfterMs: session.comeBackAfterMs, detail: '' }));
+        this.#endLink(
+          asError({
+            code: event.code,
+            retryAfterMs: session.comeBackAfterMs,
+            detail: event.code === 'protocol-error' ? 'the server says so of this client' : '',
+          }),
+        );
         return;
       case 'drain':
         session.comeBackAfterMs = event.retryAfterMs + Math.random() * event.spreadMs;

@@ -9,7 +9,7 @@ import {
   TUNNEL_LIMIT,
   TunnelError,
   type TunnelRequestFrame,
-  type WindowBudget,
+  type MemoryBudget,
 } from '@tunnel/shared';
 import {
   constantTimeEqual,
@@ -41,7 +41,7 @@ export interface ServerSessionOptions {
   readonly agent: string;
   readonly access: Access;
   readonly ports: PublicPorts;
-  readonly budget: WindowBudget;
+  readonly budget: MemoryBudget;
   readonly emit: <K extends keyof ServerEvents>(name: K, event: ServerEvents[K]) => void;
   /** The session is over. */
   readonly onEnd: (session: ServerSession) => void;
@@ -86,6 +86,7 @@ export class ServerSession {
     this.#driver = new SessionDriver(new Session({ role: 'server', budget: options.budget, onForgotten: freeMemory }), {
       onEvent: (event) => this.#onEvent(event),
       onLinkEnd: (error) => this.#onLinkEnd(error),
+      onBroken: (error) => this.#onBroken(error),
       onStreamClosed: (streamId) => this.#stopWaiting(streamId),
     });
   }
@@ -227,6 +228,11 @@ export class ServerSession {
     }, this.#options.resumeWindowMs);
   }
 
+  #onBroken({ code, message: reason }: TunnelError): void {
+    this.#options.emit('client-disconnected', { ...this.info, code, reason, ended: true });
+    this.end(code);
+  }
+
   #onEvent(event: DriverEvent): void {
     switch (event.type) {
       case 'tunnel-request':
@@ -361,6 +367,11 @@ export class ServerSession {
 
   #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket, { address, port, destination }: Peer): void {
     const { session } = this.#driver;
+    if (address === '') {
+      // It has left already, and nobody can say any more who it was.
+      socket.on('error', () => {}).destroy();
+      return;
+    }
     const ruledOut = tunnel.gate.refusalOf(address, tunnel.visitors.size);
     if (ruledOut) {
       this.#turnAway(socket, ruledOut);
@@ -383,7 +394,9 @@ export class ServerSession {
       const patience = setTimeout(() => pipe.reset('session-lost'), WAITING_MS);
       this.#waiting.set(streamId, patience);
     }
-    this.#driver.flushSoon();
+    // A turn later than anything else: who resets as soon as the connection stands is then withdrawn, and what a visitor
+    // says first goes out in one record with its OPEN.
+    setImmediate(() => this.#driver.flushSoon());
   }
 
   /** Nothing was read from it yet. */

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
-import { type HeartbeatSettings, isPublicHost, TunnelError, WINDOW_BUDGET_BYTES, WindowBudget } from '@tunnel/shared';
+import { type HeartbeatSettings, isPublicHost, MEMORY_BUDGET_BYTES, MemoryBudget, TunnelError } from '@tunnel/shared';
 import { derivePsk, encodeKey, hostToDial, monotonicNow, nodeCrypto } from '@tunnel/shared/node';
 import { Access, type Requirement } from './access.ts';
 import { AccessUpdates } from './access-updates.ts';
@@ -261,7 +261,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
         agent: agent ?? 'tunnel',
         access,
         ports,
-        budget: new WindowBudget(WINDOW_BUDGET_BYTES),
+        budget: new MemoryBudget(MEMORY_BUDGET_BYTES),
         emit: (name, event) => this.emit(name, ...([event] as never)),
       },
       (error, { address, clientKey }, sessionId) => this.#onRefused(error, address, clientKey, sessionId),

@@ -20,10 +20,10 @@ export type { Transport } from './handshake/transport.ts';
 export type { NoiseCrypto } from './noise/crypto.ts';
 export type { Psk } from './noise/handshake-state.ts';
 
-export { WINDOW_BUDGET_BYTES } from './session/constants.ts';
+export { MEMORY_BUDGET_BYTES } from './session/constants.ts';
 export type { SessionEvent } from './session/events.ts';
 export type { HeartbeatSettings } from './session/heartbeat.ts';
-export { WindowBudget } from './session/receive-window.ts';
+export { MemoryBudget } from './session/memory-budget.ts';
 export { RecordBuilder } from './session/record-builder.ts';
 export { Session } from './session/session.ts';
 export type { ResumePoint } from './session/session.ts';

@@ -19,6 +19,8 @@ export interface SessionDriverHandlers {
   onEvent(event: DriverEvent): void;
   /** The link is gone; the session is kept. Not told for `detach`. */
   onLinkEnd(error: TunnelError): void;
+  /** The peer broke the protocol in a way that every further link would repeat. The link still stands, for a last word. */
+  onBroken(error: TunnelError): void;
   /** A stream's socket is closed on this side. */
   onStreamClosed(streamId: number, resetCode: string | undefined): void;
 }
@@ -58,6 +60,7 @@ export class SessionDriver {
   /** `linkLifeMs`: how long a link is used; other than a day only in tests. */
   constructor(session: Session, handlers: SessionDriverHandlers, linkLifeMs: number = LINK_LIFE_MS) {
     this.session = session;
+    session.onGivenUp = () => this.#wakeSoon();
     this.#handlers = handlers;
     this.#linkLifeMs = linkLifeMs;
   }
@@ -99,6 +102,15 @@ export class SessionDriver {
     this.#isFlushDue = true;
     setImmediate(() => {
       this.#isFlushDue = false;
+      this.#flush();
+    });
+  }
+
+  /** Another session's doing may have events for this one, and that in the middle of anything. */
+  #wakeSoon(): void {
+    setImmediate(() => {
+      if (this.#isDisposed) return;
+      this.#dispatch();
       this.#flush();
     });
   }
@@ -163,7 +175,9 @@ export class SessionDriver {
     } catch (error) {
       this.#dispatch();
       if (!(error instanceof TunnelError)) throw error;
-      if (this.#link === link) this.#dropLink(error);
+      if (this.#link !== link) return;
+      if (this.session.isBroken) this.#handlers.onBroken(error);
+      else this.#dropLink(error);
       return;
     }
     this.#dispatch();

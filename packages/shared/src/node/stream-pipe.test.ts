@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
-import { WindowBudget } from '../session/receive-window.ts';
+import { MemoryBudget } from '../session/memory-budget.ts';
 import { Session } from '../session/session.ts';
 import { SharedMemory } from './memory.ts';
 import { type PipeSocket, StreamPipe } from './stream-pipe.ts';
@@ -26,7 +26,7 @@ function newPipe(): {
   readonly session: Session;
   readonly closed: Promise<string | undefined>;
 } {
-  const session = new Session({ role: 'server', budget: new WindowBudget(0) });
+  const session = new Session({ role: 'server', budget: new MemoryBudget(0) });
   const streamId = session.openStream(1, '192.0.2.1', 1234, 0)!;
   const traffic = { receivedBytes: 0, sentBytes: 0 };
   let pipe!: StreamPipe;

@@ -5,6 +5,7 @@ import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
 import { Gathering, isSmall } from './gathering.ts';
 import type { SharedMemory } from './memory.ts';
+import { startReading, stopReading } from './reading.ts';
 
 /** Bytes of streams that one session carried, without what the protocol adds. */
 export interface Traffic {
@@ -81,7 +82,10 @@ export class StreamPipe {
     this.#cancelConnecting = undefined;
     socket.on('data', (chunk: Buffer) => {
       this.#traffic.sentBytes += chunk.length;
-      if (this.#session.write(this.streamId, chunk) <= 0) socket.pause();
+      if (this.#session.write(this.streamId, chunk) <= 0) {
+        if (this.#session.isCrowded) stopReading(socket);
+        else socket.pause();
+      }
       this.#handlers.flushSoon();
     });
     socket.on('end', () => {
@@ -156,7 +160,7 @@ export class StreamPipe {
 
   /** The stream can take more again. */
   resume(): void {
-    this.#socket?.resume();
+    if (this.#socket) startReading(this.#socket);
   }
 
   #gather(data: Uint8Array): void {

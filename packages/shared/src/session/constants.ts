@@ -13,6 +13,12 @@ export const ACKNOWLEDGE_DELAY_MS = 25;
 /** … or once this much was received. */
 export const ACKNOWLEDGE_BYTES = 128 * 1024;
 
+/**
+ * So many links in a row that end in a `protocol-error`, with nothing new received or acknowledged since the first, end the
+ * session: the next one would fare no better.
+ */
+export const FAULT_LIMIT = 3;
+
 /** An ACKNOWLEDGEMENT frame. Room is kept for one at the end of each record. */
 export const ACKNOWLEDGEMENT_BYTES = 12;
 
@@ -35,8 +41,17 @@ export const SEND_QUEUE_BYTES = 384 * 1024;
 /** The largest receive window of a stream. */
 export const MAX_WINDOW_BYTES = 16 * 1024 * 1024;
 
-/** What all streams of a process may hold in windows above the initial ones. */
-export const WINDOW_BUDGET_BYTES = 256 * 1024 * 1024;
+/**
+ * What may wait in all sessions of a process together (see `MemoryBudget`). A session uses at most half of it. Beyond it, streams
+ * are reset.
+ */
+export const MEMORY_BUDGET_BYTES = 160 * 1024 * 1024;
+
+/** What a session that uses its share of the budget leaves unacknowledged before it sends more data. */
+export const CROWDED_LOG_BYTES = 256 * 1024;
+
+/** Beyond the budget, bytes that came just now count as if they had waited for so long, in ms. */
+export const YOUNG_MS = 1_000;
 
 /** Round trips look this much longer to a window than they are: batches and event loops take their time. In ms. */
 export const WINDOW_SLACK_MS = 5;

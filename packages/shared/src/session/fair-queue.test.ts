@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FairQueue } from './fair-queue.ts';
-import { ReceiveWindow, WindowBudget } from './receive-window.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { ReceiveWindow } from './receive-window.ts';
 import { Stream } from './stream.ts';
 
 const QUANTUM = 1000;
@@ -15,7 +16,12 @@ class Bench {
   add(name: string, bytes: number): void {
     let stream = this.streams.get(name);
     if (!stream) {
-      stream = new Stream(this.streams.size, 0, new ReceiveWindow(0, new WindowBudget(0)));
+      stream = new Stream(
+        this.streams.size,
+        0,
+        new ReceiveWindow(0, new MemoryBudget(0).share()),
+        new MemoryBudget(0).share(),
+      );
       this.streams.set(name, stream);
     }
     this.waiting.set(stream, (this.waiting.get(stream) ?? 0) + bytes);

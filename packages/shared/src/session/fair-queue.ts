@@ -1,6 +1,9 @@
 import { Fifo } from './fifo.ts';
 import type { Stream } from './stream.ts';
 
+/** So many removed streams are passed over before anything is tidied up. */
+const TIDY_FROM = 64;
+
 /**
  * Whose turn it is to send: deficit round robin by bytes with a list of its own for streams that just became active, as in
  * FQ-CoDel (RFC 8290, section 4.2). A keystroke goes before a bulk transfer, and a stream that always has a little cannot
@@ -9,9 +12,10 @@ import type { Stream } from './stream.ts';
 export class FairQueue {
   readonly #new = new Fifo<Stream>();
   readonly #old = new Fifo<Stream>();
+  #removed = 0;
 
   get isEmpty(): boolean {
-    return this.#new.length + this.#old.length === 0;
+    return this.#new.length + this.#old.length === this.#removed;
   }
 
   /** The stream has something to send. */
@@ -19,6 +23,17 @@ export class FairQueue {
     if (stream.turn !== 'none') return;
     stream.turn = 'fresh';
     this.#new.push(stream);
+  }
+
+  /** The stream will never have work again. It is not kept, not even while nobody asks for the next one. */
+  remove(stream: Stream): void {
+    if (stream.turn === 'none' || stream.turn === 'removed') return;
+    stream.turn = 'removed';
+    this.#removed += 1;
+    if (this.#removed < TIDY_FROM || 2 * this.#removed < this.#new.length + this.#old.length) return;
+    this.#new.keep(isLeft);
+    this.#old.keep(isLeft);
+    this.#removed = 0;
   }
 
   /**
@@ -30,6 +45,11 @@ export class FairQueue {
       const list = this.#new.length > 0 ? this.#new : this.#old;
       const stream = list.peek();
       if (!stream) return undefined;
+      if (stream.turn === 'removed') {
+        list.shift();
+        this.#removed -= 1;
+        continue;
+      }
       if (stream.turn === 'fresh') {
         stream.turn = 'queued';
         stream.deficitBytes = quantumBytes;
@@ -48,4 +68,8 @@ export class FairQueue {
       }
     }
   }
+}
+
+function isLeft(stream: Stream): boolean {
+  return stream.turn !== 'removed';
 }

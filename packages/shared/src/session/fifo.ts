@@ -40,6 +40,12 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Drops all items but those that `isKept` says. */
+  keep(isKept: (item: T) => boolean): void {
+    this.#items = this.#items.slice(this.#head).filter((item) => item !== undefined && isKept(item));
+    this.#head = 0;
+  }
+
   clear(): void {
     this.#items = [];
     this.#head = 0;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { HeartbeatSettings } from './heartbeat.ts';
 import { RecordBuilder } from './record-builder.ts';
-import { WindowBudget } from './receive-window.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { Session } from './session.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -13,8 +13,8 @@ class IdlePair {
   now = 0;
   messages = 0;
   isSilent = false;
-  readonly client = new Session({ role: 'client', budget: new WindowBudget(0) });
-  readonly server = new Session({ role: 'server', budget: new WindowBudget(0) });
+  readonly client = new Session({ role: 'client', budget: new MemoryBudget(0) });
+  readonly server = new Session({ role: 'server', budget: new MemoryBudget(0) });
   readonly #builder = new RecordBuilder();
   #inFlight: { readonly at: number; readonly to: Session; readonly record: Uint8Array }[] = [];
   #bytes = 0;

@@ -5,7 +5,7 @@ import { decodeFrames } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import { LOG_LIMIT_BYTES, QUANTUM_BYTES } from './constants.ts';
-import { WindowBudget } from './receive-window.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { RecordBuilder } from './record-builder.ts';
 import { Session } from './session.ts';
 import { Random } from './simulation.ts';
@@ -26,9 +26,11 @@ type Role = 'client' | 'server';
 class Pair {
   now = 0;
   refused = 0;
+  broken = 0;
   readonly #random: Random;
   readonly #role: Role;
   #victim!: Session;
+  #victimBudget!: MemoryBudget;
   #liar!: Session;
 
   constructor(seed: number) {
@@ -63,9 +65,18 @@ class Pair {
   }
 
   #startSessions(): void {
-    this.#victim = new Session({ role: this.#role, budget: new WindowBudget(1e6) });
-    this.#liar = new Session({ role: this.#role === 'client' ? 'server' : 'client', budget: new WindowBudget(1e6) });
+    this.#victimBudget = new MemoryBudget(1e6);
+    this.#victim = new Session({ role: this.#role, budget: this.#victimBudget });
+    this.#liar = new Session({ role: this.#role === 'client' ? 'server' : 'client', budget: new MemoryBudget(1e6) });
     this.#startLink();
+  }
+
+  /** What the owner of a session does that has no future. Whatever the peer did to it, it gives back what it used. */
+  #endSession(): void {
+    this.broken += 1;
+    this.#victim.dispose();
+    check(this.#victimBudget.usedBytes === 0, `${this.#victimBudget.usedBytes} bytes were not given back`);
+    this.#startSessions();
   }
 
   #startLink(): void {
@@ -125,7 +136,8 @@ class Pair {
       if (!(error instanceof TunnelError) || error.code !== 'protocol-error') throw error;
       this.refused += 1;
       this.#victim.takeEvents();
-      this.#startLink();
+      if (this.#victim.isBroken) this.#endSession();
+      else this.#startLink();
       return;
     }
     for (const event of this.#victim.takeEvents()) {
@@ -232,6 +244,7 @@ it('gets nothing out of a session but protocol errors', { timeout: 300_000 }, ()
   const first = ONE_SEED === undefined ? 1 : Number(ONE_SEED);
   const last = ONE_SEED === undefined ? SEEDS : first;
   let refused = 0;
+  let broken = 0;
   for (let seed = first; seed <= last; seed += 1) {
     const pair = new Pair(seed);
     try {
@@ -240,6 +253,8 @@ it('gets nothing out of a session but protocol errors', { timeout: 300_000 }, ()
       throw new Error(`seed ${seed} at ${pair.now} ms: ${String(error)}`, { cause: error });
     }
     refused += pair.refused;
+    broken += pair.broken;
   }
-  expect(refused).toBeGreaterThan(0);
+  expect(broken).toBeGreaterThan(0);
+  expect(refused).toBeGreaterThan(broken);
 });

@@ -4,9 +4,11 @@ import type { Stream } from './stream.ts';
 
 /** A numbered frame that was handed to a link and that the peer has not acknowledged. */
 export type LogEntry =
-  | { readonly kind: 'data'; readonly stream: Stream; readonly data: Uint8Array }
+  | { readonly kind: 'data'; readonly stream: Stream; data: Uint8Array }
   | { readonly kind: 'end' | 'reset'; readonly stream: Stream; readonly frame: Uint8Array }
   | { readonly kind: 'control'; readonly frame: Uint8Array };
+
+const NOTHING = new Uint8Array();
 
 /** Unacknowledged frames in the order of their numbers. The first frame of a session has number 1. */
 export class OutgoingLog {
@@ -43,6 +45,17 @@ export class OutgoingLog {
     const entry = this.#entries.at(number - this.#acknowledged - 1);
     if (!entry) throw new RangeError(`frame ${number} is not in the log`);
     return entry;
+  }
+
+  /** Empties the data of streams that `isNeeded` no more: only their numbers are left. */
+  scrub(isOver: (stream: Stream) => boolean): void {
+    for (let index = 0; index < this.#entries.length; index += 1) {
+      const entry = this.#entries.at(index)!;
+      if (entry.kind !== 'data' || !isOver(entry.stream)) continue;
+      this.#bytes -= entry.data.length;
+      entry.stream.loggedBytes -= entry.data.length;
+      entry.data = NOTHING;
+    }
   }
 
   /** Drops everything up to `number`, telling each entry to `each`. `number` must be below `next`. */

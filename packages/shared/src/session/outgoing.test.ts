@@ -10,7 +10,8 @@ import {
 } from './constants.ts';
 import { OutgoingLog, type LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
-import { ReceiveWindow, WindowBudget } from './receive-window.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { ReceiveWindow } from './receive-window.ts';
 import { RecordBuilder } from './record-builder.ts';
 import { Stream } from './stream.ts';
 
@@ -18,7 +19,7 @@ const LARGEST = MAX_PLAINTEXT_BYTES - ACKNOWLEDGEMENT_BYTES;
 const builder = new RecordBuilder();
 
 function newStream(id: number): Stream {
-  const stream = new Stream(id, 0, new ReceiveWindow(0, new WindowBudget(0)));
+  const stream = new Stream(id, 0, new ReceiveWindow(0, new MemoryBudget(0).share()), new MemoryBudget(0).share());
   stream.raiseCredit(Number.MAX_SAFE_INTEGER);
   return stream;
 }

@@ -1,7 +1,7 @@
 import { malformed } from '../wire/byte-reader.ts';
 import { DATA_HEADER_BYTES, FRAME_HEADER_BYTES, MAX_PLAINTEXT_BYTES } from '../wire/constants.ts';
 import { encodeFrame } from '../wire/encode.ts';
-import type { NumberedFrame } from '../wire/frame.ts';
+import type { NumberedFrame, OpenFrame } from '../wire/frame.ts';
 import {
   ACKNOWLEDGEMENT_BYTES,
   CONTROL_QUEUE_LIMIT,
@@ -13,13 +13,14 @@ import {
 } from './constants.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Flight } from './flight.ts';
-import { Fifo } from './fifo.ts';
 import { OutgoingLog, type LogEntry } from './outgoing-log.ts';
 import type { RecordBuilder } from './record-builder.ts';
 import type { Stream } from './stream.ts';
 
 type ControlEntry =
-  { readonly kind: 'control'; readonly frame: Uint8Array } | { readonly kind: 'reset'; readonly stream: Stream };
+  | { readonly kind: 'control'; readonly frame: Uint8Array }
+  | { readonly kind: 'open'; readonly stream: Stream; readonly frame: Uint8Array }
+  | { readonly kind: 'reset'; readonly stream: Stream };
 
 /** END: header and stream id. */
 const END_BYTES = FRAME_HEADER_BYTES + 4;
@@ -30,7 +31,9 @@ const END_BYTES = FRAME_HEADER_BYTES + 4;
  */
 export class Outgoing {
   readonly #log = new OutgoingLog();
-  readonly #control = new Fifo<ControlEntry>();
+  readonly #control = new Set<ControlEntry>();
+  /** Of streams whose OPEN waits among them. */
+  readonly #opens = new Map<Stream, ControlEntry>();
   readonly #fair = new FairQueue();
   /** Number of the next numbered frame on the present link. Below `next` while the link is catching up. */
   #position = 1;
@@ -50,27 +53,46 @@ export class Outgoing {
 
   /** A peer that asks on and on, and takes no answers, breaks the protocol. */
   get hasRoomForAnswers(): boolean {
-    return this.#control.length < CONTROL_QUEUE_LIMIT;
+    return this.#control.size < CONTROL_QUEUE_LIMIT;
   }
 
   get logBytes(): number {
     return this.#log.bytes;
   }
 
-  /** A new link: everything unacknowledged goes out again. Returns the number of the first frame on it. */
-  beginLink(): number {
-    this.#position = this.#log.acknowledged + 1;
+  /**
+   * A new link: everything unacknowledged goes out again. `next` is the number that the peer was told for the first frame on
+   * it: of the frames from there on, some may have been acknowledged since.
+   */
+  beginLink(next: number = this.#log.acknowledged + 1): number {
+    this.#position = next;
     this.#unconfirmedBytes = 0;
-    return this.#position;
+    return next;
   }
 
   /** A numbered frame that belongs to no stream's data; goes out before data. */
   sendControl(frame: NumberedFrame): void {
-    this.#control.push({ kind: 'control', frame: encodeFrame(frame) });
+    this.#control.add({ kind: 'control', frame: encodeFrame(frame) });
+  }
+
+  sendOpen(stream: Stream, frame: OpenFrame): void {
+    const entry: ControlEntry = { kind: 'open', stream, frame: encodeFrame(frame) };
+    this.#control.add(entry);
+    this.#opens.set(stream, entry);
+  }
+
+  /** The peer need not hear of a stream that is over before its OPEN was sent. False where it was sent. */
+  withdrawOpen(stream: Stream): boolean {
+    const entry = this.#opens.get(stream);
+    if (!entry) return false;
+    this.#opens.delete(stream);
+    this.#control.delete(entry);
+    this.#fair.remove(stream);
+    return true;
   }
 
   sendReset(stream: Stream): void {
-    this.#control.push({ kind: 'reset', stream });
+    this.#control.add({ kind: 'reset', stream });
   }
 
   /** The stream has data that it may send, or an END. */
@@ -98,6 +120,11 @@ export class Outgoing {
     if (this.#replay(record, isConfirmed) && this.#sendControls(record, isConfirmed)) {
       this.#sendData(record, recordBytes, isConfirmed, flight, onSent);
     }
+  }
+
+  /** Lets go of data in the log that is never sent again, since its stream was reset. */
+  scrub(): void {
+    this.#log.scrub(({ isReset }) => isReset);
   }
 
   #mayAdd(record: RecordBuilder, bytes: number, confirmed: boolean): boolean {
@@ -139,12 +166,13 @@ export class Outgoing {
   }
 
   #sendControls(record: RecordBuilder, confirmed: boolean): boolean {
-    for (let first = this.#control.peek(); first; first = this.#control.peek()) {
-      const frame = first.kind === 'control' ? first.frame : resetFrame(first.stream);
+    for (const first of this.#control) {
+      const frame = first.kind === 'reset' ? resetFrame(first.stream) : first.frame;
       if (!this.#mayAdd(record, frame.length, confirmed) || this.#logRoom() < frame.length) return false;
-      this.#control.shift();
+      this.#control.delete(first);
+      if (first.kind === 'open') this.#opens.delete(first.stream);
       if (first.kind === 'reset') first.stream.stepOutgoing('reset-sent');
-      this.#append(record, first.kind === 'control' ? first : { kind: 'reset', stream: first.stream, frame });
+      this.#append(record, first.kind === 'reset' ? { ...first, frame } : { kind: 'control', frame });
     }
     return true;
   }
@@ -193,6 +221,7 @@ export class Outgoing {
 
   #append(record: RecordBuilder, entry: LogEntry): void {
     this.#log.append(entry);
+    if (entry.kind === 'data') entry.stream.loggedBytes += entry.data.length;
     this.#emit(record, entry);
   }
 

@@ -1,49 +1,34 @@
 import { malformed } from '../wire/byte-reader.ts';
 import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
 import { MAX_WINDOW_BYTES, WINDOW_SLACK_MS } from './constants.ts';
-
-/** What the windows of a process may take together, above each stream's initial one. */
-export class WindowBudget {
-  readonly limitBytes: number;
-  usedBytes = 0;
-
-  constructor(limitBytes: number) {
-    this.limitBytes = limitBytes;
-  }
-
-  /** As much of `bytes` as is left. */
-  take(bytes: number): number {
-    const granted = Math.max(0, Math.min(bytes, this.limitBytes - this.usedBytes));
-    this.usedBytes += granted;
-    return granted;
-  }
-
-  giveBack(bytes: number): void {
-    this.usedBytes -= bytes;
-  }
-}
+import type { MemoryShare } from './memory-budget.ts';
 
 /**
  * One direction's credit at the receiving end. The window grows with what the local side takes in a round trip, so that one
  * stream fills a long fat link, and a side that does not read holds no more than the window.
  */
 export class ReceiveWindow {
-  readonly #budget: WindowBudget;
+  readonly #memory: MemoryShare;
   #windowBytes = INITIAL_CREDIT_BYTES;
   /** Offsets, counted from the start of the stream. */
   #received = 0;
   #consumed = 0;
   #granted = INITIAL_CREDIT_BYTES;
   #isReleased = false;
+  /** What arrives is dropped, and counts no more. */
+  #isForgotten = false;
   /** A round is over when everything is taken that was granted at its start; a sender that waits for credit needs a round trip. */
   #roundAt: number;
   #roundFrom = 0;
   /** Undefined between two rounds. */
   #roundEnd: number | undefined = INITIAL_CREDIT_BYTES;
+  /** When the local side last took something. */
+  movedAt: number;
 
-  constructor(now: number, budget: WindowBudget) {
+  constructor(now: number, memory: MemoryShare) {
     this.#roundAt = now;
-    this.#budget = budget;
+    this.movedAt = now;
+    this.#memory = memory;
   }
 
   /** Up to which offset the peer may send. */
@@ -67,13 +52,16 @@ export class ReceiveWindow {
 
   /** Throws `protocol-error` where the peer sends more than it was granted. */
   receive(bytes: number): void {
+    if (this.#received + bytes > this.#granted) throw malformed('data beyond the credit of its stream');
     this.#received += bytes;
-    if (this.#received > this.#granted) throw malformed('data beyond the credit of its stream');
+    if (!this.#isForgotten) this.#memory.wait(bytes);
   }
 
   /** The local side took `bytes`. True when a CREDIT frame is due. `roundTripMs` is the link's least round-trip time. */
   consume(bytes: number, now: number, roundTripMs: number): boolean {
     this.#consumed += bytes;
+    this.movedAt = now;
+    if (!this.#isForgotten) this.#memory.wait(-bytes);
     if (this.#isReleased) this.#shrink(this.heldBytes);
     else this.#measure(now, roundTripMs);
     const grantable = this.#consumed + this.#windowBytes - this.#granted;
@@ -96,12 +84,14 @@ export class ReceiveWindow {
   /** Nothing more will be granted or held: gives back what was taken from the budget, and takes no more. */
   release(): void {
     this.#isReleased = true;
+    if (!this.#isForgotten) this.#memory.wait(-this.heldBytes);
+    this.#isForgotten = true;
     this.#shrink(0);
   }
 
   #shrink(bytes: number): void {
     const windowBytes = Math.min(this.#windowBytes, Math.max(bytes, INITIAL_CREDIT_BYTES));
-    this.#budget.giveBack(this.#windowBytes - windowBytes);
+    this.#memory.takeBack(this.#windowBytes - windowBytes);
     this.#windowBytes = windowBytes;
   }
 
@@ -114,6 +104,6 @@ export class ReceiveWindow {
     this.#roundAt = now;
     this.#roundFrom = this.#consumed;
     this.#roundEnd = undefined;
-    if (wanted > this.#windowBytes) this.#windowBytes += this.#budget.take(Math.ceil(wanted) - this.#windowBytes);
+    if (wanted > this.#windowBytes) this.#windowBytes += this.#memory.promise(Math.ceil(wanted) - this.#windowBytes);
   }
 }

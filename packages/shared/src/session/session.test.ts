@@ -4,10 +4,10 @@ import { INITIAL_CREDIT_BYTES, MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import type { SessionEvent } from './events.ts';
-import { WindowBudget } from './receive-window.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { RecordBuilder } from './record-builder.ts';
 import { Flight } from './flight.ts';
-import { Session } from './session.ts';
+import { type ResumePoint, Session } from './session.ts';
 
 const HEARTBEAT = { intervalMs: 2000, timeoutMs: 8000 };
 const IDENTITY = {
@@ -16,13 +16,14 @@ const IDENTITY = {
   resumeWindowMs: 120_000,
   agent: 'test',
 };
+const TIMES = { heartbeatIntervalMs: 2000, heartbeatTimeoutMs: 8000 };
 const PROTOCOL_ERROR: object = expect.objectContaining({ code: 'protocol-error' });
 const builder = new RecordBuilder();
 
 /** A client and a server, and a link that the test moves by hand. */
 class Pair {
   now = 0;
-  readonly budget = new WindowBudget(1e9);
+  readonly budget = new MemoryBudget(1e9);
   readonly client = new Session({ role: 'client', budget: this.budget });
   readonly server = new Session({ role: 'server', budget: this.budget });
   readonly told: { client: SessionEvent[]; server: SessionEvent[] } = { client: [], server: [] };
@@ -33,6 +34,13 @@ class Pair {
     if (!this.server.canResumeFrom(peer)) throw new Error('cannot resume');
     this.client.beginLink(this.now, HEARTBEAT, 20);
     this.server.acceptLink(this.now, HEARTBEAT, 20, peer, IDENTITY);
+  }
+
+  /** A new link, for which the client said this. */
+  resume(claim: ResumePoint): void {
+    if (!this.server.canResumeFrom(claim)) throw new Error('cannot resume');
+    this.client.beginLink(this.now, HEARTBEAT, 20);
+    this.server.acceptLink(this.now, HEARTBEAT, 20, { ...claim, heartbeat: HEARTBEAT }, IDENTITY);
   }
 
   disconnect(): void {
@@ -133,7 +141,7 @@ describe('a link', () => {
     expect(pair.client.canResumeFrom({ received, next })).toBe(true);
     expect(pair.client.canResumeFrom({ received: received + 1, next })).toBe(false);
     expect(pair.client.canResumeFrom({ received, next: next + 1 })).toBe(false);
-    expect(pair.server.canResumeFrom({ received: 0, next: 1 })).toBe(false);
+    expect(pair.server.canResumeFrom({ received: 9, next: 1 })).toBe(false);
 
     // Nor does a client, of an accepted that would leave a gap or that withdraws what it acknowledged.
     for (const point of [
@@ -300,19 +308,19 @@ describe('what a side holds of a stream whose peer has ended', () => {
     pair.settle();
     const heldBytes = pair.client.heldBytes(id);
     expect(heldBytes).toBeGreaterThan(2 * INITIAL_CREDIT_BYTES);
-    expect(pair.budget.usedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
+    expect(pair.budget.promisedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
     pair.client.end(id, pair.now);
     pair.settle();
     expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
     expect(pair.client.heldBytes(id)).toBe(heldBytes);
-    expect(pair.budget.usedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
+    expect(pair.budget.promisedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
     return { pair, id, heldBytes };
   }
 
   it('counts until it is consumed', () => {
     const { pair, id, heldBytes } = overAndHeld();
     pair.client.consumed(id, 1000, pair.now);
-    expect(pair.budget.usedBytes).toBe(heldBytes - 1000 - INITIAL_CREDIT_BYTES);
+    expect(pair.budget.promisedBytes).toBe(heldBytes - 1000 - INITIAL_CREDIT_BYTES);
     pair.client.consumed(id, heldBytes - 1000, pair.now);
     expect(pair.budget.usedBytes).toBe(0);
     expect(pair.client.heldBytes(id)).toBe(0);
@@ -381,6 +389,199 @@ describe('writing', () => {
     pair.server.reset(id, 'stream-reset');
     pair.server.consumed(99, 1, 0);
     expect(pair.server.heldBytes(99)).toBe(0);
+  });
+});
+
+describe('a claim', () => {
+  it('is not overtaken by acknowledgements and credit on the old link', () => {
+    const pair = connected();
+    const id = pair.open();
+    const claim = pair.client.claim();
+    pair.server.write(id, new Uint8Array(INITIAL_CREDIT_BYTES));
+    pair.deliver('client', pair.record('server')!);
+    pair.client.consumed(id, INITIAL_CREDIT_BYTES, pair.now);
+    pair.now = pair.client.deadline;
+    pair.client.tick(pair.now, 0);
+    expect(pair.client.deadline).toBeGreaterThan(pair.now);
+    pair.client.probe(pair.now);
+    // A heartbeat, and nothing else.
+    expect(pair.record('client')).toHaveLength(21);
+
+    pair.resume(claim);
+    pair.server.write(id, new Uint8Array(INITIAL_CREDIT_BYTES));
+    pair.settle();
+    expect(pair.events('client').filter((event) => event.startsWith('stream-data'))).not.toEqual([]);
+    expect(pair.server.logBytes).toBe(0);
+  });
+
+  it('that came to nothing lets the old link go on', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.client.claim();
+    pair.client.withdrawClaim();
+    pair.server.write(id, new Uint8Array(10));
+    pair.settle();
+    expect(pair.server.logBytes).toBe(0);
+  });
+
+  it('that an acknowledgement on the old link overtook is forgiven', () => {
+    const pair = connected();
+    const id = pair.open();
+    const claim = pair.client.resumePoint;
+    pair.server.write(id, new Uint8Array(10).fill(1));
+    pair.settle(); // the server forgets what the claim says the client does not have
+    expect(pair.server.logBytes).toBe(0);
+    pair.server.write(id, new Uint8Array(20).fill(2));
+    const lost = pair.record('server')!;
+    expect(lost.length).toBeGreaterThan(20);
+    pair.events('client');
+
+    pair.resume(claim);
+    pair.settle();
+    const data = pair.told.client.flatMap((event) => (event.type === 'stream-data' ? [...event.data] : []));
+    expect(data).toEqual(Array.from({ length: 20 }, () => 2));
+    expect(pair.events('client')).toEqual(['accepted', 'answered', `stream-data ${id}`]);
+  });
+
+  it('is no way back for a process that was set back: it has not what it acknowledged', () => {
+    const pair = connected();
+    const id = pair.open();
+    const claim = pair.client.resumePoint;
+    pair.server.write(id, new Uint8Array(10));
+    pair.settle();
+
+    const client = new Session({ role: 'client', budget: pair.budget });
+    client.beginLink(pair.now, HEARTBEAT, 20);
+    client.receive(lie({ type: 'accepted', ...IDENTITY, ...TIMES, received: 0, next: 1 }), pair.now, 0);
+    client.receive(lie({ type: 'void', count: claim.received }), pair.now, 0);
+    expect(client.resumePoint).toEqual(claim);
+    client.endLink();
+    client.beginLink(pair.now, HEARTBEAT, 20);
+    pair.server.acceptLink(pair.now, HEARTBEAT, 20, { ...claim, heartbeat: HEARTBEAT }, IDENTITY);
+    expect(() => client.receive(pair.record('server')!, pair.now, 0)).toThrow(PROTOCOL_ERROR);
+    expect(client.isBroken).toBe(true);
+  });
+
+  it('still says from where its frames come, when an acknowledgement came meanwhile', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.client.write(id, new Uint8Array(10).fill(1));
+    const record = pair.record('client')!;
+    const claim = pair.client.claim();
+    pair.deliver('server', record);
+    pair.now += 30;
+    pair.server.tick(pair.now, 0);
+    pair.deliver('client', pair.record('server')!);
+    expect(pair.client.logBytes).toBe(0);
+    pair.client.write(id, new Uint8Array(20).fill(2));
+
+    pair.events('server');
+    pair.resume(claim);
+    pair.settle();
+    const data = pair.told.server.flatMap((event) => (event.type === 'stream-data' ? [...event.data] : []));
+    expect(data).toEqual(Array.from({ length: 20 }, () => 2));
+  });
+});
+
+describe('a stream that is reset before anybody heard of it', () => {
+  it('is withdrawn, and leaves nothing behind', () => {
+    const pair = connected();
+    pair.disconnect();
+    for (let count = 0; count < CONTROL_QUEUE_LIMIT; count += 1) {
+      const id = pair.server.openStream(1, '', 0, 0)!;
+      pair.server.write(id, new Uint8Array(1));
+      pair.server.reset(id, 'stream-reset');
+    }
+    const id = pair.server.openStream(1, '', 0, 0)!;
+    expect(pair.server.streamCount).toBe(1);
+    pair.connect();
+    pair.client.sendTunnelFrame({ type: 'tunnel-request', tunnelId: 1, port: 0, name: '' });
+    pair.settle();
+    expect(pair.events('client')).toContain(`stream-opened ${id}`);
+    expect(pair.events('server')).toContain('tunnel-request');
+    expect(pair.client.streamCount).toBe(1);
+  });
+
+  it('is withdrawn once', () => {
+    const pair = connected();
+    const id = pair.server.openStream(1, '', 0, 0)!;
+    pair.server.reset(id, 'stream-reset');
+    pair.server.reset(id, 'stream-reset');
+    expect(pair.server.write(id, new Uint8Array(1))).toBe(0);
+    pair.server.end(id, 0);
+    pair.settle();
+    expect(pair.events('client')).not.toContain(`stream-opened ${id}`);
+    expect(pair.server.streamCount).toBe(0);
+  });
+
+  it('is not told of where open and reset come together', () => {
+    const pair = connected();
+    const ids = Array.from({ length: 5 }, () => pair.server.openStream(1, '', 0, 0)!);
+    pair.server.write(ids[1]!, new Uint8Array(1));
+    pair.server.end(ids[2]!, pair.now);
+    const opens = pair.record('server')!;
+    for (const id of ids.slice(0, 4)) pair.server.reset(id, 'stream-reset');
+    const resets = pair.record('server')!;
+    pair.deliver('client', Buffer.concat([opens, resets]));
+    // One gave the service something to read.
+    expect(pair.events('client').filter((event) => event.startsWith('stream'))).toEqual([
+      `stream-opened ${ids[1]}`,
+      `stream-opened ${ids[4]}`,
+      `stream-data ${ids[1]}`,
+      `stream-reset ${ids[1]}`,
+    ]);
+    pair.settle();
+    expect(pair.client.streamCount).toBe(1);
+    expect(pair.server.streamCount).toBe(1);
+  });
+});
+
+describe('a fault of the peer', () => {
+  const UNNUMBERED = lie({ type: 'credit', streamId: 99, offset: 1 });
+
+  it.each([
+    ['a numbered frame that must not be there', lie({ type: 'end', streamId: 1 })],
+    ['a numbered frame of an unknown type', Uint8Array.of(0x7f, 0, 0, 0)],
+    ['a numbered frame that is too short', Uint8Array.of(0x42, 0, 0, 1, 0)],
+  ])('ends the session where it would come again: %s', (_name, record) => {
+    const { server } = connected();
+    expect(() => server.receive(record, 0, 0)).toThrow(PROTOCOL_ERROR);
+    expect(server.isBroken).toBe(true);
+  });
+
+  it.each([
+    ['a frame that is not numbered', UNNUMBERED],
+    ['a frame that is cut off', Uint8Array.of(0x41, 0, 1, 0)],
+    ['half a header', Uint8Array.of(0x41, 0)],
+  ])('ends the link only where it may not come again, three times in a row: %s', (_name, record) => {
+    const pair = connected();
+    for (const isBroken of [false, false, true]) {
+      expect(() => pair.server.receive(record, 0, 0)).toThrow(PROTOCOL_ERROR);
+      expect(pair.server.isBroken).toBe(isBroken);
+      pair.disconnect();
+      pair.connect();
+      while (pair.record('client'));
+    }
+  });
+
+  it('counts from the start again once something new was received or acknowledged', () => {
+    const pair = connected();
+    const id = pair.open();
+    for (let count = 0; count < 6; count += 1) {
+      expect(() => pair.server.receive(UNNUMBERED, 0, 0)).toThrow(PROTOCOL_ERROR);
+      expect(pair.server.isBroken).toBe(false);
+      pair.disconnect();
+      pair.connect();
+      if (count % 2 === 1) pair[count % 4 === 1 ? 'client' : 'server'].write(id, new Uint8Array(1));
+      pair.settle();
+    }
+  });
+
+  it('before accepted is one of the link', () => {
+    const pair = new Pair();
+    pair.client.beginLink(0, HEARTBEAT, 20);
+    expect(() => pair.client.receive(lie({ type: 'end', streamId: 1 }), 0, 0)).toThrow(PROTOCOL_ERROR);
+    expect(pair.client.isBroken).toBe(false);
   });
 });
 
@@ -469,9 +670,12 @@ describe('limits', () => {
     for (let count = 0; count < STREAM_LIMIT; count += 1) {
       expect(pair.server.openStream(1, '', 0, 0)).toBe(2 * count + 1);
     }
+    while (pair.record('server', MAX_PLAINTEXT_BYTES));
     expect(pair.server.openStream(1, '', 0, 0)).toBeUndefined();
     for (let count = 0; count < STREAM_LIMIT; count += 1) pair.server.reset(2 * count + 1, 'stream-reset');
     expect(pair.server.openStream(1, '', 0, 0)).toBeUndefined();
+    pair.disconnect();
+    pair.connect();
     pair.settle();
     expect(pair.server.streamCount).toBe(0);
     expect(pair.client.streamCount).toBe(0);

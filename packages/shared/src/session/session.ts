@@ -2,24 +2,28 @@ import { malformed } from '../wire/byte-reader.ts';
 import { MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { FrameReader } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
-import type {
-  AcceptedFrame,
-  DataFrame,
-  DrainFrame,
-  Frame,
-  GoodbyeFrame,
-  NumberedFrame,
-  UnnumberedFrame,
-  VisitorsRefusedFrame,
+import {
+  NUMBERED_TYPES,
+  type AcceptedFrame,
+  type DataFrame,
+  type DrainFrame,
+  type Frame,
+  type GoodbyeFrame,
+  type NumberedFrame,
+  type UnnumberedFrame,
+  type VisitorsRefusedFrame,
 } from '../wire/frame.ts';
 import { Acknowledger } from './acknowledger.ts';
 import {
   ACKNOWLEDGEMENT_BYTES,
   CREDIT_BYTES,
+  CROWDED_LOG_BYTES,
+  FAULT_LIMIT,
   HALF_CLOSED_IDLE_MS,
   HEARTBEAT_BYTES,
   NOTICE_LIMIT,
   WRITABLE_AGAIN_BYTES,
+  YOUNG_MS,
 } from './constants.ts';
 import type { SessionEvent } from './events.ts';
 import { Fifo } from './fifo.ts';
@@ -27,7 +31,8 @@ import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
 import { Flight } from './flight.ts';
 import type { LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
-import { ReceiveWindow, type WindowBudget } from './receive-window.ts';
+import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
+import { ReceiveWindow } from './receive-window.ts';
 import type { RecordBuilder } from './record-builder.ts';
 import { Stream } from './stream.ts';
 
@@ -58,11 +63,12 @@ const MAX_STREAM_ID = 0xffff_ffff;
  *
  * No I/O and no clock: `now` is monotonic milliseconds, records come in through `receive` and go out through `nextRecord`,
  * `deadline` says when `tick` has something to do, and `takeEvents` says what happened. What the peer may not do throws
- * `TunnelError` with `protocol-error`: the owner then drops the link.
+ * `TunnelError` with `protocol-error`: the owner then drops the link, and ends the session if `isBroken` says so.
  */
 export class Session {
   readonly #role: 'client' | 'server';
-  readonly #budget: WindowBudget;
+  readonly #budget: MemoryBudget;
+  readonly #memory: MemoryShare;
   readonly #outgoing = new Outgoing();
   readonly #acknowledger = new Acknowledger();
   readonly #streams = new Map<number, Stream>();
@@ -72,6 +78,10 @@ export class Session {
   readonly #halfClosed = new Set<Stream>();
   readonly #creditDue = new Set<Stream>();
   #events: SessionEvent[] = [];
+  /** Streams whose `stream-opened` nobody took yet, and on which nothing came since. */
+  readonly #unannounced = new Set<number>();
+  /** Those of them that are over already: nobody is told of them. */
+  readonly #stillborn = new Set<number>();
   /** `accepted` and notices, encoded. */
   readonly #unnumbered = new Fifo<Uint8Array>();
   #link: Link | undefined;
@@ -79,34 +89,59 @@ export class Session {
   #nextStreamId: number;
   #highestPeerStreamId = 0;
   #leastRoundTripMs = 0;
+  /** Links in a row that ended in a protocol error, since something new was last received or acknowledged. */
+  #faults = 0;
+  #isBroken = false;
+  /** When something was last received or sent. */
+  #now = 0;
+  /** What the log counts for in the budget. */
+  #chargedLogBytes = 0;
+  /** What the claim that is on its way says. */
+  #claimed: ResumePoint | undefined;
   readonly #onForgotten: ((data: Uint8Array) => void) | undefined;
+  /** Streams were reset for want of memory, maybe on behalf of another session: there are events to take and resets to send. */
+  onGivenUp: (() => void) | undefined;
 
   /** `onForgotten` is told of data that was written and that the session has no use for any more: the peer has it. */
   constructor(options: {
     readonly role: 'client' | 'server';
-    readonly budget: WindowBudget;
+    readonly budget: MemoryBudget;
     readonly onForgotten?: (data: Uint8Array) => void;
   }) {
     this.#role = options.role;
     this.#budget = options.budget;
+    this.#memory = options.budget.share((bytes, now) => this.#giveUp(bytes, now));
     this.#onForgotten = options.onForgotten;
     this.#nextStreamId = options.role === 'server' ? 1 : 2;
   }
 
   // ── links ──
 
-  /** Where this side stands, for the hello of the next link. */
+  /** Where this side stands. */
   get resumePoint(): ResumePoint {
     return { received: this.#acknowledger.received, next: this.#outgoing.acknowledged + 1 };
   }
 
+  /**
+   * Where this side stands, for the claim of the next link (clients only). Until `beginLink` the present link acknowledges
+   * and grants nothing, or the server could find the claim out of date before it has read it.
+   */
+  claim(): ResumePoint {
+    return (this.#claimed = this.resumePoint);
+  }
+
+  /** The claim was not sent: the present link goes on as before. */
+  withdrawClaim(): void {
+    this.#claimed = undefined;
+  }
+
   /** Whether a peer that says this of the session can be carried on. */
   canResumeFrom(peer: ResumePoint): boolean {
-    return (
-      peer.received >= this.#outgoing.acknowledged &&
-      peer.received < this.#outgoing.next &&
-      peer.next <= this.#acknowledger.received + 1
-    );
+    // A client may have acknowledged more on its old link than its claim says: it has that, since it has its `received` from
+    // there. One that does not, such as a process that was set back, finds `next` of `accepted` to be beyond what it has. Of a
+    // server, which says `accepted` at one go, it would mean that frames are lost.
+    const hasAcknowledged = this.#role === 'server' || peer.received >= this.#outgoing.acknowledged;
+    return hasAcknowledged && peer.received < this.#outgoing.next && peer.next <= this.#acknowledger.received + 1;
   }
 
   /** A client's link begins: message 3 was sent, `accepted` is on its way. `roundTripMs` is the handshake's. */
@@ -170,12 +205,26 @@ export class Session {
   receive(record: Uint8Array, now: number, bytesRead: number): void {
     const link = this.#link;
     if (!link) return;
+    this.#now = now;
     link.heartbeat.recordReceived(now, bytesRead);
     const reader = new FrameReader(record);
-    for (let frame = reader.next(); frame; frame = reader.next()) {
-      this.#receiveFrame(frame, link, now);
-      if (!this.#outgoing.hasRoomForAnswers) throw malformed('more requests than answers can be kept for');
+    try {
+      for (let frame = reader.next(); frame; frame = reader.next()) {
+        this.#receiveFrame(frame, link, now);
+        if (!this.#outgoing.hasRoomForAnswers) this.#break('more requests than answers can be kept for');
+      }
+      this.#budget.keepWithinLimit(now);
+    } catch (error) {
+      this.#faults += 1;
+      // The peer keeps a numbered frame and would only send it again. Before `accepted` it is its place that is wrong.
+      if (this.#faults >= FAULT_LIMIT || (isNumbered(reader.type) && link.isConfirmed)) this.#isBroken = true;
+      throw error;
     }
+  }
+
+  /** What the peer did wrong would come again on every link: the session has no future. */
+  get isBroken(): boolean {
+    return this.#isBroken;
   }
 
   /**
@@ -185,6 +234,7 @@ export class Session {
   nextRecord(now: number, record: RecordBuilder, limitBytes: number): readonly Uint8Array[] | undefined {
     const link = this.#link;
     if (!link) return undefined;
+    this.#now = now;
     const recordBytes = Math.min(limitBytes, MAX_PLAINTEXT_BYTES) - ACKNOWLEDGEMENT_BYTES;
     record.start(recordBytes);
     for (let frame = this.#unnumbered.peek(); frame; frame = this.#unnumbered.peek()) {
@@ -196,12 +246,15 @@ export class Session {
     if (link.heartbeat.isDue(now)) record.add(link.heartbeat.frame(now));
     const heartbeatBytes = record.bytes - bytesBefore;
     for (const stream of this.#creditDue) {
-      if (record.room < CREDIT_BYTES) break;
+      if (record.room < CREDIT_BYTES || this.#claimed) break;
       record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
       this.#creditDue.delete(stream);
     }
-    this.#outgoing.addTo(record, recordBytes, link, (stream) => this.#onSent(stream, now));
-    const acknowledged = this.#acknowledger.take(now, record.bytes > 0);
+    const { isConfirmed } = link;
+    const flight = this.#memory.isCrowded ? crowded(link.flight) : link.flight;
+    this.#outgoing.addTo(record, recordBytes, { isConfirmed, flight }, (stream) => this.#onSent(stream, now));
+    this.#chargeLog();
+    const acknowledged = this.#claimed ? undefined : this.#acknowledger.take(now, record.bytes > 0);
     if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
     if (record.bytes === 0) return undefined;
     // A record takes back what an earlier heartbeat said of the pause to come, so none may be long after it.
@@ -244,7 +297,11 @@ export class Session {
   takeEvents(): readonly SessionEvent[] {
     const events = this.#events;
     if (events.length > 0) this.#events = [];
-    return events;
+    this.#unannounced.clear();
+    if (this.#stillborn.size === 0) return events;
+    const told = events.filter((event) => !('streamId' in event && this.#stillborn.has(event.streamId)));
+    this.#stillborn.clear();
+    return told;
   }
 
   // ── streams ──
@@ -258,6 +315,11 @@ export class Session {
     return this.#outgoing.logBytes;
   }
 
+  /** It uses its share of the process's memory: what is not read is not to be read ahead either. */
+  get isCrowded(): boolean {
+    return this.#memory.isCrowded;
+  }
+
   /** What arrived for this stream and was not consumed yet, in bytes. */
   heldBytes(streamId: number): number {
     return this.#windowOf(streamId)?.heldBytes ?? 0;
@@ -269,7 +331,7 @@ export class Session {
     if (taken >= STREAM_LIMIT || this.#nextStreamId > MAX_STREAM_ID) return undefined;
     const stream = this.#addStream(this.#nextStreamId, now);
     this.#nextStreamId += 2;
-    this.#outgoing.sendControl({ type: 'open', streamId: stream.id, tunnelId, address, port, destination });
+    this.#outgoing.sendOpen(stream, { type: 'open', streamId: stream.id, tunnelId, address, port, destination });
     // A visitor must not wait as long as an idle link may be quiet.
     if (this.#link?.heartbeat.isStretched) this.#link.heartbeat.probe(now);
     return stream.id;
@@ -279,7 +341,11 @@ export class Session {
   write(streamId: number, data: Uint8Array): number {
     const stream = this.#streams.get(streamId);
     if (!stream || stream.outgoing !== 'open') return 0;
-    if (data.length > 0) stream.enqueue(data);
+    if (data.length > 0) {
+      stream.enqueue(data);
+      this.#budget.keepWithinLimit(this.#now);
+      if (stream.outgoing !== 'open') return 0;
+    }
     if (stream.sendableBytes > 0) this.#outgoing.activate(stream);
     stream.isHeld = stream.writableBytes <= 0;
     return stream.writableBytes;
@@ -294,7 +360,10 @@ export class Session {
     this.#touch(stream, now);
   }
 
-  /** Ends the stream in both directions; what is queued is dropped, on both sides of the session. */
+  /**
+   * Ends the stream in both directions; what is queued is dropped, on both sides of the session. The peer never hears of a
+   * stream that it was not told of yet.
+   */
   reset(streamId: number, code: string): void {
     this.#windowOf(streamId)?.release();
     this.#heldWindows.delete(streamId);
@@ -303,7 +372,8 @@ export class Session {
     // Everything was said in both directions: the peer has no use for a reset.
     if (stream.outgoing === 'ended' && (stream.incoming === 'ended' || stream.incoming === 'reset')) return;
     stream.stepIncoming('discard');
-    this.#resetOutgoing(stream, code);
+    if (this.#outgoing.withdrawOpen(stream)) this.#forget(stream);
+    else this.#resetOutgoing(stream, code);
   }
 
   /** The local side took `bytes` of what arrived: the peer may send more. */
@@ -332,10 +402,15 @@ export class Session {
     this.#unnumbered.push(encodeFrame(frame));
   }
 
-  /** Gives back what the session holds of the process's window budget. It is not used after this. */
+  /** Gives back what the session uses of the process's memory budget. It is not used after this. */
   dispose(): void {
-    for (const stream of this.#streams.values()) stream.window.release();
+    for (const stream of this.#streams.values()) {
+      stream.window.release();
+      stream.dropQueue();
+    }
     for (const window of this.#heldWindows.values()) window.release();
+    this.#memory.wait(-this.#chargedLogBytes);
+    this.#chargedLogBytes = 0;
     this.#creditDue.clear();
     this.#streams.clear();
     this.#heldWindows.clear();
@@ -347,7 +422,8 @@ export class Session {
 
   #startLink(now: number, heartbeat: Heartbeat, incomingNext: number, isConfirmed: boolean): void {
     this.#acknowledger.beginLink();
-    this.#outgoing.beginLink();
+    this.#outgoing.beginLink(this.#claimed?.next);
+    this.#claimed = undefined;
     this.#unnumbered.clear();
     this.#leastRoundTripMs = heartbeat.leastRoundTripMs;
     const sentBefore = this.#outgoing.next - 1;
@@ -429,7 +505,7 @@ export class Session {
 
   #receiveAccepted(frame: AcceptedFrame, link: Link): void {
     if (this.#role === 'server' || link.isConfirmed) throw malformed('an unexpected accepted');
-    if (!this.canResumeFrom(frame)) throw malformed('the server resumes from where this session never was');
+    if (!this.canResumeFrom(frame)) this.#break('the server resumes from where this session never was');
     link.isConfirmed = true;
     link.incomingNext = frame.next;
     link.heartbeat.agree({ intervalMs: frame.heartbeatIntervalMs, timeoutMs: frame.heartbeatTimeoutMs });
@@ -451,6 +527,7 @@ export class Session {
     if (last >= Number.MAX_SAFE_INTEGER) throw malformed('more frames than can be counted');
     link.incomingNext = last + 1;
     if (last <= received) return; // came on an earlier link
+    this.#faults = 0;
     link.heartbeat.active();
     if (frame.type !== 'void') this.#apply(frame, now);
     this.#acknowledger.receive(last, frame.type === 'data' ? frame.data.length : 0, now);
@@ -500,12 +577,16 @@ export class Session {
     this.#highestPeerStreamId = frame.streamId;
     const stream = this.#addStream(frame.streamId, now);
     if (this.#role === 'server') this.reset(stream.id, 'stream-unexpected');
-    else this.#events.push({ ...frame, type: 'stream-opened' });
+    else {
+      this.#events.push({ ...frame, type: 'stream-opened' });
+      this.#unannounced.add(stream.id);
+    }
   }
 
   #receiveData(frame: DataFrame, now: number): void {
     const stream = this.#liveStream(frame.streamId);
     stream.window.receive(frame.data.length);
+    this.#unannounced.delete(stream.id);
     if (stream.incoming === 'open') this.#events.push({ type: 'stream-data', streamId: stream.id, data: frame.data });
     else if (stream.incoming !== 'discarding') throw malformed('data after the end of its stream');
     if (this.#halfClosed.has(stream)) this.#touch(stream, now);
@@ -520,6 +601,7 @@ export class Session {
     const isNews = !stream.isReset;
     if (!stream.stepIncoming('reset')) throw malformed('a second reset of a stream');
     if (isNews) this.#events.push({ type: 'stream-reset', streamId, code });
+    if (this.#unannounced.has(streamId)) this.#stillborn.add(streamId);
     this.#halfClosed.delete(stream);
     this.#stopReceiving(stream);
     if (stream.outgoing === 'open' || stream.outgoing === 'ending') this.#resetOutgoing(stream, 'stream-reset');
@@ -537,18 +619,61 @@ export class Session {
     this.#tellWritable(stream);
   }
 
+  #break(detail: string): never {
+    this.#isBroken = true;
+    throw malformed(detail);
+  }
+
   #acknowledge(number: number): void {
+    if (number > this.#outgoing.acknowledged) this.#faults = 0;
     this.#outgoing.acknowledge(number, (entry) => this.#onAcknowledged(entry));
+    this.#chargeLog();
   }
 
   #onAcknowledged(entry: LogEntry): void {
-    if (entry.kind === 'data') this.#onForgotten?.(entry.data);
+    if (entry.kind === 'data') {
+      entry.stream.loggedBytes -= entry.data.length;
+      this.#onForgotten?.(entry.data);
+    }
     if (entry.kind !== 'end' && entry.kind !== 'reset') return;
     entry.stream.stepOutgoing(entry.kind === 'end' ? 'end-acknowledged' : 'reset-acknowledged');
     this.#closeIfOver(entry.stream);
   }
 
+  #chargeLog(): void {
+    const { logBytes } = this.#outgoing;
+    this.#memory.wait(logBytes - this.#chargedLogBytes);
+    this.#chargedLogBytes = logBytes;
+  }
+
+  /** Resets the streams of which most waits for longest, until about so many bytes are free. Returns how many are. */
+  #giveUp(bytes: number, now: number): number {
+    const before = this.#memory.waitingBytes;
+    const waiting: { readonly id: number; readonly bytes: number; readonly weight: number }[] = [];
+    const weigh = (id: number, { heldBytes, movedAt }: ReceiveWindow, unsentBytes: number, sentAt: number): void => {
+      const weight = heldBytes * (now - movedAt + YOUNG_MS) + unsentBytes * (now - sentAt + YOUNG_MS);
+      if (weight > 0) waiting.push({ id, bytes: heldBytes + unsentBytes, weight });
+    };
+    for (const stream of this.#streams.values()) {
+      if (!stream.isReset) weigh(stream.id, stream.window, stream.queuedBytes + stream.loggedBytes, stream.sentAt);
+    }
+    for (const [id, window] of this.#heldWindows) weigh(id, window, 0, now);
+    waiting.sort((a, b) => b.weight - a.weight);
+    let left = bytes;
+    for (const stream of waiting) {
+      if (left <= 0) break;
+      left -= stream.bytes;
+      this.reset(stream.id, 'stream-idle');
+      this.#events.push({ type: 'stream-reset', streamId: stream.id, code: 'stream-idle' });
+    }
+    this.#outgoing.scrub();
+    this.#chargeLog();
+    this.onGivenUp?.();
+    return before - this.#memory.waitingBytes;
+  }
+
   #onSent(stream: Stream, now: number): void {
+    stream.sentAt = now;
     if (this.#halfClosed.has(stream)) this.#touch(stream, now);
     this.#tellWritable(stream);
   }
@@ -560,7 +685,7 @@ export class Session {
   }
 
   #addStream(id: number, now: number): Stream {
-    const stream = new Stream(id, now, new ReceiveWindow(now, this.#budget));
+    const stream = new Stream(id, now, new ReceiveWindow(now, this.#memory), this.#memory);
     this.#streams.set(id, stream);
     return stream;
   }
@@ -572,6 +697,14 @@ export class Session {
     this.#halfClosed.delete(stream);
     this.#stopReceiving(stream);
     this.#outgoing.sendReset(stream);
+  }
+
+  /** The peer was never told of this stream. */
+  #forget(stream: Stream): void {
+    stream.stepOutgoing('reset');
+    stream.dropQueue();
+    this.#halfClosed.delete(stream);
+    this.#streams.delete(stream.id);
   }
 
   /** What arrived and what the peer still sends on this stream is dropped. */
@@ -614,4 +747,13 @@ export class Session {
     }
     return true;
   }
+}
+
+function isNumbered(type: number | undefined): boolean {
+  return type !== undefined && type >= NUMBERED_TYPES.first && type <= NUMBERED_TYPES.last;
+}
+
+/** The flight of a session that uses its share of memory already. It says nothing about the link that more is not sent. */
+function crowded(flight: Flight): Pick<Flight, 'limitBytes' | 'full'> {
+  return { limitBytes: Math.min(flight.limitBytes, CROWDED_LOG_BYTES), full: () => {} };
 }

@@ -26,13 +26,18 @@ it.each(BATCHES)(
   (first, count) => {
     let losses = 0;
     let streams = 0;
+    let givenUp = 0;
     for (let seed = first; seed < first + count; seed += 1) {
       const result = simulate(seed, { losses: LOSSES, streams: STREAMS });
       losses += result.losses;
       streams += result.streams;
+      givenUp += result.givenUp;
     }
     expect(losses).toBeGreaterThanOrEqual(count * LOSSES);
     expect(streams).toBe(count * STREAMS);
+    // Few enough that the rest is worth something.
+    expect(givenUp).toBeLessThan(streams / 20);
+    expect(givenUp > 0 || count < BATCH).toBe(true);
   },
   TIMEOUT_MS,
 );

@@ -1,8 +1,8 @@
 import { MAX_PLAINTEXT_BYTES } from '../wire/constants.ts';
-import { LOG_LIMIT_BYTES, QUANTUM_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
+import { CROWDED_LOG_BYTES, LOG_LIMIT_BYTES, QUANTUM_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
 import type { SessionEvent } from './events.ts';
 import type { HeartbeatSettings } from './heartbeat.ts';
-import { WindowBudget } from './receive-window.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import { RecordBuilder } from './record-builder.ts';
 import { Session, type ResumePoint } from './session.ts';
 
@@ -15,6 +15,8 @@ export interface SimulationResult {
   readonly losses: number;
   readonly streams: number;
   readonly resets: number;
+  /** Streams that were reset for want of memory. */
+  readonly givenUp: number;
   readonly bytes: number;
   readonly virtualMs: number;
 }
@@ -315,7 +317,7 @@ class Link {
 class Endpoint {
   readonly role: Role;
   readonly session: Session;
-  readonly budget = new WindowBudget(1024 * 1024);
+  readonly budget: MemoryBudget;
   readonly heartbeat: HeartbeatSettings;
   readonly sides = new Map<number, Side>();
   link: Link | undefined;
@@ -323,8 +325,9 @@ class Endpoint {
   sleepsUntil = 0;
   heardAt = 0;
 
-  constructor(role: Role, heartbeat: HeartbeatSettings) {
+  constructor(role: Role, heartbeat: HeartbeatSettings, budget: MemoryBudget) {
     this.role = role;
+    this.budget = budget;
     this.heartbeat = heartbeat;
     this.session = new Session({ role, budget: this.budget, onForgotten: spoil });
   }
@@ -337,6 +340,8 @@ const HEARTBEATS: readonly HeartbeatSettings[] = [
   { intervalMs: 500, timeoutMs: 2000 },
   { intervalMs: 1000, timeoutMs: 1000 },
 ];
+/** With the least one, streams are reset for want of memory. */
+const BUDGETS_BYTES = [192 * 1024, 1024 * 1024, 64 * 1024 * 1024];
 /** How much longer a sound link may need at the end for everything to be delivered. */
 const PATIENCE_MS = 30 * 60 * 1000;
 const PROGRESS_EVERY_MS = 100;
@@ -358,6 +363,8 @@ class World {
   #unfinishedSides = 0;
   #bytes = 0;
   #resets = 0;
+  /** Streams that were reset for want of memory. */
+  readonly #givenUp = new Set<number>();
   /** Counts the rows of events that sessions told. */
   #batch = 0;
   #soundSince = Infinity;
@@ -366,10 +373,14 @@ class World {
     this.#random = new Random(seed);
     this.#options = options;
     this.#ends = {
-      client: new Endpoint('client', this.#random.pick(HEARTBEATS)),
-      server: new Endpoint('server', this.#random.pick(HEARTBEATS)),
+      client: new Endpoint('client', this.#random.pick(HEARTBEATS), this.#newBudget()),
+      server: new Endpoint('server', this.#random.pick(HEARTBEATS), this.#newBudget()),
     };
     this.#sleeps = this.#random.chance(0.2);
+  }
+
+  #newBudget(): MemoryBudget {
+    return new MemoryBudget(this.#random.pick(BUDGETS_BYTES));
   }
 
   run(): SimulationResult {
@@ -388,6 +399,7 @@ class World {
       losses: this.losses,
       streams: this.#plans.size,
       resets: this.#resets,
+      givenUp: this.#givenUp.size,
       bytes: this.#bytes,
       virtualMs: this.now,
     };
@@ -396,7 +408,7 @@ class World {
   get #isDone(): boolean {
     if (this.#unfinishedSides > 0 || this.losses < this.#options.losses) return false;
     const { client, server } = this.#ends;
-    if (this.#plans.size < this.#options.streams || client.sides.size < this.#plans.size) return false;
+    if (this.#plans.size < this.#options.streams) return false;
     return [client, server].every(
       ({ session, budget }) => session.streamCount === 0 && session.logBytes === 0 && budget.usedBytes === 0,
     );
@@ -492,7 +504,9 @@ class World {
     }
     const side = end.sides.get(event.streamId);
     if (!side) throw new Error(`told ${event.type} of stream ${event.streamId}, which is not known`);
+    if (event.type === 'stream-reset' && event.code === 'stream-idle') this.#givenUp.add(event.streamId);
     if (side.hasReset) {
+      if (this.#givenUp.has(event.streamId)) return; // for want of memory, just before
       // Only what was in the same record as the event that made this side reset the stream.
       check(side.resetBatch === this.#batch, `told ${event.type} after one's own reset`);
       return;
@@ -551,12 +565,27 @@ class World {
     this.#dialAt = Infinity;
     const { client } = this.#ends;
     if (this.#isAsleep(client, () => this.#dial())) return;
+    const claim = client.session.claim();
+    // The old link may go on until message 3 is on its way.
+    if (client.link && this.#random.chance(0.3)) {
+      const number = this.#linkNumber;
+      this.#at(this.now + this.#random.skewed(100), () => {
+        if (this.#linkNumber !== number) return;
+        if (this.#dialAt < Infinity) client.session.withdrawClaim();
+        else this.#startLink(claim);
+      });
+    } else {
+      this.#startLink(claim);
+    }
+  }
+
+  #startLink(resume: ResumePoint): void {
+    const { client } = this.#ends;
     // A newer link replaces a living one: the peer learns of it by the new link, or by the close.
     if (client.link) this.#let(client, this.#random.chance(0.5));
     this.#linkNumber += 1;
     const link = this.#newLink();
     link.isExcused = this.#ends.server.sleepsUntil > this.now;
-    const resume = client.session.resumePoint;
     client.session.beginLink(this.now, client.heartbeat, link.roundTripMs);
     client.link = link;
     client.heardAt = this.now;
@@ -632,6 +661,8 @@ class World {
       this.#transmit(link, end.role, record.length, () => this.#receive(this.#ends[other(end.role)], link, record));
       this.#dispatch(end);
     }
+    const { waitingBytes, limitBytes } = end.budget;
+    check(waitingBytes <= limitBytes + CROWDED_LOG_BYTES + MAX_PLAINTEXT_BYTES, `${waitingBytes} bytes wait`);
     check(end.session.logBytes <= LOG_LIMIT_BYTES + QUANTUM_BYTES, `a log of ${end.session.logBytes} bytes`);
     this.#armTimer(end);
   }
@@ -763,13 +794,18 @@ class World {
   #checkEnd(): void {
     const { client, server } = this.#ends;
     for (const [id, there] of server.sides) {
-      const here = client.sides.get(id)!;
+      const here = client.sides.get(id);
+      if (!here) {
+        const wasReset = there.hasReset || this.#givenUp.has(id);
+        check(wasReset && there.received === 0, `the client never heard of stream ${id}`);
+        continue;
+      }
       for (const [side, peer] of [
         [here, there],
         [there, here],
       ] as const) {
         const isClean = side.hasEnded && side.peerHasEnded && !side.wasReset;
-        check(isClean || side.hasReset || peer.hasReset, `stream ${id} was reset by nobody`);
+        check(isClean || side.hasReset || peer.hasReset || this.#givenUp.has(id), `stream ${id} was reset by nobody`);
         // It can be that one side has everything when the other resets: then it never hears of that.
         if (isClean && !side.hasReset) check(side.received === peer.written, `stream ${id} is short`);
       }

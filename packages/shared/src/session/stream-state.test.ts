@@ -8,7 +8,8 @@ import {
   type OutgoingEvent,
   type OutgoingState,
 } from './stream-state.ts';
-import { ReceiveWindow, WindowBudget } from './receive-window.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { ReceiveWindow } from './receive-window.ts';
 import { Stream } from './stream.ts';
 
 const OUTGOING_EVENTS: readonly OutgoingEvent[] = [
@@ -48,7 +49,7 @@ const LEGAL_INCOMING = [
 ];
 
 function newStream(): Stream {
-  return new Stream(1, 0, new ReceiveWindow(0, new WindowBudget(0)));
+  return new Stream(1, 0, new ReceiveWindow(0, new MemoryBudget(0).share()), new MemoryBudget(0).share());
 }
 
 describe('every pair of state and event is legal or throws', () => {

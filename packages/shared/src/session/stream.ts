@@ -1,6 +1,7 @@
 import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
 import { COMPACT_CHUNKS, GATHER_BELOW_BYTES, GATHER_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
 import { Fifo } from './fifo.ts';
+import type { MemoryShare } from './memory-budget.ts';
 import type { ReceiveWindow } from './receive-window.ts';
 import {
   INCOMING,
@@ -22,11 +23,17 @@ export class Stream {
   /** When something last moved; watched while the stream is half-closed. */
   movedAt: number;
   /** What the fair queue knows of this stream. */
-  turn: 'none' | 'fresh' | 'queued' = 'none';
+  turn: 'none' | 'fresh' | 'queued' | 'removed' = 'none';
   deficitBytes = 0;
   /** The local side was told to stop writing and waits to be told to go on. */
   isHeld = false;
 
+  /** When something was last handed to a link. */
+  sentAt: number;
+  /** Of what was handed to a link, what is kept until it is acknowledged. */
+  loggedBytes = 0;
+
+  readonly #memory: MemoryShare;
   readonly #queue = new Fifo<Uint8Array>();
   #queuedBytes = 0;
   #compactAtChunks = COMPACT_CHUNKS;
@@ -34,10 +41,12 @@ export class Stream {
   #sent = 0;
   #credit = INITIAL_CREDIT_BYTES;
 
-  constructor(id: number, now: number, window: ReceiveWindow) {
+  constructor(id: number, now: number, window: ReceiveWindow, memory: MemoryShare) {
     this.id = id;
     this.movedAt = now;
+    this.sentAt = now;
     this.window = window;
+    this.#memory = memory;
   }
 
   get queuedBytes(): number {
@@ -56,7 +65,9 @@ export class Stream {
 
   /** How many more bytes the local side may write; at most 0 says stop. */
   get writableBytes(): number {
-    return Math.min(this.#credit - this.#sent, SEND_QUEUE_BYTES) - this.#queuedBytes;
+    const bytes = Math.min(this.#credit - this.#sent, SEND_QUEUE_BYTES) - this.#queuedBytes;
+    // A crowded session takes one chunk of a stream after the other: each moves, and none waits for another one.
+    return this.#queuedBytes > 0 && this.#memory.isCrowded ? Math.min(0, bytes) : bytes;
   }
 
   /** An END can be sent: it was asked for and nothing is queued before it. */
@@ -95,6 +106,7 @@ export class Stream {
   enqueue(data: Uint8Array): void {
     this.#queue.push(data);
     this.#queuedBytes += data.length;
+    this.#memory.wait(data.length);
     if (this.#queue.length >= this.#compactAtChunks) this.#compact();
   }
 
@@ -110,6 +122,7 @@ export class Stream {
   dequeue(limit: number): Uint8Array {
     const data = this.#next(limit);
     this.#queuedBytes -= data.length;
+    this.#memory.wait(-data.length);
     this.#sent += data.length;
     return data;
   }
@@ -155,6 +168,7 @@ export class Stream {
 
   dropQueue(): void {
     this.#queue.clear();
+    this.#memory.wait(-this.#queuedBytes);
     this.#queuedBytes = 0;
   }
 

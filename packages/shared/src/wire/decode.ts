@@ -28,15 +28,22 @@ const VIEW_FROM_FRACTION = 1 / 8;
 export class FrameReader {
   readonly #record: Uint8Array;
   #offset = 0;
+  #type: number | undefined;
 
   constructor(record: Uint8Array) {
     this.#record = record;
+  }
+
+  /** Type of the frame that `next` read last, or threw at; undefined where not even a whole frame was there. */
+  get type(): number | undefined {
+    return this.#type;
   }
 
   /** The next frame, or undefined at the end of the record. Unknown frames that may be ignored are passed over. */
   next(): Frame | undefined {
     const record = this.#record;
     while (this.#offset < record.length) {
+      this.#type = undefined;
       const start = this.#offset + FRAME_HEADER_BYTES;
       if (start > record.length) throw malformed('a frame header is cut off');
       const type = record[start - 4]!;
@@ -44,6 +51,7 @@ export class FrameReader {
       const end = start + length;
       if (end > record.length) throw malformed('a frame ends beyond its record');
       this.#offset = end;
+      this.#type = type;
       if (type === FRAME_TYPE.data) return decodeData(record, start, end);
       const payload = new ByteReader(record, start, end);
       const frame = decodePayload(type, payload);

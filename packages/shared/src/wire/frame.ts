@@ -27,6 +27,9 @@ export const FRAME_TYPE = {
 /** Wire numbers of the rules in a TUNNEL-REQUEST. */
 export const RULE_KIND = { allow: 1, deny: 2, maxConnections: 3 } as const;
 
+/** Frames of these types are numbered: they are kept, and sent again with the same bytes on the next link. */
+export const NUMBERED_TYPES = { first: 0x40, last: 0x7f } as const;
+
 /** Unknown types in this range are skipped, so that later versions can add frames that may be ignored. */
 export const IGNORABLE_TYPES = { first: 0x30, last: 0x3f } as const;
 

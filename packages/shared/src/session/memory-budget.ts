@@ -1,0 +1,111 @@
+/**
+ * What all sessions of a process may keep waiting together, and promise to take in.
+ *
+ * Bytes *wait* where the next one does not take them: they arrived and no socket took them, or were read from a socket and the
+ * link did not take them, or are kept until they are acknowledged. Bytes are *promised* where a window of a stream was grown
+ * beyond its first size. A session is *crowded* once it uses as much as is left for everybody (the dynamic threshold of Choudhury
+ * and Hahne for shared buffers): of n sessions that want all there is each has 1/(n + 1), and whoever comes next still finds
+ * as much. Beyond the limit, what waits longest and is most is given up, of the session that has most.
+ */
+export class MemoryBudget {
+  readonly limitBytes: number;
+  readonly #shares = new Set<MemoryShare>();
+  #waitingBytes = 0;
+  #promisedBytes = 0;
+
+  constructor(limitBytes: number) {
+    this.limitBytes = limitBytes;
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  get promisedBytes(): number {
+    return this.#promisedBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#waitingBytes + this.#promisedBytes;
+  }
+
+  /** A session's part. `giveUp` is asked to let go of so many bytes or more, and returns how many it let go of. */
+  share(giveUp: (bytes: number, now: number) => number = () => 0): MemoryShare {
+    const share = new MemoryShare(this, giveUp, (waitingBytes, promisedBytes) => {
+      this.#waitingBytes += waitingBytes;
+      this.#promisedBytes += promisedBytes;
+      if (share.usedBytes === 0) this.#shares.delete(share);
+      else this.#shares.add(share);
+    });
+    return share;
+  }
+
+  /** To be called where more waits than before. */
+  keepWithinLimit(now: number): void {
+    if (this.#waitingBytes <= this.limitBytes) return;
+    const enoughBytes = this.limitBytes - this.limitBytes / ROOM_PARTS;
+    while (this.#waitingBytes > enoughBytes) {
+      let most: MemoryShare | undefined;
+      for (const share of this.#shares) if (!most || share.waitingBytes > most.waitingBytes) most = share;
+      if (!most || most.giveUp(this.#waitingBytes - enoughBytes, now) === 0) return;
+    }
+  }
+}
+
+/** Beyond the limit this part of it is made free at one go: looking for what to give up costs as much for a little. */
+const ROOM_PARTS = 16;
+
+/** What one session uses of the budget. */
+export class MemoryShare {
+  readonly giveUp: (bytes: number, now: number) => number;
+  readonly #budget: MemoryBudget;
+  readonly #add: (waitingBytes: number, promisedBytes: number) => void;
+  #waitingBytes = 0;
+  #promisedBytes = 0;
+
+  constructor(
+    budget: MemoryBudget,
+    giveUp: (bytes: number, now: number) => number,
+    add: (waitingBytes: number, promisedBytes: number) => void,
+  ) {
+    this.#budget = budget;
+    this.giveUp = giveUp;
+    this.#add = add;
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#waitingBytes + this.#promisedBytes;
+  }
+
+  /** This session has its share: it takes no more than what keeps its streams moving. */
+  get isCrowded(): boolean {
+    return this.usedBytes >= this.#leftBytes;
+  }
+
+  /** So many bytes more wait, or less. */
+  wait(bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#add(bytes, 0);
+  }
+
+  /** As much of `bytes` as this session may still promise. */
+  promise(bytes: number): number {
+    const granted = Math.max(0, Math.min(bytes, Math.floor((this.#leftBytes - this.usedBytes) / 2)));
+    this.#promisedBytes += granted;
+    this.#add(0, granted);
+    return granted;
+  }
+
+  takeBack(promisedBytes: number): void {
+    this.#promisedBytes -= promisedBytes;
+    this.#add(0, -promisedBytes);
+  }
+
+  get #leftBytes(): number {
+    return this.#budget.limitBytes - this.#budget.usedBytes;
+  }
+}
