@@ -4,11 +4,11 @@ WORKDIR /build
 COPY . .
 RUN node scripts/setup.mjs && node scripts/build.mjs
 
-# Nothing but Node and the bundle, which has all it needs in it.
+# Nothing but Node and the bundle, which has all it needs in it, with the file that starts it.
 FROM node:22-alpine
 RUN mkdir -m 0700 /state && chown node:node /state
 COPY --from=build /build/packages/cli/package.json /app/package.json
-COPY --from=build /build/packages/cli/dist/tunnel.js /app/dist/tunnel.js
+COPY --from=build /build/packages/cli/dist/*.js /app/dist/
 USER node
 # The admin endpoint is the container's own: nobody outside reaches its loopback address.
 ENV TUNNEL_STATE_DIR=/state TUNNEL_ADMIN=127.0.0.1:9090

@@ -1,20 +1,14 @@
-// Bundles the command into packages/cli/dist/tunnel.js, unless the bundle is newer than all it is made of. Beside it
-// stands what it is made of, for the licences of `npm run pack`.
-import {
-  chmodSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+// Bundles the command into packages/cli/dist/main.js, unless the bundle is newer than all it is made of. Next to it go
+// tunnel.js, which starts it, and the list of its inputs, for the licences of `npm run pack`.
+import { chmodSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inputsOf } from './npm-pack.mjs';
 
 const root = join(import.meta.dirname, '..');
-const entry = join(root, 'packages/cli/src/tunnel.ts');
-const bundle = join(root, 'packages/cli/dist/tunnel.js');
+const source = join(root, 'packages/cli/src');
+const dist = join(root, 'packages/cli/dist');
+const bundle = join(dist, 'main.js');
+const starter = join(dist, 'tunnel.js');
 
 const modifiedMs = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
@@ -31,7 +25,7 @@ function newestMs(folder) {
 
 function isStale() {
   const builtMs = modifiedMs(bundle);
-  if (builtMs === 0) return true;
+  if (builtMs === 0 || modifiedMs(starter) === 0) return true;
   const packages = join(root, 'packages');
   const inputs = [modifiedMs(import.meta.filename), modifiedMs(join(root, 'pnpm-lock.yaml'))];
   for (const name of readdirSync(packages)) {
@@ -59,43 +53,58 @@ const loadedOnCall = {
 };
 
 async function build() {
-  const { build: bundleWith } = await import('esbuild');
+  const esbuild = await import('esbuild');
   const startedAt = new Date();
-  // CommonJS packages in the bundle call require(), which an ES module does not have.
-  const banner = [
-    `import { createRequire as bannerCreateRequire } from 'node:module';`,
-    `const require = bannerCreateRequire(import.meta.url);`,
-  ];
-  if (!readFileSync(entry, 'utf8').startsWith('#!')) banner.unshift('#!/usr/bin/env node');
-  const { outputFiles, metafile } = await bundleWith({
+  const settings = {
     absWorkingDir: root,
-    entryPoints: [entry],
-    outfile: bundle,
     bundle: true,
     platform: 'node',
-    target: 'node20',
     format: 'esm',
+    write: false,
+    logLevel: 'warning',
+  };
+  const { outputFiles, metafile } = await esbuild.build({
+    ...settings,
+    entryPoints: [join(source, 'tunnel.ts')],
+    outfile: bundle,
+    target: 'node20',
     sourcemap: true,
     plugins: [loadedOnCall],
     // Less to read at every start. Names stay, and lines stay short, so that a stack trace says something.
     minifyWhitespace: true,
     minifySyntax: true,
     lineLimit: 120,
-    banner: { js: banner.join('\n') },
+    // CommonJS packages in the bundle call require(), which an ES module does not have.
+    banner: {
+      js: [
+        `import { createRequire as bannerCreateRequire } from 'node:module';`,
+        `const require = bannerCreateRequire(import.meta.url);`,
+      ].join('\n'),
+    },
     metafile: true,
-    write: false,
-    logLevel: 'warning',
   });
-  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint !== undefined);
-  const inputs = Object.keys(output.inputs).filter((path) => output.inputs[path].bytesInOutput > 0);
-  mkdirSync(dirname(bundle), { recursive: true });
+  const { outputFiles: starterFiles } = await esbuild.build({
+    ...settings,
+    entryPoints: [join(source, 'entry.js')],
+    outfile: starter,
+    external: ['./main.js'],
+    // It has to parse on any Node. One that is too old for import() never gets there.
+    target: 'node10',
+    supported: { 'dynamic-import': true },
+    banner: { js: '#!/usr/bin/env node' },
+  });
+  mkdirSync(dist, { recursive: true });
   // Whoever starts the bundle meanwhile sees the old one or the new one, never half of one. A source that was
   // edited during the build stays newer than the bundle.
-  const files = [{ path: `${bundle}.inputs.json`, contents: JSON.stringify(inputs) }, ...outputFiles];
+  const files = [
+    { path: `${bundle}.inputs.json`, contents: JSON.stringify(inputsOf(metafile)) },
+    ...outputFiles,
+    ...starterFiles,
+  ];
   for (const { path, contents } of files) {
     const half = `${path}.${process.pid}`;
     writeFileSync(half, contents);
-    chmodSync(half, path === bundle ? 0o755 : 0o644);
+    chmodSync(half, path === starter ? 0o755 : 0o644);
     utimesSync(half, startedAt, startedAt);
     renameSync(half, path);
   }

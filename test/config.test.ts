@@ -10,7 +10,7 @@ import { certificateFiles, readCertificates } from './support/certificates.ts';
 import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
 import { TEST_SECRET } from './support/pair.ts';
 import { startProxyProgram } from './support/proxy-programs.ts';
-import { requirePrograms } from './support/program.ts';
+import { requireLauncher, requirePrograms } from './support/program.ts';
 import { ServiceManager } from './support/service-manager.ts';
 import { startEcho, startSource } from './support/services.ts';
 import { type TemporaryDirectory, temporaryDirectory } from './support/temporary-directory.ts';
@@ -55,6 +55,35 @@ function clientTo(port: number, tunnels: Readonly<Record<string, number>>): stri
   const tables = Object.entries(tunnels).map(([name, target]) => `[tunnels.${name}]\ntarget = "127.0.0.1:${target}"\n`);
   return `[client]\nto = "127.0.0.1:${port}"\nsecret = "${TEST_SECRET}"\n${tables.join('')}`;
 }
+
+describe('a user without a home directory, whom the system does not know', SLOW, () => {
+  const STRANGER = ['unshare', '--user', '--map-user=54321', '--map-group=54321'];
+  const HOMELESS = [...STRANGER, 'env', '-u', 'HOME', '-u', 'XDG_STATE_HOME', '-u', 'XDG_CONFIG_HOME'];
+
+  test('needs none where the files are named', async (context) => {
+    requireLauncher(context, STRANGER);
+    await using directory = await temporaryDirectory();
+    const { server, port } = await startServerProcess(['--port', '0']);
+    await using _server = server;
+    const file = join(directory.path, 'tunnel.toml');
+    await writeFile(file, clientTo(port, { web: 3000 }), { mode: 0o600 });
+    const options = { launcher: HOMELESS, env: { TUNNEL_STATE_DIR: join(directory.path, 'state') } };
+    expect(await run(['config', 'check', file], options)).toMatchObject({ code: 0, stderr: '' });
+    await using client = await startTunnel(['run', '--config', file, '--output', 'json'], options);
+    expect(Object.keys(portsOf(await client.waitForEvent('ready')))).toEqual(['web']);
+  });
+
+  test('is told where a path begins at one', async (context) => {
+    requireLauncher(context, STRANGER);
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, 'tunnel.toml');
+    await writeFile(file, '[client]\nsecret-file = "~/secret"\n');
+    expect(await run(['config', 'check', file], { launcher: HOMELESS })).toMatchObject({
+      code: 2,
+      stderr: `error: ${file}:2:15: client.secret-file: ~/ is the home directory, and this user has none; write the whole path\nhint: correct it; docs/configuration.md has all keys\n`,
+    });
+  });
+});
 
 describe('tunnel run', SLOW, () => {
   test('opens the tunnels of several servers, and says which is which', async () => {
@@ -475,6 +504,40 @@ test('certificates and proxies, on both sides', SLOW, async (context) => {
   expect(check).toMatchObject({ code: 0, stdout: expect.stringContaining("a proxy's password") as string });
   const told = [client.stdout, client.stderr, status.stdout, check.stdout].join('\n');
   expect(told).not.toContain('proxy-password');
+});
+
+describe('the environment', SLOW, () => {
+  test('goes before the file, and that is told by a check and at a start', async () => {
+    await using home = await temporaryDirectory();
+    const { server, port } = await startServerProcess(['--port', '0']);
+    await using _server = server;
+    const file = await configure(home, clientTo(1, { web: 3000, db: 3001 }));
+    const env = { TUNNEL_SERVER: `127.0.0.1:${port}`, TUNNEL_SECRET: TEST_SECRET };
+    const told = `TUNNEL_SERVER is 127.0.0.1:${port}, which goes before the file: ${file}:2:6: client.to`;
+    const { code, stdout } = await run(['config', 'check'], { home: home.path, env });
+    expect(code).toBe(0);
+    expect(stdout.trimEnd().split('\n').slice(-1)).toEqual([told]);
+    await using client = await startTunnel(['run', '--output', 'json'], { home: home.path, env });
+    await client.waitForEvent('ready');
+    expect(client.stderr.split(told)).toHaveLength(2);
+    expect(client.stderr).not.toContain('TUNNEL_SECRET');
+    await using single = await startTunnel(['local', '3002', '--output', 'json'], { home: home.path, env });
+    await single.waitForEvent('ready');
+    expect(single.stderr).toContain(told);
+  });
+
+  test('has no ports for us where Kubernetes has a service of our name', async () => {
+    const link = 'tcp://10.0.0.1:7835';
+    await using server = await startTunnel(['server', '--port', '0', '--output', 'json'], {
+      env: { TUNNEL_PORT: link, TUNNEL_MIN_PORT: link },
+    });
+    await server.waitForEvent('listening');
+    await server.waitForStderr(
+      /"msg":"TUNNEL_MIN_PORT=tcp:\/\/10\.0\.0\.1:7835 is ignored: Kubernetes sets that for a service of this name"/,
+    );
+    // The command line has that one.
+    expect(server.stderr).not.toContain('TUNNEL_PORT=');
+  });
 });
 
 describe('tunnel config check', SLOW, () => {

@@ -422,6 +422,19 @@ describe('the server', () => {
     });
   });
 
+  test('a secret in quotation marks', async () => {
+    const diagnosis = await diagnose(['--to', to], { env: { TUNNEL_SECRET: `"${WRONG_SECRET}"` } });
+    expect(diagnosis.steps[0]).toMatchObject({
+      step: 'settings',
+      state: 'warning',
+      finding: expect.stringContaining('the secret begins and ends with a quotation mark, which counts as part of it'),
+    });
+    expect(failureOf(diagnosis)).toMatchObject({
+      code: 'secret-refused',
+      advice: expect.stringMatching(/^the secret that was given here begins and ends with a quotation mark: /),
+    });
+  });
+
   test('a key that is not listed', async () => {
     await using directory = await temporaryDirectory();
     const keys = join(directory.path, 'keys');

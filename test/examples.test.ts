@@ -1,5 +1,5 @@
 // The programs of examples/, each run for real.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from '@tunnel/client';
@@ -15,8 +15,30 @@ const root = join(import.meta.dirname, '..');
 const HOST = '127.0.0.1';
 const SECRET = 'a secret of the tests, long enough';
 
+const SCRIPT = join(root, 'scripts/example.mjs');
+
+/** What it prints without a name: it bundles them all the same. */
+let list = '';
+
 beforeAll(() => {
-  execFileSync(process.execPath, [join(root, 'scripts/example.mjs')], { stdio: 'inherit' });
+  list = execFileSync(process.execPath, [SCRIPT], { encoding: 'utf8' });
+});
+
+test('they are listed', () => {
+  for (const name of ['echo', 'server', 'share-directory', 'state', 'webhook']) {
+    expect(list).toMatch(new RegExp(`^${name} +[A-Z].+\\.$`, 'm'));
+  }
+});
+
+test.each([
+  [['ecco'], 'error: there is no example ecco\nhint: the examples are echo, server, share-directory, state, webhook\n'],
+  [
+    ['echo', 'example.org'],
+    'error: the example echo takes the secret of the server from TUNNEL_SECRET, which is not set\nhint: TUNNEL_SECRET=… npm run example -- echo example.org; a server prints the secret when it starts on a terminal\n',
+  ],
+])('%j ends with what to do', (args, told) => {
+  const { status, stderr } = spawnSync(process.execPath, [SCRIPT, ...args], { encoding: 'utf8', env: {} });
+  expect({ status, stderr }).toEqual({ status: 2, stderr: told });
 });
 
 function startServer(options: ListenOptions = {}): Promise<Server> {

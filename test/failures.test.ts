@@ -68,6 +68,11 @@ const FAILURES: Readonly<Record<string, Act>> = {
     await writeFile(file, '\n');
     return scene.ends(['local', '3000', '--to', '127.0.0.1', '--secret-file', file]);
   },
+  'secret-file-utf16': async (scene) => {
+    const file = join(scene.home, 'secret');
+    await writeFile(file, `\uFEFF${SECRET}\r\n`, 'utf16le');
+    return scene.ends(['local', '3000', '--to', '127.0.0.1', '--secret-file', file]);
+  },
   'ca-file-useless': async (scene) => {
     const file = join(scene.home, 'ca.pem');
     await writeFile(file, 'no certificate\n');
@@ -104,6 +109,14 @@ const FAILURES: Readonly<Record<string, Act>> = {
   'config-no-toml': async (scene) => {
     await put(join(scene.home, '.config/tunnel/config.toml'), `[client]\nsecret = ${SECRET}\n`);
     return scene.ends(['local', '3000']);
+  },
+  'config-of-another-program': async (scene) => {
+    await put(join(scene.home, 'frpc.toml'), 'serverAddr = "tunnel.example.org"\n[[proxies]]\nname = "ssh"\n');
+    return scene.ends(['run', '--config', 'frpc.toml']);
+  },
+  'config-list-of-tunnels': async (scene) => {
+    await put(join(scene.home, 'tunnel.toml'), '[[tunnels]]\nname = "web"\ntarget = 3000\n');
+    return scene.ends(['run', '--config', 'tunnel.toml']);
   },
   'config-missing': (scene) => scene.ends(['run']),
   'config-not-named': async (scene) => {
@@ -314,6 +327,12 @@ const FAILURES: Readonly<Record<string, Act>> = {
     scene.ends(['local', '3000', '--to', `127.0.0.1:${scene.call('port', sharedPort)}`], {
       env: { TUNNEL_SECRET: WRONG_SECRET },
     }),
+  'secret-in-quotes': async (scene) => {
+    const file = join(scene.home, 'secret');
+    await writeFile(file, `"${SECRET}"\n`);
+    const to = `127.0.0.1:${scene.call('port', sharedPort)}`;
+    return scene.ends(['local', '3000', '--to', to, '--secret-file', file]);
+  },
   'wrong-secret-at-the-server': async (scene) => {
     scene.call('port', sharedPort);
     const server = await scene.startOnTerminal(['server', '--host', '127.0.0.1', '--port', '0'], withSecret);

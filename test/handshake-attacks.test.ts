@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type Client, type ClientEvents, type ClientOptions, createClient, parseServerAddress } from '@tunnel/client';
-import { Responder } from '@tunnel/shared';
+import { type ErrorCode, Responder } from '@tunnel/shared';
 import { nodeCrypto, randomBytes } from '@tunnel/shared/node';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
@@ -345,8 +345,31 @@ describe('somebody on the path', () => {
   });
 });
 
+describe('an impostor at first contact', () => {
+  test('ends the client by refusing its secret, and sees one message 3', async () => {
+    await using impostor = await startImpostor();
+    await using client = await startClient(impostor.port, [9], { waitsForReady: false });
+    expect((await client.log.waitFor('stopped')).event).toMatchObject({ code: 'secret-refused', exitCode: 3 });
+    expect(impostor.message3Count).toBe(1);
+  });
+
+  test.each(['port-not-allowed', 'tunnel-limit', 'version-unsupported'] as const)(
+    'cannot end it with a sealed %s',
+    async (code) => {
+      await using impostor = await startImpostor(code);
+      await using client = await startClient(impostor.port, [9], { waitsForReady: false, maxReconnectDelayMs: 100 });
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        expect((await client.log.waitForNext('retrying')).event.code).toBe('handshake-failed');
+      }
+      expect(client.log.all('stopped')).toEqual([]);
+    },
+  );
+});
+
 /** A server of its own key that refuses every secret, which an impostor can do as well as the true one. */
-async function startImpostor(): Promise<{ readonly port: number; readonly message3Count: number } & AsyncDisposable> {
+async function startImpostor(
+  code: ErrorCode = 'secret-refused',
+): Promise<{ readonly port: number; readonly message3Count: number } & AsyncDisposable> {
   const http: Server = createServer();
   const webSockets = new WebSocketServer({ noServer: true });
   const s = randomBytes(32);
@@ -362,7 +385,7 @@ async function startImpostor(): Promise<{ readonly port: number; readonly messag
         message3Count += 1;
         const outcome = responder.readMessage3(message3, [randomBytes(32)]);
         if (outcome.kind !== 'secret-refused') throw new Error(`a guessed secret was ${outcome.kind}`);
-        webSocket.send(outcome.sealRefusal({ code: 'secret-refused', retryAfterMs: 0, detail: '' }));
+        webSocket.send(outcome.sealRefusal({ code, retryAfterMs: 0, detail: '' }));
       });
     });
   });

@@ -27,6 +27,7 @@ export const LINK_FLAGS = {
   secret: {
     describe: 'shared secret; on a command line other users of this machine can see it',
     variable: 'TUNNEL_SECRET',
+    rival: 'secret-file',
     isSensitive: true,
     read: (given) => requireSecret(given.text, given.source),
   },

@@ -1,5 +1,6 @@
 import { TunnelError } from '@tunnel/shared';
 import type { Argv } from 'yargs';
+import { differs, type EnvironmentFindings, isServiceLink, type Override } from './environment.ts';
 import type { Given } from './values/given.ts';
 
 /** A flag of a command, for yargs and for people. */
@@ -13,6 +14,8 @@ export interface Flag {
   readonly isSwitch?: true;
   /** May be given several times. */
   readonly isList?: true;
+  /** Another flag for the same thing, which overrides this one when it is given in a nearer place. */
+  readonly rival?: string;
   /** Its value is not shown. */
   readonly isSensitive?: true;
   /** What its text means. Without it any text will do. Throws `TunnelError`. */
@@ -132,9 +135,23 @@ export class GivenFlags<Table extends Flags> {
   }
 
   inEnvironment(name: keyof Table & string): Given | undefined {
-    const source = this.#flags[name]?.variable;
-    const text = source === undefined ? undefined : this.#environment[source];
-    return source === undefined || text === undefined || text === '' ? undefined : { text, source };
+    const given = this.#variableOf(name);
+    return given === undefined || isServiceLink(given) ? undefined : given;
+  }
+
+  /** What people should be told about these variables. Those that the command line overrides do not matter. */
+  get environmentFindings(): EnvironmentFindings {
+    const ignored: Given[] = [];
+    const overrides: Override[] = [];
+    for (const [name, flag] of Object.entries<Flag>(this.#flags)) {
+      const names = flag.rival === undefined ? [name] : [name, flag.rival];
+      const variable = this.#variableOf(name);
+      if (variable === undefined || names.some((each) => this.onCommandLine(each) !== undefined)) continue;
+      const inFile = Object.values(this.inFile(...names)).find((given) => given !== undefined);
+      if (isServiceLink(variable)) ignored.push(variable);
+      else if (inFile !== undefined && differs(flag, variable, inFile)) overrides.push({ flag, variable, inFile });
+    }
+    return { ignored, overrides };
   }
 
   /** What the first table that has any of these keys has for them. */
@@ -154,6 +171,13 @@ export class GivenFlags<Table extends Flags> {
   has(name: keyof Table & string): boolean {
     const given = this.#arguments[name];
     return typeof given === 'boolean' ? given : this.inFile(name)[name]?.text === 'true';
+  }
+
+  /** Without the line end that is often left when a variable is filled from a file. */
+  #variableOf(name: string): Given | undefined {
+    const source = this.#flags[name]?.variable;
+    const text = source === undefined ? undefined : this.#environment[source]?.replace(/[\r\n]+$/, '');
+    return source === undefined || text === undefined || text === '' ? undefined : { text, source };
   }
 
   #allOnCommandLine(name: string): readonly Given[] {

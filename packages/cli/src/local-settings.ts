@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { formatServerAddress, parseServerAddress, type ServerAddress, type TunnelOptions } from '@tunnel/client';
 import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, MIN_DELAY_CAP_MS, TunnelError } from '@tunnel/shared';
-import { decodeKey } from '@tunnel/shared/node';
+import { decodeGivenKey } from '@tunnel/shared/node';
 import {
   LINK_FLAGS,
   type OutputSettings,
@@ -55,7 +55,7 @@ export const LOCAL_FLAGS = {
     describe: "the server's public key",
     variable: 'TUNNEL_SERVER_KEY',
     default: 'learned on first use',
-    read: (given) => decodeKey(given.text, given.source),
+    read: (given) => decodeGivenKey(given.text, given.source),
   },
   identity: {
     describe: "file with this client's key; made where there is none",

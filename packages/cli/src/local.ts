@@ -6,6 +6,7 @@ import { loadConfig } from './config/config-file.ts';
 import type { Context } from './context.ts';
 import { openControl } from './control/open-control.ts';
 import { watchEnterKey } from './enter-key.ts';
+import { tellEnvironment } from './environment-notices.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from './local-settings.ts';
 import { clientReporters, tellConnecting } from './output/client-reporters.ts';
@@ -32,6 +33,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   const givenSecret = await readGivenSecret(flags, environment);
   const plan = await planClient(settings, givenSecret, stores, `tunnel/${context.version}`);
   const output = await openOutput(settings.output, context.writers, environment);
+  tellEnvironment([flags.environmentFindings], output);
   if (plan.newIdentity !== undefined) output.log.info({ file: plan.newIdentity }, 'made a new client key');
   if (plan.secret !== undefined) warnAboutSecret(plan.secret, output);
   if (plan.proxy !== undefined) warnAboutProxy(plan.proxy, output);

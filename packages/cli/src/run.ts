@@ -8,6 +8,8 @@ import { PROCESS_KEYS, tablesOfTunnel } from './config/config-keys.ts';
 import { changedKeys, reloadConfig, tellRefused } from './config/reload.ts';
 import type { Context } from './context.ts';
 import { watchEnterKey } from './enter-key.ts';
+import type { EnvironmentFindings } from './environment.ts';
+import { tellEnvironment } from './environment-notices.ts';
 import { type Arguments, type FileTable, type Flag, GivenFlags } from './flags.ts';
 import { LOCAL_FLAGS, type LocalFlags, readLocalSettings, readSupervision } from './local-settings.ts';
 import { nearest } from './nearest.ts';
@@ -38,6 +40,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
   });
   const plans = await planner.plan(config);
   const output = await openOutput(readOutputSettings(flags), context.writers, environment);
+  tellEnvironment(planner.environmentFindings(config), output);
   warnAboutConfig(config, output);
   const told = new Set<string>();
   warnAboutPlans(plans, output, told);
@@ -124,10 +127,8 @@ class Planner {
 
   /** Tunnels that reach the same server in the same way share a session. Throws `TunnelError`. */
   async plan(config: ConfigFile): Promise<readonly ClientPlan[]> {
-    const client = new Map([...config.client].filter(([key]) => !PROCESS_KEYS.includes(key)));
     const plans: ClientPlan[] = [];
-    for (const [name, table] of this.#chosen(config)) {
-      const flags = this.#flags.with([this.#process, ...tablesOfTunnel(table, client)]);
+    for (const { name, table, flags } of this.#flagsOfTunnels(config)) {
       const { environment, version } = this.#context;
       const settings = readLocalSettings(table.get('target') ?? [], flags, environment);
       const secret = await readGivenSecret(flags, environment);
@@ -144,6 +145,18 @@ class Planner {
       else plans[index] = { ...known, options };
     }
     return plans;
+  }
+
+  /** What is known of the environment beside the values of these tunnels. */
+  environmentFindings(config: ConfigFile): readonly EnvironmentFindings[] {
+    return this.#flagsOfTunnels(config).map(({ flags }) => flags.environmentFindings);
+  }
+
+  #flagsOfTunnels(config: ConfigFile): readonly { name: string; table: FileTable; flags: LocalFlags }[] {
+    const client = new Map([...config.client].filter(([key]) => !PROCESS_KEYS.includes(key)));
+    return this.#chosen(config).map(([name, table]) => {
+      return { name, table, flags: this.#flags.with([this.#process, ...tablesOfTunnel(table, client)]) };
+    });
   }
 
   #chosen({ path, tunnels }: ConfigFile): readonly (readonly [string, FileTable])[] {

@@ -1,11 +1,11 @@
-import { SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
+import { oddityOf, SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
 import type { ConfigFile } from './config/config-file.ts';
 import { type Output, warn } from './output/output.ts';
 import type { ChosenProxy } from './proxy-choice.ts';
 
-/** Warns of secrets that others can see or guess. */
-export function warnAboutSecret({ secret, isExposed }: GivenSecret, output: Output): void {
+/** Warns of secrets that others can see or guess, and of quotation marks and blanks around them. */
+export function warnAboutSecret({ secret, file, isExposed }: GivenSecret, output: Output): void {
   if (isExposed) {
     warn(
       output,
@@ -20,6 +20,14 @@ export function warnAboutSecret({ secret, isExposed }: GivenSecret, output: Outp
       'use a long random one, as the server makes by itself',
     );
   }
+  warnAboutOddity(file === undefined ? 'the secret' : `the secret in ${file}`, secret, output);
+}
+
+/** Warns of quotation marks and blanks around a secret; `what` names it. They are kept: the other side may have them as well. */
+export function warnAboutOddity(what: string, secret: string, output: Output): void {
+  const oddity = oddityOf(secret);
+  if (oddity === undefined) return;
+  warn(output, `${what} ${oddity}, which counts as part of it`, 'leave that out, unless the other side has it as well');
 }
 
 /** Warns of a secret or a password in a configuration file that others can read. */

@@ -20,6 +20,7 @@ import { type GivenSecret, readGivenSecret } from './common-flags.ts';
 import { type ConfigFile, loadConfig, requireConfig } from './config/config-file.ts';
 import { changedKeys, reloadConfig } from './config/reload.ts';
 import type { Context } from './context.ts';
+import { tellEnvironment } from './environment-notices.ts';
 import { type Arguments, GivenFlags } from './flags.ts';
 import { jsonEmitter, serverJsonReporter } from './output/json-events.ts';
 import { openOutput, type Output, say, warn } from './output/output.ts';
@@ -30,7 +31,7 @@ import { introduceServer, quote, serverTextReporter } from './output/server-text
 import { writeRunningServer } from './running-server.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerFlags, type ServerSettings } from './server-settings.ts';
 import { handleSignals } from './signals.ts';
-import { warnAboutConfig, warnAboutSecret } from './secret-warnings.ts';
+import { warnAboutConfig, warnAboutOddity, warnAboutSecret } from './secret-warnings.ts';
 import { serverState } from './systemd/server-state.ts';
 import { Service } from './systemd/service.ts';
 import { formatTarget } from './values/target.ts';
@@ -55,7 +56,7 @@ export async function runServer(given: Arguments, context: Context): Promise<num
   try {
     const requirement = requirementOf(settings, givenSecret);
     const secret = requirement === 'key' ? undefined : (givenSecret ?? (await loadKeptSecret(settings)));
-    return await serve({ settings, requirement, secret, previousSecret, config, onCommandLine }, context);
+    return await serve({ settings, requirement, secret, previousSecret, config, onCommandLine, flags }, context);
   } finally {
     await lock.release();
   }
@@ -109,6 +110,7 @@ interface Beginning {
   readonly previousSecret: string | undefined;
   readonly config: ConfigFile | undefined;
   readonly onCommandLine: ServerFlags;
+  readonly flags: ServerFlags;
 }
 
 async function serve(beginning: Beginning, context: Context): Promise<number> {
@@ -183,7 +185,9 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
       admitsKeys: requirement === 'key' || requirement === 'either',
     });
     if (identity.created) output.log.info({ file: settings.identityFile }, 'made a new server key');
+    tellEnvironment([beginning.flags.environmentFindings], output);
     warnAboutConfig(config, output);
+    if (previousSecret !== undefined) warnAboutOddity('the previous secret', previousSecret, output);
     introduce(settings, { port, url, requirement, secret, serverKey: identity.publicKey }, output, context);
     for (const { release } of reports) release();
     service?.changed();

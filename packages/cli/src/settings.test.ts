@@ -238,6 +238,15 @@ describe('the server key of the file', () => {
     expect(sourceOf({}, fileWith(undefined))).toBe('file server-key');
   });
 
+  test('is taken as variables and editors leave it', () => {
+    const keyOf = (text: string): unknown => local({}, ['1'], { ...base, TUNNEL_SERVER_KEY: text }).serverKey;
+    const key = local({ 'server-key': KEY }).serverKey;
+    for (const text of [`${KEY}\n`, `\uFEFF${KEY}\r\n`, ` ${KEY} `]) expect(keyOf(text)).toEqual(key);
+    expect(refusal(() => keyOf(`"${KEY}"`))).toBe(
+      'key-unusable: TUNNEL_SERVER_KEY begins and ends with a quotation mark',
+    );
+  });
+
   test('comes behind another one', () => {
     const environment = { ...base, TUNNEL_SERVER_KEY: KEY };
     expect(sourceOf({ to: 'b' }, fileWith('a'), environment)).toBe('TUNNEL_SERVER_KEY');
@@ -289,6 +298,16 @@ describe('secrets', () => {
     expect(await read({})).toBeUndefined();
     expect(await read({ secret: 'a' }, { TUNNEL_SECRET: 'b' })).toMatchObject({ secret: 'a', isExposed: true });
     expect(await read({}, { TUNNEL_SECRET: 'b' })).toMatchObject({ secret: 'b', isExposed: false, file: undefined });
+  });
+
+  test('are a line: what variables and editors leave around it is no part of it', async () => {
+    for (const text of ['b\n', 'b\r\n', '\uFEFFb', 'b\nc']) {
+      expect(await read({}, { TUNNEL_SECRET: text })).toMatchObject({ secret: 'b' });
+      expect(await read({ secret: text })).toMatchObject({ secret: 'b' });
+    }
+    // These may be part of it: they are warned of.
+    for (const text of ['"b"', ' b ']) expect(await read({}, { TUNNEL_SECRET: text })).toMatchObject({ secret: text });
+    await expect(read({}, { TUNNEL_SECRET: '\n' })).rejects.toMatchObject({ detail: 'TUNNEL_SECRET is empty' });
   });
 
   test('that are empty, or two, are refused', async () => {

@@ -58,7 +58,7 @@ function defaultBase(environment: Environment): string {
   if (home !== undefined) return join(home, '.local', 'state', 'tunnel');
   throw new TunnelError('state-unusable', {
     detail: 'this user has no home directory',
-    hint: 'give a directory with --state-dir',
+    hint: 'give a directory with --state-dir or TUNNEL_STATE_DIR',
   });
 }
 

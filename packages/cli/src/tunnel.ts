@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { TunnelError } from '@tunnel/shared';
+import { ERRORS, TunnelError } from '@tunnel/shared';
 import { runCommandLine } from './command-line.ts';
 import { ConfigError } from './config/config-error.ts';
 import { jsonEmitter } from './output/json-events.ts';
@@ -62,6 +62,9 @@ async function endAfterFault(error: unknown): Promise<never> {
 // Rejections that nobody handled come here as well.
 process.on('uncaughtException', (error) => void endAfterFault(error));
 
+// If the event loop runs dry before the command has ended, that is a bug and must not look like success. Node only reports it
+// for the module it was started with, which this is not.
+process.exitCode = ERRORS.internal.exitCode;
 hideSecrets(args);
 const exitCode = await runCommandLine(args, {
   version: manifest.version,

@@ -14,9 +14,7 @@ import {
 import {
   derivePsk,
   type DriverEvent,
-  encodeKey,
   monotonicNow,
-  nodeCrypto,
   randomBytes,
   type SessionDriver,
   tweetnaclCrypto,
@@ -29,6 +27,7 @@ import { formatProxyAddress } from './dial/proxy-address.ts';
 import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
 import type { Cause, ClientEvents } from './events.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
+import { withHint } from './refusal-hint.ts';
 import { ServerKey } from './server-key.ts';
 import type { ClientStatus } from './status.ts';
 import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
@@ -613,22 +612,11 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     }
   }
 
-  /** With the key that is to be listed. It is public, and the person who reads this has to hand it on. */
-  #withKey(error: TunnelError): TunnelError {
-    const { identity, secret } = this.#options;
-    const key = encodeKey(nodeCrypto.publicKey(identity));
-    const hint =
-      secret === undefined
-        ? `ask the server's admin to add this line to its authorized keys: ${key}`
-        : `check the secret, or leave it out if the server admits this client by its key; for that its admin adds this line to the authorized keys: ${key}`;
-    return new TunnelError(error.code, { detail: error.detail, hint, cause: error });
-  }
-
   #finish(cause: TunnelError): void {
     const state = this.#state;
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
-    const error = cause.code === 'key-refused' ? this.#withKey(cause) : cause;
+    const error = withHint(cause, this.#options);
     this.#error = error;
     this.#record.changed(false);
     if (state.kind === 'attempting') state.abort.abort();

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
-import { decodeKey, generateIdentity, loadOrCreateIdentity } from '@tunnel/shared/node';
+import { decodeGivenKey, generateIdentity, loadOrCreateIdentity } from '@tunnel/shared/node';
 import { Client } from './client.ts';
 import { parseHostAndPort, parseServerAddress } from './dial/address.ts';
 import { parseProxyAddress, type ProxyAddress } from './dial/proxy-address.ts';
@@ -165,7 +165,7 @@ async function toClientOptions(options: ConnectOptions): Promise<ClientOptions> 
         idleTimeoutMs,
       },
     ],
-    serverKey: typeof serverKey === 'string' ? decodeKey(serverKey, 'serverKey') : serverKey,
+    serverKey: typeof serverKey === 'string' ? decodeGivenKey(serverKey, 'serverKey') : serverKey,
     proxy: typeof proxy === 'string' ? parseProxyAddress(proxy) : proxy,
     identity: options.identity ?? kept?.identity ?? generateIdentity().privateKey,
     pins: kept?.pins,

@@ -90,7 +90,7 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     const readRefusal = (message: Uint8Array): TunnelError | undefined => {
       try {
         const refusal = initiator.openRefusal(message);
-        return refusal && asError(refusal);
+        return refusal && sealedRefusal(refusal);
       } catch (error) {
         if (!(error instanceof HandshakeError)) throw error;
         return new TunnelError('handshake-failed', { detail: error.message, cause: error });
@@ -117,6 +117,14 @@ const FATAL_REFUSALS: readonly ErrorCode[] = [
   'tunnel-limit',
   'rules-refused',
 ];
+
+/** Sealed, a server says only that the client's proof is not enough; anything else could come from an impostor at first contact. */
+function sealedRefusal(refusal: Refusal): TunnelError {
+  const isExpected = refusal.code === 'secret-refused' || refusal.code === 'key-refused';
+  return isExpected
+    ? asError(refusal)
+    : new TunnelError('handshake-failed', { detail: `an unexpected refusal: ${refusal.code}` });
+}
 
 /**
  * What an authenticated refusal means. A code of a later version, or one that is not a server's to say, becomes `otherwise`,

@@ -1,9 +1,12 @@
 import { TunnelError } from '@tunnel/shared';
 import { LINK_FLAGS } from '../common-flags.ts';
 import type { Context } from '../context.ts';
-import { type Arguments, type Flag, GivenFlags } from '../flags.ts';
+import type { EnvironmentFindings } from '../environment.ts';
+import { overrideLines } from '../environment-notices.ts';
+import { type Arguments, type Environment, type Flag, GivenFlags } from '../flags.ts';
 import { LOCAL_FLAGS } from '../local-settings.ts';
 import { printable } from '../output/printable.ts';
+import { SERVER_FLAGS } from '../server-settings.ts';
 import { type ConfigFile, requireConfig } from './config-file.ts';
 import { tablesOfTunnel } from './config-keys.ts';
 
@@ -27,8 +30,21 @@ export async function runConfig(
     file === undefined ? flags.get('config') : { text: file, source: 'file' },
     environment,
   );
-  for (const line of summary(config)) writers.stdout.write(printable(line));
+  for (const line of [...summary(config), ...overrideLines(findingsFor(config, environment))])
+    writers.stdout.write(printable(line));
   return 0;
+}
+
+/** What the environment overrides, for every command that reads this file. */
+function findingsFor(
+  { server, client, tunnels }: ConfigFile,
+  environment: Environment,
+): readonly EnvironmentFindings[] {
+  const tablesOfClients = [[client], ...[...tunnels.values()].map((tunnel) => tablesOfTunnel(tunnel, client))];
+  return [
+    new GivenFlags(SERVER_FLAGS, {}, environment, [server]),
+    ...tablesOfClients.map((tables) => new GivenFlags(LOCAL_FLAGS, {}, environment, tables)),
+  ].map((flags) => flags.environmentFindings);
 }
 
 function summary({ path, server, client, tunnels, exposed }: ConfigFile): readonly string[] {

@@ -15,14 +15,15 @@ export class ConfigError extends TunnelError {
   /** One for each problem. */
   readonly lines: readonly string[];
 
-  constructor(path: string, problems: readonly Problem[]) {
+  /** `hint`: in place of the registry's. */
+  constructor(path: string, problems: readonly Problem[], hint?: string) {
     const lines = problems
       .toSorted((a, b) => (a.at?.line ?? 0) - (b.at?.line ?? 0) || (a.at?.column ?? 0) - (b.at?.column ?? 0))
       .map(({ at, key, text }) => {
         const place = at === undefined ? '' : `${path}:${at.line}:${at.column}: `;
         return `${place}${key === '' ? '' : `${key}: `}${text}`;
       });
-    super('config-unusable', { detail: lines.join('; ') });
+    super('config-unusable', { detail: lines.join('; '), ...(hint !== undefined && { hint }) });
     this.lines = lines;
   }
 }

@@ -28,7 +28,7 @@ export async function loadConfig(given: Given | undefined, environment: Environm
   if (path !== undefined && file !== undefined) {
     // Loaded only where there is a file: most calls of the command have none, and start faster.
     const { readConfig } = await import('./read-config.ts');
-    const config = await readConfig(path, file.text, environment);
+    const config = await readConfig(path, file.text);
     return { ...config, exposed: file.isExposed ? confidenceIn(config) : undefined };
   }
   if (given === undefined) return undefined;

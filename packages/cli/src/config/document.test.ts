@@ -41,7 +41,7 @@ test('docs/configuration.md has every key', async () => {
 test('its example is right', async () => {
   const example = /^```toml example\n(.*?)^```$/ms.exec(document)?.[1];
   if (example === undefined) throw new Error('docs/configuration.md has lost its example');
-  const { server, client, tunnels } = await readConfig('/etc/tunnel.toml', example, {});
+  const { server, client, tunnels } = await readConfig('/etc/tunnel.toml', example);
   expect([...tunnels.keys()]).toEqual(['web', 'db', 'ssh']);
   expect(server.get('min-port')).toEqual([{ text: '9000', source: '/etc/tunnel.toml:4:12: server.min-port' }]);
   expect(client.get('secret-file')?.[0]?.text).toBe('/etc/secret');

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { tablesOfTunnel } from './config-keys.ts';
 import { ConfigError } from './config-error.ts';
 import { type Config, readConfig } from './read-config.ts';
@@ -8,7 +8,7 @@ const PATH = '/etc/tunnel/config.toml';
 const SECRET = 'sesame-sesame';
 
 function read(text: string): Promise<Config> {
-  return readConfig(PATH, text, { XDG_STATE_HOME: '/state' });
+  return readConfig(PATH, text);
 }
 
 /** All that is wrong, without the name of the file. */
@@ -22,6 +22,8 @@ async function problems(text: string): Promise<readonly string[]> {
 function textOf(config: Config, name: string, key: string): string | undefined {
   return config.tunnels.get(name)?.get(key)?.[0]?.text;
 }
+
+afterEach(() => vi.unstubAllEnvs());
 
 describe('what is right', () => {
   test('nothing at all', async () => {
@@ -54,6 +56,12 @@ describe('what is right', () => {
     const { server } = await read('[server]\nidentity = "~/key"\nstate-dir = "/state"\nsecret-file = "../secret"');
     const texts = [...server.values()].map(([given]) => given?.text);
     expect(texts).toEqual([`${homedir()}/key`, '/state', '/etc/secret']);
+  });
+
+  test('as some editors save it', async () => {
+    const config = await read('\uFEFF[tunnels.a]\r\ntarget = 1\r\n');
+    expect(textOf(config, 'a', 'target')).toBe('1');
+    expect(await problems('\uFEFFa = 1')).toEqual([expect.stringMatching(/^1:1: a: unknown key/)]);
   });
 
   test('a tunnel on another server has the secret of all, but not the key of the first server', () => {
@@ -94,6 +102,12 @@ describe('what is wrong', () => {
     ],
     ['server = 1', ['1:10: server: expected a table, found a number']],
     ['[[server]]', ['1:3: server: expected a table, found a list']],
+    [
+      '[[tunnels]]\nname = "a"\n[[tunnels]]\nname = "b"',
+      [
+        '1:3: tunnels: a list, as other programs have it; here each tunnel has a table with its name, [tunnels.NAME]; docs/migrating.md has the translation',
+      ],
+    ],
     ['[tunnels]\ntarget = 1', ['2:10: tunnels.target: expected a table, found a number']],
     ['[client]\nto = ["a"]', ['2:6: client.to: expected text or a number, found a list']],
     ['[client]\nto = {a = 1}', ['2:6: client.to: expected text or a number, found a table']],
@@ -138,6 +152,14 @@ describe('what is wrong', () => {
     expect(await problems(text)).toEqual([expected]);
   });
 
+  test('UTF-16', async () => {
+    const text = Buffer.from(`\uFEFF[client]\r\nsecret = "${SECRET}"\r\n`, 'utf16le').toString();
+    await expect(read(text)).rejects.toMatchObject({
+      lines: [`${PATH}:1:1: this is UTF-16`],
+      hint: expect.stringContaining('save it as UTF-8'),
+    });
+  });
+
   test.each([
     `secret = ["${SECRET}"]`,
     `secret = { a = "${SECRET}" }`,
@@ -164,7 +186,7 @@ describe('what is wrong', () => {
   );
 
   test('is not what stands in the environment', async () => {
-    const text = '[tunnels.a]\ntarget = 1\nto = "wss://a"';
-    await expect(readConfig(PATH, text, { HTTPS_PROXY: 'ftp://proxy' })).resolves.toBeDefined();
+    vi.stubEnv('HTTPS_PROXY', 'ftp://proxy');
+    expect(await problems('[tunnels.a]\ntarget = 1\nto = "wss://a"')).toEqual([]);
   });
 });

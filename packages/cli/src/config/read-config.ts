@@ -1,13 +1,15 @@
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
+import { isUtf16, UTF16_HINT, withoutByteOrderMark } from '@tunnel/shared/node';
 import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, readValue } from '../flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from '../local-settings.ts';
 import { nearest } from '../nearest.ts';
 import { readServerSettings, SERVER_FLAGS } from '../server-settings.ts';
+import { homeDirectory } from '../state-directory.ts';
 import type { Given } from '../values/given.ts';
 import { ConfigError, type Problem } from './config-error.ts';
 import { CONFIG_KEYS, tablesOfTunnel } from './config-keys.ts';
+import { programOf } from './foreign-config.ts';
 import { parseToml, type Position, type TomlNode, TomlSyntaxError, type TomlTable } from './toml.ts';
 
 /** A configuration file in which everything is right. */
@@ -19,27 +21,53 @@ export interface Config {
   readonly tunnels: ReadonlyMap<string, FileTable>;
 }
 
+/**
+ * A file is checked on its own: a wrong HTTPS_PROXY is not the file's fault. Which state directory will be used does not matter
+ * here and is not known (a flag or a variable may name it), so any path stands in for it. Looking for the default one would fail
+ * for a user without a home directory.
+ */
+const NO_ENVIRONMENT: Environment = { XDG_STATE_HOME: '/' };
+
+const LISTED_TUNNELS =
+  'a list, as other programs have it; here each tunnel has a table with its name, [tunnels.NAME]; docs/migrating.md has the translation';
+
+const FIRST: Position = { line: 1, column: 1 };
+
 const TUNNEL_NAME = /^[A-Za-z\d][\w.-]{0,62}$/;
 
 /** Reads the text of a configuration file. Throws a `ConfigError` with all that is wrong. */
-export async function readConfig(path: string, text: string, environment: Environment): Promise<Config> {
+export async function readConfig(path: string, text: string): Promise<Config> {
+  if (isUtf16(text)) throw new ConfigError(path, [{ at: FIRST, key: '', text: 'this is UTF-16' }], UTF16_HINT);
+  const reader = new Reader(path);
   try {
-    return new Reader(path, environment).read(await parseToml(text));
+    return reader.read(await parseToml(withoutByteOrderMark(text)));
   } catch (error) {
-    if (!(error instanceof TomlSyntaxError)) throw error;
+    if (!(error instanceof TomlSyntaxError) && !(error instanceof ConfigError)) throw error;
+    const program = reader.knowsAny ? undefined : programOf(text);
+    if (program !== undefined) {
+      throw new ConfigError(
+        path,
+        [{ at: undefined, key: '', text: `${path}: this is a configuration file of ${program}` }],
+        'write one for this program: docs/migrating.md has the translation',
+      );
+    }
+    if (error instanceof ConfigError) throw error;
     throw new ConfigError(path, [{ at: error.at, key: '', text: `this is no TOML: ${lowerFirst(error.message)}` }]);
   }
 }
 
 class Reader {
   readonly #path: string;
-  readonly #environment: Environment;
   readonly #problems: Problem[] = [];
+  #knowsAny = false;
 
-  constructor(path: string, environment: Environment) {
+  constructor(path: string) {
     this.#path = path;
-    // That is for the state directory alone: a proxy that stands there is not the file's.
-    this.#environment = { XDG_STATE_HOME: environment['XDG_STATE_HOME'] };
+  }
+
+  /** Whether there was any key that stands for something here. */
+  get knowsAny(): boolean {
+    return this.#knowsAny;
   }
 
   read(root: TomlTable): Config {
@@ -56,6 +84,10 @@ class Reader {
           client = this.#readTable(name, value, CONFIG_KEYS.client);
           break;
         case 'tunnels':
+          if (value.kind === 'list') {
+            this.#tell(keyAt, name, LISTED_TUNNELS);
+            break;
+          }
           for (const [tunnel, entry] of this.#tableOf(name, value)?.entries ?? []) {
             const key = `tunnels.${quoted(tunnel)}`;
             if (!TUNNEL_NAME.test(tunnel)) {
@@ -91,7 +123,7 @@ class Reader {
         told.add(text);
       }
     };
-    attempt(() => readServerSettings(new GivenFlags(SERVER_FLAGS, {}, {}, [server]), this.#environment));
+    attempt(() => readServerSettings(new GivenFlags(SERVER_FLAGS, {}, {}, [server]), NO_ENVIRONMENT));
     for (const table of [server, client, ...tunnels.values()]) {
       const [secret] = table.get('secret') ?? [];
       if (secret && table.has('secret-file')) {
@@ -101,7 +133,7 @@ class Reader {
     const holders = new Map<string, string>();
     for (const [name, table] of tunnels) {
       const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, tablesOfTunnel(table, client));
-      attempt(() => readLocalSettings(table.get('target') ?? [], flags, this.#environment));
+      attempt(() => readLocalSettings(table.get('target') ?? [], flags, NO_ENVIRONMENT));
       const [port] = table.get('port') ?? [];
       if (port === undefined || port.text === '0') continue;
       const wanted = `${flags.get('to')?.text ?? ''} ${port.text}`;
@@ -118,7 +150,10 @@ class Reader {
     for (const [name, { keyAt, value }] of this.#tableOf(section, node)?.entries ?? []) {
       const flag = Object.hasOwn(keys, name) ? keys[name] : undefined;
       if (flag === undefined) this.#tellUnknown(keyAt, `${section}.`, name, Object.keys(keys));
-      else values.set(name, this.#readValues(`${section}.${name}`, flag, value));
+      else {
+        this.#knowsAny = true;
+        values.set(name, this.#readValues(`${section}.${name}`, flag, value));
+      }
     }
     return values;
   }
@@ -144,6 +179,10 @@ class Reader {
       return undefined;
     }
     const text = flag.isPath === true ? this.#resolvePath(node.text) : node.text;
+    if (text === undefined) {
+      this.#tell(node.at, key, '~/ is the home directory, and this user has none; write the whole path');
+      return undefined;
+    }
     const { line, column } = node.at;
     try {
       readValue(flag, { text, source: key });
@@ -154,9 +193,12 @@ class Reader {
     return { text, source: `${this.#path}:${line}:${column}: ${key}` };
   }
 
-  #resolvePath(text: string): string {
+  /** Undefined where it is below the home directory of a user who has none. */
+  #resolvePath(text: string): string | undefined {
     if (text === '') return text;
-    return text.startsWith('~/') ? join(homedir(), text.slice(2)) : resolve(dirname(this.#path), text);
+    if (!text.startsWith('~/')) return resolve(dirname(this.#path), text);
+    const home = homeDirectory();
+    return home === undefined ? undefined : join(home, text.slice(2));
   }
 
   #tellUnknown(at: Position, section: string, name: string, known: readonly string[]): void {

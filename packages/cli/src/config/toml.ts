@@ -64,14 +64,16 @@ function descend(table: TomlTable, path: readonly Key[], isArray: boolean): Toml
   let current = table;
   for (const [index, key] of path.entries()) {
     const name = nameOf(key);
-    const known = current.entries.get(name)?.value;
+    const entry = current.entries.get(name);
+    const known = entry?.value;
     const isElement = isArray && index === path.length - 1;
     const last = known?.kind === 'list' && !isElement ? known.items.at(-1) : known;
     const next: TomlTable =
       last?.kind === 'table' && !isElement ? last : { kind: 'table', entries: new Map(), at: positionOf(key) };
     const items = known?.kind === 'list' ? [...known.items, next] : [next];
-    if (isElement) current.entries.set(name, { keyAt: positionOf(key), value: { kind: 'list', items, at: next.at } });
-    else if (known === undefined) current.entries.set(name, { keyAt: positionOf(key), value: next });
+    const keyAt = entry?.keyAt ?? positionOf(key);
+    if (isElement) current.entries.set(name, { keyAt, value: { kind: 'list', items, at: keyAt } });
+    else if (known === undefined) current.entries.set(name, { keyAt, value: next });
     current = next;
   }
   return current;

@@ -1,5 +1,5 @@
 import { LastPorts, PinDirectory } from '@tunnel/client';
-import { encodeKey, nodeCrypto, SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
+import { encodeKey, nodeCrypto, oddityOf, SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
 import { type ClientPlan, planClient } from '../client-plan.ts';
 import { type GivenSecret, readGivenSecret } from '../common-flags.ts';
 import { loadConfig } from '../config/config-file.ts';
@@ -18,7 +18,7 @@ import { handleSignals } from '../signals.ts';
 import { parseTarget } from '../values/target.ts';
 import { checkClock, checkFiles } from './files.ts';
 import { type DoctorReport, jsonReport, textReport } from './report.ts';
-import { failed, passed, type Step, troubleOf, warned } from './step.ts';
+import { failed, passed, type Step, type Trouble, troubleOf, warned } from './step.ts';
 import { verdictOf } from './verdict.ts';
 import { walkConnection } from './walk.ts';
 
@@ -104,10 +104,24 @@ function describePlan({ options, address, secret, newIdentity }: ClientPlan, fla
     describeSecret(secret),
     `this client's public key is ${publicKey}${newIdentity === undefined ? '' : ', made just now'}`,
   ].join('; ');
-  if (secret === undefined || secret.secret.length >= SAFE_SECRET_CHARACTERS) return passed('settings', finding);
-  const reason = `the secret has fewer than ${SAFE_SECRET_CHARACTERS} characters and can be guessed`;
-  const hint = 'use a long random secret, as the server makes by itself';
-  return warned('settings', { code: 'secret-unusable', reason, hint }, undefined, `${finding}; ${reason}`);
+  const doubt = secret && doubtOf(secret.secret);
+  if (doubt === undefined) return passed('settings', finding);
+  return warned('settings', { code: 'secret-unusable', ...doubt }, undefined, `${finding}; ${doubt.reason}`);
+}
+
+function doubtOf(secret: string): Pick<Trouble, 'reason' | 'hint'> | undefined {
+  const oddity = oddityOf(secret);
+  if (oddity !== undefined) {
+    return {
+      reason: `the secret ${oddity}, which counts as part of it`,
+      hint: 'leave that out, unless the server has it as well',
+    };
+  }
+  if (secret.length >= SAFE_SECRET_CHARACTERS) return undefined;
+  return {
+    reason: `the secret has fewer than ${SAFE_SECRET_CHARACTERS} characters and can be guessed`,
+    hint: 'use a long random secret, as the server makes by itself',
+  };
 }
 
 function describeSecret(secret: GivenSecret | undefined): string {

@@ -26,7 +26,15 @@ export {
   writeFileAtomic,
   writeNew,
 } from './files.ts';
-export { decodeKey, encodeKey, formatIdentity, generateIdentity, loadOrCreateIdentity, parseIdentity } from './keys.ts';
+export {
+  decodeGivenKey,
+  decodeKey,
+  encodeKey,
+  formatIdentity,
+  generateIdentity,
+  loadOrCreateIdentity,
+  parseIdentity,
+} from './keys.ts';
 export type { Identity } from './keys.ts';
 export { takeProcessLock } from './process-lock.ts';
 export type { ProcessLock } from './process-lock.ts';
@@ -40,3 +48,4 @@ export {
   SAFE_SECRET_CHARACTERS,
 } from './secrets.ts';
 export { describeSystemError, RAISE_FILE_LIMIT } from './system-errors.ts';
+export { isUtf16, oddityOf, UTF16_HINT, withoutByteOrderMark } from './text.ts';

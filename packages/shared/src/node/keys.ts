@@ -2,6 +2,7 @@ import { TunnelError } from '../errors.ts';
 import { KEY_BYTES } from '../noise/crypto.ts';
 import { nodeCrypto, randomBytes } from './crypto.ts';
 import { createOnce, PRIVATE_MODE } from './files.ts';
+import { firstLine, isUtf16, oddityOf, UTF16_HINT, withoutByteOrderMark } from './text.ts';
 
 /** 32 bytes in base64url without padding. */
 const KEY_CHARACTERS = 43;
@@ -28,10 +29,16 @@ export function decodeKey(text: string, what: string): Uint8Array {
   if (key !== undefined) return key;
   // Never the text itself: somebody may have given the private key instead.
   const reason =
-    text.length === KEY_CHARACTERS
+    oddityOf(text) ??
+    (text.length === KEY_CHARACTERS
       ? 'is not in base64url'
-      : `has ${text.length} characters instead of ${KEY_CHARACTERS}`;
+      : `has ${text.length} characters instead of ${KEY_CHARACTERS}`);
   throw new TunnelError('key-unusable', { detail: `${what} ${reason}` });
+}
+
+/** As `decodeKey`, for a key that a person or a variable gives: line ends, blanks and a byte order mark around it are dropped. */
+export function decodeGivenKey(text: string, what: string): Uint8Array {
+  return decodeKey(firstLine(text).trim(), what);
 }
 
 /** A new key pair. */
@@ -56,15 +63,18 @@ export function formatIdentity({ privateKey }: Identity): string {
 
 /** Reads the text of an identity file. Throws `state-damaged` naming the file and the line. */
 export function parseIdentity(text: string, path: string): Identity {
-  const damaged = (line: number, reason: string): TunnelError =>
-    new TunnelError('state-damaged', { detail: `${path}, line ${line}: ${reason}`, hint: DAMAGE_HINT });
+  const damaged = (line: number, reason: string, hint = DAMAGE_HINT): TunnelError =>
+    new TunnelError('state-damaged', { detail: `${path}, line ${line}: ${reason}`, hint });
+  if (isUtf16(text)) throw damaged(1, 'it is in UTF-16', UTF16_HINT);
   let privateKey: Uint8Array | undefined;
-  const lines = text.split(/\r?\n/);
+  const lines = withoutByteOrderMark(text).split(/\r?\n/);
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
     if (privateKey !== undefined) throw damaged(index + 1, 'there is something behind the key');
     privateKey = parseKey(line.trim());
     if (privateKey === undefined) {
+      const oddity = oddityOf(line.trim());
+      if (oddity !== undefined) throw damaged(index + 1, `the key ${oddity}`, 'leave the key alone on its line');
       throw damaged(index + 1, `no key, which would be ${KEY_CHARACTERS} characters of base64url`);
     }
   }

@@ -3,6 +3,7 @@ import { TunnelError } from '../errors.ts';
 import { randomBytes } from './crypto.ts';
 import { createOnce, PRIVATE_MODE } from './files.ts';
 import { describeSystemError } from './system-errors.ts';
+import { firstLine, isUtf16, UTF16_HINT } from './text.ts';
 
 /** Shorter secrets can be guessed by who impersonates a server at first use: warn. */
 export const SAFE_SECRET_CHARACTERS = 16;
@@ -21,8 +22,12 @@ export function generateSecret(): string {
   }
 }
 
-/** Checks a secret that was given in `what` (a flag or variable). Throws `secret-unusable`. */
-export function requireSecret(secret: string, what: string): string {
+/**
+ * The secret in a text that `what` (a flag or variable) gave: its first line, as in a file, because variables that are filled
+ * from files often keep the line end. Throws `secret-unusable`.
+ */
+export function requireSecret(text: string, what: string): string {
+  const secret = firstLine(text);
   if (secret === '') throw new TunnelError('secret-unusable', { detail: `${what} is empty` });
   return secret;
 }
@@ -44,6 +49,9 @@ export async function readSecretFile(path: string, flag: string): Promise<string
     const detail = `${flag} ${path}: ${describeSystemError(error)}`;
     throw new TunnelError('secret-unusable', { detail, hint, cause: error });
   }
+  if (isUtf16(text)) {
+    throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: it is in UTF-16`, hint: UTF16_HINT });
+  }
   const secret = firstLine(text);
   if (secret === '')
     throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: its first line is empty`, hint });
@@ -58,6 +66,7 @@ export async function loadOrCreateSecret(
   path: string,
 ): Promise<{ readonly secret: string; readonly created: boolean }> {
   const { text, created } = await createOnce(path, () => `${generateSecret()}\n`, PRIVATE_MODE);
+  if (isUtf16(text)) throw new TunnelError('state-damaged', { detail: `${path}: it is in UTF-16`, hint: UTF16_HINT });
   const secret = firstLine(text);
   if (secret === '') {
     throw new TunnelError('state-damaged', {
@@ -66,8 +75,4 @@ export async function loadOrCreateSecret(
     });
   }
   return { secret, created };
-}
-
-function firstLine(text: string): string {
-  return text.split(/\r?\n/, 1)[0] ?? '';
 }

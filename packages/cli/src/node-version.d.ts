@@ -1,0 +1,1 @@
+export function refusalOfNode(version: string): readonly string[] | undefined;

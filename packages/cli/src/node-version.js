@@ -1,0 +1,17 @@
+// Every Node has to be able to parse this, however old: nothing newer than ES2015, and no imports.
+
+/**
+ * Why this version of Node will not do, as lines for stderr; undefined if it will. Keep it in step with `engines` in
+ * package.json. 21 is out: its early releases lack exports that 20.19 has, and it is past its end of life.
+ *
+ * @param {string} version
+ */
+export function refusalOfNode(version) {
+  const parts = version.split('.').map(Number);
+  const isNewEnough = parts[0] >= 22 || (parts[0] === 20 && parts[1] >= 19);
+  if (isNewEnough) return undefined;
+  return [
+    `error: tunnel needs Node 20.19, or 22 and later; this is Node ${version}`,
+    'hint: install the newest LTS version: https://nodejs.org/en/download, or with nvm: nvm install --lts',
+  ];
+}

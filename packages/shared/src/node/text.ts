@@ -1,0 +1,44 @@
+// Values that people typed or saved, with whatever an editor, a shell or a secret store left around them.
+
+const BYTE_ORDER_MARK = '\uFEFF';
+
+const BLANK = /\s/;
+const QUOTATION_MARK = /["'`‘’‚“”„«»]/;
+
+/** What to do about a file in UTF-16, the encoding that `>` writes in PowerShell 5. */
+export const UTF16_HINT = 'save it as UTF-8; in PowerShell with Out-File -Encoding ascii';
+
+/** Whether text that was decoded as UTF-8 is really UTF-16: then, after the mark, every other one of its first bytes is zero. */
+export function isUtf16(text: string): boolean {
+  return /^\uFFFD{0,2}(?:[^\0]\0|\0[^\0])/.test(text);
+}
+
+/** Text without the byte order mark that some editors put in front of it. */
+export function withoutByteOrderMark(text: string): string {
+  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text;
+}
+
+/** The first line, without a byte order mark in front and without its line end. */
+export function firstLine(text: string): string {
+  return withoutByteOrderMark(text).split(/\r?\n/, 1)[0] ?? '';
+}
+
+/**
+ * What is suspicious about a value, as a clause with the value as its subject: `begins with a blank`. It never quotes the value.
+ * Undefined if nothing is.
+ */
+export function oddityOf(value: string): string | undefined {
+  const oddities = [
+    describeEnds(value, BLANK, 'a blank'),
+    describeEnds(value.trim(), QUOTATION_MARK, 'a quotation mark'),
+    /[\r\n]/.test(value.trim()) ? 'has a line end in it' : undefined,
+  ].filter((oddity) => oddity !== undefined);
+  return oddities.length === 0 ? undefined : oddities.join(' and ');
+}
+
+function describeEnds(value: string, kind: RegExp, name: string): string | undefined {
+  const begins = kind.test(value.slice(0, 1));
+  const ends = kind.test(value.slice(-1));
+  if (!begins && !ends) return undefined;
+  return `${[begins ? 'begins' : '', ends ? 'ends' : ''].filter((word) => word !== '').join(' and ')} with ${name}`;
+}
