@@ -16,6 +16,8 @@ export class LeaseWriter {
   readonly #onFailure: (error: unknown) => void;
   readonly #now: () => number;
   #isDue = false;
+  /** When the next write may be: monotonic ms. */
+  #nextAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -33,32 +35,43 @@ export class LeaseWriter {
 
   changed(): void {
     this.#isDue = true;
-    if (!this.#writing && !this.#timer) this.#write();
+    this.#arm();
   }
 
   /** Writes at once what waits. Resolves when it is written, or could not be. */
   async flush(): Promise<void> {
-    if (this.#writing) await this.#writing;
-    clearTimeout(this.#timer);
-    if (this.#isDue) this.#write();
-    await this.#writing;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (this.#isDue) this.#write();
+    await this.#writing;
+  }
+
+  #arm(): void {
+    if (!this.#isDue || this.#writing || this.#timer) return;
+    const waitMs = this.#nextAt - this.#now();
+    if (waitMs <= 0) {
+      this.#write();
+      return;
+    }
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#write();
+    }, Math.ceil(waitMs)).unref();
   }
 
   #write(): void {
     this.#isDue = false;
     const began = this.#now();
-    this.#writing = this.#store
+    const writing = this.#store
       .write(this.#leases.all)
       .catch(this.#onFailure)
       .then(() => {
+        // Another one may have followed for a flush.
+        if (this.#writing !== writing) return;
         this.#writing = undefined;
-        const pauseMs = Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (this.#now() - began));
-        this.#timer = setTimeout(() => {
-          this.#timer = undefined;
-          if (this.#isDue) this.#write();
-        }, pauseMs).unref();
+        this.#nextAt = this.#now() + Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (this.#now() - began));
+        this.#arm();
       });
+    this.#writing = writing;
   }
 }

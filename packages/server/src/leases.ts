@@ -29,6 +29,7 @@ interface KeptLease extends Lease {
 /** Where leases outlive the server. */
 export interface LeaseStore {
   read(): Promise<{ readonly value: readonly Lease[] | undefined; readonly damage?: Error }>;
+  /** May be called again before it is done; then the newest leases are to be kept. */
   write(leases: readonly Lease[]): Promise<void>;
 }
 

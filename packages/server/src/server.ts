@@ -117,6 +117,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       leaseTimer: setInterval(() => {
         leases.refresh(Date.now());
         leaseWriter?.changed();
+        void leaseWriter?.flush();
       }, LEASE_REFRESH_MS).unref(),
     };
     const listening = {
