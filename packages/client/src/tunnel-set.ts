@@ -74,7 +74,7 @@ export class TunnelSet {
   /** Also former ones, whose connections go on. */
   readonly #services = new Set<VisitorService>();
 
-  /** Throws a `usage` error for tunnels that cannot be. */
+  /** Throws `usage` or `tunnel-limit` for tunnels that cannot be. */
   constructor(options: ClientOptions, handlers: TunnelSetHandlers) {
     requireCount(options.tunnels);
     this.#options = options;
@@ -378,7 +378,7 @@ export class TunnelSet {
 
 function requireCount({ length }: readonly TunnelOptions[]): void {
   if (length > TUNNEL_LIMIT) {
-    throw new TunnelError('usage', { detail: `a client has at most ${TUNNEL_LIMIT} tunnels, and not ${length}` });
+    throw new TunnelError('tunnel-limit', { detail: `a session has at most ${TUNNEL_LIMIT}, and not ${length}` });
   }
 }
 
