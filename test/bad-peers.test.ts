@@ -1,6 +1,6 @@
 // Peers that break the protocol, knowingly or not: their own link or session ends, is told once, and nobody else notices.
 import { connect, type Socket } from 'node:net';
-import { type Claim, encodeFrame, type Frame, MAX_RECORD_BYTES } from '@tunnel/shared';
+import { type Claim, encodeFrame, type Frame, MAX_RECORD_BYTES, TUNNEL_LIMIT } from '@tunnel/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   accepted,
@@ -23,6 +23,10 @@ const MiB = 1024 * 1024;
 /** Frames that no session has a use for: type, length of the payload, payload. */
 const rawFrame = (type: number, payload: readonly number[] = []): Uint8Array =>
   Uint8Array.of(type, 0, 0, payload.length, ...payload);
+
+const grantOf = (tunnelId: number, port = 4_001): Frame => ({ type: 'tunnel-granted', tunnelId, port, host: '' });
+
+const requestFor = (tunnelId: number, port = 0): Frame => ({ type: 'tunnel-request', tunnelId, port, name: 'by hand' });
 
 const dataOf = (streamId: number, bytes: number): Frame => ({ type: 'data', streamId, data: new Uint8Array(bytes) });
 
@@ -151,6 +155,35 @@ describe('a server', () => {
     expect(event).toMatchObject({ code: 'protocol-error', ended: false });
     expect(visitor.ending).toBeUndefined();
     await expectNothingElseTouched();
+  });
+
+  test('ends the session of a client that asks on and on without waiting for answers', async () => {
+    await using link = await connectByHand(server.port);
+    for (let batch = 0; batch < 4; batch += 1) {
+      link.send(...Array.from({ length: TUNNEL_LIMIT }, (_, index) => requestFor(batch * TUNNEL_LIMIT + index, 80)));
+    }
+    expect(await link.waitFor('goodbye')).toMatchObject({ code: 'protocol-error' });
+    const { event } = await server.log.waitFor('client-disconnected', ({ sessionId }) => isOf(link, sessionId));
+    expect(event).toMatchObject({ code: 'protocol-error', ended: true });
+    await expectNothingElseTouched();
+  });
+
+  test('gives no place in a session to requests that it refuses', async () => {
+    await using link = await connectByHand(server.port);
+    const refused = Array.from({ length: TUNNEL_LIMIT }, (_, index) => requestFor(index + 1, 80));
+    link.send(...refused, requestFor(TUNNEL_LIMIT + 1));
+    expect(await link.waitFor('tunnel-granted')).toMatchObject({ tunnelId: TUNNEL_LIMIT + 1 });
+    const codes = link.frames.flatMap((frame) => (frame.type === 'tunnel-refused' ? [frame.code] : []));
+    expect(new Set(codes)).toEqual(new Set(['port-not-allowed']));
+  });
+
+  test('answers each request, also those that are repeated while the first one is worked on', async () => {
+    await using link = await connectByHand(server.port);
+    link.send(requestFor(1), requestFor(1), { type: 'tunnel-close', tunnelId: 1, code: 'stopped' }, requestFor(1));
+    link.send(requestFor(1), requestFor(1, 80), requestFor(2));
+    await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 2);
+    const ids = link.frames.flatMap((frame) => (frame.type === 'tunnel-granted' ? [frame.tunnelId] : []));
+    expect(ids).toEqual([1, 1, 1, 2]);
   });
 
   test('resets streams that a client opens, and goes on', async () => {
@@ -345,6 +378,18 @@ describe('a client', () => {
       'data beyond its credit',
       'protocol-error',
       (link) => link.send({ type: 'open', streamId: 1, tunnelId: 1, address: '', port: 0 }, dataOf(1, 65_537)),
+    ],
+    ['a second grant', 'protocol-error', (link) => link.send(grantOf(1))],
+    ['a grant of a tunnel that never was', 'protocol-error', (link) => link.send(grantOf(7))],
+    [
+      'a refusal of what it granted',
+      'protocol-error',
+      (link) => link.send({ type: 'tunnel-refused', tunnelId: 1, code: 'port-unavailable', detail: '' }),
+    ],
+    [
+      'a close of a tunnel that never was',
+      'protocol-error',
+      (link) => link.send({ type: 'tunnel-close', tunnelId: 0, code: 'stopped' }),
     ],
     ['a close', 'link-closed', ({ webSocket }) => webSocket.close(1001)],
     ['a reset', 'link-reset', ({ socket }) => void socket.resetAndDestroy()],

@@ -1,5 +1,6 @@
 // Who is let in to a tunnel, and who is not: --allow, --deny, --max-connections.
 import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { connectByHand } from './support/hand-driven.ts';
 import { startClient, startServer } from './support/pair.ts';
@@ -13,7 +14,42 @@ function tunnelTo(port: number): { readonly target: { readonly host: string; rea
   return { target: { host: '127.0.0.1', port } };
 }
 
+/** Visitors come and reset while this thread, and so the server, stands still: each is gone before it is accepted. */
+function resetAtOnce(port: number, count: number): void {
+  const left = new Int32Array(new SharedArrayBuffer(4)).fill(count);
+  const program = `
+    const { connect } = require('node:net');
+    const { workerData: { port, count, left } } = require('node:worker_threads');
+    for (let each = 0; each < count; each += 1) {
+      const visitor = connect(port, '127.0.0.1', () => visitor.resetAndDestroy());
+      visitor.on('error', () => {});
+      visitor.on('close', () => {
+        Atomics.sub(left, 0, 1);
+        Atomics.notify(left, 0);
+      });
+    }
+  `;
+  const worker = new Worker(program, { eval: true, workerData: { port, count, left } });
+  for (let now = count; now > 0; now = Atomics.load(left, 0)) {
+    if (Atomics.wait(left, 0, now, 10_000) === 'timed-out') throw new Error(`${now} visitors are left`);
+  }
+  void worker.terminate();
+}
+
 describe('networks', () => {
+  test('a visitor of an allowed network that resets at once is not told as one that was kept out', async () => {
+    await using service = await startEcho();
+    await using server = await startServer();
+    await using client = await startClient(server.port, [], {
+      tunnels: [{ ...tunnelTo(service.port), allow: ['127.0.0.0/8'] }],
+    });
+    resetAtOnce(client.port, 50);
+    // The last of them were accepted before this one was.
+    expect(await answerTo(client.port, 'hello')).toBe('hello');
+    expect(server.log.all('visitor-refused')).toEqual([]);
+    expect(client.log.all('visitors-refused')).toEqual([]);
+  });
+
   test('let in who is allowed and not denied, over IPv4 and IPv6; nothing of the others reaches the client', async () => {
     await using service = await startEcho();
     await using server = await startServer({ tunnelHost: '::' });

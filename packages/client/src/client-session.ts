@@ -92,7 +92,7 @@ export class ClientSession {
       destination: event.destination ?? '',
       destinationPort: port,
     };
-    const visitor = { target: service.target, visitor: formatHostAndPort(event.address, event.port) };
+    const visitor = { target: service.target, visitor: nameOf(event) };
     this.#visitors.set(event.streamId, visitor);
     this.#handlers.onStream({ state: 'opened', ...visitor });
     service.serve({
@@ -127,4 +127,9 @@ export class ClientSession {
       code === undefined ? { state: 'closed', ...visitor } : { state: 'reset', ...visitor, code },
     );
   }
+}
+
+/** The server does not know the address of a visitor that was gone before it was accepted. */
+function nameOf({ address, port }: Pick<Extract<DriverEvent, { type: 'stream-opened' }>, 'address' | 'port'>): string {
+  return address === '' ? 'unknown' : formatHostAndPort(address, port);
 }

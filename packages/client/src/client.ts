@@ -40,6 +40,9 @@ const DEFAULT_STOP_GRACE_MS = 1_000;
 /** How long a link has to answer after the machine woke or the network changed, in ms. */
 const PROBE_MS = 1_000;
 
+/** What a server says of a tunnel. */
+type TunnelFrame = Extract<DriverEvent, { type: 'tunnel-granted' | 'tunnel-refused' | 'tunnel-close' }>;
+
 /** Where the client stands. `linked` begins when message 3 was sent. */
 type State =
   | { readonly kind: 'new' }
@@ -506,14 +509,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         session.openStream(event, this.#tunnels.visited(event.tunnelId));
         return;
       case 'tunnel-granted':
-        this.#tunnels.granted(event.tunnelId, event.port, event.host);
-        this.#readyIfAllOpen(session);
-        return;
       case 'tunnel-refused':
-        this.#onTunnelRefused(session, event.tunnelId, event.code, event.detail);
-        return;
       case 'tunnel-close':
-        this.#onTunnelRefused(session, event.tunnelId, event.code, '');
+        this.#onTunnelFrame(session, event);
         return;
       case 'visitors-refused':
         this.#tunnels.visitorsRefused(event.tunnelId, event);
@@ -545,11 +543,24 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     }
   }
 
-  #onTunnelRefused({ driver }: ClientSession, tunnelId: number, code: string, detail: string): void {
+  #onTunnelFrame(session: ClientSession, event: TunnelFrame): void {
+    const { type, tunnelId } = event;
+    if (!this.#tunnels.expects(event)) {
+      // It is numbered: every further link would bring it again.
+      this.#loseSession(session, 'protocol-error');
+      this.#endLink(new TunnelError('protocol-error', { detail: `a ${type} that was not asked for` }));
+      return;
+    }
+    if (type === 'tunnel-granted') {
+      this.#tunnels.granted(tunnelId, event.port, event.host);
+      this.#readyIfAllOpen(session);
+      return;
+    }
     if (!this.#tunnels.has(tunnelId)) return;
     this.#isReady = false;
     this.#record.changed(false);
-    this.#tunnels.refused(driver, tunnelId, asError({ code, detail, retryAfterMs: 0 }, 'port-unavailable'));
+    const refusal = { code: event.code, detail: type === 'tunnel-refused' ? event.detail : '', retryAfterMs: 0 };
+    this.#tunnels.refused(session.driver, tunnelId, asError(refusal, 'port-unavailable'));
   }
 
   #readyIfAllOpen(session: ClientSession): void {

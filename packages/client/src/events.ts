@@ -104,6 +104,7 @@ export interface ClientEvents {
   readonly stream: {
     readonly state: 'opened' | 'closed' | 'reset';
     readonly target: LocalTarget;
+    /** Address and port; `unknown` where the visitor was gone before the server could look. */
     readonly visitor: string;
     readonly code?: string;
   };

@@ -1,8 +1,9 @@
+import { TUNNEL_LIMIT } from '@tunnel/shared';
 import { CacheFile, isRunning, ownProcess, type ProcessStamp } from '@tunnel/shared/node';
 import type { PortMemory } from './options.ts';
 
-/** Ports that are remembered in all; beyond it the longest unused ones are forgotten. */
-const ENTRY_LIMIT = 512;
+/** Ports that are remembered in all, enough for the tunnels of two sessions; beyond it the longest unused ones are forgotten. */
+const ENTRY_LIMIT = 2 * TUNNEL_LIMIT;
 
 interface Entry {
   readonly server: string;
@@ -20,6 +21,8 @@ export class LastPorts implements PortMemory {
   readonly #file: CacheFile<readonly Entry[]>;
   /** Of two that read before the other wrote, one would be forgotten. */
   #lastPut: Promise<void> = Promise.resolve();
+  /** What the next put takes along: servers can grant ports faster than a disk takes them. By server and port. */
+  #waiting = new Map<string, Entry>();
 
   constructor(path: string) {
     this.#file = new CacheFile(path, parseEntries);
@@ -40,15 +43,21 @@ export class LastPorts implements PortMemory {
   }
 
   #put(entry: Entry): Promise<void> {
-    const put = this.#lastPut.then(() => this.#add(entry));
-    this.#lastPut = put.catch(() => {});
-    return put;
+    const isFirst = this.#waiting.size === 0;
+    const key = `${entry.server} ${entry.port}`;
+    // Behind the others: the last one is the newest.
+    this.#waiting.delete(key);
+    this.#waiting.set(key, entry);
+    if (isFirst) this.#lastPut = this.#lastPut.catch(() => {}).then(() => this.#putWaiting());
+    return this.#lastPut;
   }
 
-  async #add(entry: Entry): Promise<void> {
+  async #putWaiting(): Promise<void> {
+    const added = this.#waiting;
+    this.#waiting = new Map();
     const { value: entries = [] } = await this.#file.read();
-    const others = entries.filter(({ server, port }) => server !== entry.server || port !== entry.port);
-    await this.#file.write([...others, entry].slice(-ENTRY_LIMIT));
+    const others = entries.filter(({ server, port }) => !added.has(`${server} ${port}`));
+    await this.#file.write([...others, ...added.values()].slice(-ENTRY_LIMIT));
   }
 }
 

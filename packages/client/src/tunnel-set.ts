@@ -1,5 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Backoff, ERRORS, TunnelError, type VisitorRule } from '@tunnel/shared';
+import {
+  Backoff,
+  ERRORS,
+  TUNNEL_LIMIT,
+  type TunnelCloseFrame,
+  TunnelError,
+  type TunnelGrantedFrame,
+  type TunnelRefusedFrame,
+  type VisitorRule,
+} from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
 import type { DueAttempt } from './client-record.ts';
 import { formatHostAndPort, formatServerAddress } from './dial/address.ts';
@@ -9,6 +18,7 @@ import { LocalService, type LocalServiceOptions } from './local-service.ts';
 import type { ClientOptions, LocalTarget, TunnelOptions } from './options.ts';
 import { type RefusedCounts, RefusedTally } from './refused-tally.ts';
 import type { TunnelStatus } from './status.ts';
+import { TunnelAnswers } from './tunnel-answers.ts';
 import { visitorRules } from './visitor-rules.ts';
 import type { VisitorService } from './visitor-service.ts';
 
@@ -60,10 +70,13 @@ export class TunnelSet {
   /** By id, in the order of the options. Ids are not used again within a session. */
   #tunnels: ReadonlyMap<number, Tunnel>;
   #lastId = 0;
+  readonly #answers = new TunnelAnswers();
   /** Also former ones, whose connections go on. */
   readonly #services = new Set<VisitorService>();
 
+  /** Throws `usage` or `tunnel-limit` for tunnels that cannot be. */
   constructor(options: ClientOptions, handlers: TunnelSetHandlers) {
+    requireCount(options.tunnels);
     this.#options = options;
     this.#handlers = handlers;
     this.#tunnels = byId(options.tunnels.map((tunnel) => this.#make(tunnel)));
@@ -132,6 +145,7 @@ export class TunnelSet {
    */
   async replace(wanted: readonly TunnelOptions[], driver: () => SessionDriver | undefined): Promise<void> {
     // Throws before anything is changed.
+    requireCount(wanted);
     for (const options of wanted) visitorRules(options);
     const before = [...this.#tunnels.values()];
     const ruled = new Set<Tunnel>();
@@ -154,7 +168,7 @@ export class TunnelSet {
     for (const tunnel of before) {
       clearTimeout(tunnel.retry?.timer);
       tunnel.service.close();
-      current?.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId: tunnel.id, code: 'stopped' });
+      if (current) this.#giveBack(current, tunnel.id);
     }
     current?.flushSoon();
     for (const tunnel of next) {
@@ -181,6 +195,11 @@ export class TunnelSet {
     for (const tunnel of this.#tunnels.values()) {
       if (tunnel.retry || tunnel.isGivenUp) this.#request(driver, tunnel);
     }
+  }
+
+  /** Whether the server may say that now: each request has one answer, and what was granted can be taken away once. */
+  expects({ type, tunnelId }: TunnelGrantedFrame | TunnelRefusedFrame | TunnelCloseFrame): boolean {
+    return this.#answers.take(type, tunnelId);
   }
 
   granted(tunnelId: number, port: number, host: string): void {
@@ -216,39 +235,31 @@ export class TunnelSet {
       return;
     }
     if (error.code === 'port-not-allowed' && hadIt && !tunnel.options.port) {
-      // It may not have this one any more, which nobody asked for by number: any other will do.
+      // It may not have this one any more, which nobody asked for by number: any other will do. Not at once, or a server that
+      // grants and takes away would have the client ask as fast as the link is.
       tunnel.port = undefined;
       tunnel.rememberedPort = undefined;
-      this.#request(driver, tunnel);
+      this.#requestLater(driver, tunnel);
       return;
     }
     if (disposition === 'fatal' || (disposition === 'fatal-at-start' && !hadIt) || this.#options.reconnect === false) {
       this.#giveUp(tunnel, error);
       return;
     }
-    const delayMs = tunnel.backoff.delayMs(Math.random);
-    const attempt = tunnel.backoff.count + 1;
-    tunnel.backoff = tunnel.backoff.next();
-    clearTimeout(tunnel.retry?.timer);
-    tunnel.retry = {
-      attempt,
-      dueAt: monotonicNow() + delayMs,
-      timer: setTimeout(() => this.#request(driver, tunnel), delayMs),
-    };
+    const { attempt, delayMs } = this.#requestLater(driver, tunnel);
     const isAwaited = error.code === 'port-in-use' && !tunnel.options.port;
     this.#handlers.onRetrying(isAwaited ? withAwaitedPort(error) : error, attempt, delayMs);
   }
 
   /** Gives all back, in the session that goes on for a moment. */
   closeAll(driver: SessionDriver): void {
-    for (const id of this.#tunnels.keys()) {
-      driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId: id, code: 'stopped' });
-    }
+    for (const id of this.#tunnels.keys()) this.#giveBack(driver, id);
     driver.flushSoon();
   }
 
   /** The session is gone, and with it all of them. */
   lost(): void {
+    this.#answers.clear();
     for (const tunnel of this.#tunnels.values()) {
       tunnel.isOpen = false;
       tunnel.isGivenUp = false;
@@ -334,10 +345,26 @@ export class TunnelSet {
     }
   }
 
+  #giveBack(driver: SessionDriver, tunnelId: number): void {
+    driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code: 'stopped' });
+    this.#answers.givenBack(tunnelId);
+  }
+
+  #requestLater(driver: SessionDriver, tunnel: Tunnel): { readonly attempt: number; readonly delayMs: number } {
+    const delayMs = tunnel.backoff.delayMs(Math.random);
+    const attempt = tunnel.backoff.count + 1;
+    tunnel.backoff = tunnel.backoff.next();
+    clearTimeout(tunnel.retry?.timer);
+    const timer = setTimeout(() => this.#request(driver, tunnel), delayMs);
+    tunnel.retry = { attempt, dueAt: monotonicNow() + delayMs, timer };
+    return { attempt, delayMs };
+  }
+
   #request(driver: SessionDriver, tunnel: Tunnel): void {
     clearTimeout(tunnel.retry?.timer);
     tunnel.retry = undefined;
     tunnel.isGivenUp = false;
+    this.#answers.requested(tunnel.id);
     driver.session.sendTunnelFrame({
       type: 'tunnel-request',
       tunnelId: tunnel.id,
@@ -346,6 +373,12 @@ export class TunnelSet {
       rules: tunnel.rules,
     });
     driver.flushSoon();
+  }
+}
+
+function requireCount({ length }: readonly TunnelOptions[]): void {
+  if (length > TUNNEL_LIMIT) {
+    throw new TunnelError('tunnel-limit', { detail: `a session has at most ${TUNNEL_LIMIT}, and not ${length}` });
   }
 }
 

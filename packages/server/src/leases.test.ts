@@ -21,17 +21,59 @@ test('a lease is forgotten 30 days after its tunnel was closed, and not while it
   expect(leases.clientOf(5000)).toBeUndefined();
 });
 
+/** Opens and closes tunnels on these ports. */
+function useUp(
+  leases: Leases,
+  ports: { readonly from: number; readonly count: number },
+  keyOf: (port: number) => string,
+): void {
+  for (let port = ports.from; port < ports.from + ports.count; port += 1) {
+    leases.record(keyOf(port), `to ${port}`, port, NOW + port);
+    leases.release(port, NOW + port);
+  }
+}
+
 test('beyond the limit the longest unused go; those of open tunnels stay', () => {
   const leases = new Leases([], NOW);
   leases.record('key', 'open', 5000, NOW);
-  for (let port = 10_000; port < 15_000; port += 1) {
-    leases.record('key', `to ${port}`, port, NOW + port);
-    leases.release(port, NOW + port);
-  }
-  expect(leases.all.length).toBe(4096);
+  useUp(leases, { from: 10_000, count: 5_000 }, () => 'key');
+  expect(leases.all.length).toBe(4096 + 1);
   expect(leases.portOf('key', 'open')).toBe(5000);
-  expect(leases.clientOf(10_904)).toBeUndefined();
-  expect(leases.clientOf(10_905)).toBe('key');
+  expect(leases.clientOf(10_903)).toBeUndefined();
+  expect(leases.clientOf(10_904)).toBe('key');
+});
+
+test('a full table makes room at the expense of the client that has most of it', () => {
+  const leases = new Leases([leaseAt(NOW, 5000)], NOW);
+  useUp(leases, { from: 6_000, count: 10 }, () => 'a few');
+  useUp(leases, { from: 10_000, count: 50_000 }, () => 'greedy');
+  expect(leases.clientOf(5000)).toBe('key');
+  expect(leases.clientOf(6_000)).toBe('a few');
+  // Newcomers do not pay for it either.
+  useUp(leases, { from: 7_000, count: 100 }, (port) => `newcomer ${port}`);
+  expect([7_000, 7_099].map((port) => leases.clientOf(port))).toEqual(['newcomer 7000', 'newcomer 7099']);
+  expect(leases.clientOf(5000)).toBe('key');
+  expect(leases.all.length).toBe(4096);
+});
+
+test('tunnels that are open, however many, cost nobody a lease', () => {
+  const leases = new Leases([leaseAt(NOW, 5000)], NOW);
+  for (let port = 10_000; port < 25_000; port += 1) leases.record('greedy', `to ${port}`, port, NOW);
+  expect(leases.clientOf(5000)).toBe('key');
+  for (let port = 10_000; port < 25_000; port += 1) leases.release(port, NOW);
+  expect(leases.clientOf(5000)).toBe('key');
+  expect(leases.all.length).toBe(4096);
+});
+
+test('keys that cost nothing to make can count as one', () => {
+  const leases = new Leases([leaseAt(NOW, 5000)], NOW);
+  for (let port = 10_000; port < 20_000; port += 1) {
+    leases.record(`key ${port}`, 'web', port, NOW + 1, '203.0.113.7');
+    leases.release(port, NOW + 1);
+  }
+  expect(leases.clientOf(5000)).toBe('key');
+  expect(leases.all.length).toBe(4096);
+  expect(leases.all.at(-1)).toEqual({ clientKey: 'key 19999', name: 'web', port: 19_999, usedAt: NOW + 1 });
 });
 
 test('what is written down of open tunnels is as of the last refresh', () => {

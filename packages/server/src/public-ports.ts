@@ -1,5 +1,5 @@
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
-import { TunnelError } from '@tunnel/shared';
+import { type ErrorCode, TunnelError } from '@tunnel/shared';
 import { describeSystemError, monotonicNow } from '@tunnel/shared/node';
 import type { Access } from './access.ts';
 import { ephemeralPorts } from './ephemeral-ports.ts';
@@ -29,6 +29,8 @@ export interface PortHolder {
   /** Public key, base64url. */
   readonly clientKey: string;
   readonly name: string;
+  /** Whom a lease counts for where many are remembered: a listed key, else where the client comes from. */
+  readonly share: string;
   readonly hasLink: boolean;
   /** Whether the client answers, asked just now. */
   answers(): Promise<boolean>;
@@ -50,12 +52,36 @@ interface OpenPort extends PublicPort {
   holder: PortHolder;
 }
 
+/** What a client key has of its share. */
+interface Share {
+  readonly open: Set<OpenPort>;
+  /** Requests without an outcome. */
+  requestCount: number;
+  /** Those of them that have a place. */
+  openingCount: number;
+  /** Wakes those for which there is none, unless one that has it comes to nothing. */
+  readonly waiting: Set<() => void>;
+}
+
+/**
+ * Why a port is refused, for the client, and what the server's operator may know besides: to clients it makes no difference
+ * whether another client or another program on the server's machine has it.
+ */
+export class PortRefusal extends TunnelError {
+  readonly forOperator: string;
+
+  constructor(code: ErrorCode, forClient: string, forOperator: string, cause?: unknown) {
+    super(code, { detail: forClient, cause });
+    this.forOperator = new TunnelError(code, { detail: forOperator }).message;
+  }
+}
+
 /** Opens public ports within the server's range, and decides who gets one that somebody has. */
 export class PublicPorts {
   readonly #options: PublicPortsOptions;
   readonly #open = new Map<number, OpenPort>();
-  /** Ports that are being opened, by the client's key. */
-  readonly #opening = new Map<string, number>();
+  /** By the client's key. */
+  readonly #shares = new Map<string, Share>();
   readonly #ephemeral = ephemeralPorts();
 
   constructor(options: PublicPortsOptions) {
@@ -69,16 +95,30 @@ export class PublicPorts {
 
   /** Opens `port`, or any free one for 0. Rejects with `port-not-allowed`, `port-in-use`, `port-unavailable` or `tunnel-limit`. */
   async open(port: number, holder: PortHolder): Promise<PublicPort> {
+    // Before it takes a place: what is refused anyway leaves it to others.
+    if (port !== 0) this.#requireObtainable(port, holder);
     const { clientKey } = holder;
-    // Counted at once: requests come in rows.
-    this.#opening.set(clientKey, this.#openingOf(clientKey) + 1);
+    const share = this.#shareOf(clientKey);
+    share.requestCount += 1;
     try {
-      await this.#requireRoom(clientKey);
+      await this.#takePlace(share, clientKey);
+      const open = await this.#openInPlace(share, port, holder);
+      // It may have another holder by the time that it is closed.
+      const close = (): void => (open.holder === holder ? open.close() : undefined);
+      return { port: open.port, close };
+    } finally {
+      share.requestCount -= 1;
+      this.#tidy(share, clientKey);
+    }
+  }
+
+  async #openInPlace(share: Share, port: number, holder: PortHolder): Promise<OpenPort> {
+    try {
       return await (port === 0 ? this.#openAny(holder) : this.#openThis(port, holder));
     } finally {
-      const rest = this.#openingOf(clientKey) - 1;
-      if (rest === 0) this.#opening.delete(clientKey);
-      else this.#opening.set(clientKey, rest);
+      share.openingCount -= 1;
+      for (const wake of share.waiting) wake();
+      share.waiting.clear();
     }
   }
 
@@ -93,43 +133,65 @@ export class PublicPorts {
   }
 
   /** The port is the client's from now on: it is steered to it when it comes back. */
-  lease({ clientKey, name }: PortHolder, port: number): void {
-    this.#options.leases.record(clientKey, name, port, Date.now());
+  lease({ clientKey, name, share }: PortHolder, port: number): void {
+    this.#options.leases.record(clientKey, name, port, Date.now(), share);
     this.#options.onLeased();
   }
 
-  #openingOf(clientKey: string): number {
-    return this.#opening.get(clientKey) ?? 0;
+  #shareOf(clientKey: string): Share {
+    const known = this.#shares.get(clientKey);
+    if (known) return known;
+    const share: Share = { open: new Set(), requestCount: 0, openingCount: 0, waiting: new Set() };
+    this.#shares.set(clientKey, share);
+    return share;
+  }
+
+  #tidy(share: Share, clientKey: string): void {
+    if (share.open.size + share.requestCount === 0) this.#shares.delete(clientKey);
   }
 
   /** The client's tunnels are within its limit. Those of its processes that do not answer any more make room. */
-  async #requireRoom(clientKey: string): Promise<void> {
-    const limit = this.#options.access.entryOf(clientKey)?.tunnels;
-    if (limit === undefined) return;
-    const own = (): OpenPort[] => [...this.#open.values()].filter(({ holder }) => holder.clientKey === clientKey);
-    const surplus = (): number => own().length + this.#openingOf(clientKey) - limit;
-    if (surplus() <= 0) return;
-    const asked = await Promise.all(
-      own().map(async (open) => ({ open, answers: open.holder.hasLink && (await open.holder.answers()) })),
-    );
-    for (const { open, answers } of asked) {
-      if (answers || surplus() <= 0 || this.#open.get(open.port) !== open) continue;
-      open.close();
-      open.holder.giveUp();
+  async #takePlace(share: Share, clientKey: string): Promise<void> {
+    const limit = (): number => this.#options.access.entryOf(clientKey)?.tunnels ?? Infinity;
+    const isFull = (): boolean => share.open.size + share.openingCount >= limit();
+    while (isFull()) {
+      if (share.openingCount > 0) {
+        await new Promise<void>((resolve) => share.waiting.add(resolve));
+        continue;
+      }
+      const asked = await Promise.all(
+        [...share.open].map(async (open) => ({ open, answers: open.holder.hasLink && (await open.holder.answers()) })),
+      );
+      for (const { open, answers } of asked) {
+        if (answers || !isFull() || this.#open.get(open.port) !== open) continue;
+        open.close();
+        open.holder.giveUp();
+      }
+      if (isFull() && share.openingCount === 0) {
+        throw new TunnelError('tunnel-limit', { detail: `this key may have ${limit()} at a time` });
+      }
     }
-    if (surplus() > 0) throw new TunnelError('tunnel-limit', { detail: `this key may have ${limit} at a time` });
+    share.openingCount += 1;
   }
 
-  async #openThis(port: number, holder: PortHolder): Promise<PublicPort> {
-    if (!this.permits(port, holder.clientKey)) throw this.#notAllowed(port, holder);
+  /** Throws where it is clear that the client cannot have this port. */
+  #requireObtainable(port: number, holder: PortHolder): void {
+    const { clientKey } = holder;
+    if (!this.permits(port, clientKey)) throw this.#notAllowed(port, holder);
     const held = this.#open.get(port);
-    if (held) return this.#takeOver(held, holder);
-    if (this.#isKeptForAnother(port, holder.clientKey)) {
+    if (held && held.holder.clientKey !== clientKey) throw somebodyElses(port, 'another client');
+    if (!held && this.#isKeptForAnother(port, clientKey)) {
       throw new TunnelError('port-in-use', {
         detail: `${port} is kept for the client that had it before the server started`,
       });
     }
-    return this.#listen(port, holder);
+  }
+
+  async #openThis(port: number, holder: PortHolder): Promise<OpenPort> {
+    // Again: much may have happened while it waited.
+    this.#requireObtainable(port, holder);
+    const held = this.#open.get(port);
+    return held ? this.#takeOver(held, holder) : this.#listen(port, holder);
   }
 
   /** Whether a client that had this port before the server started may still come back for it. */
@@ -141,12 +203,11 @@ export class PublicPorts {
   }
 
   /** From another process of the same client, and only where that one does not answer any more. */
-  async #takeOver(held: OpenPort, holder: PortHolder): Promise<PublicPort> {
+  async #takeOver(held: OpenPort, holder: PortHolder): Promise<OpenPort> {
     const { holder: before, port } = held;
-    if (before.clientKey !== holder.clientKey)
-      throw new TunnelError('port-in-use', { detail: `${port}, by another client` });
+    if (before.clientKey !== holder.clientKey) throw somebodyElses(port, 'another client');
     if (before.hasLink && (await before.answers())) {
-      throw new TunnelError('port-in-use', { detail: `${port}, by another process with this client's key` });
+      throw new TunnelError('port-in-use', { detail: `${port}, by another tunnel with this client's key` });
     }
     if (held.holder !== before || this.#open.get(port) !== held) return this.#openThis(port, holder);
     held.holder = holder;
@@ -169,7 +230,7 @@ export class PublicPorts {
     });
   }
 
-  async #openAny(holder: PortHolder): Promise<PublicPort> {
+  async #openAny(holder: PortHolder): Promise<OpenPort> {
     const { bounds, access, leases } = this.#options;
     const { clientKey, name } = holder;
     const { ports = [bounds], reserved = [] } = access.entryOf(clientKey) ?? {};
@@ -209,7 +270,7 @@ export class PublicPorts {
     return (port >= first && port <= last) || this.#options.leases.clientOf(port) !== undefined;
   }
 
-  #listen(port: number, holder: PortHolder): Promise<PublicPort> {
+  #listen(port: number, holder: PortHolder): Promise<OpenPort> {
     return new Promise((resolve, reject) => {
       const server: TcpServer = createServer({ allowHalfOpen: true }, (socket) => {
         this.#options.peers.read(socket, {
@@ -228,18 +289,22 @@ export class PublicPorts {
           server.close();
           if (this.#open.get(port) !== open) return;
           this.#open.delete(port);
+          const { clientKey } = open.holder;
+          const share = this.#shares.get(clientKey);
+          share?.open.delete(open);
+          if (share) this.#tidy(share, clientKey);
           this.#options.leases.release(port, Date.now());
         },
       };
       server.once('error', (cause: NodeJS.ErrnoException) => {
-        const isTaken = cause.code === 'EADDRINUSE';
-        const reason = isTaken ? "by another program on the server's machine" : describeSystemError(cause);
-        reject(new TunnelError(isTaken ? 'port-in-use' : 'port-unavailable', { detail: `${port}, ${reason}`, cause }));
+        if (cause.code === 'EADDRINUSE') reject(somebodyElses(port, 'another program on this machine', cause));
+        else reject(new TunnelError('port-unavailable', { detail: `${port}, ${describeSystemError(cause)}`, cause }));
       });
       server.listen({ port, host: this.#options.host, backlog: 1024 }, () => {
         // A listener that fails later (out of file descriptors) goes on with the next visitor.
         server.removeAllListeners('error').on('error', () => {});
         this.#open.set(port, open);
+        this.#shareOf(holder.clientKey).open.add(open);
         resolve(open);
       });
     });
@@ -248,4 +313,9 @@ export class PublicPorts {
 
 function allOf(ports: readonly PortRange[], reserved: readonly number[]): readonly PortRange[] {
   return mergeRanges([...ports, ...reserved.map((port) => ({ first: port, last: port }))]);
+}
+
+/** Who it is is for the operator only. */
+function somebodyElses(port: number, who: string, cause?: unknown): PortRefusal {
+  return new PortRefusal('port-in-use', `${port}, by somebody else`, `${port}, by ${who}`, cause);
 }

@@ -9,6 +9,7 @@ import {
   TUNNEL_LIMIT,
   TunnelError,
   type TunnelRequestFrame,
+  type VisitorRule,
   type MemoryBudget,
 } from '@tunnel/shared';
 import {
@@ -23,11 +24,13 @@ import {
   type StreamPipe,
 } from '@tunnel/shared/node';
 import type { Access } from './access.ts';
+import type { FairTurns } from './fair-turns.ts';
 import type { ClaimedLink } from './link-acceptor.ts';
 import type { ServerEvents, SessionInfo } from './options.ts';
 import type { Peer } from './peer.ts';
-import type { PortHolder, PublicPort, PublicPorts } from './public-ports.ts';
+import { type PortHolder, PortRefusal, type PublicPort, type PublicPorts } from './public-ports.ts';
 import { RefusedVisitors } from './refused-visitors.ts';
+import { TunnelRequests } from './tunnel-requests.ts';
 import { VisitorGate } from './visitor-gate.ts';
 
 /** Visitors that may wait for a session without a link, and for how long each, in ms; then they are reset. */
@@ -42,6 +45,8 @@ export interface ServerSessionOptions {
   readonly access: Access;
   readonly ports: PublicPorts;
   readonly budget: MemoryBudget;
+  /** Shared by all sessions of the server. */
+  readonly turns: FairTurns;
   readonly emit: <K extends keyof ServerEvents>(name: K, event: ServerEvents[K]) => void;
   /** The session is over. */
   readonly onEnd: (session: ServerSession) => void;
@@ -49,6 +54,15 @@ export interface ServerSessionOptions {
 
 /** How long a link that may be dead has to answer before its port goes to another process of the same client, in ms. */
 const PROBE_MS = 1_000;
+
+/** Ports that a session opens at a time; further requests wait. Some wait a second for another process to answer. */
+const OPENING_LIMIT = 256;
+
+/** Rules of all tunnels of a session: each holds memory. */
+const SESSION_RULE_LIMIT = 65_536;
+
+/** Building a gate for so many rules takes as long as opening a port. */
+const RULES_PER_REQUEST = 32;
 
 interface Tunnel {
   readonly name: string;
@@ -67,8 +81,16 @@ export class ServerSession {
   readonly #id = randomBytes(SESSION_ID_BYTES);
   readonly #token = randomBytes(RESUME_TOKEN_BYTES);
   readonly #clientKey: Uint8Array;
+  /** Where its first link came from. */
+  readonly #source: string;
   readonly #instance: Uint8Array;
   readonly #tunnels = new Map<number, Tunnel>();
+  readonly #requests = new TunnelRequests();
+  /** Until the next request may be worked on. */
+  #requestTimer: NodeJS.Timeout | undefined;
+  /** The last one that was built: tunnels of one client often have the same rules. */
+  #lastGate = new VisitorGate();
+  #ruleCount = 0;
   /** Visitors that came while there was no link, and the timer that ends their patience. */
   readonly #waiting = new Map<number, NodeJS.Timeout>();
   /** Ports that are being opened, also for tunnels that were given back meanwhile. */
@@ -82,6 +104,7 @@ export class ServerSession {
   constructor(options: ServerSessionOptions, link: ClaimedLink) {
     this.#options = options;
     this.#clientKey = link.clientKey;
+    this.#source = link.source;
     this.#instance = link.claim.instance;
     this.#driver = new SessionDriver(new Session({ role: 'server', budget: options.budget, onForgotten: freeMemory }), {
       onEvent: (event) => this.#onEvent(event),
@@ -236,9 +259,11 @@ export class ServerSession {
   #onEvent(event: DriverEvent): void {
     switch (event.type) {
       case 'tunnel-request':
-        void this.#open(event);
+        if (this.#requests.add(event)) this.#options.turns.add(this);
+        else this.#onBroken(new TunnelError('protocol-error', { detail: 'too many requests without an answer' }));
         return;
       case 'tunnel-close':
+        this.#requests.cancel(event.tunnelId);
         this.#close(event.tunnelId, event.code);
         return;
       case 'goodbye':
@@ -256,28 +281,72 @@ export class ServerSession {
 
   // ── tunnels and visitors ──
 
-  async #open({ tunnelId, port, name, rules }: TunnelRequestFrame): Promise<void> {
-    if (this.#phase === 'over') return;
+  /** Its turn: answers one request. Whether there is another one that can be answered now. */
+  work(): boolean {
+    const request = this.#requests.first;
+    if (this.#phase === 'over' || !request || this.#mustWait(request)) return false;
+    const now = monotonicNow();
+    const waitMs = this.#requests.waitMs(now);
+    if (waitMs > 0) {
+      this.#requestTimer ??= setTimeout(() => {
+        this.#requestTimer = undefined;
+        this.#options.turns.add(this);
+      }, waitMs);
+      return false;
+    }
+    this.#requests.takeFirst(now);
+    this.#answer(request);
+    return this.#requests.count > 0;
+  }
+
+  /** It depends on what becomes of a port that is being opened. */
+  #mustWait({ tunnelId }: TunnelRequestFrame): boolean {
+    if (this.#openingCount === 0) return false;
+    const existing = this.#tunnels.get(tunnelId);
+    if (existing) return existing.port === undefined;
+    return this.#openingCount >= OPENING_LIMIT || this.#tunnels.size >= TUNNEL_LIMIT;
+  }
+
+  #answer(request: TunnelRequestFrame): void {
+    const { tunnelId, rules } = request;
+    const existing = this.#tunnels.get(tunnelId);
     if (this.#phase === 'draining') {
+      if (existing) this.#close(tunnelId, 'server-stopped');
       this.#refuse(tunnelId, stopping());
       return;
     }
-    const existing = this.#tunnels.get(tunnelId);
+    if (!existing && this.#tunnels.size >= TUNNEL_LIMIT) {
+      this.#refuse(tunnelId, new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` }));
+      return;
+    }
     let gate: VisitorGate;
     try {
-      gate = new VisitorGate(rules);
+      gate = this.#gateFor(rules, existing?.gate);
     } catch (error) {
       if (existing) this.#close(tunnelId, 'rules-refused');
       this.#refuse(tunnelId, error instanceof TunnelError ? error : new TunnelError('rules-refused', { cause: error }));
       return;
     }
+    this.#ruleCount += gate.rules.length - (existing?.gate.rules.length ?? 0);
     if (existing) existing.gate = gate;
     if (existing?.port) this.#grant(tunnelId, existing.port.port);
-    if (existing) return;
-    if (Math.max(this.#tunnels.size, this.#openingCount) >= TUNNEL_LIMIT) {
-      this.#refuse(tunnelId, new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` }));
-      return;
+    else void this.#open(request, gate);
+  }
+
+  /** Throws `rules-refused`. */
+  #gateFor(rules: readonly VisitorRule[] = [], existing: VisitorGate | undefined): VisitorGate {
+    if (existing?.hasRules(rules) === true) return existing;
+    if (this.#ruleCount - (existing?.rules.length ?? 0) + rules.length > SESSION_RULE_LIMIT) {
+      throw new TunnelError('rules-refused', { detail: `this server allows ${SESSION_RULE_LIMIT} in a session` });
     }
+    if (!this.#lastGate.hasRules(rules)) {
+      this.#requests.spend(rules.length / RULES_PER_REQUEST, monotonicNow());
+      this.#lastGate = new VisitorGate(rules);
+    }
+    return this.#lastGate;
+  }
+
+  async #open({ tunnelId, port, name }: TunnelRequestFrame, gate: VisitorGate): Promise<void> {
     const refused = new RefusedVisitors((counts) => {
       this.#driver.session.sendNotice({ type: 'visitors-refused', tunnelId, ...counts });
       this.#driver.flushSoon();
@@ -306,21 +375,24 @@ export class ServerSession {
       this.#options.emit('tunnel-opened', { ...this.info, port: opened.port, name });
     } catch (error) {
       if (this.#tunnels.get(tunnelId) !== tunnel) return;
-      this.#tunnels.delete(tunnelId);
+      this.#forget(tunnelId, tunnel);
       this.#refuse(
         tunnelId,
         error instanceof TunnelError ? error : new TunnelError('port-unavailable', { cause: error }),
       );
     } finally {
       this.#openingCount -= 1;
+      if (this.#requests.count > 0) this.#options.turns.add(this);
     }
   }
 
   #holder(tunnelId: number, tunnel: Tunnel): PortHolder {
     const { session } = this.#driver;
+    const { clientKey } = this.info;
     return {
-      clientKey: this.info.clientKey,
+      clientKey,
       name: tunnel.name,
+      share: this.#options.access.entryOf(clientKey) ? clientKey : this.#source,
       get hasLink() {
         return session.hasLink;
       },
@@ -337,12 +409,12 @@ export class ServerSession {
   /** The port has another holder already: only this side of it ends. */
   #giveUp(tunnelId: number, tunnel: Tunnel): void {
     const code = 'session-taken-over';
-    this.#tunnels.delete(tunnelId);
-    tunnel.refused.close();
+    this.#forget(tunnelId, tunnel);
     for (const visitor of tunnel.visitors) visitor.reset(code);
     this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port?.port ?? 0, code });
     if (this.#tunnels.size === 0) this.end(code);
-    else this.#driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
+    else if (tunnel.port) this.#driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
+    else this.#refuse(tunnelId, new TunnelError('port-in-use')); // it was not granted yet
   }
 
   #grant(tunnelId: number, port: number): void {
@@ -350,38 +422,45 @@ export class ServerSession {
     this.#driver.flushSoon();
   }
 
-  #refuse(tunnelId: number, { code, detail, message }: TunnelError): void {
+  #refuse(tunnelId: number, error: TunnelError): void {
+    const { code, detail } = error;
     this.#driver.session.sendTunnelFrame({ type: 'tunnel-refused', tunnelId, code, detail });
     this.#driver.flushSoon();
-    this.#options.emit('warning', { code, reason: message });
+    this.#options.emit('warning', { code, reason: error instanceof PortRefusal ? error.forOperator : error.message });
   }
 
   #close(tunnelId: number, code: string): void {
     const tunnel = this.#tunnels.get(tunnelId);
-    this.#tunnels.delete(tunnelId);
-    tunnel?.refused.close();
-    if (!tunnel?.port) return;
+    if (!tunnel) return;
+    this.#forget(tunnelId, tunnel);
+    if (!tunnel.port) return;
     tunnel.port.close();
     this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port.port, code });
   }
 
+  #forget(tunnelId: number, { gate, refused }: Tunnel): void {
+    this.#tunnels.delete(tunnelId);
+    this.#ruleCount -= gate.rules.length;
+    refused.close();
+  }
+
   #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket, { address, port, destination }: Peer): void {
     const { session } = this.#driver;
-    if (address === '') {
-      // It has left already, and nobody can say any more who it was.
+    const ruledOut = tunnel.gate.refusalOf(address, tunnel.visitors.size);
+    if (ruledOut === 'gone') {
+      // Nobody was kept out: whoever it was left before anything could be said of it.
       socket.on('error', () => {}).destroy();
       return;
     }
-    const ruledOut = tunnel.gate.refusalOf(address, tunnel.visitors.size);
     if (ruledOut) {
-      this.#turnAway(socket, ruledOut);
+      this.#turnAway(socket, tunnel, ruledOut);
       tunnel.refused.add(ruledOut);
       return;
     }
     const refusal = this.#refusalOfVisitor;
     const streamId = refusal ? undefined : session.openStream(tunnelId, address, port, monotonicNow(), destination);
     if (streamId === undefined) {
-      this.#turnAway(socket, refusal ?? 'stream-limit');
+      this.#turnAway(socket, tunnel, refusal ?? 'stream-limit');
       return;
     }
     this.#visitorCount += 1;
@@ -400,11 +479,11 @@ export class ServerSession {
   }
 
   /** Nothing was read from it yet. */
-  #turnAway(socket: Socket, code: ErrorCode): void {
-    const { localPort: port = 0 } = socket;
+  #turnAway(socket: Socket, tunnel: Tunnel, code: ErrorCode): void {
     socket.on('error', () => {});
     socket.resetAndDestroy();
-    this.#options.emit('visitor-refused', { ...this.info, code, port });
+    // Not the socket's: one that is closed does not tell any more.
+    this.#options.emit('visitor-refused', { ...this.info, code, port: tunnel.port?.port ?? 0 });
   }
 
   get #refusalOfVisitor(): ErrorCode | undefined {
@@ -422,6 +501,9 @@ export class ServerSession {
     if (this.#phase === 'over') return;
     this.#phase = 'over';
     clearTimeout(this.#expiry);
+    clearTimeout(this.#requestTimer);
+    this.#options.turns.remove(this);
+    this.#requests.clear();
     for (const tunnelId of this.#tunnels.keys()) this.#close(tunnelId, code);
     this.#driver.dispose(code);
     for (const streamId of this.#waiting.keys()) this.#stopWaiting(streamId);

@@ -8,6 +8,8 @@ import { AccessUpdates } from './access-updates.ts';
 import { type Certificate, CertificateWatch, readCertificate } from './certificate-files.ts';
 import { Connections } from './connections.ts';
 import { ControlPort } from './control-port.ts';
+import { FairTurns } from './fair-turns.ts';
+import { LeaseWriter } from './lease-writer.ts';
 import { Leases } from './leases.ts';
 import { LinkAcceptor } from './link-acceptor.ts';
 import type { ServerEvents, ServerOptions } from './options.ts';
@@ -41,6 +43,7 @@ type State =
       readonly acceptor: LinkAcceptor;
       readonly sessions: Sessions;
       readonly updates: AccessUpdates | undefined;
+      readonly leaseWriter: LeaseWriter | undefined;
       readonly leaseTimer: NodeJS.Timeout;
     }
   | { readonly kind: 'stopped' };
@@ -79,7 +82,8 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     const secrets = [secret, previousSecret].filter((each) => each !== undefined);
     const access = new Access(this.#requirement, await Promise.all(secrets.map((each) => derivePsk(each))));
     const leases = await this.#readLeases();
-    const sessions = this.#makeSessions(access, leases);
+    const leaseWriter = this.#makeLeaseWriter(leases);
+    const sessions = this.#makeSessions(access, leases, leaseWriter);
     const acceptor = new LinkAcceptor({
       identity,
       access,
@@ -113,7 +117,12 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       acceptor,
       sessions,
       updates,
-      leaseTimer: setInterval(() => this.#refreshLeases(leases), LEASE_REFRESH_MS).unref(),
+      leaseWriter,
+      leaseTimer: setInterval(() => {
+        leases.refresh(Date.now());
+        leaseWriter?.changed();
+        void leaseWriter?.flush();
+      }, LEASE_REFRESH_MS).unref(),
     };
     const listening = {
       port: this.port,
@@ -151,6 +160,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       await this.#drain(state.sessions);
       state.control.close();
       await state.control.closed();
+      await state.leaseWriter?.flush();
     }
     this.abort();
   }
@@ -162,6 +172,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     this.#state = { kind: 'stopped' };
     if (state.kind === 'listening' || state.kind === 'draining') {
       clearInterval(state.leaseTimer);
+      void state.leaseWriter?.flush();
       state.certificateWatch?.[Symbol.dispose]();
       state.control.close();
       state.acceptor.close();
@@ -207,13 +218,10 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return new Leases(stored?.value ?? [], Date.now());
   }
 
-  #refreshLeases(leases: Leases): void {
-    leases.refresh(Date.now());
-    this.#saveLeases(leases);
-  }
-
-  #saveLeases(leases: Leases): void {
-    this.#options.leases?.write(leases.all).catch((error: unknown) => {
+  #makeLeaseWriter(leases: Leases): LeaseWriter | undefined {
+    const store = this.#options.leases;
+    if (!store) return undefined;
+    return new LeaseWriter(leases, store, (error) => {
       const { code, message } = error instanceof TunnelError ? error : new TunnelError('internal', { cause: error });
       this.emit('warning', { code, reason: message });
     });
@@ -241,7 +249,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return { first: minPort, last: maxPort };
   }
 
-  #makeSessions(access: Access, leases: Leases): Sessions {
+  #makeSessions(access: Access, leases: Leases, leaseWriter: LeaseWriter | undefined): Sessions {
     const { heartbeat, resumeWindowMs = DEFAULT_RESUME_WINDOW_MS, publicHost, agent } = this.#options;
     const { host, tunnelHost } = this.#options;
     const ports = new PublicPorts({
@@ -250,7 +258,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       access,
       leases,
       reservedUntil: monotonicNow() + resumeWindowMs,
-      onLeased: () => this.#saveLeases(leases),
+      onLeased: () => leaseWriter?.changed(),
       peers: this.#peers,
     });
     return new Sessions(
@@ -262,6 +270,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
         access,
         ports,
         budget: new MemoryBudget(MEMORY_BUDGET_BYTES),
+        turns: new FairTurns(),
         emit: (name, event) => this.emit(name, ...([event] as never)),
       },
       (error, { address, clientKey }, sessionId) => this.#onRefused(error, address, clientKey, sessionId),

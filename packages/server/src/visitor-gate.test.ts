@@ -13,8 +13,8 @@ describe('a gate', () => {
   });
 
   it.each<readonly [string, readonly VisitorRule[], readonly string[], readonly string[]]>([
-    ['allow', [allow('10.0.0.0/8'), allow('::1')], ['10.1.1.1', '::1'], ['11.0.0.1', '::2', '']],
-    ['deny', [deny('10.0.0.0/8'), deny('::1')], ['11.0.0.1', '::2'], ['10.1.1.1', '::1', '']],
+    ['allow', [allow('10.0.0.0/8'), allow('::1')], ['10.1.1.1', '::1'], ['11.0.0.1', '::2']],
+    ['deny', [deny('10.0.0.0/8'), deny('::1')], ['11.0.0.1', '::2'], ['10.1.1.1', '::1']],
     ['deny within allow', [allow('10.0.0.0/8'), deny('10.9.0.0/16')], ['10.1.1.1'], ['10.9.1.1', '11.0.0.1']],
     ['allow within deny: deny wins', [deny('10.0.0.0/8'), allow('10.9.0.0/16')], [], ['10.9.1.1', '10.1.1.1']],
     ['one family allowed keeps the other out', [allow('0.0.0.0/0')], ['127.0.0.1'], ['::1']],
@@ -23,6 +23,25 @@ describe('a gate', () => {
     const gate = new VisitorGate(rules);
     expect(inside.map((address) => gate.refusalOf(address, 0))).toEqual(inside.map(() => undefined));
     expect(outside.map((address) => gate.refusalOf(address, 0))).toEqual(outside.map(() => 'visitor-denied'));
+  });
+
+  it('keeps out whoever is gone already, whose address nobody knows, and does not take it for somebody that it denies', () => {
+    expect(new VisitorGate([allow('10.0.0.0/8')]).refusalOf('', 0)).toBe('gone');
+    expect(new VisitorGate([deny('10.0.0.0/8')]).refusalOf('', 0)).toBe('gone');
+    expect(new VisitorGate([atMost(1)]).refusalOf('', 0)).toBeUndefined();
+    expect(new VisitorGate([atMost(1)]).refusalOf('', 1)).toBe('visitor-limit');
+  });
+
+  it('knows its rules again, so that nothing is built twice', () => {
+    const rules = [allow('10.0.0.0/8'), deny('10.9.0.0/16'), atMost(3)];
+    const gate = new VisitorGate(structuredClone(rules));
+    expect(gate.hasRules(rules)).toBe(true);
+    expect(gate.hasRules(rules.slice(0, 2))).toBe(false);
+    expect(gate.hasRules([...rules, atMost(3)])).toBe(false);
+    expect(gate.hasRules([deny('10.0.0.0/8'), deny('10.9.0.0/16'), atMost(3)])).toBe(false);
+    expect(gate.hasRules([allow('10.0.0.0/9'), deny('10.9.0.0/16'), atMost(3)])).toBe(false);
+    expect(gate.hasRules([allow('10.0.0.0/8'), deny('10.9.0.0/16'), atMost(4)])).toBe(false);
+    expect(new VisitorGate().hasRules()).toBe(true);
   });
 
   it('counts those who are there; the smallest limit holds', () => {

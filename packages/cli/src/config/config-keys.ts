@@ -20,6 +20,9 @@ export const CONFIG_KEYS = {
 /** Keys of `[client]` that hold for a whole process. */
 export const PROCESS_KEYS: readonly string[] = Object.keys(keysOf(LOCAL_FLAGS, ['process']));
 
+/** Keys that say which session a tunnel is in: those with the same values share one. */
+export const SESSION_KEYS = Object.keys(keysOf(LOCAL_FLAGS, ['session'])) as readonly (keyof typeof LOCAL_FLAGS)[];
+
 /** The tables that a tunnel's values come from, the nearest first. */
 export function tablesOfTunnel(tunnel: FileTable, client: FileTable): readonly FileTable[] {
   // A key belongs to one server.

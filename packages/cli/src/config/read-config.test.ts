@@ -137,6 +137,15 @@ describe('what is wrong', () => {
     expect(await problems(text)).toEqual(expected);
   });
 
+  test('more tunnels than a session can have, unless they are in several', async () => {
+    const tunnels = (count: number, lines = ''): string =>
+      Array.from({ length: count }, (_, index) => `[tunnels.t${index}]\ntarget = 1\n${lines}`).join('\n');
+    expect(await problems(tunnels(1_025))).toEqual([
+      '1025 tunnels share a session, and it can have 1024; give some of them an `identity` of their own, which makes it another session',
+    ]);
+    await expect(read(`${tunnels(1_024)}\n[tunnels.other]\ntarget = 1\nidentity = "other"`)).resolves.toBeDefined();
+  });
+
   test('what is wrong with all tunnels is said once', async () => {
     const text = '[client]\nheartbeat-interval = 3\n[tunnels.a]\ntarget = 1\n[tunnels.b]\ntarget = 2';
     expect(await problems(text)).toEqual([

@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import { TunnelError } from '@tunnel/shared';
+import { TUNNEL_LIMIT, TunnelError } from '@tunnel/shared';
 import { isUtf16, UTF16_HINT, withoutByteOrderMark } from '@tunnel/shared/node';
 import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, readValue } from '../flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from '../local-settings.ts';
@@ -8,7 +8,7 @@ import { readServerSettings, SERVER_FLAGS } from '../server-settings.ts';
 import { homeDirectory } from '../state-directory.ts';
 import type { Given } from '../values/given.ts';
 import { ConfigError, type Problem } from './config-error.ts';
-import { CONFIG_KEYS, tablesOfTunnel } from './config-keys.ts';
+import { CONFIG_KEYS, SESSION_KEYS, tablesOfTunnel } from './config-keys.ts';
 import { programOf } from './foreign-config.ts';
 import { parseToml, type Position, type TomlNode, TomlSyntaxError, type TomlTable } from './toml.ts';
 
@@ -131,9 +131,15 @@ class Reader {
       }
     }
     const holders = new Map<string, string>();
+    const sizes = new Map<string, number>();
     for (const [name, table] of tunnels) {
       const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, tablesOfTunnel(table, client));
-      attempt(() => readLocalSettings(table.get('target') ?? [], flags, NO_ENVIRONMENT));
+      attempt(() => {
+        const settings = readLocalSettings(table.get('target') ?? [], flags, NO_ENVIRONMENT);
+        // Those that reach the same server in the same way share a session.
+        const way = JSON.stringify(SESSION_KEYS.map((key) => flags.get(key)?.text));
+        sizes.set(way, (sizes.get(way) ?? 0) + settings.tunnels.length);
+      });
       const [port] = table.get('port') ?? [];
       if (port === undefined || port.text === '0') continue;
       const wanted = `${flags.get('to')?.text ?? ''} ${port.text}`;
@@ -142,6 +148,11 @@ class Reader {
         this.#tell(undefined, '', `${port.source}: ${port.text} is the port of the tunnel ${holder} already`);
       }
       holders.set(wanted, name);
+    }
+    for (const size of sizes.values()) {
+      if (size <= TUNNEL_LIMIT) continue;
+      const hint = 'give some of them an `identity` of their own, which makes it another session';
+      this.#tell(undefined, '', `${size} tunnels share a session, and it can have ${TUNNEL_LIMIT}; ${hint}`);
     }
   }
 

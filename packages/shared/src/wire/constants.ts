@@ -39,7 +39,7 @@ export const RESUME_TOKEN_BYTES = 32;
 export const STREAM_LIMIT = 16_384;
 
 /** Tunnels that a session may have at a time. */
-export const TUNNEL_LIMIT = 256;
+export const TUNNEL_LIMIT = 1024;
 
 /** Rules for the visitors of one tunnel. */
 export const VISITOR_RULE_LIMIT = 256;
