@@ -304,6 +304,7 @@ export class TunnelSet {
       waitMs: localWaitMs,
       idleTimeoutMs,
       onHealth: (report) => this.#handlers.onHealth(target, report),
+      onLoop: (error) => this.#handlers.onWarning(error),
     });
   }
 
