@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import type { PortMemory } from '@tunnel/client';
 import { expect, test } from 'vitest';
 import { startClient, startServer } from './support/pair.ts';
 import { startEcho } from './support/services.ts';
@@ -72,3 +73,26 @@ test.runIf(process.platform === 'linux')(
     }
   },
 );
+
+test('a port that was asked for by number does not displace the remembered one', async () => {
+  const remembered: number[] = [];
+  const ports: PortMemory = {
+    recall: () => Promise.resolve({ port: undefined }),
+    remember: (_server, _name, port) => Promise.resolve(void remembered.push(port)),
+  };
+  await using echo = await startEcho();
+  await using server = await startServer();
+  const target = { host: '127.0.0.1', port: echo.port };
+  let usual: number;
+  {
+    await using client = await startClient(server.port, [], { tunnels: [{ target }], ports });
+    usual = client.port;
+    expect(remembered).toEqual([usual]);
+  }
+  await using free = await startEcho();
+  const { port } = free;
+  await free.close();
+  await using client = await startClient(server.port, [], { tunnels: [{ target, port }], ports });
+  expect(client.port).toBe(port);
+  expect(remembered).toEqual([usual]);
+});

@@ -168,3 +168,10 @@ describe('what is wrong', () => {
     await expect(readConfig(PATH, text, { HTTPS_PROXY: 'ftp://proxy' })).resolves.toBeDefined();
   });
 });
+
+test.each(['target = "1-2"', 'target = 1\nport = "8001-8002"'])(
+  'a table is one tunnel: %j is refused',
+  async (text) => {
+    await expect(read(`[tunnels.a]\n${text}`)).rejects.toThrow();
+  },
+);
