@@ -172,6 +172,6 @@ describe('what is wrong', () => {
 test.each(['target = "1-2"', 'target = 1\nport = "8001-8002"'])(
   'a table is one tunnel: %j is refused',
   async (text) => {
-    await expect(read(`[tunnels.a]\n${text}`)).rejects.toThrow();
+    await expect(read(`[tunnels.a]\n${text}`)).rejects.toMatchObject({ code: 'config-unusable' });
   },
 );
