@@ -105,7 +105,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       (command) =>
         addFlags(command, LOCAL_FLAGS)
           .usage(
-            '$0 local <target> [target…]\n\nOpens a public port on the server for every target: 3000, host:3000 or [::1]:3000.',
+            '$0 local <target> [target…]\n\nOpens a public port on the server for every target: 3000, host:3000, [::1]:3000 or a range as 18000-18010.',
           )
           .example('$0 local 3000', 'through the server on this machine')
           .example('$0 local 3000 --to tunnel.example.org --port 8001', 'with a public port of your choice'),

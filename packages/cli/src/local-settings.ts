@@ -19,6 +19,7 @@ import { parseDuration } from './values/duration.ts';
 import { type Given, unusable } from './values/given.ts';
 import { parseHost } from './values/host.ts';
 import { parsePort } from './values/port.ts';
+import { expandPortRange } from './values/port-range.ts';
 import { parseTarget } from './values/target.ts';
 import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 
@@ -206,8 +207,9 @@ function readServer(given: Given): ServerAddress {
   }
 }
 
-function readTunnels(targets: readonly Given[], flags: LocalFlags): readonly TunnelOptions[] {
-  const ports = flags.all('port');
+function readTunnels(givenTargets: readonly Given[], flags: LocalFlags): readonly TunnelOptions[] {
+  const targets = givenTargets.flatMap(expandPortRange);
+  const ports = flags.all('port').flatMap(expandPortRange);
   if (targets.length === 0) {
     throw new TunnelError('usage', {
       detail: 'no target was given',

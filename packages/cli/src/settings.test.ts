@@ -112,6 +112,16 @@ test('the defaults of the client', () => {
   });
 });
 
+test('a range of targets has a range of ports, one for each', () => {
+  const { tunnels } = local({ port: ['18000-18001', '9000'] }, ['db:1-2', '3000']);
+  expect(tunnels.map(({ target, port }) => ({ target, port }))).toEqual([
+    { target: { host: 'db', port: 1 }, port: 18_000 },
+    { target: { host: 'db', port: 2 }, port: 18_001 },
+    { target: { host: 'localhost', port: 3000 }, port: 9000 },
+  ]);
+  expect(refusal(() => local({ port: ['18000-18002'] }, ['1-2']))).toContain('more ports than targets (3 and 2)');
+});
+
 test('a flag goes before the environment, which goes before the default', () => {
   const environment = {
     ...base,

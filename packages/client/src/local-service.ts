@@ -1,7 +1,12 @@
 import { connect, type Socket } from 'node:net';
+import { TunnelError } from '@tunnel/shared';
 import { describeSystemError, monotonicNow, prepareSocket } from '@tunnel/shared/node';
+import { formatHostAndPort } from './dial/address.ts';
+import { connectToFirst, interleaveFamilies } from './dial/happy-eyeballs.ts';
+import type { IpAddress } from './dial/name-lookups.ts';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { LocalTarget } from './options.ts';
+import { ownConnections } from './own-connections.ts';
 import { rememberedLookup } from './remembered-lookup.ts';
 import { type HealthReport, type ServiceFailure, ServiceHealth } from './service-health.ts';
 import { VisitorQueue } from './visitor-queue.ts';
@@ -12,6 +17,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 const NO_ANSWER: ServiceFailure = { reason: `no answer within ${CONNECT_TIMEOUT_MS / 1000}s`, code: 'ETIMEDOUT' };
 
+/** What a machine says of an address of a family that it has not. */
+const UNREACHABLE: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EHOSTUNREACH', 'ENETUNREACH']);
+
 export interface LocalServiceOptions {
   readonly target: LocalTarget;
   /** A connection on which nothing moved for so long, in ms, is reset; undefined for never. */
@@ -20,6 +28,8 @@ export interface LocalServiceOptions {
   readonly waitMs: number;
   /** `held`: visitors that wait now. */
   readonly onHealth: (report: HealthReport & { readonly held: number }) => void;
+  /** Told once, where the target leads back to a public port of this client. */
+  readonly onLoop: (error: TunnelError) => void;
 }
 
 /** Connects visitors' streams to one local target. Where it cannot be reached they are reset, at once or after a while. */
@@ -30,8 +40,9 @@ export class LocalService implements VisitorService {
   readonly #idle: IdleTimeout | undefined;
   readonly #health = new ServiceHealth();
   /** Attempts that run, each with what ends it. */
-  readonly #attempts = new Map<Socket, NodeJS.Timeout>();
+  readonly #attempts = new Map<AbortController, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | undefined;
+  #wasLoopTold = false;
   #isClosed = false;
 
   constructor(options: LocalServiceOptions) {
@@ -45,6 +56,11 @@ export class LocalService implements VisitorService {
   }
 
   serve(visit: Visit): void {
+    if (ownConnections.has(visit.addresses)) {
+      visit.pipe.reset('target-loop');
+      this.#tellLoop();
+      return;
+    }
     visit.pipe.expectSocket(() => this.#queue.leave(visit));
     this.#queue.arrive(visit, monotonicNow());
     this.#step();
@@ -62,9 +78,9 @@ export class LocalService implements VisitorService {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    for (const [socket, timer] of this.#attempts) {
+    for (const [abort, timer] of this.#attempts) {
       clearTimeout(timer);
-      socket.destroy();
+      abort.abort();
     }
     this.#attempts.clear();
     for (const { pipe } of this.#queue.clear()) pipe.reset('tunnel-closed');
@@ -87,36 +103,46 @@ export class LocalService implements VisitorService {
 
   /** Goes on when the visitor who made it necessary leaves: else visitors who leave at once would cause as many attempts. */
   #attempt(): void {
-    const { host, port } = this.#options.target;
-    const socket = connect({ host, port, lookup: this.#lookup, allowHalfOpen: true, autoSelectFamily: true });
+    const abort = new AbortController();
+    let isResolving = true;
+    this.#attempts.set(
+      abort,
+      setTimeout(() => {
+        fail(isResolving ? notResolved(this.#options.target.host) : NO_ANSWER);
+        abort.abort();
+      }, CONNECT_TIMEOUT_MS),
+    );
     const fail = (failure: ServiceFailure): void => {
-      if (!this.#forget(socket)) return;
-      socket.destroy();
+      if (!this.#forget(abort)) return;
       const now = monotonicNow();
       this.#queue.failed(now);
       this.#health.failed(failure, now);
       this.#step();
     };
-    const onError = (error: NodeJS.ErrnoException): void =>
-      fail({ reason: describeSystemError(error), code: error.code ?? '' });
-    this.#attempts.set(
-      socket,
-      setTimeout(() => fail(NO_ANSWER), CONNECT_TIMEOUT_MS),
+    const connectToService = async (): Promise<Socket> => {
+      const { host, port } = this.#options.target;
+      const addresses = interleaveFamilies(await this.#lookup(host));
+      isResolving = false;
+      return connectToFirst(addresses, port, { signal: abort.signal, connect: startConnection });
+    };
+    connectToService().then(
+      (socket) => this.#onConnected(abort, socket),
+      (error: unknown) => fail(failureOf(error)),
     );
-    socket.on('error', onError);
-    socket.once('connect', () => {
-      if (!this.#forget(socket)) return;
-      prepareSocket(socket);
-      const visit = this.#queue.succeeded();
-      this.#health.succeeded(monotonicNow());
-      if (visit) {
-        socket.off('error', onError);
-        this.#join(visit, socket);
-      } else {
-        socket.resetAndDestroy();
-      }
-      this.#step();
-    });
+  }
+
+  #onConnected(attempt: AbortController, socket: Socket): void {
+    if (!this.#forget(attempt)) {
+      socket.destroy();
+      return;
+    }
+    prepareSocket(socket);
+    ownConnections.add(socket);
+    const visit = this.#queue.succeeded();
+    this.#health.succeeded(monotonicNow());
+    if (visit) this.#join(visit, socket);
+    else socket.resetAndDestroy();
+    this.#step();
   }
 
   #join({ pipe, header, answers }: Visit, socket: Socket): void {
@@ -126,9 +152,16 @@ export class LocalService implements VisitorService {
   }
 
   /** The attempt has its outcome. False where it had one before. */
-  #forget(socket: Socket): boolean {
-    clearTimeout(this.#attempts.get(socket));
-    return this.#attempts.delete(socket);
+  #forget(attempt: AbortController): boolean {
+    clearTimeout(this.#attempts.get(attempt));
+    return this.#attempts.delete(attempt);
+  }
+
+  #tellLoop(): void {
+    if (this.#wasLoopTold) return;
+    this.#wasLoopTold = true;
+    const { host, port } = this.#options.target;
+    this.#options.onLoop(new TunnelError('target-loop', { detail: formatHostAndPort(host, port) }));
   }
 
   #tell(report: HealthReport | undefined): void {
@@ -138,4 +171,20 @@ export class LocalService implements VisitorService {
     const held = waitMs === 0 ? 0 : this.#queue.size;
     onHealth({ ...report, downMs: Math.round(report.downMs), held });
   }
+}
+
+function startConnection({ address, family }: IpAddress, port: number): Socket {
+  return connect({ host: address, port, family, allowHalfOpen: true, autoSelectFamily: false });
+}
+
+function notResolved(host: string): ServiceFailure {
+  return { reason: `the name ${host} could not be looked up within ${CONNECT_TIMEOUT_MS / 1000}s`, code: 'EAI_AGAIN' };
+}
+
+/** Of several addresses the one that says most: a machine without IPv6 reaches none of that family. */
+function failureOf(error: unknown): ServiceFailure {
+  const cause = error instanceof TunnelError ? error.cause : error;
+  const errors = (cause instanceof AggregateError ? cause.errors : [cause]) as NodeJS.ErrnoException[];
+  const telling = errors.find(({ code }) => !UNREACHABLE.has(code ?? '')) ?? errors[0];
+  return { reason: describeSystemError(telling), code: telling?.code ?? '' };
 }

@@ -210,6 +210,8 @@ export class TunnelSet {
     tunnel.isOpen = true;
     tunnel.publicHost = host || server.host;
     tunnel.backoff = tunnel.backoff.start();
+    // One that was asked for by number is no wish for the next start without it, and must not displace the usual one.
+    if (tunnel.options.port) return;
     ports
       ?.remember(formatServerAddress(server), tunnel.name, port)
       .catch((error: unknown) => this.#handlers.onWarning(error));
@@ -315,6 +317,7 @@ export class TunnelSet {
       waitMs: localWaitMs,
       idleTimeoutMs,
       onHealth: (report) => this.#handlers.onHealth(target, report),
+      onLoop: (error) => this.#handlers.onWarning(error),
     });
   }
 

@@ -393,6 +393,13 @@ export const ERRORS = {
     'the local service did not accept the connection',
     'start the service, or correct the target of the tunnel',
   ),
+  'target-loop': kind(
+    'retry',
+    'service',
+    1,
+    'the target leads back to a public port of this client, so that each visitor makes the next one',
+    'name the service itself as the target, not the public address',
+  ),
   'handler-failed': kind(
     'retry',
     'service',

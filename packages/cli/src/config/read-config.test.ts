@@ -199,3 +199,10 @@ describe('what is wrong', () => {
     expect(await problems('[tunnels.a]\ntarget = 1\nto = "wss://a"')).toEqual([]);
   });
 });
+
+test.each(['target = "1-2"', 'target = 1\nport = "8001-8002"'])(
+  'a table is one tunnel: %j is refused',
+  async (text) => {
+    await expect(read(`[tunnels.a]\n${text}`)).rejects.toMatchObject({ code: 'config-unusable' });
+  },
+);

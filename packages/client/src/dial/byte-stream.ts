@@ -3,9 +3,10 @@ import type { Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
 
 import type { ServerAddress } from './address.ts';
-import type { DialWarning, Lookup } from './happy-eyeballs.ts';
+import type { DialWarning } from './happy-eyeballs.ts';
 import { connectToFirst, lookUpAddresses } from './happy-eyeballs.ts';
 import { connectThroughHttpProxy, type Destination } from './http-proxy.ts';
+import type { Lookup } from './name-lookups.ts';
 import { formatProxyAddress, type ProxyAddress } from './proxy-address.ts';
 import { connectThroughSocksProxy } from './socks-proxy.ts';
 import { type CertificateAuthorities, wrapInTls } from './tls.ts';

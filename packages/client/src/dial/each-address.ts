@@ -1,7 +1,8 @@
 import { TunnelError } from '@tunnel/shared';
 import { monotonicNow } from '@tunnel/shared/node';
 
-import { connectToFirst, type IpAddress } from './happy-eyeballs.ts';
+import { connectToFirst } from './happy-eyeballs.ts';
+import type { IpAddress } from './name-lookups.ts';
 
 /** How one address answers. */
 export interface AddressFinding {

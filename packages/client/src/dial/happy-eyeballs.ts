@@ -1,12 +1,12 @@
-import { lookup as dnsLookup } from 'node:dns/promises';
 import type { Socket } from 'node:net';
-import { connect as netConnect, isIP } from 'node:net';
+import { connect as netConnect } from 'node:net';
 
 import type { ErrorCode } from '@tunnel/shared';
 import { ERRORS, TunnelError } from '@tunnel/shared';
 import { describeSystemError, RAISE_FILE_LIMIT } from '@tunnel/shared/node';
 
 import { formatHostAndPort } from './address.ts';
+import { type IpAddress, knownAddresses, type Lookup, nameLookups } from './name-lookups.ts';
 
 /** RFC 8305, section 5: "Connection Attempt Delay", recommended value. */
 const ATTEMPT_DELAY_MS = 250;
@@ -16,14 +16,6 @@ const GREATEST_ADDRESS_COUNT = 16;
 
 /** Idle time before the first TCP keepalive probe. */
 const KEEPALIVE_DELAY_MS = 15_000;
-
-export interface IpAddress {
-  readonly address: string;
-  readonly family: number;
-}
-
-/** All addresses of a name, best first. Rejects with an error whose `code` says why. */
-export type Lookup = (host: string) => Promise<readonly IpAddress[]>;
 
 /** Something that is worse than it should be, and does not keep the attempt from succeeding. */
 export interface DialWarning {
@@ -39,31 +31,20 @@ export interface ConnectOptions {
   readonly connect?: ((address: IpAddress, port: number) => Socket) | undefined;
 }
 
-const lookupsUnderWay = new Map<string, Promise<readonly IpAddress[]>>();
-
-/**
- * The system's resolver. Nothing is remembered, but a lookup that is under way is shared: it cannot be ended, and
- * holds one of the four threads that files and scrypt need too. A few attempts with a dead name server would block all.
- */
-const systemLookup: Lookup = (host) => {
-  const underWay = lookupsUnderWay.get(host);
-  if (underWay !== undefined) return underWay;
-  const lookup = dnsLookup(host, { all: true, verbatim: true }).finally(() => lookupsUnderWay.delete(host));
-  lookupsUnderWay.set(host, lookup);
-  return lookup;
-};
-
 /**
  * The addresses to try for a host, in the order of RFC 8305, section 4: families take turns, IPv6 first. Looked up anew
- * at every call; a numeric host is not looked up. Rejects with `dns-failed`, or with the signal's reason.
+ * at every call; a numeric host and `localhost` are not. Rejects with `dns-failed`, or with the signal's reason.
  */
 export async function lookUpAddresses(
   host: string,
-  { signal, lookup = systemLookup }: { readonly signal: AbortSignal; readonly lookup?: Lookup | undefined },
+  {
+    signal,
+    lookup = (name) => nameLookups.forLink(name),
+  }: { readonly signal: AbortSignal; readonly lookup?: Lookup | undefined },
 ): Promise<readonly IpAddress[]> {
   signal.throwIfAborted();
-  const family = isIP(host);
-  if (family !== 0) return [{ address: host, family }];
+  const known = knownAddresses(host);
+  if (known) return known;
 
   const { promise: aborted, stop } = rejectionOnAbort(signal);
   try {

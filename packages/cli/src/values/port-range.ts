@@ -1,0 +1,21 @@
+import { type Given, unusable } from './given.ts';
+import { toPort } from './port.ts';
+
+/** Ports of one range: as many as a mistyped digit should not exceed. */
+const RANGE_LIMIT = 256;
+
+/** `18000-18010` or `host:18000-18010` as its single ports; whatever ends in no range, as it is. */
+export function expandPortRange(given: Given): readonly Given[] {
+  const [, prefix = '', firstText = '', lastText = ''] = /^(.*:)?(\d+)-(\d+)$/.exec(given.text) ?? [];
+  if (firstText === '') return [given];
+  const first = toPort(firstText);
+  const last = toPort(lastText);
+  if (!first || !last || last < first) {
+    throw unusable(given, 'that is no range of ports', 'a range goes up, from 1 to 65535, as in 18000-18010');
+  }
+  const count = last - first + 1;
+  if (count > RANGE_LIMIT) {
+    throw unusable(given, `these are ${count} ports`, `a range has ${RANGE_LIMIT} at most`);
+  }
+  return Array.from({ length: count }, (_, index) => ({ ...given, text: `${prefix}${first + index}` }));
+}
