@@ -73,7 +73,7 @@ export class Outgoing {
     this.#control.push({ kind: 'reset', stream });
   }
 
-  /** The stream has data that it may send, or an END. */
+  /** The stream has data that it may send, or an END or RESET behind it. */
   activate(stream: Stream): void {
     this.#fair.activate(stream);
   }
@@ -181,6 +181,12 @@ export class Outgoing {
         stream.stepOutgoing('end-sent');
         this.#append(record, { kind: 'end', stream, frame: encodeFrame({ type: 'end', streamId: stream.id }) });
       }
+      if (stream.isResetDue) {
+        const frame = resetFrame(stream);
+        if (this.#room(record, confirmed) < frame.length) return;
+        stream.stepOutgoing('reset-sent');
+        this.#append(record, { kind: 'reset', stream, frame });
+      }
       onSent(stream);
     }
   }
@@ -210,7 +216,7 @@ export class Outgoing {
 }
 
 function hasWork(stream: Stream): boolean {
-  return stream.sendableBytes > 0 || stream.isEndDue;
+  return stream.sendableBytes > 0 || stream.isEndDue || stream.isResetDue;
 }
 
 function resetFrame(stream: Stream): Uint8Array {

@@ -235,8 +235,9 @@ export class Session {
     this.#acknowledger.tick(now);
     for (const stream of this.#halfClosed) {
       if (stream.movedAt + HALF_CLOSED_IDLE_MS > now) break;
+      const { isLeft } = stream;
       this.reset(stream.id, 'stream-idle');
-      this.#events.push({ type: 'stream-reset', streamId: stream.id, code: 'stream-idle' });
+      if (!isLeft) this.#events.push({ type: 'stream-reset', streamId: stream.id, code: 'stream-idle' });
     }
     return 'alive';
   }
@@ -294,16 +295,34 @@ export class Session {
     this.#touch(stream, now);
   }
 
-  /** Ends the stream in both directions; what is queued is dropped, on both sides of the session. */
+  /** Ends the stream in both directions, at once: what is queued or unacknowledged is withdrawn. */
   reset(streamId: number, code: string): void {
-    this.#windowOf(streamId)?.release();
-    this.#heldWindows.delete(streamId);
+    this.#drop(streamId);
     const stream = this.#streams.get(streamId);
-    if (!stream || stream.isReset) return;
-    // Everything was said in both directions: the peer has no use for a reset.
-    if (stream.outgoing === 'ended' && (stream.incoming === 'ended' || stream.incoming === 'reset')) return;
+    if (!stream || stream.isReset || isSaid(stream)) return;
     stream.stepIncoming('discard');
-    this.#resetOutgoing(stream, code);
+    if (stream.outgoing === 'failed') stream.stepOutgoing('reset');
+    else this.#resetOutgoing(stream, code);
+  }
+
+  /**
+   * The local side is gone, as by a reset of its own: the stream ends in both directions, but what was written before still
+   * goes to the peer, and its END, and the RESET after that. What the peer does not take for long is dropped after all.
+   */
+  fail(streamId: number, code: string, now: number): void {
+    const stream = this.#streams.get(streamId);
+    if (!stream || stream.isUnwritten) {
+      this.reset(streamId, code);
+      return;
+    }
+    this.#drop(streamId);
+    if (stream.isLeft || isSaid(stream)) return;
+    stream.stepIncoming('discard');
+    stream.stepOutgoing('fail');
+    stream.resetCode = code;
+    this.#creditDue.delete(stream);
+    this.#outgoing.activate(stream);
+    this.#touch(stream, now);
   }
 
   /** The local side took `bytes` of what arrived: the peer may send more. */
@@ -517,13 +536,22 @@ export class Session {
       this.#requireKnown(streamId);
       return; // it crossed with the stream's last acknowledgement
     }
-    const isNews = !stream.isReset;
+    const isNews = !stream.isLeft;
     if (!stream.stepIncoming('reset')) throw malformed('a second reset of a stream');
     if (isNews) this.#events.push({ type: 'stream-reset', streamId, code });
     this.#halfClosed.delete(stream);
-    this.#stopReceiving(stream);
-    if (stream.outgoing === 'open' || stream.outgoing === 'ending') this.#resetOutgoing(stream, 'stream-reset');
-    else this.#closeIfOver(stream);
+    this.#creditDue.delete(stream);
+    // What came before may still be on its way to the local side.
+    stream.window.end();
+    const { outgoing } = stream;
+    if (outgoing === 'open' || outgoing === 'ending') {
+      this.#resetOutgoing(stream, 'stream-reset');
+    } else if (outgoing === 'closing' || outgoing === 'failing') {
+      this.#resetOutgoing(stream, stream.resetCode);
+    } else {
+      if (outgoing === 'failed') stream.stepOutgoing('reset');
+      this.#closeIfOver(stream);
+    }
   }
 
   #receiveCredit(streamId: number, offset: number): void {
@@ -570,14 +598,14 @@ export class Session {
     stream.resetCode = code;
     stream.dropQueue();
     this.#halfClosed.delete(stream);
-    this.#stopReceiving(stream);
+    this.#creditDue.delete(stream);
     this.#outgoing.sendReset(stream);
   }
 
-  /** What arrived and what the peer still sends on this stream is dropped. */
-  #stopReceiving(stream: Stream): void {
-    this.#creditDue.delete(stream);
-    stream.window.release();
+  /** The local side takes no more of what arrived. */
+  #drop(streamId: number): void {
+    this.#windowOf(streamId)?.release();
+    this.#heldWindows.delete(streamId);
   }
 
   #windowOf(streamId: number): ReceiveWindow | undefined {
@@ -609,9 +637,12 @@ export class Session {
     if (!stream.isOver) return false;
     this.#halfClosed.delete(stream);
     this.#streams.delete(stream.id);
-    if (stream.incoming === 'ended' && stream.outgoing === 'finished' && stream.window.heldBytes > 0) {
-      this.#heldWindows.set(stream.id, stream.window);
-    }
+    if (stream.window.isHeld) this.#heldWindows.set(stream.id, stream.window);
     return true;
   }
+}
+
+/** Everything was said in both directions: the peer has no use for a reset. */
+function isSaid({ outgoing, incoming }: Stream): boolean {
+  return outgoing === 'ended' && (incoming === 'ended' || incoming === 'reset');
 }

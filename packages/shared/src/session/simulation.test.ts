@@ -26,13 +26,16 @@ it.each(BATCHES)(
   (first, count) => {
     let losses = 0;
     let streams = 0;
+    let lastWords = 0;
     for (let seed = first; seed < first + count; seed += 1) {
       const result = simulate(seed, { losses: LOSSES, streams: STREAMS });
       losses += result.losses;
       streams += result.streams;
+      lastWords += result.lastWords;
     }
     expect(losses).toBeGreaterThanOrEqual(count * LOSSES);
     expect(streams).toBe(count * STREAMS);
+    expect(lastWords).toBeGreaterThan(0);
   },
   TIMEOUT_MS,
 );
