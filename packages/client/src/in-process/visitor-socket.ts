@@ -15,8 +15,8 @@ type ResetOn = 'destroy' | 'error' | 'loss';
  * A visitor's connection inside this process: a Duplex with the methods of a `net.Socket` that servers such as `node:http`
  * call. Half-open as TCP is: `end` ends one direction. `destroy` closes it as a socket is closed, and resets it where something
  * written would be lost, so that the visitor never takes that for complete; for a function that serves visitors,
- * `destroy(error)` resets it, too. A visitor's reset comes as the error `ECONNRESET`, which may be left unheard. Other than with
- * most streams, `for await` destroys nothing: what was read to its end can still be answered.
+ * `destroy(error)` resets it, too. A visitor's reset comes as the error `ECONNRESET` once what came before it was read; it may
+ * be left unheard. Other than with most streams, `for await` destroys nothing: what was read to its end can still be answered.
  */
 export class VisitorSocket extends Duplex {
   /** The visitor's address. */
@@ -38,6 +38,8 @@ export class VisitorSocket extends Duplex {
   #other: VisitorSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isReset = false;
+  /** The other end reset the connection: an error once everything is read that came before. */
+  #isErrorDue = false;
   /** What was written and waits until the other end's reader asks for more. */
   #held: (() => void) | undefined;
 
@@ -124,6 +126,12 @@ export class VisitorSocket extends Duplex {
     return code === 'ECONNRESET' || code === 'EPIPE';
   }
 
+  override read(size?: number): ReturnType<Duplex['read']> {
+    const chunk: unknown = super.read(size);
+    if (this.#isErrorDue && this.readableLength === 0) process.nextTick(() => this.#failReading());
+    return chunk;
+  }
+
   override _read(): void {
     const other = this.#other;
     if (other) other.#goOn();
@@ -186,11 +194,16 @@ export class VisitorSocket extends Duplex {
   #otherIsGone(isReset: boolean): void {
     if (this.destroyed) return;
     if (isReset) {
-      this.destroy(systemError('read', 'ECONNRESET'));
+      this.#isErrorDue = true;
+      if (this.readableLength === 0) this.#failReading();
       return;
     }
     this.#goOn();
     this.#endReading();
+  }
+
+  #failReading(): void {
+    this.destroy(systemError('read', 'ECONNRESET'));
   }
 
   #endReading(): void {

@@ -165,3 +165,25 @@ test.each([
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4_000_000);
   }, 10_000);
 });
+
+test('what the peer said before it reset the connection arrives, though a write failed before it was read', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const { client, server, socket } = await connectLinks();
+    const records: string[] = [];
+    const ended = new Promise<string>((resolve) => {
+      const onRecord = (plaintext: Uint8Array): void => void records.push(Buffer.from(plaintext).toString());
+      client.start({ onRecord, onDrain: () => {}, onEnd: ({ code }) => resolve(code) });
+    });
+    socket.pause();
+    server.send([Buffer.from('refused')]);
+    await vi.waitFor(() => expect(server.queuedBytes).toBe(0));
+    server.destroy();
+    // The first is answered with a reset, which the next one meets.
+    for (let count = 0; count < 10; count += 1) {
+      client.send([randomBytes(1000)]);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    socket.resume();
+    expect([await ended, records]).toEqual(['link-reset', ['refused']]);
+  }
+});

@@ -4,7 +4,9 @@ import { TunnelError } from '../errors.ts';
 import type { Transport } from '../handshake/transport.ts';
 import { MAX_RECORD_BYTES } from '../wire/constants.ts';
 import { RecordOpener, RecordSealer } from './crypto.ts';
+import { surviveFailedWrites } from './failed-writes.ts';
 import { freeMemory, LEAST_FREED_BYTES } from './memory.ts';
+import { readEnding } from './socket-ending.ts';
 import { describeSystemError } from './system-errors.ts';
 import { webSocketHeader } from './web-socket-header.ts';
 
@@ -43,6 +45,9 @@ export class RecordLink {
   #chunks: Buffer[] = [];
   #chunksBytes = 0;
   #isChunkInUse = false;
+  /** Why the connection is at its end, where the socket itself does not say so. */
+  #failure: NodeJS.ErrnoException | undefined;
+  #patience: NodeJS.Timeout | undefined;
 
   /** `readRefusal` is asked about a first message that is no record: a client may have been refused. */
   constructor(
@@ -69,6 +74,9 @@ export class RecordLink {
     this.#webSocket.on('ping', () => (this.#isChunkInUse = true));
     this.#socket.on('drain', this.#onDrain);
     this.#socket.on('data', this.#onChunk);
+    this.#socket.on('end', this.#onEnd);
+    // What the peer said before it left may be a refusal or a good-bye.
+    surviveFailedWrites(this.#socket, (error) => this.#onWriteFailed(error));
     if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.resume();
     else setImmediate(() => this.#end(new TunnelError('link-reset', { detail: 'it ended without a word' })));
   }
@@ -128,11 +136,24 @@ export class RecordLink {
   }
 
   #stopListening(): void {
+    clearTimeout(this.#patience);
     this.#socket.off('drain', this.#onDrain);
     this.#socket.off('data', this.#onChunk);
+    this.#socket.off('end', this.#onEnd);
   }
 
   readonly #onDrain = (): void => this.#handlers?.onDrain();
+
+  /** Only to tell of it as what it was: `ws` takes no more bytes, and a resume brings them again. */
+  readonly #onEnd = (): void => {
+    if (readEnding(this.#socket, () => {}) === 'reset') this.#failure ??= connectionReset();
+  };
+
+  /** The socket comes to its end soon, once everything is read. */
+  #onWriteFailed(error: NodeJS.ErrnoException): void {
+    this.#failure = error;
+    if (this.#handlers) this.#patience = setTimeout(() => this.#onError(error), CLOSE_GRACE_MS).unref();
+  }
 
   /** Behind the listener of `ws`, which is done with a chunk when this is called, but for what goes on in the next one. */
   readonly #onChunk = (chunk: Buffer): void => {
@@ -171,19 +192,21 @@ export class RecordLink {
     this.#handlers.onRecord(plaintext);
   }
 
-  #onError(error: Error & { code?: string }): void {
+  #onError(error: NodeJS.ErrnoException): void {
     const isProtocol = error.code?.startsWith('WS_ERR') === true;
     const code = isProtocol ? 'protocol-error' : 'link-reset';
     this.#end(new TunnelError(code, { detail: describe(error), cause: error }));
   }
 
   #onClose(code: number, reason: Buffer): void {
-    // 1006: the connection ended without a word.
-    const error =
-      code === 1006
-        ? new TunnelError('link-reset', { detail: 'it ended without a word', cause: this.#socket.errored ?? undefined })
-        : new TunnelError('link-closed', { detail: `WebSocket code ${code} ${reason.toString()}`.trim() });
-    this.#end(error);
+    if (code !== 1006) {
+      this.#end(new TunnelError('link-closed', { detail: `WebSocket code ${code} ${reason.toString()}`.trim() }));
+      return;
+    }
+    // The connection ended without a word.
+    const cause = this.#failure ?? this.#socket.errored ?? undefined;
+    const detail = this.#failure ? describe(this.#failure) : 'it ended without a word';
+    this.#end(new TunnelError('link-reset', { detail, cause }));
   }
 
   #end(error: TunnelError): void {
@@ -193,8 +216,12 @@ export class RecordLink {
   }
 }
 
+function connectionReset(): NodeJS.ErrnoException {
+  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
+}
+
 /** In words, with the code behind it; what has no code is in words already. */
-function describe(error: Error & { code?: string }): string {
+function describe(error: NodeJS.ErrnoException): string {
   if (error.code === undefined) return error.message;
   const words = error.code.startsWith('WS_ERR') ? error.message : describeSystemError(error);
   return `${words} (${error.code})`;

@@ -161,7 +161,7 @@ export class SessionDriver {
     this.#isDisposed = true;
     this.detach();
     for (const settle of this.#probes) settle(false);
-    for (const pipe of this.#pipes.values()) pipe.resetByPeer(code);
+    for (const pipe of this.#pipes.values()) pipe.reset(code);
     this.session.dispose();
     return lost;
   }

@@ -125,7 +125,13 @@ function heldSocket(): { readonly socket: PipeSocket; readonly given: Buffer[][]
   });
   closers.push(() => socket.destroy());
   return {
-    socket: Object.assign(socket, { connecting: false, setTimeout: () => {}, resetAndDestroy: () => {} }),
+    socket: Object.assign(socket, {
+      bytesWritten: 0,
+      remoteAddress: '127.0.0.1',
+      connecting: false,
+      setTimeout: () => {},
+      resetAndDestroy: () => {},
+    }),
     given,
     take: () => take(),
   };

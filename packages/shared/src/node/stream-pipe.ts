@@ -3,9 +3,12 @@ import type { Duplex } from 'node:stream';
 import { HALF_CLOSED_IDLE_MS } from '../session/constants.ts';
 import type { Session } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
+import { surviveFailedWrites } from './failed-writes.ts';
 import { Gathering, isSmall } from './gathering.ts';
 import type { SharedMemory } from './memory.ts';
 import { startReading, stopReading } from './reading.ts';
+import { onceSent } from './send-queue.ts';
+import { cameResetAfterEnd, readEnding } from './socket-ending.ts';
 
 /** Bytes of streams that one session carried, without what the protocol adds. */
 export interface Traffic {
@@ -15,12 +18,15 @@ export interface Traffic {
   sentBytes: number;
 }
 
+/** A stream that was reset before there was a socket for its bytes waits for one no longer than this, in ms. */
+const CONNECT_GRACE_MS = 1_000;
+
 /**
  * What a stream is joined to: a TCP socket, or what behaves as one. The pipe takes over what it reads from it, memory and all;
  * what it writes is valid until the write's callback.
  */
 export type PipeSocket = Duplex &
-  Pick<Socket, 'connecting' | 'timeout'> & {
+  Pick<Socket, 'bytesWritten' | 'connecting' | 'remoteAddress' | 'timeout'> & {
     resetAndDestroy(): unknown;
     /** Emits `timeout` when nothing moved for so long, also in a write that is under way. */
     setTimeout(timeoutMs: number, onTimeout?: () => void): unknown;
@@ -33,9 +39,19 @@ export interface StreamPipeHandlers {
   onClosed(resetCode: string | undefined): void;
 }
 
+type Fate =
+  | { readonly kind: 'joined' }
+  /** A write failed, so the socket's other end is gone. What it sent before is read to its end, then the stream is reset. */
+  | { readonly kind: 'unwritable'; readonly hadEnded: boolean }
+  /** The peer reset the stream. The socket is reset once it took what came before. */
+  | { readonly kind: 'flushing'; readonly code: string }
+  /** The stream was reset, and so is the socket. */
+  | { readonly kind: 'over'; readonly code: string };
+
 /**
- * Joins one stream of a session to one socket: bytes, half-closes and resets, both ways. What arrives before there is
- * a socket waits; it is never more than the stream's first credit.
+ * Joins one stream of a session to one socket: bytes, half-closes and resets, both ways. A reset never overtakes the bytes that
+ * came before it, nor does it pass for an end. What arrives before there is a socket waits; it is never more than the stream's
+ * first credit.
  */
 export class StreamPipe {
   readonly streamId: number;
@@ -43,6 +59,7 @@ export class StreamPipe {
   readonly #handlers: StreamPipeHandlers;
   readonly #traffic: Traffic;
   readonly #records: SharedMemory;
+  #fate: Fate = { kind: 'joined' };
   #socket: PipeSocket | undefined;
   /** What came before there was a socket. */
   #waiting: Uint8Array[] = [];
@@ -53,8 +70,8 @@ export class StreamPipe {
   #unflushedBytes = 0;
   #isEndDue = false;
   #areMovesExpected = false;
-  #resetCode: string | undefined;
   #cancelConnecting: (() => void) | undefined;
+  #patience: NodeJS.Timeout | undefined;
 
   /** `traffic` is counted up. `records` is what the data to deliver lies in. */
   constructor(
@@ -80,19 +97,11 @@ export class StreamPipe {
   attach(socket: PipeSocket): void {
     this.#socket = socket;
     this.#cancelConnecting = undefined;
-    socket.on('data', (chunk: Buffer) => {
-      this.#traffic.sentBytes += chunk.length;
-      if (this.#session.write(this.streamId, chunk) <= 0) {
-        if (this.#session.isCrowded) stopReading(socket);
-        else socket.pause();
-      }
-      this.#handlers.flushSoon();
-    });
-    socket.on('end', () => {
-      this.#session.end(this.streamId, monotonicNow());
-      this.#handlers.flushSoon();
-    });
-    socket.on('error', () => this.#resetStream('stream-reset'));
+    clearTimeout(this.#patience);
+    surviveFailedWrites(socket, (error) => this.#onWriteFailed(socket, error));
+    socket.on('data', (chunk: Buffer) => this.#onData(socket, chunk));
+    socket.on('end', () => this.#onEnd(socket));
+    socket.on('error', () => this.#onError(socket));
     socket.on('close', () => this.#onClose(socket));
     for (const data of this.#waiting) this.#write(socket, data);
     this.#waiting = [];
@@ -107,6 +116,7 @@ export class StreamPipe {
    */
   deliver(data: Uint8Array, isAlone: boolean): void {
     this.#traffic.receivedBytes += data.length;
+    if (this.#fate.kind !== 'joined') return;
     const isWaiting = !this.#socket || this.#unflushedBytes > 0;
     if (isWaiting && isSmall(data)) {
       this.#gather(data);
@@ -134,33 +144,61 @@ export class StreamPipe {
     this.#endIfDue();
   }
 
-  /** The stream is over: the socket's other end gets a reset too, never a clean end, since data may be missing. */
+  /**
+   * The peer reset the stream. The socket's other end gets what came before, and then a reset too, never a clean end, since
+   * data may be missing.
+   */
   resetByPeer(code: string): void {
-    if (this.#resetCode !== undefined) return;
-    this.#resetCode = code;
-    this.#waiting = [];
-    if (this.#socket) {
-      // What came just before may still get there.
-      this.uncork();
-      this.#gathering = undefined;
-      resetSocket(this.#socket);
-      return;
+    switch (this.#fate.kind) {
+      case 'flushing':
+      case 'over':
+        return;
+      case 'unwritable':
+        // Nobody is left to hear the last words.
+        this.#close(code);
+        return;
+      case 'joined':
+        this.#fate = { kind: 'flushing', code };
     }
-    this.#gathering = undefined;
-    this.#cancelConnecting?.();
-    this.#handlers.onClosed(code);
+    if (this.#socket) {
+      this.#socket.pause();
+      this.uncork();
+      this.#endIfDue();
+    } else if (this.#cancelConnecting && (this.#waiting.length > 0 || this.#gathering)) {
+      this.#patience = setTimeout(() => this.#close(code), CONNECT_GRACE_MS);
+    } else {
+      this.#close(code);
+    }
   }
 
-  /** Ends the stream from this side, before or instead of a socket. */
+  /** Ends the stream from this side, at once, before or instead of a socket. */
   reset(code: string): void {
+    if (this.#fate.kind === 'over') return;
     this.#session.reset(this.streamId, code);
     this.#handlers.flushSoon();
-    this.resetByPeer(code);
+    this.#close(code);
   }
 
   /** The stream can take more again. */
   resume(): void {
     if (this.#socket) startReading(this.#socket);
+  }
+
+  /** Ends the socket, at once. The session knows of it or is over. */
+  #close(code: string): void {
+    if (this.#fate.kind === 'over') return;
+    this.#fate = { kind: 'over', code: this.#fate.kind === 'flushing' ? this.#fate.code : code };
+    // Gives back what the session holds for it.
+    this.#session.reset(this.streamId, code);
+    this.#waiting = [];
+    this.#gathering = undefined;
+    clearTimeout(this.#patience);
+    if (this.#socket) {
+      resetSocket(this.#socket);
+    } else {
+      this.#cancelConnecting?.();
+      this.#handlers.onClosed(this.#fate.code);
+    }
   }
 
   #gather(data: Uint8Array): void {
@@ -188,6 +226,8 @@ export class StreamPipe {
     socket.write(data, () => {
       this.#unflushedBytes -= length;
       this.#records.done(buffer);
+      // What did not arrive anywhere makes no room for more.
+      if (this.#fate.kind === 'unwritable' || this.#fate.kind === 'over') return;
       if (this.#unflushedBytes === 0) this.#passGathered();
       this.#endIfDue();
       this.#session.consumed(this.streamId, length, monotonicNow());
@@ -198,13 +238,13 @@ export class StreamPipe {
   /** Only once everything is flushed: libuv cannot reset a connection whose FIN waits behind data. */
   #endIfDue(): void {
     const socket = this.#socket;
-    if (!socket || !this.#isEndDue) return;
-    if (this.#unflushedBytes === 0) {
-      this.#expectMoves(socket, false);
-      socket.end();
-    } else {
-      this.#expectMoves(socket, true);
-    }
+    const { kind } = this.#fate;
+    const isFlushing = kind === 'flushing';
+    if (!socket || !(isFlushing || (kind === 'joined' && this.#isEndDue))) return;
+    this.#expectMoves(socket, isFlushing || this.#unflushedBytes > 0);
+    if (this.#unflushedBytes > 0) return;
+    if (this.#isEndDue) socket.end();
+    if (isFlushing) onceSent(socket, () => this.#close('stream-reset'));
   }
 
   /**
@@ -219,17 +259,68 @@ export class StreamPipe {
 
   readonly #onIdle = (): void => this.reset('stream-idle');
 
-  #resetStream(code: string): void {
-    if (this.#resetCode !== undefined) return;
-    this.#resetCode = code;
-    this.#session.reset(this.streamId, code);
+  #onData(socket: PipeSocket, chunk: Buffer): void {
+    this.#traffic.sentBytes += chunk.length;
+    if (this.#session.write(this.streamId, chunk) <= 0) {
+      if (this.#session.isCrowded) stopReading(socket);
+      else socket.pause();
+    }
     this.#handlers.flushSoon();
+  }
+
+  #onEnd(socket: PipeSocket): void {
+    const fate = this.#fate;
+    const isUnwritable = fate.kind === 'unwritable';
+    const isEnd = isUnwritable ? fate.hadEnded : readEnding(socket, (data) => this.#onData(socket, data)) === 'end';
+    if (isEnd) {
+      this.#session.end(this.streamId, monotonicNow());
+      this.#handlers.flushSoon();
+    }
+    if (!isEnd || isUnwritable) {
+      this.#fail();
+      socket.destroy();
+    }
+  }
+
+  #onWriteFailed(socket: PipeSocket, error: NodeJS.ErrnoException): void {
+    if (this.#fate.kind === 'joined' && !socket.readableEnded) {
+      this.#fate = { kind: 'unwritable', hadEnded: cameResetAfterEnd(socket, error) };
+      // Whatever it is that it does not come to its end.
+      this.#expectMoves(socket, true);
+      return;
+    }
+    this.#fail();
+    socket.destroy();
+  }
+
+  #onError(socket: PipeSocket): void {
+    // What was read while the session took no more is lost with the socket.
+    for (let chunk = socket.read() as Buffer | null; chunk; chunk = socket.read() as Buffer | null) {
+      this.#onData(socket, chunk);
+    }
+    this.#fail();
+  }
+
+  /** The socket's other end is gone: what it said goes to the peer, and a reset behind it. */
+  #fail(): void {
+    switch (this.#fate.kind) {
+      case 'flushing':
+        this.#fate = { kind: 'over', code: this.#fate.code };
+        this.#session.reset(this.streamId, this.#fate.code);
+        return;
+      case 'over':
+        return;
+      default:
+        this.#fate = { kind: 'over', code: 'stream-reset' };
+        this.#session.fail(this.streamId, 'stream-reset', monotonicNow());
+        this.#handlers.flushSoon();
+    }
   }
 
   #onClose(socket: PipeSocket): void {
     // Closed before both directions had their end: the peer must not take it for one.
-    if (!socket.readableEnded || !socket.writableFinished) this.#resetStream('stream-reset');
-    this.#handlers.onClosed(this.#resetCode);
+    if (!socket.readableEnded || !socket.writableFinished || this.#fate.kind === 'flushing') this.#fail();
+    this.#handlers.onClosed(this.#fate.kind === 'over' ? this.#fate.code : undefined);
   }
 }
 

@@ -95,7 +95,7 @@ export class Outgoing {
     this.#control.add({ kind: 'reset', stream });
   }
 
-  /** The stream has data that it may send, or an END. */
+  /** The stream has data that it may send, or an END or RESET behind it. */
   activate(stream: Stream): void {
     this.#fair.activate(stream);
   }
@@ -209,6 +209,12 @@ export class Outgoing {
         stream.stepOutgoing('end-sent');
         this.#append(record, { kind: 'end', stream, frame: encodeFrame({ type: 'end', streamId: stream.id }) });
       }
+      if (stream.isResetDue) {
+        const frame = resetFrame(stream);
+        if (this.#room(record, confirmed) < frame.length) return;
+        stream.stepOutgoing('reset-sent');
+        this.#append(record, { kind: 'reset', stream, frame });
+      }
       onSent(stream);
     }
   }
@@ -239,7 +245,7 @@ export class Outgoing {
 }
 
 function hasWork(stream: Stream): boolean {
-  return stream.sendableBytes > 0 || stream.isEndDue;
+  return stream.sendableBytes > 0 || stream.isEndDue || stream.isResetDue;
 }
 
 function resetFrame(stream: Stream): Uint8Array {

@@ -14,9 +14,8 @@ export class ReceiveWindow {
   #received = 0;
   #consumed = 0;
   #granted = INITIAL_CREDIT_BYTES;
-  #isReleased = false;
-  /** What arrives is dropped, and counts no more. */
-  #isForgotten = false;
+  /** `ending`: nothing more will come. `released`: nor is what came taken by anybody. */
+  #state: 'open' | 'ending' | 'released' = 'open';
   /** A round is over when everything is taken that was granted at its start; a sender that waits for credit needs a round trip. */
   #roundAt: number;
   #roundFrom = 0;
@@ -50,19 +49,24 @@ export class ReceiveWindow {
     return this.#received - this.#consumed;
   }
 
+  /** Some of it will still be taken. */
+  get isHeld(): boolean {
+    return this.#state !== 'released' && this.heldBytes > 0;
+  }
+
   /** Throws `protocol-error` where the peer sends more than it was granted. */
   receive(bytes: number): void {
     if (this.#received + bytes > this.#granted) throw malformed('data beyond the credit of its stream');
     this.#received += bytes;
-    if (!this.#isForgotten) this.#memory.wait(bytes);
+    if (this.#state !== 'released') this.#memory.wait(bytes);
   }
 
   /** The local side took `bytes`. True when a CREDIT frame is due. `roundTripMs` is the link's least round-trip time. */
   consume(bytes: number, now: number, roundTripMs: number): boolean {
     this.#consumed += bytes;
     this.movedAt = now;
-    if (!this.#isForgotten) this.#memory.wait(-bytes);
-    if (this.#isReleased) this.#shrink(this.heldBytes);
+    if (this.#state !== 'released') this.#memory.wait(-bytes);
+    if (this.#state !== 'open') this.#shrink(this.heldBytes);
     else this.#measure(now, roundTripMs);
     const grantable = this.#consumed + this.#windowBytes - this.#granted;
     return grantable >= this.#windowBytes / 4;
@@ -77,15 +81,14 @@ export class ReceiveWindow {
 
   /** Nothing more will come: gives back to the budget what is not held, and the rest as it is consumed. */
   end(): void {
-    this.#isReleased = true;
+    if (this.#state === 'open') this.#state = 'ending';
     this.#shrink(this.heldBytes);
   }
 
   /** Nothing more will be granted or held: gives back what was taken from the budget, and takes no more. */
   release(): void {
-    this.#isReleased = true;
-    if (!this.#isForgotten) this.#memory.wait(-this.heldBytes);
-    this.#isForgotten = true;
+    if (this.#state !== 'released') this.#memory.wait(-this.heldBytes);
+    this.#state = 'released';
     this.#shrink(0);
   }
 

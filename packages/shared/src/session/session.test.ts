@@ -291,6 +291,130 @@ describe('a stream', () => {
   });
 });
 
+describe('a stream whose local side is gone', () => {
+  const MUCH = 3 * INITIAL_CREDIT_BYTES;
+
+  /** Consumes what the client is given until nothing more comes. */
+  function takeAll(pair: Pair, id: number): { readonly bytes: number; readonly events: string[] } {
+    let bytes = 0;
+    const events: string[] = [];
+    const count = (): void => {
+      for (const event of pair.told.client) {
+        if (event.type === 'stream-data') bytes += event.data.length;
+        else if ('streamId' in event) events.push(event.type);
+      }
+      pair.told.client = [];
+    };
+    for (let before = -1; before !== bytes;) {
+      before = bytes;
+      pair.settle();
+      count();
+      pair.client.consumed(id, pair.client.heldBytes(id), pair.now);
+    }
+    return { bytes, events };
+  }
+
+  it('still gives what was written before, and then the reset', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.write(id, new Uint8Array(MUCH));
+    pair.server.fail(id, 'stream-reset', pair.now);
+    expect(pair.server.write(id, new Uint8Array(1))).toBe(0);
+    expect(takeAll(pair, id)).toEqual({ bytes: MUCH, events: ['stream-reset'] });
+    expect(pair.events('server')).toEqual([]);
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+    expect([pair.server.logBytes, pair.budget.usedBytes]).toEqual([0, 0]);
+  });
+
+  it('gives it over a link that breaks in the middle, and its end where it had one', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.write(id, new Uint8Array(MUCH));
+    pair.server.end(id, pair.now);
+    pair.server.fail(id, 'stream-reset', pair.now);
+    // Lost on the way.
+    expect(pair.record('server')).toBeDefined();
+    pair.disconnect();
+    pair.connect();
+    expect(takeAll(pair, id)).toEqual({ bytes: MUCH, events: ['stream-ended', 'stream-reset'] });
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+  });
+
+  it('says the reset also where its end was already said, and acknowledged', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.write(id, new Uint8Array(10));
+    pair.server.end(id, pair.now);
+    pair.settle();
+    pair.client.write(id, new Uint8Array(10));
+    pair.settle();
+    pair.server.fail(id, 'stream-reset', pair.now);
+    expect(takeAll(pair, id)).toEqual({ bytes: 10, events: ['stream-ended', 'stream-reset'] });
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+  });
+
+  /** A stream of which the client takes nothing, so that there is no more credit. */
+  function stuck(): { readonly pair: Pair; readonly id: number } {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.write(id, new Uint8Array(MUCH));
+    pair.server.fail(id, 'stream-reset', pair.now);
+    pair.settle();
+    expect(pair.server.streamCount).toBe(1);
+    return { pair, id };
+  }
+
+  function expectGone(pair: Pair): void {
+    pair.settle();
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+    expect(pair.events('server')).toEqual([]);
+  }
+
+  it('drops what is left where the peer resets it', () => {
+    const { pair, id } = stuck();
+    pair.client.reset(id, 'stream-idle');
+    expectGone(pair);
+    expect(pair.budget.usedBytes).toBe(0);
+  });
+
+  it('drops what is left after a long time in which nothing moves', () => {
+    const { pair, id } = stuck();
+    for (const end = pair.now + HALF_CLOSED_IDLE_MS + 30_000; pair.now < end; pair.now += 1000) {
+      expect([pair.server.tick(pair.now, pair.now), pair.client.tick(pair.now, pair.now)]).toEqual(['alive', 'alive']);
+      pair.settle();
+    }
+    expectGone(pair);
+    expect(pair.client.heldBytes(id)).toBe(INITIAL_CREDIT_BYTES);
+    pair.client.reset(id, 'stream-reset');
+    expect([pair.client.heldBytes(id), pair.budget.usedBytes]).toEqual([0, 0]);
+  });
+
+  it('sends one reset, also where it is withdrawn after it failed', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.write(id, new Uint8Array(10));
+    pair.server.fail(id, 'stream-reset', pair.now);
+    const lost = pair.record('server');
+    expect(lost).toBeDefined();
+    pair.server.reset(id, 'stream-idle');
+    expect(pair.record('server')).toBeUndefined();
+    pair.disconnect();
+    pair.connect();
+    expect(takeAll(pair, id)).toEqual({ bytes: 0, events: ['stream-reset'] });
+    expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
+  });
+
+  it('that never wrote anything is reset at once', () => {
+    const pair = connected();
+    const id = pair.open();
+    pair.server.fail(id, 'stream-reset', pair.now);
+    const other = pair.server.openStream(1, '192.0.2.1', 1234, pair.now)!;
+    pair.server.write(other, new Uint8Array(10));
+    pair.settle();
+    expect(pair.events('client')).toEqual([`stream-reset ${id}`, `stream-opened ${other}`, `stream-data ${other}`]);
+  });
+});
+
 describe('what a side holds of a stream whose peer has ended', () => {
   /** A stream whose window grew, that is over on both sides, and of which the client has consumed nothing of late. */
   function overAndHeld(): { readonly pair: Pair; readonly id: number; readonly heldBytes: number } {

@@ -288,8 +288,7 @@ export class Session {
     this.#acknowledger.tick(now);
     for (const stream of this.#halfClosed) {
       if (stream.movedAt + HALF_CLOSED_IDLE_MS > now) break;
-      this.reset(stream.id, 'stream-idle');
-      this.#events.push({ type: 'stream-reset', streamId: stream.id, code: 'stream-idle' });
+      this.#resetIdle(stream.id);
     }
     return 'alive';
   }
@@ -361,19 +360,37 @@ export class Session {
   }
 
   /**
-   * Ends the stream in both directions; what is queued is dropped, on both sides of the session. The peer never hears of a
-   * stream that it was not told of yet.
+   * Ends the stream in both directions, at once: what is queued or unacknowledged is withdrawn. The peer never hears of a stream
+   * that it was not told of yet.
    */
   reset(streamId: number, code: string): void {
-    this.#windowOf(streamId)?.release();
-    this.#heldWindows.delete(streamId);
+    this.#drop(streamId);
     const stream = this.#streams.get(streamId);
-    if (!stream || stream.isReset) return;
-    // Everything was said in both directions: the peer has no use for a reset.
-    if (stream.outgoing === 'ended' && (stream.incoming === 'ended' || stream.incoming === 'reset')) return;
+    if (!stream || stream.isReset || isSaid(stream)) return;
     stream.stepIncoming('discard');
-    if (this.#outgoing.withdrawOpen(stream)) this.#forget(stream);
+    if (stream.outgoing === 'failed') stream.stepOutgoing('reset');
+    else if (this.#outgoing.withdrawOpen(stream)) this.#forget(stream);
     else this.#resetOutgoing(stream, code);
+  }
+
+  /**
+   * The local side is gone, as by a reset of its own: the stream ends in both directions, but what was written before still
+   * goes to the peer, and its END, and the RESET after that. What the peer does not take for long is dropped after all.
+   */
+  fail(streamId: number, code: string, now: number): void {
+    const stream = this.#streams.get(streamId);
+    if (!stream || stream.isUnwritten) {
+      this.reset(streamId, code);
+      return;
+    }
+    this.#drop(streamId);
+    if (stream.isLeft || isSaid(stream)) return;
+    stream.stepIncoming('discard');
+    stream.stepOutgoing('fail');
+    stream.resetCode = code;
+    this.#creditDue.delete(stream);
+    this.#outgoing.activate(stream);
+    this.#touch(stream, now);
   }
 
   /** The local side took `bytes` of what arrived: the peer may send more. */
@@ -598,14 +615,23 @@ export class Session {
       this.#requireKnown(streamId);
       return; // it crossed with the stream's last acknowledgement
     }
-    const isNews = !stream.isReset;
+    const isNews = !stream.isLeft;
     if (!stream.stepIncoming('reset')) throw malformed('a second reset of a stream');
     if (isNews) this.#events.push({ type: 'stream-reset', streamId, code });
     if (this.#unannounced.has(streamId)) this.#stillborn.add(streamId);
     this.#halfClosed.delete(stream);
-    this.#stopReceiving(stream);
-    if (stream.outgoing === 'open' || stream.outgoing === 'ending') this.#resetOutgoing(stream, 'stream-reset');
-    else this.#closeIfOver(stream);
+    this.#creditDue.delete(stream);
+    // What came before may still be on its way to the local side.
+    stream.window.end();
+    const { outgoing } = stream;
+    if (outgoing === 'open' || outgoing === 'ending') {
+      this.#resetOutgoing(stream, 'stream-reset');
+    } else if (outgoing === 'closing' || outgoing === 'failing') {
+      this.#resetOutgoing(stream, stream.resetCode);
+    } else {
+      if (outgoing === 'failed') stream.stepOutgoing('reset');
+      this.#closeIfOver(stream);
+    }
   }
 
   #receiveCredit(streamId: number, offset: number): void {
@@ -663,13 +689,18 @@ export class Session {
     for (const stream of waiting) {
       if (left <= 0) break;
       left -= stream.bytes;
-      this.reset(stream.id, 'stream-idle');
-      this.#events.push({ type: 'stream-reset', streamId: stream.id, code: 'stream-idle' });
+      this.#resetIdle(stream.id);
     }
     this.#outgoing.scrub();
     this.#chargeLog();
     this.onGivenUp?.();
     return before - this.#memory.waitingBytes;
+  }
+
+  #resetIdle(streamId: number): void {
+    const isLeft = this.#streams.get(streamId)?.isLeft === true;
+    this.reset(streamId, 'stream-idle');
+    if (!isLeft) this.#events.push({ type: 'stream-reset', streamId, code: 'stream-idle' });
   }
 
   #onSent(stream: Stream, now: number): void {
@@ -695,7 +726,7 @@ export class Session {
     stream.resetCode = code;
     stream.dropQueue();
     this.#halfClosed.delete(stream);
-    this.#stopReceiving(stream);
+    this.#creditDue.delete(stream);
     this.#outgoing.sendReset(stream);
   }
 
@@ -703,14 +734,15 @@ export class Session {
   #forget(stream: Stream): void {
     stream.stepOutgoing('reset');
     stream.dropQueue();
+    this.#creditDue.delete(stream);
     this.#halfClosed.delete(stream);
     this.#streams.delete(stream.id);
   }
 
-  /** What arrived and what the peer still sends on this stream is dropped. */
-  #stopReceiving(stream: Stream): void {
-    this.#creditDue.delete(stream);
-    stream.window.release();
+  /** The local side takes no more of what arrived. */
+  #drop(streamId: number): void {
+    this.#windowOf(streamId)?.release();
+    this.#heldWindows.delete(streamId);
   }
 
   #windowOf(streamId: number): ReceiveWindow | undefined {
@@ -742,9 +774,7 @@ export class Session {
     if (!stream.isOver) return false;
     this.#halfClosed.delete(stream);
     this.#streams.delete(stream.id);
-    if (stream.incoming === 'ended' && stream.outgoing === 'finished' && stream.window.heldBytes > 0) {
-      this.#heldWindows.set(stream.id, stream.window);
-    }
+    if (stream.window.isHeld) this.#heldWindows.set(stream.id, stream.window);
     return true;
   }
 }
@@ -756,4 +786,9 @@ function isNumbered(type: number | undefined): boolean {
 /** The flight of a session that uses its share of memory already. It says nothing about the link that more is not sent. */
 function crowded(flight: Flight): Pick<Flight, 'limitBytes' | 'full'> {
   return { limitBytes: Math.min(flight.limitBytes, CROWDED_LOG_BYTES), full: () => {} };
+}
+
+/** Everything was said in both directions: the peer has no use for a reset. */
+function isSaid({ outgoing, incoming }: Stream): boolean {
+  return outgoing === 'ended' && (incoming === 'ended' || incoming === 'reset');
 }

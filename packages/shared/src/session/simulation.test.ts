@@ -27,14 +27,17 @@ it.each(BATCHES)(
     let losses = 0;
     let streams = 0;
     let givenUp = 0;
+    let lastWords = 0;
     for (let seed = first; seed < first + count; seed += 1) {
       const result = simulate(seed, { losses: LOSSES, streams: STREAMS });
       losses += result.losses;
       streams += result.streams;
       givenUp += result.givenUp;
+      lastWords += result.lastWords;
     }
     expect(losses).toBeGreaterThanOrEqual(count * LOSSES);
     expect(streams).toBe(count * STREAMS);
+    expect(lastWords).toBeGreaterThan(0);
     // Few enough that the rest is worth something.
     expect(givenUp).toBeLessThan(streams / 20);
     expect(givenUp > 0 || count < BATCH).toBe(true);

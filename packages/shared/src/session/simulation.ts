@@ -17,6 +17,8 @@ export interface SimulationResult {
   readonly resets: number;
   /** Streams that were reset for want of memory. */
   readonly givenUp: number;
+  /** Ends of streams that got all that came before a reset. */
+  readonly lastWords: number;
   readonly bytes: number;
   readonly virtualMs: number;
 }
@@ -163,10 +165,12 @@ interface SidePlan {
   readonly resetAfterSent: number;
   readonly resetAfterReceived: number;
   readonly resetAfterMs: number;
+  /** A reset goes behind what was written before. */
+  readonly resetsLast: boolean;
 }
 
 const BALL_BYTES = 20;
-const NO_RESET = { resetAfterSent: Infinity, resetAfterReceived: Infinity, resetAfterMs: Infinity };
+const NO_RESET = { resetAfterSent: Infinity, resetAfterReceived: Infinity, resetAfterMs: Infinity, resetsLast: false };
 
 function planStream(random: Random): Record<Role, SidePlan> {
   const plain = {
@@ -198,13 +202,14 @@ function planStream(random: Random): Record<Role, SidePlan> {
   }
   const reset = (plan: SidePlan): SidePlan => {
     if (!random.chance(0.15)) return plan;
+    const resetsLast = random.chance(0.5);
     switch (random.below(3)) {
       case 0:
-        return { ...plan, resetAfterSent: random.below(plan.totalBytes + 1) };
+        return { ...plan, resetsLast, resetAfterSent: random.below(plan.totalBytes + 1) };
       case 1:
-        return { ...plan, resetAfterReceived: random.skewed(10_000) };
+        return { ...plan, resetsLast, resetAfterReceived: random.skewed(10_000) };
       default:
-        return { ...plan, resetAfterMs: random.below(1000) };
+        return { ...plan, resetsLast, resetAfterMs: random.below(1000) };
     }
   };
   return { server: reset(server), client: reset(client) };
@@ -365,6 +370,7 @@ class World {
   #resets = 0;
   /** Streams that were reset for want of memory. */
   readonly #givenUp = new Set<number>();
+  #lastWords = 0;
   /** Counts the rows of events that sessions told. */
   #batch = 0;
   #soundSince = Infinity;
@@ -400,6 +406,7 @@ class World {
       streams: this.#plans.size,
       resets: this.#resets,
       givenUp: this.#givenUp.size,
+      lastWords: this.#lastWords,
       bytes: this.#bytes,
       virtualMs: this.now,
     };
@@ -471,8 +478,12 @@ class World {
     side.hasReset = true;
     this.#resets += 1;
     this.#unfinishedSides -= 1;
-    end.session.reset(side.id, 'stream-reset');
     side.resetBatch = this.#batch;
+    if (side.plan.resetsLast) {
+      end.session.fail(side.id, 'stream-reset', this.now);
+      return;
+    }
+    end.session.reset(side.id, 'stream-reset');
     // What a socket does: an error, and some time later its close.
     if (this.#random.chance(0.7)) return;
     this.#at(this.now + this.#random.skewed(2000) - 1, () => {
@@ -808,6 +819,11 @@ class World {
         check(isClean || side.hasReset || peer.hasReset || this.#givenUp.has(id), `stream ${id} was reset by nobody`);
         // It can be that one side has everything when the other resets: then it never hears of that.
         if (isClean && !side.hasReset) check(side.received === peer.written, `stream ${id} is short`);
+        if (peer.hasReset && peer.plan.resetsLast && !side.hasReset) {
+          check(side.received === peer.written, `stream ${id} is short of what came before its reset`);
+          check(side.peerHasEnded === peer.hasEnded, `stream ${id} is short of an end before its reset`);
+          this.#lastWords += 1;
+        }
       }
     }
     for (const { role, budget, session } of [client, server]) {

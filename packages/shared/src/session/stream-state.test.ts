@@ -14,6 +14,7 @@ import { Stream } from './stream.ts';
 
 const OUTGOING_EVENTS: readonly OutgoingEvent[] = [
   'end',
+  'fail',
   'reset',
   'end-sent',
   'reset-sent',
@@ -25,12 +26,24 @@ const INCOMING_EVENTS: readonly IncomingEvent[] = ['end', 'reset', 'discard'];
 /** Every legal transition, once more, as `state event -> state`. */
 const LEGAL_OUTGOING = [
   'open end -> ending',
+  'open fail -> failing',
   'open reset -> resetting',
+  'ending fail -> closing',
   'ending reset -> resetting',
   'ending end-sent -> ended',
+  'ended fail -> failing',
   'ended reset -> resetting',
   'ended end-acknowledged -> finished',
+  'finished fail -> failing',
   'finished reset -> resetting',
+  'closing reset -> resetting',
+  'closing end-sent -> failing',
+  'failing reset -> resetting',
+  'failing reset-sent -> failed',
+  'failing end-acknowledged -> failing',
+  'failed reset -> reset',
+  'failed end-acknowledged -> failed',
+  'failed reset-acknowledged -> gone',
   'resetting reset-sent -> reset',
   'resetting end-acknowledged -> resetting',
   'reset end-acknowledged -> reset',
@@ -69,7 +82,7 @@ describe('every pair of state and event is legal or throws', () => {
       }
     }
     expect(legal).toEqual(LEGAL_OUTGOING);
-    expect(refused).toEqual(Array.from({ length: 7 * 6 - legal.length }, () => 'as it was'));
+    expect(refused).toEqual(Array.from({ length: 10 * 7 - legal.length }, () => 'as it was'));
     expect(() => newStream().stepOutgoing('end-sent')).toThrow('stream 1: end-sent while open');
   });
 
@@ -158,7 +171,7 @@ describe('what a stream may send', () => {
     }
   });
 
-  it('is half-closed where one direction is closed and the other still moves', () => {
+  it('is half-closed where one direction is closed and the other still moves, or where a RESET waits behind data', () => {
     const half: string[] = [];
     for (const outgoing of Object.keys(OUTGOING) as OutgoingState[]) {
       for (const incoming of Object.keys(INCOMING) as IncomingState[]) {
@@ -168,6 +181,15 @@ describe('what a stream may send', () => {
         if (stream.isHalfClosed) half.push(`${outgoing} ${incoming}`);
       }
     }
-    expect(half).toEqual(['open ended', 'ending open', 'ending ended', 'ended open', 'finished open']);
+    expect(half).toEqual([
+      'open ended',
+      'ending open',
+      'ending ended',
+      'ended open',
+      'finished open',
+      ...['closing', 'failing'].flatMap((outgoing) =>
+        Object.keys(INCOMING).map((incoming) => `${outgoing} ${incoming}`),
+      ),
+    ]);
   });
 });

@@ -7,20 +7,30 @@
  * - `open`: bytes may be written.
  * - `ending`: the end was asked for, bytes are still queued before it.
  * - `ended`: END was numbered and handed to a link.
- * - `resetting`: RESET waits for a link.
- * - `reset`: RESET was numbered and handed to a link.
+ * - `closing`: a failure was reported while `ending`; RESET follows the END.
+ * - `failing`: a failure was reported; RESET waits behind the bytes that are still queued.
+ * - `failed`: that RESET was numbered and handed to a link, after all bytes.
+ * - `resetting`: RESET waits for a link, and bytes before it are withdrawn.
+ * - `reset`: that RESET was numbered and handed to a link.
  * - `finished`: the peer has our END.
  * - `gone`: the peer has our RESET.
  */
-export type OutgoingState = 'open' | 'ending' | 'ended' | 'finished' | 'resetting' | 'reset' | 'gone';
-export type OutgoingEvent = 'end' | 'reset' | 'end-sent' | 'reset-sent' | 'end-acknowledged' | 'reset-acknowledged';
+export type OutgoingState =
+  'open' | 'ending' | 'ended' | 'finished' | 'closing' | 'failing' | 'failed' | 'resetting' | 'reset' | 'gone';
+export type OutgoingEvent =
+  'end' | 'fail' | 'reset' | 'end-sent' | 'reset-sent' | 'end-acknowledged' | 'reset-acknowledged';
 
 export const OUTGOING: Readonly<Record<OutgoingState, Partial<Record<OutgoingEvent, OutgoingState>>>> = {
-  open: { end: 'ending', reset: 'resetting' },
-  ending: { 'end-sent': 'ended', reset: 'resetting' },
-  ended: { 'end-acknowledged': 'finished', reset: 'resetting' },
+  open: { end: 'ending', fail: 'failing', reset: 'resetting' },
+  ending: { 'end-sent': 'ended', fail: 'closing', reset: 'resetting' },
+  ended: { 'end-acknowledged': 'finished', fail: 'failing', reset: 'resetting' },
   // The peer still sends: it can be told to stop.
-  finished: { reset: 'resetting' },
+  finished: { fail: 'failing', reset: 'resetting' },
+  closing: { 'end-sent': 'failing', reset: 'resetting' },
+  // An END that was sent before the failure may be acknowledged at any time.
+  failing: { 'reset-sent': 'failed', 'end-acknowledged': 'failing', reset: 'resetting' },
+  // The RESET is out already; what goes is the claim of the bytes before it to be sent again.
+  failed: { 'reset-acknowledged': 'gone', 'end-acknowledged': 'failed', reset: 'reset' },
   // The END that a RESET follows may be acknowledged meanwhile: what counts now is the RESET.
   resetting: { 'reset-sent': 'reset', 'end-acknowledged': 'resetting' },
   reset: { 'reset-acknowledged': 'gone', 'end-acknowledged': 'reset' },
@@ -30,7 +40,7 @@ export const OUTGOING: Readonly<Record<OutgoingState, Partial<Record<OutgoingEve
 
 /**
  * - `open`: bytes arrive.
- * - `discarding`: we reset the stream; what still arrives is dropped.
+ * - `discarding`: the local side is gone; what still arrives is dropped.
  * - `ended`, `reset`: the peer sent END, or RESET.
  */
 export type IncomingState = 'open' | 'discarding' | 'ended' | 'reset';

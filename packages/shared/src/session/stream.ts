@@ -72,22 +72,38 @@ export class Stream {
 
   /** An END can be sent: it was asked for and nothing is queued before it. */
   get isEndDue(): boolean {
-    return this.outgoing === 'ending' && this.#queuedBytes === 0;
+    return (this.outgoing === 'ending' || this.outgoing === 'closing') && this.#queuedBytes === 0;
   }
 
-  /** One direction is closed and the other still waits for something. */
+  /** A RESET that had to wait for what was queued can be sent. */
+  get isResetDue(): boolean {
+    return this.outgoing === 'failing' && this.#queuedBytes === 0;
+  }
+
+  /** Nothing was ever written: there is nothing that a RESET could overtake. */
+  get isUnwritten(): boolean {
+    return this.outgoing === 'open' && this.#sent === 0 && this.#queuedBytes === 0;
+  }
+
+  /** One direction is closed, or the local side is gone, and something still waits to move. */
   get isHalfClosed(): boolean {
+    if (this.isLeft) return this.outgoing === 'closing' || this.outgoing === 'failing';
     if (this.incoming === 'ended') return this.outgoing === 'open' || this.outgoing === 'ending';
-    return this.incoming === 'open' && this.outgoing !== 'open' && !this.isReset;
+    return this.incoming === 'open' && this.outgoing !== 'open';
   }
 
   get isOver(): boolean {
     return isOver(this.outgoing, this.incoming);
   }
 
-  /** This side reset the stream, on its own or in answer to the peer. */
+  /** This side reset the stream, on its own or in answer to the peer: what it sent before is withdrawn. */
   get isReset(): boolean {
     return this.outgoing === 'resetting' || this.outgoing === 'reset' || this.outgoing === 'gone';
+  }
+
+  /** The local side is told nothing more. */
+  get isLeft(): boolean {
+    return this.isReset || this.outgoing === 'closing' || this.outgoing === 'failing' || this.outgoing === 'failed';
   }
 
   stepOutgoing(event: OutgoingEvent): void {
