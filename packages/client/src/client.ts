@@ -20,18 +20,18 @@ import {
   tweetnaclCrypto,
   ZERO_PSK,
 } from '@tunnel/shared/node';
-import { ClientRecord, type DueAttempt, nextOf } from './client-record.ts';
-import { ClientSession } from './client-session.ts';
+import { ClientRecord, type DueAttempt, nextOf } from './uplink/client-record.ts';
+import { ClientSession } from './uplink/client-session.ts';
 import { formatServerAddress, type ServerAddress } from './dial/address.ts';
 import { formatProxyAddress } from './dial/proxy-address.ts';
-import { asError, establishLink, type EstablishedLink } from './establish-link.ts';
+import { asError, establishLink, type EstablishedLink } from './uplink/establish-link.ts';
 import type { Cause, ClientEvents } from './events.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
-import { withHint } from './refusal-hint.ts';
-import { ServerKey } from './server-key.ts';
+import { withHint } from './trust/refusal-hint.ts';
+import { ServerKey } from './trust/server-key.ts';
 import type { ClientStatus } from './status.ts';
-import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
-import { TunnelSet } from './tunnel-set.ts';
+import { type SurroundingsChange, SurroundingsWatch } from './uplink/surroundings.ts';
+import { TunnelSet } from './tunnels/tunnel-set.ts';
 
 const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;

@@ -6,9 +6,9 @@ import { Client } from './client.ts';
 import { parseHostAndPort, parseServerAddress } from './dial/address.ts';
 import { parseProxyAddress, type ProxyAddress } from './dial/proxy-address.ts';
 import type { ClientEvents } from './events.ts';
-import { LastPorts } from './last-ports.ts';
+import { LastPorts } from './tunnels/last-ports.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
-import { PinDirectory } from './pins.ts';
+import { PinDirectory } from './trust/pins.ts';
 import type { ClientStatus } from './status.ts';
 
 /** What `connect` needs: `to`, `target`, and a `secret` or a `serverKey`. */

@@ -2,7 +2,7 @@ import type { ErrorCode } from '@tunnel/shared';
 import type { DialPhase } from './dial/byte-stream.ts';
 import type { TlsFinding } from './dial/tls-finding.ts';
 import type { LocalTarget } from './options.ts';
-import type { RefusedCounts } from './refused-tally.ts';
+import type { RefusedCounts } from './tunnels/refused-tally.ts';
 
 /** A public address and what stands behind it. */
 export interface OpenTunnel {

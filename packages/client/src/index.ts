@@ -1,6 +1,6 @@
 export { connect, Tunnel } from './connect.ts';
 export type { ConnectOptions, TunnelEvents } from './connect.ts';
-export { VisitorSocket } from './in-process/visitor-socket.ts';
+export { VisitorSocket } from './services/visitor-socket.ts';
 export type {
   ClientOptions,
   ConnectionServer,
@@ -12,7 +12,7 @@ export type {
 } from './options.ts';
 export { Client, createClient } from './client.ts';
 export type { AttemptEvent, AttemptPhase, Cause, ClientEvents, OpenTunnel } from './events.ts';
-export type { RefusedCounts } from './refused-tally.ts';
+export type { RefusedCounts } from './tunnels/refused-tally.ts';
 export type { ClientStatus, NextAttempt, TunnelStatus } from './status.ts';
 export { formatServerAddress, parseServerAddress } from './dial/address.ts';
 export type { ServerAddress } from './dial/address.ts';
@@ -21,8 +21,8 @@ export type { AddressFinding } from './dial/each-address.ts';
 export { lookUpAddresses } from './dial/happy-eyeballs.ts';
 export { formatProxyAddress, parseProxyAddress } from './dial/proxy-address.ts';
 export type { ProxyAddress } from './dial/proxy-address.ts';
-export { LastPorts } from './last-ports.ts';
-export { PinDirectory } from './pins.ts';
+export { LastPorts } from './tunnels/last-ports.ts';
+export { PinDirectory } from './trust/pins.ts';
 export { TunnelError } from '@tunnel/shared';
 export type {
   Disposition,

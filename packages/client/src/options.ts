@@ -1,8 +1,8 @@
 import type { HeartbeatSettings, NoiseCrypto } from '@tunnel/shared';
 import type { ServerAddress } from './dial/address.ts';
 import type { ProxyAddress } from './dial/proxy-address.ts';
-import type { VisitorSocket } from './in-process/visitor-socket.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { VisitorSocket } from './services/visitor-socket.ts';
+import type { Surroundings } from './uplink/surroundings.ts';
 
 /** A local service that visitors are to reach. */
 export interface LocalTarget {

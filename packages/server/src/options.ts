@@ -1,8 +1,8 @@
 import type { HeartbeatSettings } from '@tunnel/shared';
-import type { Requirement } from './access.ts';
-import type { AuthorizedKeySource } from './authorized-keys-file.ts';
-import type { CertificateFiles } from './certificate-files.ts';
-import type { LeaseStore } from './leases.ts';
+import type { Requirement } from './access/access.ts';
+import type { AuthorizedKeySource } from './access/authorized-keys-file.ts';
+import type { CertificateFiles } from './certificates/certificate-files.ts';
+import type { LeaseStore } from './leases/leases.ts';
 
 export interface ServerOptions {
   /** Where the control port listens; default all addresses. */

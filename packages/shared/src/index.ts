@@ -1,7 +1,7 @@
-export { ERRORS, isErrorCode, TunnelError } from './errors.ts';
-export type { Disposition, ErrorCode, ErrorKind, Fault, TunnelErrorOptions } from './errors.ts';
+export { ERRORS, isErrorCode, TunnelError } from './errors/errors.ts';
+export type { Disposition, ErrorCode, ErrorKind, Fault, TunnelErrorOptions } from './errors/errors.ts';
 
-export { RepeatDigest } from './repeat-digest.ts';
+export { RepeatDigest } from './errors/repeat-digest.ts';
 
 export * from './wire/constants.ts';
 export type * from './wire/frame.ts';
@@ -22,9 +22,9 @@ export type { Psk } from './noise/handshake-state.ts';
 
 export { MEMORY_BUDGET_BYTES } from './session/constants.ts';
 export type { SessionEvent } from './session/events.ts';
-export type { HeartbeatSettings } from './session/heartbeat.ts';
+export type { HeartbeatSettings } from './link/heartbeat.ts';
 export { MemoryBudget } from './session/memory-budget.ts';
-export { RecordBuilder } from './session/record-builder.ts';
+export { RecordBuilder } from './link/record-builder.ts';
 export { Session } from './session/session.ts';
 export type { ResumePoint } from './session/session.ts';
 

@@ -1,4 +1,4 @@
-import type { Flag } from '../flags.ts';
+import type { Flag } from '../settings/flags.ts';
 import { ARGUMENTS, type Commands, isSwitch, STANDARD, TAKES_FILE, TUNNEL_NAMES } from './shells.ts';
 
 const names = (flags: Readonly<Record<string, Flag>>): string =>

@@ -1,5 +1,5 @@
-import type { Context } from '../context.ts';
-import { unknownWord } from '../unknown-words.ts';
+import type { Context } from '../commands/context.ts';
+import { unknownWord } from '../usage/unknown-words.ts';
 import { bashScript } from './bash.ts';
 import { fishScript } from './fish.ts';
 import { type Commands, type Shell, SHELLS } from './shells.ts';

@@ -1,4 +1,4 @@
-import type { Flag, Flags } from '../flags.ts';
+import type { Flag, Flags } from '../settings/flags.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 

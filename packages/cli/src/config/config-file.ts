@@ -2,9 +2,9 @@ import { open } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError } from '@tunnel/shared/node';
-import type { Environment } from '../flags.ts';
-import { readProxy } from '../proxy-choice.ts';
-import { homeDirectory } from '../state-directory.ts';
+import type { Environment } from '../settings/flags.ts';
+import { readProxy } from '../settings/proxy-choice.ts';
+import { homeDirectory } from '../settings/state-directory.ts';
 import type { Given } from '../values/given.ts';
 import type { Config } from './read-config.ts';
 

@@ -1,6 +1,6 @@
-import type { FileTable, Flag, Flags, Place } from '../flags.ts';
-import { LOCAL_FLAGS } from '../local-settings.ts';
-import { SERVER_FLAGS } from '../server-settings.ts';
+import type { FileTable, Flag, Flags, Place } from '../settings/flags.ts';
+import { LOCAL_FLAGS } from '../settings/local-settings.ts';
+import { SERVER_FLAGS } from '../settings/server-settings.ts';
 import { parseTarget } from '../values/target.ts';
 
 /** The service of a tunnel, which on the command line is an argument and no flag. */

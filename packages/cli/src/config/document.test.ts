@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Flag, Flags } from '../flags.ts';
-import { LOCAL_FLAGS } from '../local-settings.ts';
-import { RUN_FLAGS } from '../run.ts';
-import { SERVER_FLAGS } from '../server-settings.ts';
+import type { Flag, Flags } from '../settings/flags.ts';
+import { LOCAL_FLAGS } from '../settings/local-settings.ts';
+import { RUN_FLAGS } from '../commands/run.ts';
+import { SERVER_FLAGS } from '../settings/server-settings.ts';
 import { CONFIG_KEYS } from './config-keys.ts';
 import { readConfig } from './read-config.ts';
 

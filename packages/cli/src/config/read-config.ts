@@ -1,11 +1,11 @@
 import { dirname, join, resolve } from 'node:path';
 import { TUNNEL_LIMIT, TunnelError } from '@tunnel/shared';
 import { isUtf16, UTF16_HINT, withoutByteOrderMark } from '@tunnel/shared/node';
-import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, readValue } from '../flags.ts';
-import { LOCAL_FLAGS, readLocalSettings } from '../local-settings.ts';
-import { nearest } from '../nearest.ts';
-import { readServerSettings, SERVER_FLAGS } from '../server-settings.ts';
-import { homeDirectory } from '../state-directory.ts';
+import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, readValue } from '../settings/flags.ts';
+import { LOCAL_FLAGS, readLocalSettings } from '../settings/local-settings.ts';
+import { nearest } from '../usage/nearest.ts';
+import { readServerSettings, SERVER_FLAGS } from '../settings/server-settings.ts';
+import { homeDirectory } from '../settings/state-directory.ts';
 import type { Given } from '../values/given.ts';
 import { ConfigError, type Problem } from './config-error.ts';
 import { CONFIG_KEYS, SESSION_KEYS, tablesOfTunnel } from './config-keys.ts';

@@ -1,5 +1,5 @@
 import { TunnelError } from '@tunnel/shared';
-import type { FileTable } from '../flags.ts';
+import type { FileTable } from '../settings/flags.ts';
 import { type Output, tellRefusal } from '../output/output.ts';
 import { ConfigError } from './config-error.ts';
 import type { ConfigFile } from './config-file.ts';

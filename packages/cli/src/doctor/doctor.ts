@@ -1,20 +1,20 @@
 import { LastPorts, PinDirectory } from '@tunnel/client';
 import { accessTo, encodeKey, nodeCrypto, oddityOf, SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
-import { type ClientPlan, planClient } from '../client-plan.ts';
-import { type GivenSecret, readGivenSecret } from '../common-flags.ts';
+import { type ClientPlan, planClient } from '../settings/client-plan.ts';
+import { type GivenSecret, readGivenSecret } from '../settings/common-flags.ts';
 import { loadConfig } from '../config/config-file.ts';
-import type { Context } from '../context.ts';
-import { type Arguments, GivenFlags } from '../flags.ts';
+import type { Context } from '../commands/context.ts';
+import { type Arguments, GivenFlags } from '../settings/flags.ts';
 import {
   DEFAULT_LOCAL_HOST,
   type LinkSettings,
   LOCAL_FLAGS,
   type LocalFlags,
   readLinkSettings,
-} from '../local-settings.ts';
-import { jsonEmitter } from '../output/json-events.ts';
-import { whyDirect } from '../proxy-choice.ts';
-import { handleSignals } from '../signals.ts';
+} from '../settings/local-settings.ts';
+import { jsonEmitter } from '../reports/json-events.ts';
+import { whyDirect } from '../settings/proxy-choice.ts';
+import { handleSignals } from '../commands/signals.ts';
 import { parseTarget } from '../values/target.ts';
 import { checkClock, checkFiles } from './files.ts';
 import { type DoctorReport, jsonReport, textReport } from './report.ts';

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { accessTo, randomBytes, removeFile, writeFileAtomic } from '@tunnel/shared/node';
-import type { StateDirectory } from '../state-directory.ts';
+import type { StateDirectory } from '../settings/state-directory.ts';
 import { passed, type Step, troubleOf, warned } from './step.ts';
 
 /** Whoever else may read a private file, or change what is in a directory. */

@@ -1,5 +1,5 @@
-import type { Flag } from '../flags.ts';
-import { LOCAL_FLAGS } from '../local-settings.ts';
+import type { Flag } from '../settings/flags.ts';
+import { LOCAL_FLAGS } from '../settings/local-settings.ts';
 
 /** Those of `tunnel local` that say how the server is reached, and what as. */
 export const DOCTOR_FLAGS = {

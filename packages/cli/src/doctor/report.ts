@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
-import type { Emit } from '../output/json-events.ts';
+import type { Emit } from '../reports/json-events.ts';
 import { printable } from '../output/printable.ts';
-import { fold } from '../output/status-text.ts';
+import { fold } from '../reports/status-text.ts';
 import { formatLatency } from './latency.ts';
 import { type Step, STEP_TITLES } from './step.ts';
 import type { Verdict } from './verdict.ts';

@@ -1,6 +1,6 @@
 import { formatProxyAddress, type LocalTarget, type ServerAddress } from '@tunnel/client';
-import type { ClientPlan } from '../client-plan.ts';
-import { hintWithProxy, type UnusedProxy } from '../proxy-choice.ts';
+import type { ClientPlan } from '../settings/client-plan.ts';
+import { hintWithProxy, type UnusedProxy } from '../settings/proxy-choice.ts';
 import { checkAddresses } from './addresses.ts';
 import { startEcho } from './echo.ts';
 import { LinkWalk } from './link-walk.ts';

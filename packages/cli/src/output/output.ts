@@ -1,10 +1,10 @@
 import { fstatSync } from 'node:fs';
 import { type ErrorCode, ERRORS } from '@tunnel/shared';
-import type { OutputSettings } from '../common-flags.ts';
+import type { OutputSettings } from '../settings/common-flags.ts';
 import { LineWriter } from './line-writer.ts';
 import { createLog } from './log.ts';
 import { printable } from './printable.ts';
-import type { Context } from '../context.ts';
+import type { Context } from '../commands/context.ts';
 import type { Logger } from 'pino';
 
 type FileStream = NodeJS.WriteStream & { readonly fd: number };

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { Repeats } from './message-digests.ts';
+import type { Repeats } from '../reports/message-digests.ts';
 import { printableValue } from './printable.ts';
 
 /**

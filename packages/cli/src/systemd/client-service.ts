@@ -1,7 +1,7 @@
 import type { Client } from '@tunnel/client';
 import { monotonicNow } from '@tunnel/shared/node';
-import type { ClientPlan } from '../client-plan.ts';
-import type { Environment } from '../flags.ts';
+import type { ClientPlan } from '../settings/client-plan.ts';
+import type { Environment } from '../settings/flags.ts';
 import type { Output } from '../output/output.ts';
 import { ClientWatch, stateOfClients, type WatchdogSubject } from './client-state.ts';
 import { Service } from './service.ts';

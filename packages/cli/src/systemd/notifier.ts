@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import type { Environment } from '../flags.ts';
+import type { Environment } from '../settings/flags.ts';
 import { printable } from '../output/printable.ts';
 
 /** What systemd is told, as sd_notify(3) has it: `READY`, `STATUS`, `WATCHDOG` and so on. */

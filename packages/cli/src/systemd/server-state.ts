@@ -1,5 +1,5 @@
 import type { ServerStatus } from '@tunnel/server';
-import { count } from '../output/client-text.ts';
+import { count } from '../reports/client-text.ts';
 import type { ServiceState } from './service.ts';
 
 /** A server for systemd: that this is asked at all shows that its event loop turns. */

@@ -1,4 +1,4 @@
-import type { Environment } from '../flags.ts';
+import type { Environment } from '../settings/flags.ts';
 import { type Output, warn } from '../output/output.ts';
 import { type Notification, Notifier } from './notifier.ts';
 

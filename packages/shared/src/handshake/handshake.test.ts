@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { nodeCrypto, randomBytes, ZERO_PSK } from '../node/crypto.ts';
+import { nodeCrypto, randomBytes, ZERO_PSK } from '../crypto/crypto.ts';
 import type { NoiseCrypto } from '../noise/crypto.ts';
 import { HandshakeState } from '../noise/handshake-state.ts';
 import { XXpsk3 } from '../noise/patterns.ts';

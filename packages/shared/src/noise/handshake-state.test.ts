@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nodeCrypto } from '../node/crypto.ts';
+import { nodeCrypto } from '../crypto/crypto.ts';
 import { CipherState } from './cipher-state.ts';
 import type { NoiseErrorReason } from './error.ts';
 import { HandshakeState } from './handshake-state.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { nodeCrypto, RecordOpener, RecordSealer, tweetnaclCrypto } from '../node/crypto.ts';
+import { nodeCrypto, RecordOpener, RecordSealer, tweetnaclCrypto } from '../crypto/crypto.ts';
 import { HandshakeState, type HandshakeStateOptions } from './handshake-state.ts';
 import { type HandshakePattern, XX, XXpsk3 } from './patterns.ts';
 

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import type { ErrorCode } from '../errors.ts';
-import { ERRORS, TunnelError } from '../errors.ts';
+import type { ErrorCode } from '../errors/errors.ts';
+import { ERRORS, TunnelError } from '../errors/errors.ts';
 import type { LinkFailure, RetryDecision } from './retry-policy.ts';
 import { RetryPolicy } from './retry-policy.ts';
 

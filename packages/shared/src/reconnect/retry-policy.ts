@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../errors.ts';
-import { ERRORS } from '../errors.ts';
+import type { ErrorCode } from '../errors/errors.ts';
+import { ERRORS } from '../errors/errors.ts';
 import { Backoff, DEFAULT_MAX_RECONNECT_DELAY_MS, FLOOR_DELAY_MS } from './backoff.ts';
 import { QUICK_RETRY_REFILL_MS, RetryBucket } from './retry-bucket.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { HeartbeatSettings } from './heartbeat.ts';
-import { RecordBuilder } from './record-builder.ts';
+import type { HeartbeatSettings } from '../link/heartbeat.ts';
+import { RecordBuilder } from '../link/record-builder.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { Session } from './session.ts';
 

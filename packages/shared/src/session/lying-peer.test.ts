@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
-import { TunnelError } from '../errors.ts';
+import { TunnelError } from '../errors/errors.ts';
 import { MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { decodeFrames } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import { LOG_LIMIT_BYTES, QUANTUM_BYTES } from './constants.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import { RecordBuilder } from './record-builder.ts';
+import { RecordBuilder } from '../link/record-builder.ts';
 import { Session } from './session.ts';
-import { Random } from './simulation.ts';
+import { Random } from './testing/simulation.ts';
 
 /*
  * A peer that proved who it is and then sends anything: what its own session would send, changed a little or a lot.

@@ -4,7 +4,7 @@ import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
 import { CROWDED_LOG_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
 import type { SessionEvent } from './events.ts';
 import { MemoryBudget, type MemoryShare } from './memory-budget.ts';
-import { RecordBuilder } from './record-builder.ts';
+import { RecordBuilder } from '../link/record-builder.ts';
 import { Session } from './session.ts';
 
 const KiB = 1024;

@@ -12,7 +12,7 @@ import { OutgoingLog, type LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { ReceiveWindow } from './receive-window.ts';
-import { RecordBuilder } from './record-builder.ts';
+import { RecordBuilder } from '../link/record-builder.ts';
 import { Stream } from './stream.ts';
 
 const LARGEST = MAX_PLAINTEXT_BYTES - ACKNOWLEDGEMENT_BYTES;

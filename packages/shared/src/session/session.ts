@@ -27,13 +27,13 @@ import {
 } from './constants.ts';
 import type { SessionEvent } from './events.ts';
 import { Fifo } from './fifo.ts';
-import { Heartbeat, type HeartbeatSettings } from './heartbeat.ts';
-import { Flight } from './flight.ts';
+import { Heartbeat, type HeartbeatSettings } from '../link/heartbeat.ts';
+import { Flight } from '../link/flight.ts';
 import type { LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
 import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
 import { ReceiveWindow } from './receive-window.ts';
-import type { RecordBuilder } from './record-builder.ts';
+import type { RecordBuilder } from '../link/record-builder.ts';
 import { Stream } from './stream.ts';
 
 /** What the two sides say of a session when a link begins: it may be cut, and both know what the other has. */

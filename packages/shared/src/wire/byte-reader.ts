@@ -1,4 +1,4 @@
-import { TunnelError } from '../errors.ts';
+import { TunnelError } from '../errors/errors.ts';
 
 // A byte order mark is a character like any other: without `ignoreBOM` it would vanish.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TunnelError } from '../errors.ts';
+import { TunnelError } from '../errors/errors.ts';
 import { RESUME_TOKEN_BYTES, SESSION_ID_BYTES, VISITOR_RULE_LIMIT } from './constants.ts';
 import { decodeFrames, FrameReader } from './decode.ts';
 import { encodeFrame } from './encode.ts';

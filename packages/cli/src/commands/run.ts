@@ -1,0 +1,197 @@
+import { formatProxyAddress, LastPorts, PinDirectory } from '@tunnel/client';
+import { TunnelError } from '@tunnel/shared';
+import { openClientAdmin } from '../admin/admin.ts';
+import { type ClientPlan, type ClientStores, isSameSession, planClient } from '../settings/client-plan.ts';
+import { readGivenSecret, readOutputSettings } from '../settings/common-flags.ts';
+import { type ConfigFile, requireConfig } from '../config/config-file.ts';
+import { PROCESS_KEYS, tablesOfTunnel } from '../config/config-keys.ts';
+import { changedKeys, reloadConfig, tellRefused } from '../config/reload.ts';
+import type { Context } from './context.ts';
+import { watchEnterKey } from './enter-key.ts';
+import type { EnvironmentFindings } from '../settings/environment.ts';
+import { tellEnvironment } from '../notices/environment-notices.ts';
+import { warnAboutFiles } from '../notices/file-access.ts';
+import { type Arguments, type FileTable, type Flag, GivenFlags } from '../settings/flags.ts';
+import { LOCAL_FLAGS, type LocalFlags, readLocalSettings, readSupervision } from '../settings/local-settings.ts';
+import { nearest } from '../usage/nearest.ts';
+import { jsonEmitter } from '../reports/json-events.ts';
+import { openOutput, type Output, say, tellNewKey, warn } from '../output/output.ts';
+import { RunningSessions } from './running-sessions.ts';
+import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from '../notices/secret-warnings.ts';
+import { handleSignals } from './signals.ts';
+import { stateDirectory } from '../settings/state-directory.ts';
+import { ClientService } from '../systemd/client-service.ts';
+
+const { port: _port, ...flagsOfAll } = LOCAL_FLAGS;
+
+/** As of `tunnel local`, but for the ports, which belong to single tunnels. */
+export const RUN_FLAGS = flagsOfAll satisfies Readonly<Record<string, Flag>>;
+
+/** `tunnel run`: keeps the tunnels of the configuration file open, all or those of these names, until it is stopped. */
+export async function runTunnels(names: readonly string[], given: Arguments, context: Context): Promise<number> {
+  const { environment } = context;
+  const onCommandLine: LocalFlags = new GivenFlags(LOCAL_FLAGS, given, environment);
+  const config = await requireConfig(onCommandLine.get('config'), environment);
+  const flags = onCommandLine.with([config.client]);
+  context.outputIs(flags.read('output') ?? 'text');
+  const { pins, ports, control } = stateDirectory(flags.get('state-dir'), environment).client;
+  const planner = new Planner(names, onCommandLine, config, context, {
+    pins: new PinDirectory(pins),
+    ports: new LastPorts(ports),
+  });
+  const plans = await planner.plan(config);
+  const output = await openOutput(readOutputSettings(flags), context);
+  tellEnvironment(planner.environmentFindings(config), output);
+  warnAboutConfig(config, output);
+  const told = new Set<string>();
+  warnAboutPlans(plans, output, told);
+
+  const canPressEnter = output.audience === 'people' && process.stdin.isTTY;
+  const { admin: adminAddress, watchdog } = readSupervision(flags);
+  await using admin = await openClientAdmin(adminAddress, output, context.version);
+  await using service = new ClientService(environment, output, watchdog);
+  const sessions = new RunningSessions(control, output, canPressEnter, {
+    onStarting: (client, plan) => {
+      admin?.watch(client);
+      service.watch(client, plan);
+    },
+    onRemoved: (client) => admin?.forget(client),
+  });
+  let lastReload: Promise<void> = Promise.resolve();
+  const reload = async (): Promise<void> => {
+    const next = await reloadConfig(() => requireConfig(onCommandLine.get('config'), environment), output);
+    if (next === undefined) return;
+    try {
+      const nextPlans = await planner.plan(next);
+      warnAboutPlans(nextPlans, output, told);
+      say(output, `configuration read again: ${await sessions.apply(nextPlans)}`);
+    } catch (error) {
+      tellRefused(error, output);
+      return;
+    }
+    const forRestart = changedKeys(config.client, next.client).filter((key) => PROCESS_KEYS.includes(key));
+    if (forRestart.length > 0) {
+      warn(output, `changed in ${next.path}: ${forRestart.join(', ')}`, 'restart `tunnel run` for that');
+    }
+  };
+  using signals = handleSignals({
+    stop: (signal) => {
+      if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
+      else output.log.info({ signal }, 'stopping');
+      sessions.stop();
+      service.stopping();
+    },
+    abort: () => sessions.abort(),
+    retryNow: () => sessions.retryNow(),
+    reload: () => {
+      // One after the other: two at once would not know of each other's sessions.
+      lastReload = lastReload.then(() => service.reloading(reload));
+    },
+  });
+  using _enterKey = canPressEnter ? watchEnterKey(process.stdin, () => sessions.retryNow()) : undefined;
+
+  await sessions.apply(plans);
+  const { code, reason, hint, ...end } = await sessions.ended;
+  const exitCode = signals.exitCode ?? end.exitCode;
+  if (output.audience === 'scripts') {
+    const emit = jsonEmitter(
+      (line) => output.stdout.write(line),
+      () => new Date(),
+    );
+    emit('stopped', { exitCode, code, reason, hint });
+  }
+  return exitCode;
+}
+
+/** Makes a plan for each session out of a configuration. */
+class Planner {
+  readonly #names: readonly string[];
+  readonly #flags: LocalFlags;
+  /** What holds for this process, whatever the file says later. */
+  readonly #process: FileTable;
+  readonly #context: Context;
+  readonly #stores: ClientStores;
+
+  constructor(
+    names: readonly string[],
+    flags: LocalFlags,
+    { client }: ConfigFile,
+    context: Context,
+    stores: ClientStores,
+  ) {
+    this.#names = names;
+    this.#flags = flags;
+    this.#process = new Map([...client].filter(([key]) => PROCESS_KEYS.includes(key)));
+    this.#context = context;
+    this.#stores = stores;
+  }
+
+  /** Tunnels that reach the same server in the same way share a session. Throws `TunnelError`. */
+  async plan(config: ConfigFile): Promise<readonly ClientPlan[]> {
+    const plans: ClientPlan[] = [];
+    for (const { name, table, flags } of this.#flagsOfTunnels(config)) {
+      const { environment, version } = this.#context;
+      const settings = readLocalSettings(table.get('target') ?? [], flags, environment);
+      const secret = await readGivenSecret(flags, environment);
+      const plan = await planClient(settings, secret, this.#stores, `tunnel/${version}`);
+      const tunnels = plan.options.tunnels.map((tunnel) => ({ ...tunnel, name }));
+      const index = plans.findIndex((other) => isSameSession(other, plan));
+      const known = plans[index];
+      const options = {
+        ...plan.options,
+        outlivesTunnels: true,
+        tunnels: [...(known?.options.tunnels ?? []), ...tunnels],
+      };
+      if (known === undefined) plans.push({ ...plan, options });
+      else plans[index] = { ...known, options };
+    }
+    return plans;
+  }
+
+  /** What is known of the environment beside the values of these tunnels. */
+  environmentFindings(config: ConfigFile): readonly EnvironmentFindings[] {
+    return this.#flagsOfTunnels(config).map(({ flags }) => flags.environmentFindings);
+  }
+
+  #flagsOfTunnels(config: ConfigFile): readonly { name: string; table: FileTable; flags: LocalFlags }[] {
+    const client = new Map([...config.client].filter(([key]) => !PROCESS_KEYS.includes(key)));
+    return this.#chosen(config).map(([name, table]) => {
+      return { name, table, flags: this.#flags.with([this.#process, ...tablesOfTunnel(table, client)]) };
+    });
+  }
+
+  #chosen({ path, tunnels }: ConfigFile): readonly (readonly [string, FileTable])[] {
+    if (tunnels.size === 0) {
+      throw new TunnelError('config-unusable', {
+        detail: `${path}: there is no tunnel in it`,
+        hint: 'write one: a table [tunnels.NAME] with a `target`',
+      });
+    }
+    if (this.#names.length === 0) return [...tunnels];
+    return [...new Set(this.#names)].map((name) => {
+      const table = tunnels.get(name);
+      if (table !== undefined) return [name, table];
+      const near = nearest(name, tunnels.keys());
+      throw new TunnelError('usage', {
+        detail: `no tunnel in ${path} has the name ${name}`,
+        hint: near === undefined ? `the names are ${[...tunnels.keys()].join(', ')}` : `did you mean ${near}?`,
+      });
+    });
+  }
+}
+
+/** `told`: files, secrets and proxies that were warned of before. */
+function warnAboutPlans(plans: readonly ClientPlan[], output: Output, told: Set<string>): void {
+  for (const { secret, proxy, newKey, exposures } of plans) {
+    warnAboutFiles(exposures, output, told);
+    if (newKey !== undefined) tellNewKey(output, 'client', newKey);
+    if (secret !== undefined && !told.has(secret.secret)) {
+      warnAboutSecret(secret, output);
+      told.add(secret.secret);
+    }
+    if (proxy === undefined) continue;
+    const proxyName = formatProxyAddress(proxy.address);
+    if (!told.has(proxyName)) warnAboutProxy(proxy, output);
+    told.add(proxyName);
+  }
+}

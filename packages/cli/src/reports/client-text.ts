@@ -1,0 +1,139 @@
+import type { ClientEvents, LocalTarget, OpenTunnel } from '@tunnel/client';
+import { ERRORS } from '@tunnel/shared';
+import { formatDuration } from '../values/duration.ts';
+import { formatTarget } from '../values/target.ts';
+import { repeatedText } from './repeats.ts';
+import type { Reporter } from '../output/reporter.ts';
+
+export interface ClientTextContext {
+  /** The server as text. */
+  readonly server: string;
+  readonly fingerprint: (serverKey: string) => string;
+  readonly now: () => Date;
+  /** What lines behind the time begin with. */
+  readonly prefix?: () => string;
+  /** Whether Enter on the terminal retries now. */
+  readonly canPressEnter: boolean;
+}
+
+/** Tells a person at a terminal what a client does. Lines about what happened begin with the time. */
+export function clientTextReporter(say: (line: string) => void, context: ClientTextContext): Reporter<ClientEvents> {
+  const { server, fingerprint, now, prefix = () => '', canPressEnter } = context;
+  let addresses: string | undefined;
+  let disconnectedAt: number | undefined;
+  let lastHint: string | undefined;
+  /** Why the link was lost, while that is the last line. */
+  let toldReason: string | undefined;
+  const tell = (text: string): void => say(`${timeOfDay(now())}  ${prefix()}${text}`);
+  const hint = (text: string): void => {
+    // The same hint at every attempt would bury the rest.
+    if (text === lastHint || isEmptyHint(text)) return;
+    lastHint = text;
+    say(`          hint: ${text}`);
+  };
+  return {
+    ready: (event, repeats) => {
+      const previous = addresses;
+      addresses = describeTunnels(event.tunnels);
+      if (previous === undefined) {
+        for (const line of addresses.split('\n')) say(line);
+        const remembered = event.pinnedAt === undefined ? '' : ` (first contact: remembered in ${event.pinnedAt})`;
+        say(`server ${server}, key ${fingerprint(event.serverKey)}${remembered}`);
+        tell('connected; Ctrl-C ends');
+      } else {
+        const downMs = disconnectedAt === undefined ? undefined : now().getTime() - disconnectedAt;
+        if (downMs !== undefined) tell(`${reconnected(event, downMs)}${repeatedText(repeats)}`);
+        else if (addresses === previous) tell(`all tunnels are open${repeatedText(repeats)}`);
+        if (addresses !== previous) {
+          tell(downMs === undefined ? 'the tunnels changed:' : 'the public address changed:');
+          for (const line of addresses.split('\n')) say(line);
+        }
+      }
+      disconnectedAt = undefined;
+      lastHint = undefined;
+    },
+    disconnected: ({ reason }, repeats) => {
+      disconnectedAt ??= now().getTime();
+      tell(`link lost: ${reason}${repeatedText(repeats)}`);
+      toldReason = reason;
+    },
+    retrying: (event, repeats) => {
+      const since = event.downMs < 1000 ? '' : ` (no link for ${formatDuration(event.downMs)})`;
+      const press = canPressEnter ? '; Enter retries now' : '';
+      const wait = formatDuration(event.delayMs);
+      // `attempt` counts what is to come. Behind a lost link the first of them was not made before it was told.
+      const failed = disconnectedAt === undefined ? event.attempt : event.attempt - 1;
+      const times = repeatedText(repeats);
+      if (event.reason === toldReason) tell(`trying again in ${wait}${press}${times}`);
+      else tell(`attempt ${failed} failed: ${event.reason}; next in ${wait}${since}${press}${times}`);
+      toldReason = undefined;
+      hint(event.hint);
+    },
+    warning: (event, repeats) => {
+      tell(`warning: ${event.reason}${repeatedText(repeats)}`);
+      hint(event.hint);
+    },
+    service: (event) => {
+      tell(describeService(event));
+      if (event.state === 'down' && event.code === 'ECONNREFUSED') hint(ERRORS['service-unavailable'].hint);
+    },
+    'visitors-refused': (event, repeats) => tell(`${describeRefused(event)}${repeatedText(repeats)}`),
+    stopped: ({ exitCode, reason }) => {
+      if (exitCode === 0) tell(reason);
+    },
+  };
+}
+
+/** Registry hints for failures that a client has nobody do anything about: it goes on by itself. */
+export function isEmptyHint(hint: string): boolean {
+  return hint === '' || /^(?:nothing|wait)\b/.test(hint);
+}
+
+/** `08:05:09` in the local time zone. */
+export function timeOfDay(time: Date): string {
+  return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+}
+
+/** `1 connection`, `2 connections` */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** Says what became of visitors, for lines and logs alike. */
+export function describeService(event: ClientEvents['service']): string {
+  const target: string = formatTarget(event.target satisfies LocalTarget);
+  const turnedAway = event.refused === 0 ? '' : `, ${count(event.refused, 'visitor')} turned away`;
+  const waiting = event.held === 0 ? '' : `, ${count(event.held, 'visitor')} waiting`;
+  switch (event.state) {
+    case 'down':
+      return `${target} does not accept connections: ${event.reason}${turnedAway}${waiting}`;
+    case 'still-down':
+      return `${target} is still down after ${formatDuration(event.downMs)}: ${event.reason}${turnedAway}${waiting}`;
+    case 'up':
+      return `${target} is back after ${formatDuration(event.downMs)}${turnedAway}`;
+  }
+}
+
+function describeRefused({ target, denied, overLimit }: ClientEvents['visitors-refused']): string {
+  const causes = [
+    ...(denied === 0 ? [] : [`${denied} by address (--allow, --deny)`]),
+    ...(overLimit === 0 ? [] : [`${overLimit} beyond --max-connections`]),
+  ];
+  return `${formatTarget(target)}: ${count(denied + overLimit, 'visitor')} kept out so far, ${causes.join(', ')}`;
+}
+
+/** What stands in front of a tunnel's address. */
+export function named(name: string | null | undefined): string {
+  return typeof name === 'string' ? `${name}: ` : '';
+}
+
+function describeTunnels(tunnels: readonly OpenTunnel[]): string {
+  return tunnels.map(({ name, url, target }) => `${named(name)}${url} -> ${formatTarget(target)}`).join('\n');
+}
+
+function reconnected({ resumed, lostStreams }: ClientEvents['ready'], downMs: number): string {
+  const after = ` after ${formatDuration(downMs)}`;
+  if (resumed) return `connected again${after}, no connection was lost`;
+  const lost = lostStreams === 0 ? '' : `, ${count(lostStreams, 'connection')} lost`;
+  return `connected again${after} in a new session${lost}`;
+}

@@ -1,0 +1,212 @@
+import { resolve } from 'node:path';
+import type { Requirement } from '@tunnel/server';
+import { type HeartbeatSettings, TunnelError } from '@tunnel/shared';
+import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
+import type { Environment, Flag, GivenFlags } from './flags.ts';
+import { stateDirectory, type StateDirectory } from './state-directory.ts';
+import type { AdminAddress } from '../values/admin-address.ts';
+import { parseChoice } from '../values/choice.ts';
+import { parseDuration } from '../values/duration.ts';
+import { unusable } from '../values/given.ts';
+import { parseHost } from '../values/host.ts';
+import { parseNetworks } from '../values/networks.ts';
+import { parsePort } from '../values/port.ts';
+
+const DEFAULT_PORT = 7835;
+const DEFAULT_MIN_PORT = 1024;
+const DEFAULT_MAX_PORT = 65_535;
+const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
+const DEFAULT_RESUME_WINDOW_MS = 120_000;
+
+const REQUIREMENTS = ['secret', 'key', 'either', 'both'] as const satisfies readonly Requirement[];
+
+export const SERVER_FLAGS = {
+  config: LINK_FLAGS.config,
+  host: {
+    describe: 'address that the control port listens on',
+    variable: 'TUNNEL_HOST',
+    default: 'all addresses',
+    read: parseHost,
+  },
+  port: {
+    describe: 'control port; 0 picks a free one',
+    variable: 'TUNNEL_PORT',
+    default: '7835',
+    read: (given) => parsePort(given, { zero: true }),
+  },
+  'tunnel-host': { describe: 'address that public ports are opened on', default: 'as --host', read: parseHost },
+  'min-port': {
+    describe: 'lowest public port',
+    variable: 'TUNNEL_MIN_PORT',
+    default: '1024',
+    read: (given) => parsePort(given),
+  },
+  'max-port': {
+    describe: 'highest public port',
+    variable: 'TUNNEL_MAX_PORT',
+    default: '65535',
+    read: (given) => parsePort(given),
+  },
+  'public-host': {
+    describe: 'host in public addresses',
+    variable: 'TUNNEL_PUBLIC_HOST',
+    default: 'what clients dialed',
+    read: parseHost,
+  },
+  secret: LINK_FLAGS.secret,
+  'secret-file': { describe: LINK_FLAGS['secret-file'].describe, default: 'made on first start', isPath: true },
+  'previous-secret-file': {
+    describe: 'file with a secret that is still accepted while clients move to the new one',
+    isPath: true,
+  },
+  'authorized-keys': {
+    describe: 'file of client keys that are admitted, each with what it may ask for; reread when it changes',
+    default: 'none',
+    isPath: true,
+  },
+  require: {
+    describe: `what a client has to prove: ${REQUIREMENTS.join(', ')}`,
+    default: 'secret; with authorized keys: key, or either where a secret is given',
+    choices: REQUIREMENTS,
+    read: (given) => parseChoice(given, REQUIREMENTS),
+  },
+  identity: {
+    describe: "file with the server's key; made where there is none",
+    variable: 'TUNNEL_IDENTITY',
+    default: 'in the state directory',
+    isPath: true,
+  },
+  'resume-window': {
+    describe: 'how long a session lives without a link; 0 turns resume off',
+    default: '2m',
+    read: (given) => parseDuration(given),
+  },
+  'drain-timeout': {
+    describe: 'how long running connections may go on after SIGTERM',
+    default: '10s',
+    read: (given) => parseDuration(given),
+  },
+  'tls-cert': {
+    describe: 'file with a certificate and its chain, to serve wss; reread when it changes',
+    isPath: true,
+  },
+  'tls-key': { describe: 'file with the key to the certificate', isPath: true },
+  'trusted-proxy': {
+    describe: "network (10.0.0.0/8) or address of proxies in front, whose X-Forwarded-For tells a client's address",
+    default: 'none',
+    isList: true,
+    read: parseNetworks,
+  },
+  'accept-proxy-protocol': {
+    describe:
+      'network (10.0.0.0/8) or address of load balancers that begin each connection, to every port, with a PROXY header (v1 or v2)',
+    default: 'none',
+    isList: true,
+    read: parseNetworks,
+  },
+  'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
+  'heartbeat-timeout': LINK_FLAGS['heartbeat-timeout'],
+  admin: LINK_FLAGS.admin,
+  'state-dir': LINK_FLAGS['state-dir'],
+  'log-level': LINK_FLAGS['log-level'],
+  'log-format': LINK_FLAGS['log-format'],
+  output: LINK_FLAGS.output,
+} as const satisfies Readonly<Record<string, Flag>>;
+
+export type ServerFlags = GivenFlags<typeof SERVER_FLAGS>;
+
+/** What `tunnel server` was asked for, all but the secret, which is read from files. */
+export interface ServerSettings {
+  readonly host: string | undefined;
+  readonly port: number;
+  readonly tunnelHost: string | undefined;
+  readonly minPort: number;
+  readonly maxPort: number;
+  readonly publicHost: string | undefined;
+  readonly identityFile: string;
+  readonly authorizedKeysFile: string | undefined;
+  /** What was asked for; undefined where the other settings decide. */
+  readonly requirement: Requirement | undefined;
+  /** Undefined: without TLS. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly trustedProxies: readonly string[];
+  readonly acceptProxyProtocol: readonly string[];
+  readonly resumeWindowMs: number;
+  readonly drainTimeoutMs: number;
+  readonly heartbeat: HeartbeatSettings;
+  readonly admin: AdminAddress | undefined;
+  readonly state: StateDirectory;
+  /** What --state-dir named, for people who are to name it, too. */
+  readonly givenStateDirectory: string | undefined;
+  readonly output: OutputSettings;
+}
+
+/** Throws `usage` errors that name the flag and the value. */
+export function readServerSettings(flags: ServerFlags, environment: Environment): ServerSettings {
+  const identity = flags.get('identity');
+  const stateDir = flags.get('state-dir');
+  const state = stateDirectory(stateDir, environment);
+  return {
+    host: flags.read('host'),
+    port: flags.read('port') ?? DEFAULT_PORT,
+    tunnelHost: flags.read('tunnel-host'),
+    ...readPortRange(flags),
+    publicHost: flags.read('public-host'),
+    ...readAdmission(flags),
+    identityFile: identity === undefined ? state.server.identity : resolve(identity.text),
+    tls: readTls(flags),
+    trustedProxies: flags.all('trusted-proxy').flatMap(SERVER_FLAGS['trusted-proxy'].read),
+    acceptProxyProtocol: flags.all('accept-proxy-protocol').flatMap(SERVER_FLAGS['accept-proxy-protocol'].read),
+    resumeWindowMs: flags.read('resume-window') ?? DEFAULT_RESUME_WINDOW_MS,
+    drainTimeoutMs: flags.read('drain-timeout') ?? DEFAULT_DRAIN_TIMEOUT_MS,
+    heartbeat: readHeartbeat(flags),
+    admin: flags.read('admin'),
+    state,
+    givenStateDirectory: stateDir === undefined ? undefined : resolve(stateDir.text),
+    output: readOutputSettings(flags),
+  };
+}
+
+function readAdmission(flags: ServerFlags): Pick<ServerSettings, 'authorizedKeysFile' | 'requirement'> {
+  const file = flags.get('authorized-keys');
+  const given = flags.get('require');
+  const requirement = flags.read('require');
+  if (given !== undefined && requirement !== 'secret' && file === undefined) {
+    throw unusable(given, 'no keys are authorized', 'name the file with the keys: --authorized-keys FILE');
+  }
+  if (requirement === 'key') {
+    const inFile = flags.inFile('secret', 'secret-file');
+    const secret =
+      flags.onCommandLine('secret-file') ?? flags.onCommandLine('secret') ?? inFile['secret-file'] ?? inFile.secret;
+    if (secret !== undefined) {
+      throw new TunnelError('usage', {
+        detail: `${secret.source} was given, and --require key admits nobody by it`,
+        hint: 'leave the secret out, or give --require either or --require both',
+      });
+    }
+  }
+  return { authorizedKeysFile: file === undefined ? undefined : resolve(file.text), requirement };
+}
+
+function readTls(flags: ServerFlags): ServerSettings['tls'] {
+  const cert = flags.get('tls-cert');
+  const key = flags.get('tls-key');
+  if (cert !== undefined && key !== undefined) return { certFile: resolve(cert.text), keyFile: resolve(key.text) };
+  const alone = cert ?? key;
+  if (alone === undefined) return undefined;
+  throw unusable(alone, 'a certificate needs its key', 'give both --tls-cert and --tls-key');
+}
+
+function readPortRange(flags: ServerFlags): { minPort: number; maxPort: number } {
+  const min = flags.get('min-port');
+  const max = flags.get('max-port');
+  const minPort = flags.read('min-port') ?? DEFAULT_MIN_PORT;
+  const maxPort = flags.read('max-port') ?? DEFAULT_MAX_PORT;
+  if (min !== undefined && minPort > maxPort) {
+    throw unusable(min, `that is above ${max?.source ?? '--max-port'} ${maxPort}`, 'swap them, or leave one out');
+  }
+  if (max !== undefined && minPort > maxPort) {
+    throw unusable(max, `that is below --min-port ${minPort}`, 'give --min-port as well');
+  }
+  return { minPort, maxPort };
+}

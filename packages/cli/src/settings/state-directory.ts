@@ -1,0 +1,73 @@
+import { homedir, userInfo } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { TunnelError } from '@tunnel/shared';
+import type { Environment } from './flags.ts';
+import type { Given } from '../values/given.ts';
+
+/** Where this program keeps what it has to remember. */
+export interface StateDirectory {
+  readonly path: string;
+  readonly server: {
+    readonly identity: string;
+    readonly secret: string;
+    readonly lock: string;
+    /** Which client had which public port. */
+    readonly leases: string;
+    /** Tells clients on the same machine where the server is. */
+    readonly running: string;
+  };
+  readonly client: {
+    readonly identity: string;
+    /** A directory with one file for each server address. */
+    readonly pins: string;
+    /** Which public ports this client had. */
+    readonly ports: string;
+    /** A directory with one socket for each running client, for `tunnel status` and `tunnel retry`. */
+    readonly control: string;
+  };
+}
+
+/** The files below the state directory: the one that was given, else `$XDG_STATE_HOME/tunnel`. Nothing is made yet. */
+export function stateDirectory(given: Given | undefined, environment: Environment): StateDirectory {
+  const base = given === undefined ? defaultBase(environment) : resolve(given.text);
+  const server = join(base, 'server');
+  const client = join(base, 'client');
+  return {
+    path: base,
+    server: {
+      identity: join(server, 'identity'),
+      secret: join(server, 'secret'),
+      lock: join(server, 'lock'),
+      leases: join(server, 'leases.json'),
+      running: join(server, 'running.json'),
+    },
+    client: {
+      identity: join(client, 'identity'),
+      pins: join(client, 'pins'),
+      ports: join(client, 'ports.json'),
+      control: join(client, 'control'),
+    },
+  };
+}
+
+function defaultBase(environment: Environment): string {
+  const stateHome = environment['XDG_STATE_HOME'];
+  // The XDG base directory specification: relative paths in these variables are to be ignored.
+  if (stateHome !== undefined && isAbsolute(stateHome)) return join(stateHome, 'tunnel');
+  const home = homeDirectory();
+  if (home !== undefined) return join(home, '.local', 'state', 'tunnel');
+  throw new TunnelError('state-unusable', {
+    detail: 'this user has no home directory',
+    hint: 'give a directory with --state-dir or TUNNEL_STATE_DIR',
+  });
+}
+
+/** Undefined where this user has none. An empty or relative `HOME` counts as none: it would be another place wherever one is. */
+export function homeDirectory(): string | undefined {
+  try {
+    const home = homedir();
+    return isAbsolute(home) ? home : userInfo().homedir;
+  } catch {
+    return undefined;
+  }
+}

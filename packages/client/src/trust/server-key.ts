@@ -1,0 +1,55 @@
+import { TunnelError } from '@tunnel/shared';
+import { formatServerAddress } from '../dial/address.ts';
+import type { ClientOptions } from '../options.ts';
+
+/** Which key the server must have: the one that was given, the one that is pinned, or the one of this process's first link. */
+export class ServerKey {
+  readonly #options: Pick<ClientOptions, 'pins' | 'serverKey' | 'serverKeySource' | 'secret'>;
+  readonly #address: string;
+  #pinned: Uint8Array | undefined;
+
+  constructor(options: Pick<ClientOptions, 'pins' | 'serverKey' | 'serverKeySource' | 'secret' | 'server'>) {
+    this.#options = options;
+    this.#address = formatServerAddress(options.server);
+  }
+
+  /** Undefined: whoever answers first is believed, if it knows the secret. */
+  get expected(): Uint8Array | undefined {
+    return this.#options.serverKey ?? this.#pinned;
+  }
+
+  /** Where the expected key comes from, for people. */
+  get source(): string {
+    const { serverKey, pins } = this.#options;
+    if (serverKey) return 'as given';
+    return pins ? `pinned in ${pins.describe(this.#address)}` : 'as on the first link';
+  }
+
+  /** What to do where the server has another key than the one that was given. */
+  get hint(): string | undefined {
+    const { serverKey, serverKeySource = 'the server key' } = this.#options;
+    return (
+      serverKey &&
+      `a server prints its key when it starts on a terminal: correct ${serverKeySource} if that is the one, else somebody else answers at this address`
+    );
+  }
+
+  /** Reads the pin. Rejects with `state-damaged`, or with `secret-missing` where nothing says who the server is. */
+  async read(): Promise<void> {
+    const { pins, serverKey, secret } = this.#options;
+    if (!serverKey) this.#pinned = await pins?.read(this.#address);
+    if (secret === undefined && !this.expected) throw new TunnelError('secret-missing');
+  }
+
+  /**
+   * Holds the server to this key from now on. Only after its first record opened: before that, nobody proved anything.
+   * Resolves with where it is kept; rejects with `state-unusable`, or with `server-key-changed` where somebody else pinned
+   * another one meanwhile.
+   */
+  async pin(key: Uint8Array): Promise<string | undefined> {
+    this.#pinned = key;
+    const { pins } = this.#options;
+    await pins?.write(this.#address, key);
+    return pins?.describe(this.#address);
+  }
+}

@@ -1,0 +1,200 @@
+import { TunnelError } from '@tunnel/shared';
+import { decodeKey, isUtf16, UTF16_HINT, withoutByteOrderMark } from '@tunnel/shared/node';
+import { clipRanges, formatRanges, includesPort, mergeRanges, type PortRange } from '../endpoints/tcp/port-ranges.ts';
+
+/** A client's key, and what its owner may ask for. */
+export interface AuthorizedKey {
+  /** Public key, base64url. */
+  readonly publicKey: string;
+  readonly comment: string;
+  /** Undefined: every port of the server's range. Those that are reserved for the key come on top. */
+  readonly ports?: readonly PortRange[];
+  /** Tunnels at a time, over all sessions of the key. */
+  readonly tunnels?: number;
+  /** Sessions at a time. */
+  readonly sessions?: number;
+  /** From then on the key counts as not listed: wall-clock ms. */
+  readonly expiresAt?: number;
+  /** Ports that nobody else gets. */
+  readonly reserved: readonly number[];
+}
+
+/** Keys that are admitted, at one moment of their file. */
+export class AuthorizedKeys {
+  readonly #byKey: ReadonlyMap<string, AuthorizedKey>;
+  readonly #byPort: ReadonlyMap<number, AuthorizedKey>;
+
+  constructor(keys: readonly AuthorizedKey[] = []) {
+    this.#byKey = new Map(keys.map((key) => [key.publicKey, key]));
+    this.#byPort = new Map(keys.flatMap((key) => key.reserved.map((port) => [port, key] as const)));
+  }
+
+  get count(): number {
+    return this.#byKey.size;
+  }
+
+  /** The entry of a public key that is listed and has not expired. */
+  find(publicKey: string, now: number): AuthorizedKey | undefined {
+    return unexpired(this.#byKey.get(publicKey), now);
+  }
+
+  /** For whom a port is reserved. */
+  ownerOf(port: number, now: number): AuthorizedKey | undefined {
+    return unexpired(this.#byPort.get(port), now);
+  }
+
+  /** When the next of the keys expires. */
+  nextExpiry(now: number): number | undefined {
+    let next: number | undefined;
+    for (const { expiresAt } of this.#byKey.values()) {
+      if (expiresAt !== undefined && expiresAt > now && expiresAt < (next ?? Infinity)) next = expiresAt;
+    }
+    return next;
+  }
+}
+
+function unexpired(key: AuthorizedKey | undefined, now: number): AuthorizedKey | undefined {
+  return key?.expiresAt !== undefined && key.expiresAt <= now ? undefined : key;
+}
+
+/** What is wrong with a line. */
+class LineError extends Error {}
+
+/** A name and what belongs to it, up to a blank; blanks count within quotes only. */
+const OPTIONS = /^(?:[^\s"]|"[^"]*")+/;
+const OPTION = /^([a-z]+)=(?:"([^"]*)"|([^\s",]+))(?:,(?=.)|$)/;
+const DATE = /^\d{4}-\d\d-\d\d$/;
+const DATE_AND_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)$/;
+
+type Restrictions = Partial<Omit<AuthorizedKey, 'publicKey' | 'comment'>>;
+
+/** What each option means. An unknown one is an error: it may have been meant as a restriction. */
+const READERS: Readonly<Record<string, (value: string, bounds: PortRange) => Restrictions>> = {
+  ports: (value, bounds) => {
+    const ports = mergeRanges(parsePorts(value));
+    if (clipRanges(ports, bounds).length > 0) return { ports };
+    throw new LineError(`ports: the server opens none of ${formatRanges(ports)}, only ${formatRanges([bounds])}`);
+  },
+  reserve: (value, bounds) => {
+    const reserved = parsePorts(value).map(({ first, last }) => {
+      if (first !== last) throw new LineError(`reserve: ${first}-${last} is a range; give single ports`);
+      if (!includesPort([bounds], first)) {
+        throw new LineError(`reserve: the server does not open ${first}, only ${formatRanges([bounds])}`);
+      }
+      return first;
+    });
+    return { reserved };
+  },
+  tunnels: (value) => ({ tunnels: parseLimit('tunnels', value) }),
+  sessions: (value) => ({ sessions: parseLimit('sessions', value) }),
+  expires: (value) => ({ expiresAt: parseTime(value) }),
+};
+
+/**
+ * Reads the text of a file of authorized keys: on each line `[options] key [comment]`. `bounds` are the ports that the server
+ * opens at all. Throws `keys-unusable` naming file and line.
+ */
+export function parseAuthorizedKeys(text: string, path: string, bounds: PortRange): AuthorizedKeys {
+  const keys: AuthorizedKey[] = [];
+  const lineOfKey = new Map<string, number>();
+  const lineOfPort = new Map<number, number>();
+  if (isUtf16(text)) throw new TunnelError('keys-unusable', { detail: `${path}: it is in UTF-16`, hint: UTF16_HINT });
+  for (const [index, line] of withoutByteOrderMark(text).split(/\r?\n/).entries()) {
+    const number = index + 1;
+    try {
+      const key = parseLine(line.trim(), bounds);
+      if (key === undefined) continue;
+      requireFirst(lineOfKey, key.publicKey, number, 'the same key');
+      for (const port of key.reserved) requireFirst(lineOfPort, port, number, `port ${port} is reserved`);
+      keys.push(key);
+    } catch (error) {
+      if (!(error instanceof LineError)) throw error;
+      throw new TunnelError('keys-unusable', { detail: `${path}, line ${number}: ${error.message}` });
+    }
+  }
+  return new AuthorizedKeys(keys);
+}
+
+function parseLine(line: string, bounds: PortRange): AuthorizedKey | undefined {
+  if (line === '' || line.startsWith('#')) return undefined;
+  const [first = ''] = line.split(/\s/, 1);
+  // No key has an equals sign or a quote in it, and no option is without.
+  const hasOptions = /[="]/.test(first);
+  const options = hasOptions ? OPTIONS.exec(line)?.[0] : '';
+  if (options === undefined) throw new LineError('a quote is not closed');
+  const rest = line.slice(options.length);
+  if (hasOptions && rest.startsWith('"')) throw new LineError('a quote is not closed');
+  const [, key = '', comment = ''] = /^\s*(\S*)\s*(.*)$/.exec(rest) ?? [];
+  if (key === '') throw new LineError('the key is missing behind the options');
+  return { reserved: [], ...parseOptions(options, bounds), publicKey: requireKey(key), comment };
+}
+
+function parseOptions(options: string, bounds: PortRange): Restrictions {
+  let restrictions: Restrictions = {};
+  const seen = new Set<string>();
+  for (let rest = options; rest !== '';) {
+    const [whole, name = '', quoted, bare] = OPTION.exec(rest) ?? [];
+    if (whole === undefined)
+      throw new LineError(`${shown(rest)} is no option, which would be NAME=VALUE or NAME="VALUES"`);
+    const read = Object.hasOwn(READERS, name) ? READERS[name] : undefined;
+    if (read === undefined) {
+      throw new LineError(`there is no option ${shown(name)}, only ${Object.keys(READERS).join(', ')}`);
+    }
+    if (seen.has(name)) throw new LineError(`the option ${name} is there twice`);
+    seen.add(name);
+    restrictions = { ...restrictions, ...read(quoted ?? bare ?? '', bounds) };
+    rest = rest.slice(whole.length);
+  }
+  return restrictions;
+}
+
+function requireKey(text: string): string {
+  try {
+    decodeKey(text, 'the key');
+    return text;
+  } catch (error) {
+    // Not the text itself: somebody may have pasted a private key, or a secret.
+    throw new LineError(error instanceof TunnelError ? error.detail : String(error));
+  }
+}
+
+function parseLimit(option: string, value: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(value)) throw new LineError(`${option}: ${shown(value)} is no number from 1 to 99999`);
+  return Number(value);
+}
+
+function parsePorts(value: string): readonly PortRange[] {
+  return value.split(',').map((part) => {
+    const [, first = '', last = first] = /^\s*(\d{1,5})(?:-(\d{1,5}))?\s*$/.exec(part) ?? [];
+    const range = { first: Number(first), last: Number(last) };
+    if (first === '' || range.first < 1 || range.last > 65_535) {
+      throw new LineError(`${shown(part)} is neither a port from 1 to 65535 nor a range such as 8000-8010`);
+    }
+    if (range.first > range.last) throw new LineError(`the range ${range.first}-${range.last} ends before it begins`);
+    return range;
+  });
+}
+
+function parseTime(value: string): number {
+  const time = DATE.test(value) || DATE_AND_TIME.test(value) ? Date.parse(value) : Number.NaN;
+  // `Date` takes the 30th of February for the 2nd of March.
+  const isReal =
+    !Number.isNaN(time) && new Date(`${value.slice(0, 10)}T00:00Z`).toISOString().startsWith(value.slice(0, 10));
+  if (!isReal) {
+    throw new LineError(
+      `expires: ${shown(value)} is neither a date such as 2027-01-31 nor a time such as 2027-01-31T18:00Z`,
+    );
+  }
+  return time;
+}
+
+function requireFirst<T>(lines: Map<T, number>, thing: T, line: number, what: string): void {
+  const before = lines.get(thing);
+  if (before !== undefined) throw new LineError(`${what} on line ${before} already`);
+  lines.set(thing, line);
+}
+
+/** Part of a line, for an error: not long enough to be a key. */
+function shown(text: string): string {
+  return `"${text.length > 32 ? `${text.slice(0, 32)}…` : text}"`;
+}

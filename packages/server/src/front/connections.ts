@@ -1,0 +1,67 @@
+import type { Socket } from 'node:net';
+import { sourceOf } from './client-address.ts';
+import { FairTable } from '../shares/fair-table.ts';
+import { type Peer, peerOf } from './peer.ts';
+
+/**
+ * Connections to the control port whose client has not proved who it is, those that send nothing among them. Beyond it the
+ * oldest of the address that has most is ended.
+ */
+export const UNPROVEN_CONNECTION_LIMIT = 8192;
+
+/** Every connection to the control port, so that none outlives the server and no address takes all there can be. */
+export class Connections {
+  readonly #all = new Set<Socket>();
+  readonly #unproven = new FairTable<Socket>(UNPROVEN_CONNECTION_LIMIT);
+  /** By both ends: TLS wraps a socket into another one, which does not tell what is below it. */
+  readonly #byEnds = new Map<string, { readonly socket: Socket; peer: Peer }>();
+
+  get count(): number {
+    return this.#all.size;
+  }
+
+  add(socket: Socket): void {
+    const peer = peerOf(socket);
+    const ends = endsOf(socket);
+    this.#all.add(socket);
+    this.#byEnds.set(ends, { socket, peer });
+    socket.once('close', () => {
+      this.#all.delete(socket);
+      this.#unproven.delete(socket);
+      if (this.#byEnds.get(ends)?.socket === socket) this.#byEnds.delete(ends);
+    });
+    this.#unproven.add(socket, sourceOf(peer.address))?.destroy();
+  }
+
+  /** Somebody in front said who is behind it. */
+  identify(socket: Socket, peer: Peer): void {
+    const entry = this.#byEnds.get(endsOf(socket));
+    if (entry) entry.peer = peer;
+    this.#unproven.reassign(socket, sourceOf(peer.address));
+  }
+
+  /** Who is at the other end of a connection, or of the TLS in it. */
+  peerOf(socket: Socket): Peer {
+    return this.#byEnds.get(endsOf(socket))?.peer ?? peerOf(socket);
+  }
+
+  /** The connection counts for this address: a trusted proxy said so in its request. */
+  countFor(socket: Socket, source: string): void {
+    const entry = this.#byEnds.get(endsOf(socket));
+    if (entry) this.#unproven.reassign(entry.socket, source);
+  }
+
+  /** Its client proved who it is. */
+  proven(socket: Socket): void {
+    const entry = this.#byEnds.get(endsOf(socket));
+    if (entry) this.#unproven.delete(entry.socket);
+  }
+
+  destroyAll(): void {
+    for (const socket of this.#all) socket.destroy();
+  }
+}
+
+function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
+}

@@ -1,0 +1,71 @@
+import { DATA_HEADER_BYTES, MAX_RECORD_BYTES } from '../wire/constants.ts';
+import { encodeFrame, writeDataHeader } from '../wire/encode.ts';
+import type { Frame } from '../wire/frame.ts';
+import { COPY_BELOW_BYTES } from '../session/constants.ts';
+
+/**
+ * Puts the frames of one record together. Small frames and headers are written into one buffer that is used again for each
+ * record; large data stays where it is. One builder serves all sessions of a process: its parts are valid until `start`.
+ */
+export class RecordBuilder {
+  readonly #scratch = new Uint8Array(MAX_RECORD_BYTES);
+  #parts: Uint8Array[] = [];
+  #partStart = 0;
+  #end = 0;
+  #bytes = 0;
+  #limit = 0;
+
+  /** Begins a record of at most `limitBytes` of plaintext. */
+  start(limitBytes: number): void {
+    this.#parts = [];
+    this.#partStart = 0;
+    this.#end = 0;
+    this.#bytes = 0;
+    this.#limit = limitBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Bytes left below the limit; can be negative after a control frame, which is never cut. */
+  get room(): number {
+    return this.#limit - this.#bytes;
+  }
+
+  add(frame: Frame): void {
+    this.addEncoded(encodeFrame(frame));
+  }
+
+  /** A frame that is already bytes. */
+  addEncoded(frame: Uint8Array): void {
+    this.#scratch.set(frame, this.#end);
+    this.#end += frame.length;
+    this.#bytes += frame.length;
+  }
+
+  addData(streamId: number, data: Uint8Array): void {
+    writeDataHeader(this.#scratch, this.#end, streamId, data.length);
+    this.#end += DATA_HEADER_BYTES;
+    this.#bytes += DATA_HEADER_BYTES + data.length;
+    if (data.length < COPY_BELOW_BYTES) {
+      this.#scratch.set(data, this.#end);
+      this.#end += data.length;
+    } else {
+      this.#closePart();
+      this.#parts.push(data);
+    }
+  }
+
+  /** The record's plaintext, in order; empty where nothing was added. */
+  finish(): readonly Uint8Array[] {
+    this.#closePart();
+    return this.#parts;
+  }
+
+  #closePart(): void {
+    if (this.#end === this.#partStart) return;
+    this.#parts.push(this.#scratch.subarray(this.#partStart, this.#end));
+    this.#partStart = this.#end;
+  }
+}

@@ -1,0 +1,174 @@
+import { open, readFile, rename, rm, utimes } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TunnelError } from '../errors/errors.ts';
+import { makePrivateDirectory, unusable, writeNew } from './files.ts';
+import { takeKernelLock } from './kernel-lock.ts';
+import { fateOf, ownProcess, type ProcessStamp } from './process-stamp.ts';
+
+/** How often a lock whose holder died may be contested before that is called odd. */
+const MAX_ATTEMPTS = 10;
+
+/** How often a holder without a kernel lock touches its file, in ms. */
+const BEAT_MS = 2_000;
+
+/** A holder whose file was not touched for so many beats has ended. */
+const SILENT_BEATS = 3.5;
+
+export interface ProcessLock {
+  /** Lets go. Idempotent, never fails. */
+  release(): Promise<void>;
+}
+
+/** What the file of a lock says about who holds it. */
+interface Holder extends ProcessStamp {
+  /** It has a kernel lock as well. */
+  readonly hasKernelLock: boolean;
+}
+
+/**
+ * Takes the lock that this file is, and makes its directory. Throws `state-locked` where another process has it, and
+ * `state-unusable`.
+ *
+ * A kernel lock decides where both sides have one: over containers, and freed however its holder ends. Without it (no
+ * flock(1), some network file systems) the file does: it names the holder, which has ended when that process does not run any
+ * more. Where that cannot be seen, since it is in another container or on another machine, the holder is watched: it
+ * touches its file every `beatMs`.
+ */
+export async function takeProcessLock(path: string, beatMs: number = BEAT_MS): Promise<ProcessLock> {
+  const directory = dirname(path);
+  await makePrivateDirectory(directory);
+  const kernelLock = await takeKernelLock(directory);
+  try {
+    if (kernelLock.kind === 'held') throw await lockedBy(path, parseHolder((await read(path)) ?? ''));
+    const hasKernelLock = kernelLock.kind === 'taken';
+    const own = `${JSON.stringify({ ...(await ownProcess()), hasKernelLock })}\n`;
+    await takeFile(path, own, hasKernelLock, beatMs);
+    const beat = hasKernelLock ? undefined : setInterval(() => void touch(path), beatMs).unref();
+    return {
+      release: async () => {
+        clearInterval(beat);
+        await release(path, own);
+        if (kernelLock.kind === 'taken') kernelLock.release();
+      },
+    };
+  } catch (error) {
+    if (kernelLock.kind === 'taken') kernelLock.release();
+    if (error instanceof TunnelError) throw error;
+    throw unusable(path, error);
+  }
+}
+
+async function takeFile(path: string, own: string, hasKernelLock: boolean, beatMs: number): Promise<void> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    if (await writeNew(path, own)) return;
+    const found = await read(path);
+    if (found === undefined) continue;
+    const holder = parseHolder(found);
+    if (holder !== undefined) {
+      const fate = await fateOf(holder);
+      if (fate === 'running') throw await lockedBy(path, holder);
+      // Where both have kernel locks, ours says that its is gone.
+      if (fate === 'out-of-sight' && !(holder.hasKernelLock && hasKernelLock)) {
+        // Its holder touches nothing. That it has ended cannot be known from here.
+        if (holder.hasKernelLock) throw await lockedBy(path, holder, removeHint(path));
+        if (await isTouched(path, beatMs)) throw await lockedBy(path, holder);
+      }
+    }
+    await setAside(path, found);
+  }
+  throw new TunnelError('state-locked', { detail: `${dirname(path)} (several servers start there at once)` });
+}
+
+async function lockedBy(path: string, holder: Holder | undefined, hint?: string): Promise<TunnelError> {
+  const directory = dirname(path);
+  // Between its two locks, or just ending.
+  if (holder === undefined) return new TunnelError('state-locked', { detail: directory });
+  const place = (await fateOf(holder)) === 'out-of-sight' ? ' in another container or on another machine' : '';
+  const detail = `${directory} (process ${holder.pid}${place})`;
+  return new TunnelError('state-locked', { detail, ...(hint !== undefined && { hint }) });
+}
+
+function removeHint(path: string): string {
+  return `stop the other server, or give this one a directory of its own with --state-dir; if it has ended for sure, remove ${path}`;
+}
+
+/** Watches the file until it is touched, or has not been for so long that its holder must have ended. */
+async function isTouched(path: string, beatMs: number): Promise<boolean> {
+  const before = await lastTouch(path);
+  for (let waitedMs = 0; waitedMs < beatMs * SILENT_BEATS; waitedMs += beatMs / 4) {
+    await sleep(beatMs / 4);
+    const now = await lastTouch(path);
+    if (now === undefined) return false;
+    if (now !== before) return true;
+  }
+  return false;
+}
+
+/** By an open file: network file systems ask their server only then. Undefined where there is no file. */
+async function lastTouch(path: string): Promise<number | undefined> {
+  try {
+    await using file = await open(path, 'r');
+    return (await file.stat()).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  // A disk that takes nothing does not end the server.
+  await utimes(path, now, now).catch(() => {});
+}
+
+async function release(path: string, own: string): Promise<void> {
+  try {
+    if ((await read(path)) === own) await rm(path, { force: true });
+  } catch {
+    // What stays behind is stale as soon as this process has ended.
+  }
+}
+
+/**
+ * Removes a stale lock, and only that one: between our reading and our renaming, somebody else may have set it aside and
+ * taken a lock of his own. Then that is put back.
+ */
+async function setAside(path: string, stale: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const found = await read(aside);
+  if (found !== undefined && found !== stale) await writeNew(path, found);
+  await rm(aside, { force: true });
+}
+
+async function read(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<Record<keyof Holder, unknown>> | null;
+    if (typeof value?.pid !== 'number' || !Number.isSafeInteger(value.pid) || value.pid <= 0) return undefined;
+    const textOf = (field: unknown): string | undefined => (typeof field === 'string' ? field : undefined);
+    return {
+      pid: value.pid,
+      started: textOf(value.started),
+      pidNamespace: textOf(value.pidNamespace),
+      hasKernelLock: value.hasKernelLock === true,
+    };
+  } catch {
+    return undefined;
+  }
+}
