@@ -1,0 +1,176 @@
+import type { TunnelError } from '../errors.ts';
+import { formatRecord, type NameRecord, parseRecord, type PublicName } from './name-record.ts';
+import { NameView } from './name-view.ts';
+import type { Registry, Written } from './registry.ts';
+
+/** A name that nobody used for this long is forgotten, in ms. */
+export const NAME_LIFE_MS = 30 * 24 * 60 * 60 * 1000;
+
+/** Names that are remembered for clients that do not hold them now. Beyond it the client with the most forgets its oldest. */
+export const REMEMBERED_LIMIT = 4096;
+
+/** Who asks for a name. */
+export interface Claimant {
+  /** Public key, base64url. */
+  readonly clientKey: string;
+  readonly label: string;
+  /** Tells sessions apart. */
+  readonly holder: string;
+}
+
+/** Whether somebody may have a name, as far as its record says. What a key may have at all is not asked here. */
+export type Verdict =
+  | { readonly kind: 'free'; readonly revision: number }
+  /** Another session of the same client holds it. It goes over to the claimant if that one no longer answers. */
+  | { readonly kind: 'contested'; readonly holder: string; readonly revision: number }
+  /**
+   * - `held`: another client holds it.
+   * - `held-by-itself`: another tunnel of the same session does.
+   * - `kept`: another client had it, and may be about to come back.
+   */
+  | { readonly kind: 'refused'; readonly because: 'held' | 'held-by-itself' | 'kept' };
+
+export interface ClaimsOptions {
+  readonly registry: Registry;
+  /** A new random text for each call. */
+  readonly nonce: () => string;
+  /** Nothing is heard of the registry until it is back. */
+  readonly onLost: (error: TunnelError) => void;
+}
+
+/**
+ * Decides who may have a public name, over a registry that several servers may share: who holds it, for whom it is
+ * remembered, and who takes it over. `now` is wall-clock ms.
+ */
+export class Claims implements Disposable {
+  readonly #options: ClaimsOptions;
+  readonly #view = new NameView();
+  readonly #watch: Disposable;
+
+  constructor(options: ClaimsOptions) {
+    this.#options = options;
+    this.#watch = options.registry.watch({
+      snapshot: (entries) => this.#view.replace(entries),
+      changed: (change) => this.#view.changed(change),
+      lost: (error) => options.onLost(error),
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#watch[Symbol.dispose]();
+  }
+
+  /** Who has this name or had it last; undefined if nobody did in the last 30 days. */
+  recordOf(name: PublicName, now: number): NameRecord | undefined {
+    const record = this.#view.get(name)?.record;
+    return record && isAlive(record, now) ? record : undefined;
+  }
+
+  /** The name that this client had for this tunnel, one that nobody holds first. */
+  nameFor(clientKey: string, label: string, kind: 'port' | 'host', now: number): PublicName | undefined {
+    const names = [...this.#view.namesOf(clientKey, label)].filter((name) => name.startsWith(`${kind}/`));
+    const alive = names.filter((name) => this.recordOf(name, now) !== undefined);
+    return alive.find((name) => this.#view.get(name)?.record?.holder === undefined) ?? alive[0];
+  }
+
+  /** `isKept`: names are kept for absent clients, because the server has just started and they may be on their way back. */
+  judge(name: PublicName, { clientKey, holder }: Claimant, now: number, isKept: boolean): Verdict {
+    const known = this.#view.get(name);
+    const record = known?.record;
+    const revision = known?.revision ?? 0;
+    // What cannot be read was written by a newer program, for somebody.
+    if (known && !record) return { kind: 'refused', because: 'held' };
+    if (!record || !isAlive(record, now)) return { kind: 'free', revision };
+    if (record.holder === undefined) {
+      return isKept && record.clientKey !== clientKey
+        ? { kind: 'refused', because: 'kept' }
+        : { kind: 'free', revision };
+    }
+    if (record.clientKey !== clientKey) return { kind: 'refused', because: 'held' };
+    if (record.holder === holder) return { kind: 'refused', because: 'held-by-itself' };
+    return { kind: 'contested', holder: record.holder, revision };
+  }
+
+  /**
+   * The claimant holds the name from now on, if it stands as it was judged: at `revision`. False if somebody else was faster.
+   * Rejects if the registry does not answer.
+   */
+  async take(
+    name: PublicName,
+    { clientKey, label, holder }: Claimant,
+    now: number,
+    revision: number,
+  ): Promise<boolean> {
+    const record = { clientKey, label, holder, usedAt: now, nonce: this.#options.nonce() };
+    if (!(await this.#write(name, record, revision))) return false;
+    // A tunnel is remembered under one name.
+    await Promise.all(
+      [...this.#view.namesOf(clientKey, label)]
+        .filter((other) => kindOf(other) === kindOf(name) && this.#view.get(other)?.record?.holder === undefined)
+        .map((other) => this.#write(other, undefined)),
+    );
+    return true;
+  }
+
+  /** The claimant gives the name back; it is remembered for it, unless the tunnel has another one. */
+  async release(name: PublicName, { clientKey, holder }: Claimant, now: number): Promise<void> {
+    const record = this.#view.get(name)?.record;
+    if (record?.clientKey !== clientKey || record.holder !== holder) return;
+    const others = [...this.#view.namesOf(clientKey, record.label)];
+    if (others.some((other) => other !== name && kindOf(other) === kindOf(name))) {
+      await this.#write(name, undefined);
+      return;
+    }
+    await this.#write(name, { ...record, holder: undefined, usedAt: now, nonce: this.#options.nonce() });
+    await this.#makeRoom();
+  }
+
+  /** What is held is in use until now, and what nobody used for too long is forgotten. To be called well within `NAME_LIFE_MS`. */
+  async refresh(now: number): Promise<void> {
+    for (const [name, record] of this.#view.all) {
+      if (record.holder !== undefined) {
+        await this.#write(name, { ...record, usedAt: now, nonce: this.#options.nonce() });
+      } else if (!isAlive(record, now)) {
+        await this.#write(name, undefined);
+      }
+    }
+  }
+
+  async #makeRoom(): Promise<void> {
+    while (this.#view.rememberedCount > REMEMBERED_LIMIT) {
+      const name = this.#view.oldestOfLargest;
+      if (name === undefined || !(await this.#write(name, undefined))) return;
+    }
+  }
+
+  /**
+   * True if it was applied. What was written is in the view at once, however late the registry tells of it. A write whose
+   * outcome is not known is tried once more: if it was applied, its nonce is found there.
+   */
+  async #write(
+    name: PublicName,
+    record: NameRecord | undefined,
+    expected: number = this.#view.get(name)?.revision ?? 0,
+  ): Promise<boolean> {
+    const { registry } = this.#options;
+    const value = record && formatRecord(record);
+    const write = (): Promise<Written> => registry.write(name, value, expected);
+    const written = await write().catch(write);
+    if (written.ok) {
+      this.#view.written({ key: name, value, revision: written.revision });
+      return true;
+    }
+    const { current } = written;
+    if (current) this.#view.written(current);
+    return record ? current !== undefined && parseRecord(current.value)?.nonce === record.nonce : current === undefined;
+  }
+}
+
+/** A use that is still to come is as good as one just now: a clock that is behind may yet be put right. */
+function isAlive(record: NameRecord, now: number): boolean {
+  return record.holder !== undefined || now - record.usedAt < NAME_LIFE_MS;
+}
+
+function kindOf(name: PublicName): string {
+  return name.slice(0, name.indexOf('/'));
+}

@@ -1,0 +1,120 @@
+import { type NameRecord, parseRecord, type PublicName } from './name-record.ts';
+import type { Change, Entry } from './registry.ts';
+
+/** What a registry holds under a name. No record: it cannot be read here, and belongs to somebody all the same. */
+interface Known {
+  readonly record: NameRecord | undefined;
+  readonly revision: number;
+}
+
+const NONE: ReadonlySet<PublicName> = new Set();
+
+/**
+ * A copy of the names in a registry, indexed by what is asked of it. One's own writes are in it before the registry tells of
+ * them; what it tells late counts only if its revision is higher.
+ */
+export class NameView {
+  readonly #known = new Map<PublicName, Known>();
+  /** Names that this process deleted, with the revision, until the registry has told of it. */
+  readonly #deleted = new Map<PublicName, number>();
+  readonly #byOwner = new Map<string, Set<PublicName>>();
+  /** Names that nobody holds, by the client's key, in the order in which they were last used. */
+  readonly #remembered = new Map<string, Set<PublicName>>();
+  #rememberedCount = 0;
+
+  get(name: PublicName): Known | undefined {
+    return this.#known.get(name);
+  }
+
+  get all(): Iterable<readonly [name: PublicName, record: NameRecord]> {
+    return this.#records();
+  }
+
+  get rememberedCount(): number {
+    return this.#rememberedCount;
+  }
+
+  namesOf(clientKey: string, label: string): ReadonlySet<PublicName> {
+    return this.#byOwner.get(ownerOf(clientKey, label)) ?? NONE;
+  }
+
+  /** The longest unused name of the client for which most are remembered. */
+  get oldestOfLargest(): PublicName | undefined {
+    let largest: ReadonlySet<PublicName> = NONE;
+    for (const names of this.#remembered.values()) if (names.size > largest.size) largest = names;
+    const [oldest] = largest;
+    return oldest;
+  }
+
+  replace(entries: readonly Entry[]): void {
+    this.#known.clear();
+    this.#deleted.clear();
+    this.#byOwner.clear();
+    this.#remembered.clear();
+    this.#rememberedCount = 0;
+    const names = entries.filter(({ key }) => isName(key));
+    const usedAt = new Map(names.map((entry) => [entry, parseRecord(entry.value)?.usedAt ?? 0]));
+    for (const entry of names.toSorted((a, b) => usedAt.get(a)! - usedAt.get(b)!)) this.#apply(entry);
+  }
+
+  /** This process wrote it, or found it when it tried to. */
+  written(change: Change): void {
+    if (change.value === undefined && isName(change.key)) this.#deleted.set(change.key, change.revision);
+    this.#apply(change);
+  }
+
+  /** The registry told of it; in the order of revisions. */
+  changed(change: Change): void {
+    this.#apply(change);
+    for (const [name, revision] of this.#deleted) if (revision <= change.revision) this.#deleted.delete(name);
+  }
+
+  #apply({ key, value, revision }: Change): void {
+    if (!isName(key)) return;
+    const before = this.#known.get(key);
+    if (revision <= (before?.revision ?? 0) || revision < (this.#deleted.get(key) ?? 0)) return;
+    if (before?.record) this.#forget(key, before.record);
+    const record = value === undefined ? undefined : parseRecord(value);
+    if (value === undefined) this.#known.delete(key);
+    else this.#known.set(key, { record, revision });
+    if (record) this.#remember(key, record);
+  }
+
+  *#records(): Generator<readonly [PublicName, NameRecord], undefined> {
+    for (const [name, { record }] of this.#known) if (record) yield [name, record];
+  }
+
+  #remember(name: PublicName, record: NameRecord): void {
+    setOf(this.#byOwner, ownerOf(record.clientKey, record.label)).add(name);
+    if (record.holder !== undefined) return;
+    setOf(this.#remembered, record.clientKey).add(name);
+    this.#rememberedCount += 1;
+  }
+
+  #forget(name: PublicName, record: NameRecord): void {
+    removeFrom(this.#byOwner, ownerOf(record.clientKey, record.label), name);
+    if (record.holder !== undefined) return;
+    removeFrom(this.#remembered, record.clientKey, name);
+    this.#rememberedCount -= 1;
+  }
+}
+
+function isName(key: string): key is PublicName {
+  return key.startsWith('port/') || key.startsWith('host/');
+}
+
+function ownerOf(clientKey: string, label: string): string {
+  return `${clientKey} ${label}`;
+}
+
+function setOf(sets: Map<string, Set<PublicName>>, key: string): Set<PublicName> {
+  const set = sets.get(key) ?? new Set();
+  sets.set(key, set);
+  return set;
+}
+
+function removeFrom(sets: Map<string, Set<PublicName>>, key: string, name: PublicName): void {
+  const set = sets.get(key);
+  set?.delete(name);
+  if (set?.size === 0) sets.delete(key);
+}
