@@ -1,4 +1,4 @@
-import type { TunnelError } from '../errors.ts';
+import type { TunnelError } from '../errors/errors.ts';
 import { formatRecord, type NameRecord, parseRecord, type PublicName } from './name-record.ts';
 import { NameView } from './name-view.ts';
 import type { Registry, Written } from './registry.ts';

@@ -1,4 +1,4 @@
-import type { TunnelError } from '../errors.ts';
+import type { TunnelError } from '../errors/errors.ts';
 
 /** One key of a registry and what is stored under it. */
 export interface Entry {
