@@ -165,7 +165,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   async #stop(): Promise<void> {
     const { driver } = this.#session ?? {};
-    if (this.#state.kind === 'linked' && driver?.session.hasLink) {
+    if (this.#state.kind === 'linked' && driver?.hasLink) {
       this.#state = { kind: 'stopping', end: this.#state.end };
       this.#tunnels.closeAll(driver);
       await this.#streamsEnded(driver, this.#options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS);
@@ -222,7 +222,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       server: formatServerAddress(this.#server),
       proxy: this.#options.proxy && formatProxyAddress(this.#options.proxy),
       tunnels: this.#tunnels.status,
-      roundTripMs: driver?.session.roundTripMs,
+      roundTripMs: driver?.roundTripMs,
       streams: driver?.pipeCount ?? 0,
       nextAttempt: state === 'waiting' ? nextOf(attempts) : undefined,
     };
@@ -366,8 +366,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         resolve({ kind: 'replaced', next, wasUp: isUp });
       };
       this.#state = { kind: 'linked', session, confirm, end, replace };
-      driver.session.beginLink(monotonicNow(), this.#heartbeat, link.roundTripMs);
-      driver.attach(link.records);
+      driver.beginLink(link.records, this.#heartbeat, link.roundTripMs);
     });
   }
 
@@ -377,7 +376,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       this.#downSince = monotonicNow();
       this.#tellDisconnected(error);
     }
-    const isOver = isSessionLost(error.code) || session.driver.session.isBroken;
+    const isOver = isSessionLost(error.code) || session.driver.isBroken;
     if (!accepted || isOver || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
       this.#loseSession(session, error.code);
     } else if (wasConfirmed && this.#session === session) {
@@ -422,7 +421,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       old.replace(next);
     } catch {
       // The old link goes on, or comes to its own end.
-      session.driver.session.withdrawClaim();
+      session.driver.withdrawClaim();
     } finally {
       this.#replacements.delete(abort);
     }
@@ -615,7 +614,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   async #streamsEnded(driver: SessionDriver, graceMs: number): Promise<void> {
     const end = monotonicNow() + graceMs;
-    while (driver.pipeCount > 0 && driver.session.hasLink && monotonicNow() < end) {
+    while (driver.pipeCount > 0 && driver.hasLink && monotonicNow() < end) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -633,7 +632,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#surroundings?.[Symbol.dispose]();
     const session = this.#session;
     if (session) {
-      session.driver.session.sendNotice({ type: 'goodbye', code: 'stopped' });
+      session.driver.sendNotice({ type: 'goodbye', code: 'stopped' });
       session.driver.close(1000, 'stopped');
       this.#loseSession(session, 'session-lost');
     }

@@ -170,7 +170,6 @@ export class TunnelSet {
       tunnel.service.close();
       if (current) this.#giveBack(current, tunnel.id);
     }
-    current?.flushSoon();
     for (const tunnel of next) {
       // One that was refused may have been so because of one that is gone now.
       if (!current || !(tunnel.isGivenUp || ruled.has(tunnel))) continue;
@@ -256,7 +255,6 @@ export class TunnelSet {
   /** Gives all back, in the session that goes on for a moment. */
   closeAll(driver: SessionDriver): void {
     for (const id of this.#tunnels.keys()) this.#giveBack(driver, id);
-    driver.flushSoon();
   }
 
   /** The session is gone, and with it all of them. */
@@ -349,7 +347,7 @@ export class TunnelSet {
   }
 
   #giveBack(driver: SessionDriver, tunnelId: number): void {
-    driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code: 'stopped' });
+    driver.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code: 'stopped' });
     this.#answers.givenBack(tunnelId);
   }
 
@@ -368,14 +366,13 @@ export class TunnelSet {
     tunnel.retry = undefined;
     tunnel.isGivenUp = false;
     this.#answers.requested(tunnel.id);
-    driver.session.sendTunnelFrame({
+    driver.sendTunnelFrame({
       type: 'tunnel-request',
       tunnelId: tunnel.id,
       port: tunnel.port ?? tunnel.options.port ?? tunnel.rememberedPort ?? 0,
       name: tunnel.name,
       rules: tunnel.rules,
     });
-    driver.flushSoon();
   }
 }
 

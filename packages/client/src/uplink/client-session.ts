@@ -2,11 +2,10 @@ import {
   type Claim,
   type ErrorCode,
   type HeartbeatSettings,
-  Session,
   type TunnelError,
   type MemoryBudget,
 } from '@tunnel/shared';
-import { type DriverEvent, freeMemory, SessionDriver } from '@tunnel/shared/node';
+import { type DriverEvent, SessionDriver } from '@tunnel/shared/node';
 import { formatHostAndPort } from '../dial/address.ts';
 import type { ClientEvents } from '../events.ts';
 import type { LocalTarget } from '../options.ts';
@@ -43,7 +42,7 @@ export class ClientSession {
   constructor(budget: MemoryBudget, linkLifeMs: number | undefined, handlers: ClientSessionHandlers) {
     this.#handlers = handlers;
     this.driver = new SessionDriver(
-      new Session({ role: 'client', budget, onForgotten: freeMemory }),
+      { role: 'client', budget, linkLifeMs },
       {
         onEvent: (event) => handlers.onEvent(this, event),
         onLinkEnd: (error) => handlers.onLinkEnd(error),
@@ -54,7 +53,6 @@ export class ClientSession {
         },
         onStreamClosed: (streamId, resetCode) => this.#onStreamClosed(streamId, resetCode),
       },
-      linkLifeMs,
     );
   }
 
@@ -73,7 +71,7 @@ export class ClientSession {
       heartbeatTimeoutMs: heartbeat.timeoutMs,
       agent,
       ...(accepted && {
-        resume: { sessionId: accepted.id, token: accepted.token, ...this.driver.session.claim() },
+        resume: { sessionId: accepted.id, token: accepted.token, ...this.driver.claim() },
       }),
     };
   }

@@ -4,7 +4,6 @@ import {
   type HeartbeatSettings,
   type ResumePoint,
   RESUME_TOKEN_BYTES,
-  Session,
   SESSION_ID_BYTES,
   TUNNEL_LIMIT,
   TunnelError,
@@ -16,7 +15,6 @@ import {
   constantTimeEqual,
   type DriverEvent,
   encodeKey,
-  freeMemory,
   monotonicNow,
   prepareSocket,
   randomBytes,
@@ -106,12 +104,15 @@ export class ServerSession {
     this.#clientKey = link.clientKey;
     this.#source = link.source;
     this.#instance = link.claim.instance;
-    this.#driver = new SessionDriver(new Session({ role: 'server', budget: options.budget, onForgotten: freeMemory }), {
-      onEvent: (event) => this.#onEvent(event),
-      onLinkEnd: (error) => this.#onLinkEnd(error),
-      onBroken: (error) => this.#onBroken(error),
-      onStreamClosed: (streamId) => this.#stopWaiting(streamId),
-    });
+    this.#driver = new SessionDriver(
+      { role: 'server', budget: options.budget },
+      {
+        onEvent: (event) => this.#onEvent(event),
+        onLinkEnd: (error) => this.#onLinkEnd(error),
+        onBroken: (error) => this.#onBroken(error),
+        onStreamClosed: (streamId) => this.#stopWaiting(streamId),
+      },
+    );
   }
 
   get id(): string {
@@ -119,7 +120,7 @@ export class ServerSession {
   }
 
   get hasLink(): boolean {
-    return this.#driver.session.hasLink;
+    return this.#driver.hasLink;
   }
 
   get hasVisitors(): boolean {
@@ -132,7 +133,7 @@ export class ServerSession {
   }
 
   /** Its streams, its traffic and its link, as they are now. */
-  get driver(): Pick<SessionDriver, 'pipeCount' | 'traffic' | 'session'> {
+  get driver(): Pick<SessionDriver, 'pipeCount' | 'traffic' | 'hasLink' | 'logBytes' | 'roundTripMs'> {
     return this.#driver;
   }
 
@@ -152,7 +153,7 @@ export class ServerSession {
       constantTimeEqual(clientKey, this.#clientKey) &&
       constantTimeEqual(claim.instance, this.#instance) &&
       constantTimeEqual(resume.token, this.#token) &&
-      this.#driver.session.canResumeFrom(resume)
+      this.#driver.canResumeFrom(resume)
     );
   }
 
@@ -184,14 +185,13 @@ export class ServerSession {
   drain(retryAfterMs: number, spreadMs: number, graceMs: number): void {
     this.#phase = 'draining';
     for (const tunnel of this.#tunnels.values()) tunnel.port?.close();
-    this.#driver.session.sendNotice({ type: 'drain', retryAfterMs, spreadMs, graceMs });
-    this.#driver.flushSoon();
+    this.#driver.sendNotice({ type: 'drain', retryAfterMs, spreadMs, graceMs });
   }
 
   /** Ends the session: says so where there is a link, gives the ports back, resets the visitors. */
   end(code: ErrorCode): void {
     if (this.#phase === 'over') return;
-    this.#driver.session.sendNotice({ type: 'goodbye', code });
+    this.#driver.sendNotice({ type: 'goodbye', code });
     this.#driver.close(1000, code);
     this.#finish(code);
   }
@@ -215,16 +215,15 @@ export class ServerSession {
       const code = 'port-not-allowed';
       this.#close(tunnelId, code);
       for (const visitor of visitors) visitor.reset(code);
-      this.#driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
-      this.#driver.flushSoon();
+      this.#driver.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
     }
   }
 
   #carry({ records, claim, knowsSecret, roundTripMs }: ClaimedLink, point: ResumePoint): void {
     this.#linkNumber = claim.linkNumber;
     this.#knowsSecret = knowsSecret;
-    this.#driver.session.acceptLink(
-      monotonicNow(),
+    this.#driver.acceptLink(
+      records,
       this.#options.heartbeat,
       roundTripMs,
       { ...point, heartbeat: { intervalMs: claim.heartbeatIntervalMs, timeoutMs: claim.heartbeatTimeoutMs } },
@@ -235,7 +234,6 @@ export class ServerSession {
         agent: this.#options.agent,
       },
     );
-    this.#driver.attach(records);
   }
 
   #onLinkEnd(error: TunnelError): void {
@@ -348,8 +346,7 @@ export class ServerSession {
 
   async #open({ tunnelId, port, name }: TunnelRequestFrame, gate: VisitorGate): Promise<void> {
     const refused = new RefusedVisitors((counts) => {
-      this.#driver.session.sendNotice({ type: 'visitors-refused', tunnelId, ...counts });
-      this.#driver.flushSoon();
+      this.#driver.sendNotice({ type: 'visitors-refused', tunnelId, ...counts });
     });
     const tunnel: Tunnel = { name, port: undefined, gate, refused, visitors: new Set() };
     this.#tunnels.set(tunnelId, tunnel);
@@ -387,14 +384,14 @@ export class ServerSession {
   }
 
   #holder(tunnelId: number, tunnel: Tunnel): PortHolder {
-    const { session } = this.#driver;
+    const driver = this.#driver;
     const { clientKey } = this.info;
     return {
       clientKey,
       name: tunnel.name,
       share: this.#options.access.entryOf(clientKey) ? clientKey : this.#source,
       get hasLink() {
-        return session.hasLink;
+        return driver.hasLink;
       },
       answers: () => this.#driver.answersWithin(PROBE_MS),
       giveUp: () => this.#giveUp(tunnelId, tunnel),
@@ -413,19 +410,17 @@ export class ServerSession {
     for (const visitor of tunnel.visitors) visitor.reset(code);
     this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port?.port ?? 0, code });
     if (this.#tunnels.size === 0) this.end(code);
-    else if (tunnel.port) this.#driver.session.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
+    else if (tunnel.port) this.#driver.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
     else this.#refuse(tunnelId, new TunnelError('port-in-use')); // it was not granted yet
   }
 
   #grant(tunnelId: number, port: number): void {
-    this.#driver.session.sendTunnelFrame({ type: 'tunnel-granted', tunnelId, port, host: this.#options.publicHost });
-    this.#driver.flushSoon();
+    this.#driver.sendTunnelFrame({ type: 'tunnel-granted', tunnelId, port, host: this.#options.publicHost });
   }
 
   #refuse(tunnelId: number, error: TunnelError): void {
     const { code, detail } = error;
-    this.#driver.session.sendTunnelFrame({ type: 'tunnel-refused', tunnelId, code, detail });
-    this.#driver.flushSoon();
+    this.#driver.sendTunnelFrame({ type: 'tunnel-refused', tunnelId, code, detail });
     this.#options.emit('warning', { code, reason: error instanceof PortRefusal ? error.forOperator : error.message });
   }
 
@@ -445,7 +440,6 @@ export class ServerSession {
   }
 
   #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket, { address, port, destination }: Peer): void {
-    const { session } = this.#driver;
     const ruledOut = tunnel.gate.refusalOf(address, tunnel.visitors.size);
     if (ruledOut === 'gone') {
       // Nobody was kept out: whoever it was left before anything could be said of it.
@@ -458,24 +452,20 @@ export class ServerSession {
       return;
     }
     const refusal = this.#refusalOfVisitor;
-    const streamId = refusal ? undefined : session.openStream(tunnelId, address, port, monotonicNow(), destination);
-    if (streamId === undefined) {
+    const pipe = refusal ? undefined : this.#driver.openStream(tunnelId, address, port, destination);
+    if (!pipe) {
       this.#turnAway(socket, tunnel, refusal ?? 'stream-limit');
       return;
     }
     this.#visitorCount += 1;
     prepareSocket(socket);
-    const pipe = this.#driver.addPipe(streamId);
     pipe.attach(socket);
     tunnel.visitors.add(pipe);
     socket.once('close', () => tunnel.visitors.delete(pipe));
-    if (!session.hasLink) {
+    if (!this.#driver.hasLink) {
       const patience = setTimeout(() => pipe.reset('session-lost'), WAITING_MS);
-      this.#waiting.set(streamId, patience);
+      this.#waiting.set(pipe.streamId, patience);
     }
-    // A turn later than anything else: who resets as soon as the connection stands is then withdrawn, and what a visitor
-    // says first goes out in one record with its OPEN.
-    setImmediate(() => this.#driver.flushSoon());
   }
 
   /** Nothing was read from it yet. */
@@ -489,7 +479,7 @@ export class ServerSession {
   get #refusalOfVisitor(): ErrorCode | undefined {
     // The listener may have had one more in hand when it was closed.
     if (this.#phase !== 'running') return 'tunnel-closed';
-    return !this.#driver.session.hasLink && this.#waiting.size >= WAITING_LIMIT ? 'session-lost' : undefined;
+    return !this.#driver.hasLink && this.#waiting.size >= WAITING_LIMIT ? 'session-lost' : undefined;
   }
 
   #stopWaiting(streamId: number): void {

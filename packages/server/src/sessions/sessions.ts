@@ -53,15 +53,15 @@ export class Sessions {
     };
     const roundTripsMs: number[] = [];
     for (const { driver, visitorCount } of this.all) {
-      const { session, traffic } = driver;
-      if (session.hasLink) status.linkedSessions += 1;
+      const { traffic } = driver;
+      if (driver.hasLink) status.linkedSessions += 1;
       else status.waitingSessions += 1;
       status.streams += driver.pipeCount;
       status.visitors += visitorCount;
       status.bytesIn += traffic.sentBytes;
       status.bytesOut += traffic.receivedBytes;
-      status.resumeLogBytes += session.logBytes;
-      if (session.roundTripMs !== undefined) roundTripsMs.push(session.roundTripMs);
+      status.resumeLogBytes += driver.logBytes;
+      if (driver.roundTripMs !== undefined) roundTripsMs.push(driver.roundTripMs);
     }
     return { ...status, roundTripsMs: roundTripsMs.toSorted((a, b) => a - b) };
   }

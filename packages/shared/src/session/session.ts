@@ -44,6 +44,12 @@ export interface ResumePoint {
   readonly next: number;
 }
 
+/** Numbered frames about tunnels. */
+export type TunnelFrame = Extract<NumberedFrame, { tunnelId: number }> & { type: `tunnel-${string}` };
+
+/** Unnumbered frames that a session sends when it is told to. */
+export type Notice = GoodbyeFrame | DrainFrame | VisitorsRefusedFrame;
+
 interface Link {
   readonly heartbeat: Heartbeat;
   readonly flight: Flight;
@@ -408,12 +414,12 @@ export class Session {
   // ── the session itself ──
 
   /** Numbered frames about tunnels. They arrive once and in order, also over a resume. */
-  sendTunnelFrame(frame: Extract<NumberedFrame, { tunnelId: number }> & { type: `tunnel-${string}` }): void {
+  sendTunnelFrame(frame: TunnelFrame): void {
     this.#outgoing.sendControl(frame);
   }
 
   /** Unnumbered; lost where the link breaks before it goes out. Counts of visitors are lost on a link that stands still, too. */
-  sendNotice(frame: GoodbyeFrame | DrainFrame | VisitorsRefusedFrame): void {
+  sendNotice(frame: Notice): void {
     if (!this.#link) return;
     if (frame.type === 'visitors-refused' && this.#unnumbered.length >= NOTICE_LIMIT) return;
     this.#unnumbered.push(encodeFrame(frame));

@@ -1,11 +1,13 @@
 import { TunnelError } from '../errors/errors.ts';
+import type { HeartbeatSettings } from '../link/heartbeat.ts';
 import type { SessionEvent } from '../session/events.ts';
 import { RecordBuilder } from '../link/record-builder.ts';
 import { RecordPace } from '../link/record-pace.ts';
-import type { Session } from '../session/session.ts';
+import type { MemoryBudget } from '../session/memory-budget.ts';
+import { type Notice, type ResumePoint, Session, type TunnelFrame } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
 import { MAX_RECORDS } from '../crypto/crypto.ts';
-import { SharedMemory } from './memory.ts';
+import { freeMemory, SharedMemory } from './memory.ts';
 import type { RecordLink } from './record-link.ts';
 import { StreamPipe, type Traffic } from './stream-pipe.ts';
 
@@ -33,6 +35,9 @@ const LAST_RECORD_BYTES = 4 * 1024;
 /** Where that does not work out it is said again after this, in ms. */
 const WORN_AGAIN_MS = 60_000;
 
+type AcceptArguments = Parameters<Session['acceptLink']> extends [number, ...infer Rest] ? Rest : never;
+type OpenArguments = [tunnelId: number, address: string, port: number, destination?: string | undefined];
+
 /** One for the process: `Session.nextRecord` and `RecordLink.send` are done with it before anyone else needs it. */
 const builder = new RecordBuilder();
 
@@ -41,7 +46,7 @@ const builder = new RecordBuilder();
  * joins its streams to sockets.
  */
 export class SessionDriver {
-  readonly session: Session;
+  readonly #session: Session;
   readonly #handlers: SessionDriverHandlers;
   readonly #pipes = new Map<number, StreamPipe>();
   readonly #traffic: Traffic = { receivedBytes: 0, sentBytes: 0 };
@@ -58,15 +63,36 @@ export class SessionDriver {
   #isDisposed = false;
 
   /** `linkLifeMs`: how long a link is used; other than a day only in tests. */
-  constructor(session: Session, handlers: SessionDriverHandlers, linkLifeMs: number = LINK_LIFE_MS) {
-    this.session = session;
-    session.onGivenUp = () => this.#wakeSoon();
+  constructor(
+    options: {
+      readonly role: 'client' | 'server';
+      readonly budget: MemoryBudget;
+      readonly linkLifeMs?: number | undefined;
+    },
+    handlers: SessionDriverHandlers,
+  ) {
+    const { role, budget, linkLifeMs = LINK_LIFE_MS } = options;
+    this.#session = new Session({ role, budget, onForgotten: freeMemory });
+    this.#session.onGivenUp = () => this.#wakeSoon();
     this.#handlers = handlers;
     this.#linkLifeMs = linkLifeMs;
   }
 
-  /** Carries the session over this link, for which `beginLink` or `acceptLink` was just called. */
-  attach(records: RecordLink): void {
+  // ── links ──
+
+  /** A client's next link: message 3 was sent on it. `roundTripMs` is the handshake's. */
+  beginLink(records: RecordLink, own: HeartbeatSettings, roundTripMs: number): void {
+    this.#session.beginLink(monotonicNow(), own, roundTripMs);
+    this.#attach(records);
+  }
+
+  /** A server's next link: sends `accepted`. `canResumeFrom(peer)` must hold. */
+  acceptLink(records: RecordLink, ...accepted: AcceptArguments): void {
+    this.#session.acceptLink(monotonicNow(), ...accepted);
+    this.#attach(records);
+  }
+
+  #attach(records: RecordLink): void {
     const now = monotonicNow();
     this.#link = { records, pace: new RecordPace(now), wornAt: now + this.#linkLifeMs };
     records.start({
@@ -89,15 +115,63 @@ export class SessionDriver {
     this.#flush();
     const link = this.#link;
     if (link) {
-      const last = this.session.nextRecord(monotonicNow(), builder, LAST_RECORD_BYTES);
+      const last = this.#session.nextRecord(monotonicNow(), builder, LAST_RECORD_BYTES);
       if (last) link.records.send(last);
       link.records.close(webSocketCode, reason);
     }
     this.#forgetLink();
   }
 
-  /** Something may be to be sent; it goes out with everything else of this turn of the event loop. */
-  flushSoon(): void {
+  get hasLink(): boolean {
+    return this.#session.hasLink;
+  }
+
+  /** The last round trip measured on this link, in ms. */
+  get roundTripMs(): number | undefined {
+    return this.#session.roundTripMs;
+  }
+
+  /** What is kept for a resume, in bytes with overhead. */
+  get logBytes(): number {
+    return this.#session.logBytes;
+  }
+
+  /** What the peer did wrong would come again on every link: the session has no future. */
+  get isBroken(): boolean {
+    return this.#session.isBroken;
+  }
+
+  /** Where a client's session stands, for its next link. The present one acknowledges nothing until `beginLink`. */
+  claim(): ResumePoint {
+    return this.#session.claim();
+  }
+
+  /** What `claim` returned was not sent. */
+  withdrawClaim(): void {
+    this.#session.withdrawClaim();
+  }
+
+  /** Whether a peer that says this of the session can be carried on. */
+  canResumeFrom(peer: ResumePoint): boolean {
+    return this.#session.canResumeFrom(peer);
+  }
+
+  // ── what it sends ──
+
+  /** Arrives once and in order, also over a resume. */
+  sendTunnelFrame(frame: TunnelFrame): void {
+    this.#session.sendTunnelFrame(frame);
+    this.#flushSoon();
+  }
+
+  /** Lost if the link breaks before it goes out. */
+  sendNotice(frame: Notice): void {
+    this.#session.sendNotice(frame);
+    this.#flushSoon();
+  }
+
+  /** It goes out with everything else of this turn of the event loop. */
+  #flushSoon(): void {
     if (this.#isFlushDue || !this.#link) return;
     this.#isFlushDue = true;
     setImmediate(() => {
@@ -118,8 +192,8 @@ export class SessionDriver {
   /** Asks the other side for a sign of life: whether anything came within `timeoutMs`. */
   answersWithin(timeoutMs: number): Promise<boolean> {
     if (!this.#link) return Promise.resolve(false);
-    this.session.probe(monotonicNow());
-    this.flushSoon();
+    this.#session.probe(monotonicNow());
+    this.#flushSoon();
     return new Promise((resolve) => {
       const settle = (hasAnswered: boolean): void => {
         clearTimeout(timer);
@@ -131,16 +205,28 @@ export class SessionDriver {
     });
   }
 
-  /** The pipe of a stream that was just opened. */
+  // ── streams ──
+
+  /** Opens a stream for a visitor (servers only); undefined at the limit of streams. */
+  openStream(...[tunnelId, address, port, destination]: OpenArguments): StreamPipe | undefined {
+    const streamId = this.#session.openStream(tunnelId, address, port, monotonicNow(), destination);
+    if (streamId === undefined) return undefined;
+    // A turn later than anything else: one that is reset as soon as it stands is then withdrawn, and what a visitor says first
+    // goes out in one record with its OPEN.
+    setImmediate(() => this.#flushSoon());
+    return this.addPipe(streamId);
+  }
+
+  /** The pipe of a stream that the peer opened. */
   addPipe(streamId: number): StreamPipe {
     const handlers = {
-      flushSoon: () => this.flushSoon(),
+      flushSoon: () => this.#flushSoon(),
       onClosed: (resetCode: string | undefined) => {
         this.#pipes.delete(streamId);
         this.#handlers.onStreamClosed(streamId, resetCode);
       },
     };
-    const pipe = new StreamPipe(streamId, this.session, handlers, this.#traffic, this.#records);
+    const pipe = new StreamPipe(streamId, this.#session, handlers, this.#traffic, this.#records);
     this.#pipes.set(streamId, pipe);
     return pipe;
   }
@@ -162,7 +248,7 @@ export class SessionDriver {
     this.detach();
     for (const settle of this.#probes) settle(false);
     for (const pipe of this.#pipes.values()) pipe.reset(code);
-    this.session.dispose();
+    this.#session.dispose();
     return lost;
   }
 
@@ -171,17 +257,17 @@ export class SessionDriver {
     if (!link) return;
     for (const settle of this.#probes) settle(true);
     try {
-      this.session.receive(plaintext, monotonicNow(), link.records.bytesRead);
+      this.#session.receive(plaintext, monotonicNow(), link.records.bytesRead);
     } catch (error) {
       this.#dispatch();
       if (!(error instanceof TunnelError)) throw error;
       if (this.#link !== link) return;
-      if (this.session.isBroken) this.#handlers.onBroken(error);
+      if (this.#session.isBroken) this.#handlers.onBroken(error);
       else this.#dropLink(error);
       return;
     }
     this.#dispatch();
-    this.flushSoon();
+    this.#flushSoon();
   }
 
   #flush(): void {
@@ -194,7 +280,7 @@ export class SessionDriver {
       }
       const limitBytes = pace.next(now, records.queuedBytes, records.drainedBytes);
       if (records.queuedBytes >= limitBytes) break;
-      const parts = this.session.nextRecord(now, builder, limitBytes);
+      const parts = this.#session.nextRecord(now, builder, limitBytes);
       if (!parts) break;
       records.send(parts);
       this.#dispatch();
@@ -203,7 +289,7 @@ export class SessionDriver {
   }
 
   #dispatch(): void {
-    for (let events = this.session.takeEvents(); events.length > 0; events = this.session.takeEvents()) {
+    for (let events = this.#session.takeEvents(); events.length > 0; events = this.#session.takeEvents()) {
       const isOneStream = areOfOneStream(events);
       for (const event of events) {
         // The session may have come to its end with the event before.
@@ -250,14 +336,14 @@ export class SessionDriver {
 
   #forgetLink(): void {
     this.#link = undefined;
-    this.session.endLink();
+    this.#session.endLink();
     clearTimeout(this.#timer);
     this.#timerAt = Infinity;
   }
 
   /** One timer for everything; it is moved only when something is due earlier. */
   #armTimer(): void {
-    const deadline = this.session.deadline;
+    const deadline = this.#session.deadline;
     if (deadline >= this.#timerAt || deadline === Infinity) return;
     clearTimeout(this.#timer);
     this.#timerAt = deadline;
@@ -270,8 +356,8 @@ export class SessionDriver {
     if (!link) return;
     const now = monotonicNow();
     // Moved on meanwhile: nothing is due yet.
-    if (this.session.deadline <= now && this.session.tick(now, link.records.bytesRead) === 'dead') {
-      const seconds = (this.session.heartbeatTimeoutMs ?? 0) / 1000;
+    if (this.#session.deadline <= now && this.#session.tick(now, link.records.bytesRead) === 'dead') {
+      const seconds = (this.#session.heartbeatTimeoutMs ?? 0) / 1000;
       this.#dropLink(new TunnelError('heartbeat-timeout', { detail: `nothing was heard for ${seconds}s` }));
       return;
     }
