@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type NetworkList, remoteAddressOf } from '@tunnel/shared/node';
+import { type NetworkList, readBeforeReset, remoteAddressOf } from '@tunnel/shared/node';
 import { networkList } from './client-address.ts';
 import { FairTable } from '../shares/fair-table.ts';
 import { type Peer, peerOf } from './peer.ts';
@@ -12,7 +12,7 @@ const PROXY_HEADER_TIMEOUT_MS = 5_000;
 const PROXY_HEADER_LIMIT = 4096;
 
 export interface PeerHandlers {
-  /** Called once, at once where no header is to come. What follows the header is still to be read from the socket. */
+  /** Called once, at once where no header is to come; not for a connection that was reset already and said nothing. What follows the header is still to be read from the socket. */
   readonly onPeer: (peer: Peer) => void;
   /** It is no connection that can be used, and is destroyed already. Not called for one that ended without a word. */
   readonly onUnusable: (reason: string) => void;
@@ -34,6 +34,15 @@ export class PeerReader {
   /** For a connection on which nothing was read yet. */
   read(socket: Socket, { onPeer, onUnusable }: PeerHandlers): void {
     const address = remoteAddressOf(socket);
+    if (address === '') {
+      // It was reset before it was accepted. Only what it said may still be of interest, and a storm of these says nothing.
+      const words = readBeforeReset(socket);
+      if (!words) {
+        socket.on('error', ignore).destroy();
+        return;
+      }
+      socket.unshift(words);
+    }
     if (!this.#networks?.has(address)) {
       onPeer(peerOf(socket));
       return;

@@ -18,6 +18,22 @@ export function descriptorOf(socket: Duplex): number | undefined {
 }
 
 /**
+ * What a connection that was reset before it was accepted had to say: the kernel still gives that, and the reset after it.
+ * Undefined if it said nothing, and where there is no descriptor.
+ */
+export function readBeforeReset(socket: Duplex): Uint8Array | undefined {
+  const fd = descriptorOf(socket);
+  if (fd === undefined) return undefined;
+  const data = Buffer.allocUnsafeSlow(LAST_READ_BYTES);
+  try {
+    const bytes = readSync(fd, data);
+    return bytes > 0 ? data.subarray(0, bytes) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Whether the reset that made the first write fail came after an end, by which the other end had said all it had to say. Linux
  * has another error for that; the failed write took it, so that `readEnding` cannot tell any more.
  */
