@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { ADVICE_BY_CODE } from '@tunnel/cli';
 import { ERRORS } from '@tunnel/shared';
 import { encodeKey, parseIdentity } from '@tunnel/shared/node';
 import { describe, expect, test } from 'vitest';
@@ -144,8 +145,10 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
   test('a server without secret, key and pin, whatever the log level', async () => {
     await using client = await startTunnel(['local', '3000', '--to', '127.0.0.1:1', '--log-level', 'silent']);
     expect((await client.waitForExit()).code).toBe(2);
-    const { code, ...kind } = { code: 'secret-missing', ...ERRORS['secret-missing'] };
-    expect(client.logs).toMatchObject([{ level: 50, code, exitCode: 2, hint: kind.hint, msg: kind.summary }]);
+    const { code, ...kind } = { code: 'secret-missing', ...ERRORS['secret-missing'] } as const;
+    expect(client.logs).toMatchObject([
+      { level: 50, code, exitCode: 2, hint: ADVICE_BY_CODE[code].text, msg: kind.summary },
+    ]);
   });
 
   test('a damaged identity is told with file and line, and is left as it was', async () => {
@@ -314,8 +317,14 @@ describe('server and client on one machine', () => {
     await using _client = client;
     expect(await client.waitForExit()).toEqual({ code: 3, signal: null });
     expect(client.stderr).toMatch(/can see a secret on the command line/);
-    const { code, exitCode, summary, hint } = { code: 'secret-refused', ...ERRORS['secret-refused'] };
-    expect(client.logs.at(-1)).toMatchObject({ level: 50, code, exitCode, msg: summary, hint });
+    const { code, exitCode, summary } = { code: 'secret-refused', ...ERRORS['secret-refused'] } as const;
+    expect(client.logs.at(-1)).toMatchObject({
+      level: 50,
+      code,
+      exitCode,
+      msg: summary,
+      hint: ADVICE_BY_CODE[code].text,
+    });
     expect(client.stderr).not.toContain('not the right one');
   });
 

@@ -25,7 +25,7 @@ test.each(['resets at once', 'stays'])(
     else visitor.socket.resetAndDestroy();
     expect(await warned).toMatchObject({
       code: 'target-loop',
-      hint: 'name the service itself as the target, not the public address',
+      hint: { id: 'target-loop' },
     });
     // And not a second time, with the next visitor.
     await using another = await visit(port);

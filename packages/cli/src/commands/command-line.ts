@@ -14,6 +14,7 @@ import { SERVER_FLAGS } from '../settings/server-settings.ts';
 import { RUN_FLAGS, runTunnels } from './run.ts';
 import { runStatus, STATUS_FLAGS } from './status.ts';
 import { type FlagNames, unknownCommand, unknownFlag, unknownWord } from '../usage/unknown-words.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 const COMMANDS = {
   server: { describe: 'run the server, on a machine with a public address', flags: SERVER_FLAGS },
@@ -236,7 +237,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
   }
   // Help and version were printed by yargs.
   if (STANDARD_FLAGS.some((name) => parsed[name] === true) || args.at(-1) === 'help') return 0;
-  throw new TunnelError('usage', {
+  throw new CommandError('usage', {
     detail: 'no command was given',
     hint: 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all',
   });
@@ -274,7 +275,7 @@ function refuseUnknownWords(given: Arguments): void {
 }
 
 function usageError(detail: string, args: readonly string[]): TunnelError {
-  return new TunnelError('usage', { detail, hint: helpHint(COMMAND_NAMES.find((name) => name === args[0])) });
+  return new CommandError('usage', { detail, hint: helpHint(COMMAND_NAMES.find((name) => name === args[0])) });
 }
 
 function helpHint(command: CommandName | undefined): string {

@@ -21,6 +21,8 @@ import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from '../notices/sec
 import { handleSignals } from './signals.ts';
 import { stateDirectory } from '../settings/state-directory.ts';
 import { ClientService } from '../systemd/client-service.ts';
+import { CommandError } from '../hints/command-error.ts';
+import { adviceOf } from '../hints/advice-for.ts';
 
 const { port: _port, ...flagsOfAll } = LOCAL_FLAGS;
 
@@ -98,7 +100,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
       (line) => output.stdout.write(line),
       () => new Date(),
     );
-    emit('stopped', { exitCode, code, reason, hint });
+    emit('stopped', { exitCode, code, reason, hint: adviceOf(hint).text });
   }
   return exitCode;
 }
@@ -162,7 +164,7 @@ class Planner {
 
   #chosen({ path, tunnels }: ConfigFile): readonly (readonly [string, FileTable])[] {
     if (tunnels.size === 0) {
-      throw new TunnelError('config-unusable', {
+      throw new CommandError('config-unusable', {
         detail: `${path}: there is no tunnel in it`,
         hint: 'write one: a table [tunnels.NAME] with a `target`',
       });
@@ -172,7 +174,7 @@ class Planner {
       const table = tunnels.get(name);
       if (table !== undefined) return [name, table];
       const near = nearest(name, tunnels.keys());
-      throw new TunnelError('usage', {
+      throw new CommandError('usage', {
         detail: `no tunnel in ${path} has the name ${name}`,
         hint: near === undefined ? `the names are ${[...tunnels.keys()].join(', ')}` : `did you mean ${near}?`,
       });

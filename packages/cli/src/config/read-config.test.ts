@@ -165,7 +165,7 @@ describe('what is wrong', () => {
     const text = Buffer.from(`\uFEFF[client]\r\nsecret = "${SECRET}"\r\n`, 'utf16le').toString();
     await expect(read(text)).rejects.toMatchObject({
       lines: [`${PATH}:1:1: this is UTF-16`],
-      hint: expect.stringContaining('save it as UTF-8'),
+      advice: expect.stringContaining('save it as UTF-8'),
     });
   });
 

@@ -1,12 +1,13 @@
 import { dirname, join, resolve } from 'node:path';
 import { TUNNEL_LIMIT, TunnelError } from '@tunnel/shared';
-import { isUtf16, UTF16_HINT, withoutByteOrderMark } from '@tunnel/shared/node';
+import { isUtf16, withoutByteOrderMark } from '@tunnel/shared/node';
 import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, readValue } from '../settings/flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from '../settings/local-settings.ts';
 import { nearest } from '../usage/nearest.ts';
 import { readServerSettings, SERVER_FLAGS } from '../settings/server-settings.ts';
 import { homeDirectory } from '../settings/state-directory.ts';
 import type { Given } from '../values/given.ts';
+import { adviceFor, adviceOf } from '../hints/advice-for.ts';
 import { ConfigError, type Problem } from './config-error.ts';
 import { CONFIG_KEYS, SESSION_KEYS, tablesOfTunnel } from './config-keys.ts';
 import { programOf } from './foreign-config.ts';
@@ -37,7 +38,8 @@ const TUNNEL_NAME = /^[A-Za-z\d][\w.-]{0,62}$/;
 
 /** Reads the text of a configuration file. Throws a `ConfigError` with all that is wrong. */
 export async function readConfig(path: string, text: string): Promise<Config> {
-  if (isUtf16(text)) throw new ConfigError(path, [{ at: FIRST, key: '', text: 'this is UTF-16' }], UTF16_HINT);
+  if (isUtf16(text))
+    throw new ConfigError(path, [{ at: FIRST, key: '', text: 'this is UTF-16' }], adviceOf({ id: 'utf16' }).text);
   const reader = new Reader(path);
   try {
     return reader.read(await parseToml(withoutByteOrderMark(text)));
@@ -241,7 +243,7 @@ function described(node: TomlNode): string {
 /** The failure and what to do, as a clause behind a position. */
 function describe(error: unknown): string {
   if (!(error instanceof TunnelError)) throw error;
-  return `${error.detail}; ${error.hint}`;
+  return `${error.detail}; ${adviceFor(error).text}`;
 }
 
 function headingOf(table: string): string {

@@ -26,6 +26,7 @@ import type { NewKey } from '../output/output.ts';
 import type { ChosenProxy, UnusedProxy } from './proxy-choice.ts';
 import { readRunningServer, type RunningServer } from './running-server.ts';
 import { type Given, unusable } from '../values/given.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 /** What this process remembers over its clients. */
 export interface ClientStores {
@@ -142,7 +143,7 @@ async function chooseServer(settings: LinkSettings, givenSecret: GivenSecret | u
 async function readServerSecret({ secretFile: file, admitsKeys }: RunningServer): Promise<GivenSecret | undefined> {
   if (file === undefined && admitsKeys) return undefined;
   if (file === undefined) {
-    throw new TunnelError('secret-missing', {
+    throw new CommandError('secret-missing', {
       detail: 'the server on this machine was given its secret directly, not in a file',
       hint: 'give the same secret here: --secret-file FILE, --secret SECRET or TUNNEL_SECRET',
     });

@@ -1,10 +1,11 @@
-import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS, TunnelError } from '@tunnel/shared';
+import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS } from '@tunnel/shared';
 import { readSecretFile, requireSecret } from '@tunnel/shared/node';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { parseAdminAddress } from '../values/admin-address.ts';
 import { parseChoice } from '../values/choice.ts';
 import { formatDuration, parseDuration } from '../values/duration.ts';
 import { type Given, unusable } from '../values/given.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const LOG_FORMATS = ['pretty', 'json'] as const;
@@ -154,7 +155,7 @@ export async function readGivenSecret(flags: LinkFlags, environment: Environment
 
 async function readSecretAt(secret: Given | undefined, file: Given | undefined): Promise<GivenSecret | undefined> {
   if (secret !== undefined && file !== undefined) {
-    throw new TunnelError('usage', {
+    throw new CommandError('usage', {
       detail: `both ${secret.source} and ${file.source} ${file.text} were given`,
       hint: 'give one of them',
     });

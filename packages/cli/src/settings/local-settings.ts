@@ -22,6 +22,7 @@ import { parsePort } from '../values/port.ts';
 import { expandPortRange } from '../values/port-range.ts';
 import { parseTarget } from '../values/target.ts';
 import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 export const DEFAULT_LOCAL_HOST = 'localhost';
 const DEFAULT_WATCHDOG: WatchdogSubject = 'process';
@@ -211,7 +212,7 @@ function readTunnels(givenTargets: readonly Given[], flags: LocalFlags): readonl
   const targets = givenTargets.flatMap(expandPortRange);
   const ports = flags.all('port').flatMap(expandPortRange);
   if (targets.length === 0) {
-    throw new TunnelError('usage', {
+    throw new CommandError('usage', {
       detail: 'no target was given',
       hint: 'name the local service that is to be reached, as in `tunnel local 3000`',
     });

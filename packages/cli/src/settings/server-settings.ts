@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Requirement } from '@tunnel/server';
-import { type HeartbeatSettings, TunnelError } from '@tunnel/shared';
+import { type HeartbeatSettings } from '@tunnel/shared';
 import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
@@ -11,6 +11,7 @@ import { unusable } from '../values/given.ts';
 import { parseHost } from '../values/host.ts';
 import { parseNetworks } from '../values/networks.ts';
 import { parsePort } from '../values/port.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 const DEFAULT_PORT = 7835;
 const DEFAULT_MIN_PORT = 1024;
@@ -179,7 +180,7 @@ function readAdmission(flags: ServerFlags): Pick<ServerSettings, 'authorizedKeys
     const secret =
       flags.onCommandLine('secret-file') ?? flags.onCommandLine('secret') ?? inFile['secret-file'] ?? inFile.secret;
     if (secret !== undefined) {
-      throw new TunnelError('usage', {
+      throw new CommandError('usage', {
         detail: `${secret.source} was given, and --require key admits nobody by it`,
         hint: 'leave the secret out, or give --require either or --require both',
       });

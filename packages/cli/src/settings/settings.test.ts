@@ -285,7 +285,7 @@ test.each([
   [{ secret: ['a', 'b'] }, 'usage: --secret was given 2 times'],
   [
     { proxy: 'ftp://me:word@proxy' },
-    'usage: --proxy "ftp://***@proxy" is no proxy: the scheme is none of http, https, socks5 and socks5h',
+    'usage: --proxy "ftp://***@proxy" is not a valid proxy: the scheme is none of http, https, socks5 and socks5h',
   ],
   [{ output: 'xml' }, 'usage: --output xml: that is not known'],
   [{ 'log-level': 'loud' }, 'usage: --log-level loud: that is not known'],

@@ -28,7 +28,7 @@ describe('an unknown flag', () => {
     [undefined, 'watch', 'the command comes first: `tunnel status --watch …`'],
     [undefined, 'x', '`tunnel --help` shows how it is used'],
   ])('of `tunnel %s`: %s', (command, name, hint) => {
-    const { code, detail, hint: told } = unknownFlag(name, command, FLAGS);
+    const { code, detail, advice: told } = unknownFlag(name, command, FLAGS);
     const word = name.length === 1 ? `-${name}` : `--${name}`;
     expect({ code, detail, told }).toEqual({ code: 'usage', detail: `unknown flag: ${word}`, told: hint });
   });
@@ -51,11 +51,11 @@ describe('an unknown command', () => {
     ['udp', ['53'], 'a tunnel carries TCP, and no UDP'],
     ['toString', [], 'the commands are server, local, run, status; `tunnel --help` shows them'],
   ])('%s %j', (word, rest, hint) => {
-    const { detail, hint: told } = unknownCommand(word, rest, commands);
+    const { detail, advice: told } = unknownCommand(word, rest, commands);
     expect({ detail, told }).toEqual({ detail: `unknown command: ${word}`, told: hint });
   });
 
   test('login leads to secret, key and status', () => {
-    expect(unknownCommand('login', [], commands).hint).toMatch(/--secret-file.*`tunnel keygen`.*`tunnel status`/);
+    expect(unknownCommand('login', [], commands).advice).toMatch(/--secret-file.*`tunnel keygen`.*`tunnel status`/);
   });
 });

@@ -25,7 +25,7 @@ describe('what would do something else than it says is refused, with what to giv
     ['ws://localhost:3000', 'a tunnel carries TCP, it needs no URL', 'give the service as host:port'],
   ])('%s', (text, reason, hint) => {
     expect(() => parse(text)).toThrow(
-      expect.objectContaining({ detail: expect.stringContaining(reason) as string, hint }),
+      expect.objectContaining({ detail: expect.stringContaining(reason) as string, advice: hint }),
     );
   });
 

@@ -80,9 +80,9 @@ describe('refuses', () => {
     const error = await failureOf(Promise.resolve().then(() => parseServerAddress(text)));
     expect(error).toMatchObject({
       code: 'usage',
-      hint: 'give the server as host, host:port, [v6]:port, ws://host:port/path or wss://host/path',
+      hint: { id: 'server-address-forms' },
     });
-    expect(error.detail).toContain('is no server address: ');
+    expect(error.detail).toContain('is not a valid server address: ');
     expect(error.detail).toContain(reason);
   });
 

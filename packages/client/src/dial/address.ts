@@ -9,8 +9,6 @@ const DEFAULT_SERVER_PORT = 7835;
 const WS_PORT = 80;
 const WSS_PORT = 443;
 
-const FORMS = 'host, host:port, [v6]:port, ws://host:port/path or wss://host/path';
-
 /** Where a server is. Made by `parseServerAddress`, and then in canonical form. */
 export interface ServerAddress {
   /** TLS below the WebSocket. */
@@ -30,8 +28,8 @@ export interface ServerAddress {
 export function parseServerAddress(text: string): ServerAddress {
   const refuse = (reason: string): never => {
     throw new TunnelError('usage', {
-      detail: `${JSON.stringify(withoutUserInformation(text))} is no server address: ${reason}`,
-      hint: `give the server as ${FORMS}`,
+      detail: `${JSON.stringify(withoutUserInformation(text))} is not a valid server address: ${reason}`,
+      hint: { id: 'server-address-forms' },
     });
   };
   if (text === '') return refuse('it is empty');

@@ -190,7 +190,7 @@ describe.each(['http', 'https', 'socks5h'])('any proxy, as %s', (scheme) => {
     const lookup = (): Promise<never> => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' }));
     const error = await failureOf(dialThrough(`${scheme}://proxy.invalid:1`, 'ws://a', { lookup }));
     expect(error.code).toBe('proxy-unreachable');
-    expect(error.detail).toContain('the name could not be looked up');
+    expect(error.detail).toContain('cannot resolve the host name');
   });
 
   test('that is silent, until time is up or somebody gives up', async () => {

@@ -5,7 +5,7 @@ import { SocksClient } from 'socks';
 
 import { withoutZone } from './address.ts';
 import type { Destination } from './http-proxy.ts';
-import { formatProxyAddress, type ProxyAddress, WRONG_CREDENTIALS_HINT } from './proxy-address.ts';
+import { formatProxyAddress, type ProxyAddress } from './proxy-address.ts';
 
 /** The library wants a timeout of its own, in ms. That of the attempt comes first. */
 const LIBRARY_TIMEOUT_MS = 300_000;
@@ -87,6 +87,6 @@ function socksFailed(proxy: ProxyAddress, text: string): TunnelError {
   const isWrong = code === 'proxy-auth-required' && proxy.credentials !== undefined;
   return new TunnelError(code, {
     detail: `${formatProxyAddress(proxy)}, ${reason}`,
-    ...(isWrong && { hint: WRONG_CREDENTIALS_HINT }),
+    ...(isWrong && { hint: { id: 'proxy-credentials-wrong' } }),
   });
 }

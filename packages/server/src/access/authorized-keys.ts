@@ -1,5 +1,5 @@
 import { TunnelError } from '@tunnel/shared';
-import { decodeKey, isUtf16, UTF16_HINT, withoutByteOrderMark } from '@tunnel/shared/node';
+import { decodeKey, isUtf16, withoutByteOrderMark } from '@tunnel/shared/node';
 import { clipRanges, formatRanges, includesPort, mergeRanges, type PortRange } from '../endpoints/tcp/port-ranges.ts';
 
 /** A client's key, and what its owner may ask for. */
@@ -98,7 +98,8 @@ export function parseAuthorizedKeys(text: string, path: string, bounds: PortRang
   const keys: AuthorizedKey[] = [];
   const lineOfKey = new Map<string, number>();
   const lineOfPort = new Map<number, number>();
-  if (isUtf16(text)) throw new TunnelError('keys-unusable', { detail: `${path}: it is in UTF-16`, hint: UTF16_HINT });
+  if (isUtf16(text))
+    throw new TunnelError('keys-unusable', { detail: `${path}: it is in UTF-16`, hint: { id: 'utf16' } });
   for (const [index, line] of withoutByteOrderMark(text).split(/\r?\n/).entries()) {
     const number = index + 1;
     try {

@@ -34,9 +34,6 @@ const WORDS: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the host name cannot be looked up at the moment',
 };
 
-/** What to do after EMFILE and ENFILE. */
-export const RAISE_FILE_LIMIT = 'raise the limit of open files (ulimit -n, or LimitNOFILE= in a systemd unit)';
-
 /** What the system said, for people: without the call, the numbers and the path that the caller names anyway. */
 export function describeSystemError(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
