@@ -34,16 +34,16 @@ const NO_PORT = 'a port is a number from 0 to 65535';
 const NO_TARGET = 'a local service is given as 3000, host:3000 or [::1]:3000';
 const NO_DURATION = 'a duration is a number with a unit, as in 500ms, 8s, 2m or 1h; without a unit it is seconds';
 
-const VERBOSE = '`--log-level debug` tells more of what happens; `tunnel --version` prints the version';
+const VERBOSE = '`--log-level debug` shows more detail; `tunnel --version` prints the version';
 const COMMAND_FIRST = 'the command comes first: `tunnel local --no-reconnect …`';
 const TWO_PORTS = 'the public port is a flag: give 3000 --port 8001';
 
 describe.concurrent('bad input ends with 2, an error that names it, and a hint', () => {
   test.each<[args: string, error: string, hint: string]>([
-    ['', 'no command was given', 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all'],
+    ['', 'no command was given', 'start with `tunnel server` or `tunnel local 3000`; see `tunnel --help`'],
     ['serve', 'unknown command: serve', 'did you mean `tunnel server`?'],
     ['stats', 'unknown command: stats', 'did you mean `tunnel status`?'],
-    ['retry --pid x', '--pid x: that is no process id', '`tunnel status` shows the process id of every client'],
+    ['retry --pid x', '--pid x: not a valid process id', '`tunnel status` shows the process id of every client'],
     ['3000', 'unknown command: 3000', 'did you mean `tunnel local 3000`?'],
     ['tcp 22 --port 8022', 'unknown command: tcp', 'did you mean `tunnel local 22`?'],
     ['local 3000 --token x', 'unknown flag: --token', 'did you mean --secret?'],
@@ -51,27 +51,23 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     ['local 3000 -v', 'unknown flag: -v', VERBOSE],
     ['-v local 3000', 'unknown flag: -v', VERBOSE],
     ['--no-reconnect local 3000', 'unknown flag: --no-reconnect', COMMAND_FIRST],
-    ['--colour', 'unknown flag: --colour', '`tunnel --help` shows how it is used'],
+    ['--colour', 'unknown flag: --colour', 'see `tunnel --help`'],
     ['config chek', 'unknown action: config chek', 'did you mean `tunnel config check`?'],
     ['completion zhs', 'unknown shell: zhs', 'the shells are bash, zsh, fish'],
-    ['local 3000:8001', 'target 3000:8001: that has two ports', TWO_PORTS],
+    ['local 3000:8001', 'target 3000:8001: two ports were given', TWO_PORTS],
     ['server now', 'unknown argument: now', '`tunnel server --help` shows how it is used'],
-    ['server --port http', '--port http: that is no port', NO_PORT],
-    ['server --port 65536', '--port 65536: that is no port', NO_PORT],
-    ['server --port 8e3', '--port 8e3: that is no port', NO_PORT],
+    ['server --port http', '--port http: not a valid port', NO_PORT],
+    ['server --port 65536', '--port 65536: not a valid port', NO_PORT],
+    ['server --port 8e3', '--port 8e3: not a valid port', NO_PORT],
     ['server --port', '--port needs a value', '`tunnel server --help` shows how it is used'],
     ['server --port 1 --port 2', '--port was given 2 times: 1, 2', 'give --port once'],
-    [
-      'server --min-port 3000 --max-port 2000',
-      '--min-port 3000: that is above --max-port 2000',
-      'swap them, or leave one out',
-    ],
-    ['server --resume-window 8x', '--resume-window 8x: that is no duration', NO_DURATION],
+    ['server --min-port 3000 --max-port 2000', '--min-port 3000: above --max-port 2000', 'swap them, or leave one out'],
+    ['server --resume-window 8x', '--resume-window 8x: not a valid duration', NO_DURATION],
     ['server --drain-timout 1s', 'unknown flag: --drain-timout', 'did you mean --drain-timeout?'],
     ['server --colour green', 'unknown flag: --colour', '`tunnel server --help` shows all flags'],
     [
       'server --trusted-proxy proxy.lan',
-      '--trusted-proxy proxy.lan: that is no network',
+      '--trusted-proxy proxy.lan: not a valid network',
       'give networks in CIDR notation or addresses, with commas between them, as in 203.0.113.0/24,2001:db8::/32',
     ],
     ['server --tls-key /k', '--tls-key /k: a certificate needs its key', 'give both --tls-cert and --tls-key'],
@@ -86,15 +82,15 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
       'the secret cannot be used: --secret is empty',
       'give a file that holds the secret on its first line',
     ],
-    ['server --secret a --secret-file b', 'both --secret and --secret-file b were given', 'give one of them'],
+    ['server --secret a --secret-file b', 'both --secret and --secret-file b were given', 'give only one of them'],
     [
       'server --heartbeat-interval 3s',
       '--heartbeat-interval 3s: that is more than a quarter of the heartbeat timeout, 8s',
       'give at most 2s, or raise --heartbeat-timeout',
     ],
-    ['local', 'no target was given', 'name the local service that is to be reached, as in `tunnel local 3000`'],
-    ['local http', 'target http: that is no port', NO_TARGET],
-    ['local 0', 'target 0: that is no port', NO_TARGET],
+    ['local', 'no target was given', 'give the local service to expose, as in `tunnel local 3000`'],
+    ['local http', 'target http: not a valid port', NO_TARGET],
+    ['local 0', 'target 0: not a valid port', NO_TARGET],
     ['local ::1', 'target ::1: an IPv6 address needs brackets, and a port', NO_TARGET],
     ['local 3000 --prot 8001', 'unknown flag: --prot', 'did you mean --port?'],
     ['local 3000 --reconnect', 'unknown flag: --reconnect', 'did you mean --no-reconnect?'],
@@ -103,20 +99,24 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
       '--port 2: there are more ports than targets (2 and 1)',
       'give --port once for each target, in their order',
     ],
-    ['local 3000 --to http://a', '--to "http://a" is no server address: the scheme is neither ws nor wss', FORMS],
     [
-      'local 3000 --to a:b:c',
-      '--to "a:b:c" is no server address: an IPv6 address needs brackets, as in [::1]:7835',
+      'local 3000 --to http://a',
+      '--to "http://a" is not a valid server address: the scheme is neither ws nor wss',
       FORMS,
     ],
-    ['local 3000 --to --port 1', '--to needs a value, and what follows it is --port', 'give the value behind --to'],
+    [
+      'local 3000 --to a:b:c',
+      '--to "a:b:c" is not a valid server address: an IPv6 address needs brackets, as in [::1]:7835',
+      FORMS,
+    ],
+    ['local 3000 --to --port 1', '--to needs a value, but is followed by --port', 'give the value after --to'],
     [
       'local 3000 --to a --server-key abc',
       'the key cannot be used: --server-key has 3 characters instead of 43',
       'copy the key whole: it has 43 characters (32 bytes in base64url)',
     ],
-    ['local 3000 --max-reconnect-delay 99ms', '--max-reconnect-delay 99ms: that is too short', 'give at least 100ms'],
-    ['local 3000 --heartbeat-timeout 499ms', '--heartbeat-timeout 499ms: that is too short', 'give at least 500ms'],
+    ['local 3000 --max-reconnect-delay 99ms', '--max-reconnect-delay 99ms: too short', 'give at least 100ms'],
+    ['local 3000 --heartbeat-timeout 499ms', '--heartbeat-timeout 499ms: too short', 'give at least 500ms'],
     [
       'local 3000',
       'no server was named and none runs on this machine for this user',
@@ -139,7 +139,7 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
 
   test('from the environment is told by the name of the variable', async () => {
     const { code, stderr } = await run(['server'], { env: { TUNNEL_PORT: 'x' } });
-    expect({ code, stderr }).toEqual({ code: 2, stderr: failure('TUNNEL_PORT x: that is no port', NO_PORT) });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: failure('TUNNEL_PORT x: not a valid port', NO_PORT) });
   });
 
   test('a server without secret, key and pin, whatever the log level', async () => {

@@ -34,5 +34,7 @@ test('docs/errors.md has a row and an anchor for every code, in the order of the
 test('docs/errors.md has every exit code', () => {
   const [, table = ''] = /## Exit codes\n([^]*?)\n## /.exec(readDocument('errors.md')) ?? [];
   const documented = [...table.matchAll(/^\| (\d) \|/gm)].map(([, code]) => Number(code));
-  expect(documented).toEqual([...new Set(Object.values(ERRORS).map(({ exitCode }) => exitCode))].toSorted());
+  expect(documented).toEqual(
+    [...new Set(Object.values(ERRORS).map(({ exitCode }) => exitCode))].toSorted((a, b) => a - b),
+  );
 });

@@ -397,7 +397,9 @@ const FAILURES: Readonly<Record<string, Act>> = {
     const client = await scene.startOnTerminal([...args, '--state-dir', join(scene.home, 'client')], withSecret);
     await client.waitForStdout(/ connected; /);
     await replaceServer(scene, server, port);
-    const [told] = await client.waitForStdout(/^.* attempt \d+ failed: the server is not who it was.*\n +hint: .*$/m);
+    const [told] = await client.waitForStdout(
+      /^.* attempt \d+ failed: the server's identity key has changed.*\n +hint: .*$/m,
+    );
     return briefly(scene.excerpt(told.replace(/attempt \d+/, 'attempt <number>'), TRIES_AGAIN));
   },
   'other-server-key': (scene) => {

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { randomBytes } from '@tunnel/shared/node';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ERRORS } from '@tunnel/shared';
 import { describe, expect, test } from 'vitest';
 import { expectNothingLeftOpen } from './support/open-handles.ts';
 import { startClient, startServer } from './support/pair.ts';

@@ -184,7 +184,7 @@ describe('root in the state directory of a service', SLOW, () => {
       code: 2,
       stderr: [
         `error: a private file or directory belongs to another user: ${service.path} belongs to user id ${SERVICE_UID}`,
-        'hint: run this as its owner, give it to this user with chown, or name another one: whoever owns it can read and change it\n',
+        'hint: run this as the owner, give the file to this user with chown, or use another one: its owner can read and change it\n',
       ].join('\n'),
     });
     expect(await readdir(service.path)).toEqual(['client']);

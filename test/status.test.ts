@@ -308,7 +308,7 @@ describe('the control socket', SLOW, () => {
     await using home = await temporaryDirectory();
     await using client = await startWaiting(home.path);
     const path = await socketOf(home.path);
-    expect(await say(path, 'hello\n')).toBe('{"version":1,"error":"that is no JSON object"}\n');
+    expect(await say(path, 'hello\n')).toBe('{"version":1,"error":"not a JSON object"}\n');
     expect(await say(path, '{"version":2,"command":"status"}\n')).toContain('"error":"this process speaks version 1"');
     expect(await say(path, 'x'.repeat(100_000))).toContain('"error":"a request has at most 1024 bytes"');
     expect(await say(path, '{"version":1,')).toBe('');

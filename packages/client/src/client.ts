@@ -109,7 +109,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     super();
     if (options.tunnels.length === 0) throw new TunnelError('usage', { detail: 'a client needs at least one tunnel' });
     if (options.verifyCertificate === false && options.serverKey === undefined) {
-      throw new TunnelError('usage', { detail: 'a certificate must be verified where the server key is not given' });
+      throw new TunnelError('usage', { detail: 'the certificate must be verified unless the server key is given' });
     }
     this.#options = options;
     this.#server = options.server;

@@ -8,8 +8,8 @@ export async function runKeygen(file: string, { writers }: Context): Promise<num
   const identity = generateIdentity();
   if (!(await create(resolve(file), formatIdentity(identity)))) {
     throw new CommandError('usage', {
-      detail: `${file} exists already`,
-      hint: 'name a new file: a key that is in use is not overwritten',
+      detail: `${file} already exists`,
+      hint: 'give a new file name: existing keys are not overwritten',
     });
   }
   writers.stdout.write(encodeKey(identity.publicKey));
@@ -22,7 +22,7 @@ async function create(path: string, text: string): Promise<boolean> {
   } catch (error) {
     throw new CommandError('usage', {
       detail: `${path} cannot be written: ${describeSystemError(error)}`,
-      hint: 'name a file in a directory that exists and is writable',
+      hint: 'give a file in a directory that exists and is writable',
       cause: error,
     });
   }

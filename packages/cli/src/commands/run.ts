@@ -1,5 +1,4 @@
 import { formatProxyAddress, LastPorts, PinDirectory } from '@tunnel/client';
-import { TunnelError } from '@tunnel/shared';
 import { openClientAdmin } from '../admin/admin.ts';
 import { type ClientPlan, type ClientStores, isSameSession, planClient } from '../settings/client-plan.ts';
 import { readGivenSecret, readOutputSettings } from '../settings/common-flags.ts';
@@ -165,8 +164,8 @@ class Planner {
   #chosen({ path, tunnels }: ConfigFile): readonly (readonly [string, FileTable])[] {
     if (tunnels.size === 0) {
       throw new CommandError('config-unusable', {
-        detail: `${path}: there is no tunnel in it`,
-        hint: 'write one: a table [tunnels.NAME] with a `target`',
+        detail: `${path}: it contains no tunnels`,
+        hint: 'add one: a table [tunnels.NAME] with a `target`',
       });
     }
     if (this.#names.length === 0) return [...tunnels];
@@ -175,7 +174,7 @@ class Planner {
       if (table !== undefined) return [name, table];
       const near = nearest(name, tunnels.keys());
       throw new CommandError('usage', {
-        detail: `no tunnel in ${path} has the name ${name}`,
+        detail: `${path} has no tunnel named ${name}`,
         hint: near === undefined ? `the names are ${[...tunnels.keys()].join(', ')}` : `did you mean ${near}?`,
       });
     });

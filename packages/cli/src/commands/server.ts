@@ -88,7 +88,7 @@ async function takeLock({ state, host, port }: ServerSettings): Promise<ProcessL
     if (!(await isInUse(host, port))) throw error;
     throw new CommandError('listen-in-use', {
       detail: `port ${port}, by a tunnel server that uses ${error.detail}`,
-      hint: 'a server runs already; for a second one choose another --port and another --state-dir',
+      hint: 'a server is already running; for a second one, choose another --port and --state-dir',
       cause: error,
     });
   }

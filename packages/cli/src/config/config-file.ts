@@ -34,7 +34,7 @@ export async function loadConfig(given: Given | undefined, environment: Environm
   if (given === undefined) return undefined;
   throw new CommandError('config-unusable', {
     detail: `${given.source} ${given.text}: no such file or directory`,
-    hint: 'name a file that is there',
+    hint: 'give a file that exists',
   });
 }
 
@@ -44,7 +44,7 @@ export async function requireConfig(given: Given | undefined, environment: Envir
   if (config !== undefined) return config;
   throw new CommandError('config-unusable', {
     detail: `there is no ${defaultConfigPath(environment) ?? 'home directory of this user to look in'}`,
-    hint: 'write one, as docs/configuration.md shows, or name another one with --config FILE',
+    hint: 'create one as in docs/configuration.md, or give another one with --config FILE',
   });
 }
 
@@ -79,7 +79,7 @@ async function readFile(path: string): Promise<{ readonly text: string; readonly
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new CommandError('config-unusable', {
       detail: `${path}: ${describeSystemError(error)}`,
-      hint: 'make it a file that this user can read',
+      hint: 'make it readable for this user',
       cause: error,
     });
   }

@@ -8,7 +8,6 @@ import {
   type PortMemory,
   type ServerAddress,
 } from '@tunnel/client';
-import { TunnelError } from '@tunnel/shared';
 import {
   describeSystemError,
   encodeKey,
@@ -144,7 +143,7 @@ async function readServerSecret({ secretFile: file, admitsKeys }: RunningServer)
   if (file === undefined && admitsKeys) return undefined;
   if (file === undefined) {
     throw new CommandError('secret-missing', {
-      detail: 'the server on this machine was given its secret directly, not in a file',
+      detail: 'the server on this machine got its secret directly, not from a file',
       hint: 'give the same secret here: --secret-file FILE, --secret SECRET or TUNNEL_SECRET',
     });
   }
@@ -159,7 +158,7 @@ async function readCa(given: Given): Promise<string> {
     throw unusable(given, describeSystemError(error), 'give a readable file with certificates in PEM');
   }
   if (!text.includes('-----BEGIN CERTIFICATE-----')) {
-    throw unusable(given, 'there is no certificate in it', 'give a file with certificates in PEM');
+    throw unusable(given, 'it contains no certificate', 'give a file with certificates in PEM');
   }
   return text;
 }

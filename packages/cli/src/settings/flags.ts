@@ -1,4 +1,3 @@
-import { TunnelError } from '@tunnel/shared';
 import type { Argv } from 'yargs';
 import { differs, type EnvironmentFindings, isServiceLink, type Override } from './environment.ts';
 import type { Given } from '../values/given.ts';
@@ -98,8 +97,8 @@ export class GivenFlags<Table extends Flags> {
       const swallowed = [value].flat().find((text): text is string => isFlagOf(flags, text));
       if (swallowed !== undefined) {
         throw new CommandError('usage', {
-          detail: `--${name} needs a value, and what follows it is ${swallowed.split('=', 1)[0]}`,
-          hint: `give the value behind --${name}`,
+          detail: `--${name} needs a value, but is followed by ${swallowed.split('=', 1)[0]}`,
+          hint: `give the value after --${name}`,
         });
       }
       if (flag.isList || !Array.isArray(value)) continue;

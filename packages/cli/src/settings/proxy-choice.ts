@@ -70,11 +70,11 @@ export function unusedProxy(environment: Environment, server: ServerAddress | un
   if (source === undefined) return undefined;
   const { host, secure } = server;
   const reason = `${source} is set, but that is for ${secure ? 'ws' : 'wss'}:// only`;
-  const other = secure ? 'set HTTPS_PROXY' : 'name the server with wss:// if it has TLS';
+  const other = secure ? 'set HTTPS_PROXY' : 'use wss:// if the server has TLS';
   return {
     source,
     reason,
-    advice: `${reason}: ${other}, or give the proxy with --proxy; where the direct way is right, name ${host} in NO_PROXY`,
+    advice: `${reason}: ${other}, or give the proxy with --proxy; to connect directly, list ${host} in NO_PROXY`,
   };
 }
 

@@ -24,18 +24,18 @@ const REQUIREMENTS = ['secret', 'key', 'either', 'both'] as const satisfies read
 export const SERVER_FLAGS = {
   config: LINK_FLAGS.config,
   host: {
-    describe: 'address that the control port listens on',
+    describe: 'address to listen on for clients',
     variable: 'TUNNEL_HOST',
     default: 'all addresses',
     read: parseHost,
   },
   port: {
-    describe: 'control port; 0 picks a free one',
+    describe: 'control port; 0 for any free one',
     variable: 'TUNNEL_PORT',
     default: '7835',
     read: (given) => parsePort(given, { zero: true }),
   },
-  'tunnel-host': { describe: 'address that public ports are opened on', default: 'as --host', read: parseHost },
+  'tunnel-host': { describe: 'address to open public ports on', default: 'as --host', read: parseHost },
   'min-port': {
     describe: 'lowest public port',
     variable: 'TUNNEL_MIN_PORT',
@@ -61,7 +61,7 @@ export const SERVER_FLAGS = {
     isPath: true,
   },
   'authorized-keys': {
-    describe: 'file of client keys that are admitted, each with what it may ask for; reread when it changes',
+    describe: 'file of authorized client keys and what each may ask for; reread when it changes',
     default: 'none',
     isPath: true,
   },
@@ -72,18 +72,18 @@ export const SERVER_FLAGS = {
     read: (given) => parseChoice(given, REQUIREMENTS),
   },
   identity: {
-    describe: "file with the server's key; made where there is none",
+    describe: "file with the server's key; created if missing",
     variable: 'TUNNEL_IDENTITY',
     default: 'in the state directory',
     isPath: true,
   },
   'resume-window': {
-    describe: 'how long a session lives without a link; 0 turns resume off',
+    describe: 'how long a session survives without a link; 0 turns resume off',
     default: '2m',
     read: (given) => parseDuration(given),
   },
   'drain-timeout': {
-    describe: 'how long running connections may go on after SIGTERM',
+    describe: 'how long open connections may continue after SIGTERM',
     default: '10s',
     read: (given) => parseDuration(given),
   },
@@ -93,14 +93,14 @@ export const SERVER_FLAGS = {
   },
   'tls-key': { describe: 'file with the key to the certificate', isPath: true },
   'trusted-proxy': {
-    describe: "network (10.0.0.0/8) or address of proxies in front, whose X-Forwarded-For tells a client's address",
+    describe: 'network (10.0.0.0/8) or address of proxies in front whose X-Forwarded-For is trusted',
     default: 'none',
     isList: true,
     read: parseNetworks,
   },
   'accept-proxy-protocol': {
     describe:
-      'network (10.0.0.0/8) or address of load balancers that begin each connection, to every port, with a PROXY header (v1 or v2)',
+      'network (10.0.0.0/8) or address of load balancers that send a PROXY header (v1 or v2) on every connection, to every port',
     default: 'none',
     isList: true,
     read: parseNetworks,
@@ -173,7 +173,7 @@ function readAdmission(flags: ServerFlags): Pick<ServerSettings, 'authorizedKeys
   const given = flags.get('require');
   const requirement = flags.read('require');
   if (given !== undefined && requirement !== 'secret' && file === undefined) {
-    throw unusable(given, 'no keys are authorized', 'name the file with the keys: --authorized-keys FILE');
+    throw unusable(given, 'no authorized keys were given', 'give the file with the keys: --authorized-keys FILE');
   }
   if (requirement === 'key') {
     const inFile = flags.inFile('secret', 'secret-file');
@@ -181,8 +181,8 @@ function readAdmission(flags: ServerFlags): Pick<ServerSettings, 'authorizedKeys
       flags.onCommandLine('secret-file') ?? flags.onCommandLine('secret') ?? inFile['secret-file'] ?? inFile.secret;
     if (secret !== undefined) {
       throw new CommandError('usage', {
-        detail: `${secret.source} was given, and --require key admits nobody by it`,
-        hint: 'leave the secret out, or give --require either or --require both',
+        detail: `${secret.source} was given, but --require key does not use a secret`,
+        hint: 'leave out the secret, or give --require either or --require both',
       });
     }
   }
@@ -204,10 +204,10 @@ function readPortRange(flags: ServerFlags): { minPort: number; maxPort: number }
   const minPort = flags.read('min-port') ?? DEFAULT_MIN_PORT;
   const maxPort = flags.read('max-port') ?? DEFAULT_MAX_PORT;
   if (min !== undefined && minPort > maxPort) {
-    throw unusable(min, `that is above ${max?.source ?? '--max-port'} ${maxPort}`, 'swap them, or leave one out');
+    throw unusable(min, `above ${max?.source ?? '--max-port'} ${maxPort}`, 'swap them, or leave one out');
   }
   if (max !== undefined && minPort > maxPort) {
-    throw unusable(max, `that is below --min-port ${minPort}`, 'give --min-port as well');
+    throw unusable(max, `below --min-port ${minPort}`, 'give --min-port as well');
   }
   return { minPort, maxPort };
 }

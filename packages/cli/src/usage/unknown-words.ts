@@ -1,4 +1,3 @@
-import { TunnelError } from '@tunnel/shared';
 import { commandHabit, flagHabit, type Habit } from './habits.ts';
 import { nearest } from './nearest.ts';
 import { CommandError } from '../hints/command-error.ts';
@@ -38,7 +37,7 @@ function lonelyFlagHint(name: string, flags: FlagNames): string {
   const habit = flagHabit(name);
   if (habit !== undefined && 'hint' in habit) return habit.hint;
   const [owner] = ownersOf(habit?.instead ?? name, flags);
-  if (owner === undefined) return '`tunnel --help` shows how it is used';
+  if (owner === undefined) return 'see `tunnel --help`';
   return `the command comes first: \`tunnel ${owner} --${habit?.instead ?? name} …\``;
 }
 

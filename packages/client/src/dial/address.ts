@@ -34,7 +34,7 @@ export function parseServerAddress(text: string): ServerAddress {
   };
   if (text === '') return refuse('it is empty');
   // oxlint-disable-next-line no-control-regex -- they have no business in an address
-  if (/[\s\u0000-\u001f\u007f\\]/.test(text)) return refuse('it has a space, a backslash or a control character in it');
+  if (/[\s\u0000-\u001f\u007f\\]/.test(text)) return refuse('it contains a space, a backslash or a control character');
 
   const [, scheme, rest = text] = /^([^:/?#[\]]*):\/\/(.*)$/.exec(text) ?? [];
   if (scheme !== undefined && !/^wss?$/i.test(scheme)) return refuse('the scheme is neither ws nor wss');
@@ -42,7 +42,7 @@ export function parseServerAddress(text: string): ServerAddress {
   const slash = rest.indexOf('/');
   const authority = slash === -1 ? rest : rest.slice(0, slash);
   if (authority.includes('@')) return refuse('user and password cannot be used');
-  if (slash !== -1 && scheme === undefined) return refuse('a path needs ws:// or wss:// in front');
+  if (slash !== -1 && scheme === undefined) return refuse('a path needs ws:// or wss:// before the host');
 
   const { host, port } = parseHostAndPort(authority, refuse);
   const secure = scheme?.toLowerCase() === 'wss';
@@ -64,7 +64,7 @@ export function parseHostAndPort(
   if (parts === null) return refuse('an IPv6 address needs brackets, as in [::1]:7835');
   const [, bracketedHost = '', portText] = parts;
   return {
-    host: canonicalHost(bracketedHost) ?? refuse(bracketedHost === '' ? 'the host is missing' : 'that is no host'),
+    host: canonicalHost(bracketedHost) ?? refuse(bracketedHost === '' ? 'the host is missing' : 'not a valid host'),
     port:
       portText === undefined ? undefined : (parsePort(portText) ?? refuse('the port is not a number from 1 to 65535')),
   };

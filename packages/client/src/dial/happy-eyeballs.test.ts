@@ -207,7 +207,7 @@ describe('attempts', () => {
     controller.abort(new TunnelError('attempt-timeout'));
     expect(await failureOf(connecting)).toMatchObject({
       code: 'tcp-timeout',
-      detail: '192.0.2.1:80, [::1]:80 (the network cannot be reached, ENETUNREACH)',
+      detail: '192.0.2.1:80, [::1]:80 (the network is unreachable, ENETUNREACH)',
     });
   });
 

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import { connect as netConnect } from 'node:net';
 
-import type { ErrorCode } from '@tunnel/shared';
-import { ERRORS, type Hint, TunnelError } from '@tunnel/shared';
+import { type ErrorCode, ERRORS, type Hint, TunnelError } from '@tunnel/shared';
 import { describeSystemError } from '@tunnel/shared/node';
 
 import { formatHostAndPort } from './address.ts';

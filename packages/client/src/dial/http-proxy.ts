@@ -88,7 +88,7 @@ function credentialsWanted(
     });
   }
   return new TunnelError('proxy-auth-required', {
-    detail: proxy.credentials === undefined ? status : `${status}; it does not accept those that were given`,
+    detail: proxy.credentials === undefined ? status : `${status}; it rejected the given credentials`,
     ...(proxy.credentials !== undefined && { hint: { id: 'proxy-credentials-wrong' } }),
   });
 }

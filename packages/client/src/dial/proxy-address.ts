@@ -47,7 +47,7 @@ export function parseProxyAddress(text: string): ProxyAddress {
   if (scheme.startsWith('socks') && credentials !== undefined) {
     const { user, password } = credentials;
     if ([user, password].some((each) => Buffer.byteLength(each) > GREATEST_SOCKS_CREDENTIAL_BYTES)) {
-      return refuse('its user or password is longer than SOCKS can tell');
+      return refuse('its user or password is too long for SOCKS');
     }
   }
   return { scheme, host, port: port ?? DEFAULT_PORTS[scheme], credentials };
@@ -68,7 +68,7 @@ function parseCredentials(text: string, refuse: (reason: string) => never): Prox
     const user = decodeURIComponent(colon === -1 ? text : text.slice(0, colon));
     return { user, password: colon === -1 ? '' : decodeURIComponent(text.slice(colon + 1)) };
   } catch {
-    return refuse('a percent sign in user or password is written %25');
+    return refuse('a percent sign in the user or password is written %25');
   }
 }
 

@@ -23,19 +23,19 @@ const MEANINGS: ReadonlyMap<string, readonly [ProxyCode, string]> = new Map([
   ],
   [
     'Received invalid Socks5 initial handshake (no accepted authentication type)',
-    ['proxy-auth-required', 'it accepts none of the ways to log in that it was offered'],
+    ['proxy-auth-required', 'it accepts none of the authentication methods offered'],
   ],
   [
     'Received invalid Socks5 initial handshake (unknown authentication type)',
     ['proxy-unusable', 'it wants to authenticate in a way that was not offered'],
   ],
-  ['Socks5 Authentication failed', ['proxy-auth-required', 'it does not accept those that were given']],
+  ['Socks5 Authentication failed', ['proxy-auth-required', 'it rejected the given credentials']],
   // What `ssh -D` does where the other end reaches nobody.
   ['Socket closed', ['proxy-failed', 'it closed the connection without an answer']],
   ['Failure', ['proxy-failed', 'it says: general failure']],
   ['NotAllowed', ['proxy-refused', 'its rules do not allow it']],
-  ['NetworkUnreachable', ['proxy-failed', 'it says: the network cannot be reached']],
-  ['HostUnreachable', ['proxy-failed', 'it says: the host cannot be reached']],
+  ['NetworkUnreachable', ['proxy-failed', 'it says: the network is unreachable']],
+  ['HostUnreachable', ['proxy-failed', 'it says: the host is unreachable']],
   ['ConnectionRefused', ['proxy-failed', 'it says: connection refused']],
   ['TTLExpired', ['proxy-failed', 'it says: the way is too long']],
   ['CommandNotSupported', ['proxy-refused', 'it makes no connections']],

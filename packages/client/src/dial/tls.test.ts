@@ -87,7 +87,7 @@ describe('says in words', () => {
       'from an unknown issuer',
       TEST_CERTIFICATE,
       undefined,
-      'the certificate comes from an issuer that is not trusted here (UNABLE_TO_VERIFY_LEAF_SIGNATURE)',
+      'the issuer of the certificate is not trusted here (UNABLE_TO_VERIFY_LEAF_SIGNATURE)',
     ],
     ['self-signed', SELF_SIGNED_CERTIFICATE, undefined, 'the certificate is self-signed (DEPTH_ZERO_SELF_SIGNED_CERT)'],
   ])('a certificate that is %s', async (_name, certificate, ca, words) => {

@@ -82,7 +82,7 @@ interface Reason {
 }
 
 const UNKNOWN_ISSUER: Reason = {
-  words: 'the certificate comes from an issuer that is not trusted here',
+  words: 'the issuer of the certificate is not trusted here',
   hint: { id: 'certificate-issuer-unknown' },
 };
 const SELF_SIGNED: Reason = {
@@ -127,8 +127,8 @@ const REASONS: ReadonlyMap<string, Reason> = new Map<string, Reason>([
   ['ERR_SSL_WRONG_VERSION_NUMBER', NO_TLS],
   ['ERR_SSL_PACKET_LENGTH_TOO_LONG', NO_TLS],
   ['ERR_SSL_HTTP_REQUEST', NO_TLS],
-  ['ERR_SSL_UNSUPPORTED_PROTOCOL', { words: 'there is no TLS version in common' }],
-  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', { words: 'there is no TLS version in common' }],
+  ['ERR_SSL_UNSUPPORTED_PROTOCOL', { words: 'no TLS version in common' }],
+  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', { words: 'no TLS version in common' }],
   ['ECONNRESET', { words: 'the other side closed the connection during the TLS handshake' }],
   ['EPIPE', { words: 'the other side closed the connection during the TLS handshake' }],
 ]);

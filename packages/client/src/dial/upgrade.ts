@@ -130,7 +130,7 @@ function upgradeFailed({ host, port }: ServerAddress, error: NodeJS.ErrnoExcepti
   let reason = error?.message.toLowerCase() ?? 'the connection was closed';
   if (code === 'ECONNRESET' || code === 'EPIPE') reason = `the connection was closed (${code})`;
   // What the HTTP parser of Node says.
-  else if (code?.startsWith('HPE_')) reason = `what answers does not speak HTTP (${code})`;
+  else if (code?.startsWith('HPE_')) reason = `the other side does not speak HTTP (${code})`;
   return new TunnelError('upgrade-failed', {
     detail: `${formatHostAndPort(host, port)}, ${reason}`,
     ...(error !== null && { cause: error }),

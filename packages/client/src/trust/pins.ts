@@ -29,7 +29,7 @@ export class PinDirectory implements PinStore {
     const { text } = await createOnce(path, () => formatPin(address, key));
     if (Buffer.compare(parsePin(text, address, path), key) === 0) return;
     // Two clients met two servers at this address, both for the first time: one of the servers is an impostor.
-    throw new TunnelError('server-key-changed', { detail: `another key was pinned just now, in ${path}` });
+    throw new TunnelError('server-key-changed', { detail: `another key has just been pinned, in ${path}` });
   }
 
   describe(address: string): string {

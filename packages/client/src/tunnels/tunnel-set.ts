@@ -378,7 +378,7 @@ export class TunnelSet {
 
 function requireCount({ length }: readonly TunnelOptions[]): void {
   if (length > TUNNEL_LIMIT) {
-    throw new TunnelError('tunnel-limit', { detail: `a session has at most ${TUNNEL_LIMIT}, and not ${length}` });
+    throw new TunnelError('tunnel-limit', { detail: `a session has at most ${TUNNEL_LIMIT}, not ${length}` });
   }
 }
 

@@ -185,5 +185,5 @@ function requireServerKey(serverKey: Uint8Array, options: EstablishOptions): voi
 function versionUnsupported(options: EstablishOptions): TunnelError {
   return options.serverKey
     ? new TunnelError('version-unsupported', { detail: `this client speaks version ${PROTOCOL_VERSION}` })
-    : new TunnelError('handshake-failed', { detail: 'an unknown server says that no protocol version fits' });
+    : new TunnelError('handshake-failed', { detail: 'an unknown server reports that no protocol version fits' });
 }

@@ -68,7 +68,7 @@ export function parseIdentity(text: string, path: string): Identity {
   const lines = withoutByteOrderMark(text).split(/\r?\n/);
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
-    if (privateKey !== undefined) throw damaged(index + 1, 'there is something behind the key');
+    if (privateKey !== undefined) throw damaged(index + 1, 'there is something after the key');
     privateKey = parseKey(line.trim());
     if (privateKey === undefined) {
       const oddity = oddityOf(line.trim());
