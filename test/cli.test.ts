@@ -74,14 +74,10 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     ['server --to a', 'unknown flag: --to', '--to is a flag of `tunnel local`'],
     [
       'server --secret-file /nowhere/secret',
-      'the secret cannot be used: --secret-file /nowhere/secret: no such file or directory',
-      'give a file that holds the secret on its first line',
+      'cannot use the secret: --secret-file /nowhere/secret: no such file or directory',
+      'give a file with the secret on its first line',
     ],
-    [
-      'server --secret=',
-      'the secret cannot be used: --secret is empty',
-      'give a file that holds the secret on its first line',
-    ],
+    ['server --secret=', 'cannot use the secret: --secret is empty', 'give a file with the secret on its first line'],
     ['server --secret a --secret-file b', 'both --secret and --secret-file b were given', 'give only one of them'],
     [
       'server --heartbeat-interval 3s',
@@ -112,14 +108,14 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     ['local 3000 --to --port 1', '--to needs a value, but is followed by --port', 'give the value after --to'],
     [
       'local 3000 --to a --server-key abc',
-      'the key cannot be used: --server-key has 3 characters instead of 43',
-      'copy the key whole: it has 43 characters (32 bytes in base64url)',
+      'not a valid key: --server-key has 3 characters instead of 43',
+      'copy the whole key: it has 43 characters (32 bytes in base64url)',
     ],
     ['local 3000 --max-reconnect-delay 99ms', '--max-reconnect-delay 99ms: too short', 'give at least 100ms'],
     ['local 3000 --heartbeat-timeout 499ms', '--heartbeat-timeout 499ms: too short', 'give at least 500ms'],
     [
       'local 3000',
-      'no server was named and none runs on this machine for this user',
+      'no server was given, and none is running on this machine for this user',
       'name the server with --to HOST, or start one here with `tunnel server`',
     ],
     ['keygen', 'not enough arguments: 0 given, 1 needed', '`tunnel keygen --help` shows how it is used'],
@@ -134,7 +130,7 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     await writeFile(file, '\n');
     const { code, stderr } = await run(['local', '3000', '--to', 'a', '--secret-file', file]);
     expect(code).toBe(2);
-    expect(stderr).toContain(`error: the secret cannot be used: --secret-file ${file}: its first line is empty\n`);
+    expect(stderr).toContain(`error: cannot use the secret: --secret-file ${file}: its first line is empty\n`);
   });
 
   test('from the environment is told by the name of the variable', async () => {
@@ -198,7 +194,7 @@ describe.concurrent('help', () => {
     ['server', ['--port', '[default: 7835]', '(TUNNEL_PORT)', '--resume-window', '[default: 2m]', 'tunnel server --']],
     ['local', ['--no-reconnect', '--max-reconnect-delay', '[default: 30s]', 'tunnel local 3000 --to', '<target>']],
     ['status', ['--watch', '--json', '--state-dir', '(TUNNEL_STATE_DIR)']],
-    ['retry', ['--pid', '[default: every one that waits]']],
+    ['retry', ['--pid', '[default: all that wait]']],
     ['keygen', ['tunnel keygen laptop.key']],
   ])('tunnel %s --help', async (command, parts) => {
     const { code, stdout, stderr } = await run([...(command === '' ? [] : [command]), '--help']);
@@ -256,7 +252,7 @@ describe('a server that cannot listen ends with 6', () => {
     expect(second.stderr).toContain('by a tunnel server that uses');
     const third = await run(['server', '--port', '0'], { home: server.home });
     expect(third.code).toBe(2);
-    expect(third.stderr).toMatch(/error: another server uses this state directory: .* \(process \d+\)/);
+    expect(third.stderr).toMatch(/error: another server is using this state directory: .* \(process \d+\)/);
   });
 });
 
@@ -282,7 +278,7 @@ describe('server and client on one machine', () => {
     expect(await server.waitForExit()).toEqual({ code: 0, signal: null });
     expect(server.events.at(-1)).toMatchObject({ event: 'stopped', exitCode: 0, code: 'stopped' });
     const gone = await run(['local', '3000'], { home: server.home });
-    expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('none runs on this machine') });
+    expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('none is running on this machine') });
   });
 
   test('find each other again where the server comes back on another port', async () => {
@@ -553,7 +549,7 @@ test('a state directory that cannot be used is named', async () => {
   await mkdir(join(directory.path, 'other'));
   const { code, stderr } = await run(['server', '--port', '0', '--state-dir', path]);
   expect(code).toBe(2);
-  expect(stderr).toContain(`error: the state directory cannot be used: ${join(path, 'server')}: `);
+  expect(stderr).toContain(`error: cannot use the state directory: ${join(path, 'server')}: `);
 });
 
 function openPort(ready: TunnelEvent): number {

@@ -149,7 +149,7 @@ describe('tunnel run', SLOW, () => {
     await using client = await startRun(home);
     await client.waitForEvent('ready');
     await client.waitForEvent('stopped', ({ code, server: at }) => code === 'secret-refused' && at !== undefined);
-    await client.waitForStderr(/"msg":"the server refused the secret"/);
+    await client.waitForStderr(/"msg":"the server rejected the secret"/);
     const strictly = { server: `ws://127.0.0.1:${strictPort}`, code: 'secret-refused', exitCode: 3 };
     expect(client.logs).toContainEqual(expect.objectContaining(strictly));
     expect(client.stderr + client.stdout).not.toContain('not the right one');

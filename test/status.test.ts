@@ -301,7 +301,7 @@ describe('the control socket', SLOW, () => {
     expect(client.stderr).toContain('`tunnel status` will not show this process');
     const { code, stderr } = await run(['status'], { home: home.path });
     expect(code).toBe(2);
-    expect(stderr).toContain(`error: the state directory cannot be used: ${controlDirectory(home.path)}: `);
+    expect(stderr).toContain(`error: cannot use the state directory: ${controlDirectory(home.path)}: `);
   });
 
   test('refuses what is no request, what is too long, and who says nothing', async () => {
