@@ -460,7 +460,7 @@ describe('the server', () => {
     expect(steps.at(-1)).toMatchObject({ step: 'secret', state: 'failed', code: 'key-refused' });
     const [, publicKey = ''] = /public key is ([\w-]{43})/.exec(String(steps[0]?.['finding'])) ?? [];
     expect(verdict['text']).toBe(
-      `it fails at the step "secret": check the secret, or leave it out if the server admits this client by its key; for that its admin adds this line to the authorized keys: ${publicKey}`,
+      `it fails at the step "secret": check the secret; or leave it out if the server admits this client by its key: its admin then adds this line to the authorized keys: ${publicKey}`,
     );
     expect(exitCode).toBe(3);
   });
@@ -517,7 +517,7 @@ describe('the way back', () => {
     expect(steps.at(-1)).toMatchObject({ step: 'visitor', state: 'warning', code: 'public-port-unreachable' });
     expect(verdict).toMatchObject({ state: 'warning', code: 'public-port-unreachable' });
     expect(verdict['text']).toBe(
-      'the tunnel works; a warning at "way back": open the public ports (--min-port to --max-port) in the server\'s firewall, and try from another network: some do not lead back to their own address',
+      'the tunnel works; a warning at "way back": open the public ports (--min-port to --max-port) in the server\'s firewall, and try from another network: some do not route back to their own address',
     );
     expect(exitCode).toBe(0);
   });
