@@ -24,6 +24,6 @@ try {
   });
 } catch (error) {
   if (!(error instanceof TunnelError)) throw error;
-  console.error(`error: ${error.message}\nhint: ${error.hint}`);
+  console.error(`error: ${error.message}\nhint: docs/errors.md#${error.code}`);
   process.exitCode = error.kind.exitCode;
 }

@@ -11,7 +11,8 @@ What \`@tunnel/client\` and \`@tunnel/server\` export. Made from their docstring
 Programs begin with \`connect\` and \`listen\`; [examples](../examples) has whole ones. \`createClient\` and \`createServer\`
 stand below them: several tunnels over one link, and stores of one's own. The libraries write nothing to the terminal, end no
 process and install no signal handlers. Times are in ms unless said otherwise, keys are 32 bytes, or 43 characters of base64url as
-text. What fails does so as a \`TunnelError\`, whose codes are in [errors.md](errors.md).
+text. What fails does so as a \`TunnelError\`, whose codes are in [errors.md](errors.md). It has a
+\`code\`, a \`detail\`, and a \`hint\`: an id with data, by default the code itself. The words that the command has for it are in that table.
 `;
 
 /** The declarations that `tsc -b` makes. */

@@ -117,7 +117,7 @@ describe('a server', SLOW, () => {
       expect(server.logs.at(-1)).toMatchObject({
         code: 'listen-in-use',
         hint: 'give another address with --admin, or leave it out',
-        msg: `the address is in use: the admin address 127.0.0.1:${port}`,
+        msg: `the address is already in use: the admin address 127.0.0.1:${port}`,
       });
     } finally {
       other.close();

@@ -407,7 +407,7 @@ describe('a server does not start', { timeout: 120_000 }, () => {
     const server = place.own(await startTunnel(['server', '--port', '0', '--authorized-keys', place.keysFile]));
     expect(await server.waitForExit()).toMatchObject({ code: 2 });
     expect(server.logs.at(-1)?.msg).toContain(
-      `${place.keysFile}, line 2: tunnels: "many" is no number from 1 to 99999`,
+      `${place.keysFile}, line 2: tunnels: "many" is not a number from 1 to 99999`,
     );
   });
 

@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { ADVICE_BY_CODE } from '@tunnel/cli';
 import { ERRORS } from '@tunnel/shared';
 import { encodeKey, parseIdentity } from '@tunnel/shared/node';
 import { describe, expect, test } from 'vitest';
@@ -33,16 +34,16 @@ const NO_PORT = 'a port is a number from 0 to 65535';
 const NO_TARGET = 'a local service is given as 3000, host:3000 or [::1]:3000';
 const NO_DURATION = 'a duration is a number with a unit, as in 500ms, 8s, 2m or 1h; without a unit it is seconds';
 
-const VERBOSE = '`--log-level debug` tells more of what happens; `tunnel --version` prints the version';
+const VERBOSE = '`--log-level debug` shows more detail; `tunnel --version` prints the version';
 const COMMAND_FIRST = 'the command comes first: `tunnel local --no-reconnect …`';
 const TWO_PORTS = 'the public port is a flag: give 3000 --port 8001';
 
 describe.concurrent('bad input ends with 2, an error that names it, and a hint', () => {
   test.each<[args: string, error: string, hint: string]>([
-    ['', 'no command was given', 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all'],
+    ['', 'no command was given', 'start with `tunnel server` or `tunnel local 3000`; see `tunnel --help`'],
     ['serve', 'unknown command: serve', 'did you mean `tunnel server`?'],
     ['stats', 'unknown command: stats', 'did you mean `tunnel status`?'],
-    ['retry --pid x', '--pid x: that is no process id', '`tunnel status` shows the process id of every client'],
+    ['retry --pid x', '--pid x: not a valid process id', '`tunnel status` shows the process id of every client'],
     ['3000', 'unknown command: 3000', 'did you mean `tunnel local 3000`?'],
     ['tcp 22 --port 8022', 'unknown command: tcp', 'did you mean `tunnel local 22`?'],
     ['local 3000 --token x', 'unknown flag: --token', 'did you mean --secret?'],
@@ -50,50 +51,42 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     ['local 3000 -v', 'unknown flag: -v', VERBOSE],
     ['-v local 3000', 'unknown flag: -v', VERBOSE],
     ['--no-reconnect local 3000', 'unknown flag: --no-reconnect', COMMAND_FIRST],
-    ['--colour', 'unknown flag: --colour', '`tunnel --help` shows how it is used'],
+    ['--colour', 'unknown flag: --colour', 'see `tunnel --help`'],
     ['config chek', 'unknown action: config chek', 'did you mean `tunnel config check`?'],
     ['completion zhs', 'unknown shell: zhs', 'the shells are bash, zsh, fish'],
-    ['local 3000:8001', 'target 3000:8001: that has two ports', TWO_PORTS],
+    ['local 3000:8001', 'target 3000:8001: two ports were given', TWO_PORTS],
     ['server now', 'unknown argument: now', '`tunnel server --help` shows how it is used'],
-    ['server --port http', '--port http: that is no port', NO_PORT],
-    ['server --port 65536', '--port 65536: that is no port', NO_PORT],
-    ['server --port 8e3', '--port 8e3: that is no port', NO_PORT],
+    ['server --port http', '--port http: not a valid port', NO_PORT],
+    ['server --port 65536', '--port 65536: not a valid port', NO_PORT],
+    ['server --port 8e3', '--port 8e3: not a valid port', NO_PORT],
     ['server --port', '--port needs a value', '`tunnel server --help` shows how it is used'],
     ['server --port 1 --port 2', '--port was given 2 times: 1, 2', 'give --port once'],
-    [
-      'server --min-port 3000 --max-port 2000',
-      '--min-port 3000: that is above --max-port 2000',
-      'swap them, or leave one out',
-    ],
-    ['server --resume-window 8x', '--resume-window 8x: that is no duration', NO_DURATION],
+    ['server --min-port 3000 --max-port 2000', '--min-port 3000: above --max-port 2000', 'swap them, or leave one out'],
+    ['server --resume-window 8x', '--resume-window 8x: not a valid duration', NO_DURATION],
     ['server --drain-timout 1s', 'unknown flag: --drain-timout', 'did you mean --drain-timeout?'],
     ['server --colour green', 'unknown flag: --colour', '`tunnel server --help` shows all flags'],
     [
       'server --trusted-proxy proxy.lan',
-      '--trusted-proxy proxy.lan: that is no network',
+      '--trusted-proxy proxy.lan: not a valid network',
       'give networks in CIDR notation or addresses, with commas between them, as in 203.0.113.0/24,2001:db8::/32',
     ],
     ['server --tls-key /k', '--tls-key /k: a certificate needs its key', 'give both --tls-cert and --tls-key'],
     ['server --to a', 'unknown flag: --to', '--to is a flag of `tunnel local`'],
     [
       'server --secret-file /nowhere/secret',
-      'the secret cannot be used: --secret-file /nowhere/secret: no such file or directory',
-      'give a file that holds the secret on its first line',
+      'cannot use the secret: --secret-file /nowhere/secret: no such file or directory',
+      'give a file with the secret on its first line',
     ],
-    [
-      'server --secret=',
-      'the secret cannot be used: --secret is empty',
-      'give a file that holds the secret on its first line',
-    ],
-    ['server --secret a --secret-file b', 'both --secret and --secret-file b were given', 'give one of them'],
+    ['server --secret=', 'cannot use the secret: --secret is empty', 'give a file with the secret on its first line'],
+    ['server --secret a --secret-file b', 'both --secret and --secret-file b were given', 'give only one of them'],
     [
       'server --heartbeat-interval 3s',
       '--heartbeat-interval 3s: that is more than a quarter of the heartbeat timeout, 8s',
       'give at most 2s, or raise --heartbeat-timeout',
     ],
-    ['local', 'no target was given', 'name the local service that is to be reached, as in `tunnel local 3000`'],
-    ['local http', 'target http: that is no port', NO_TARGET],
-    ['local 0', 'target 0: that is no port', NO_TARGET],
+    ['local', 'no target was given', 'give the local service to expose, as in `tunnel local 3000`'],
+    ['local http', 'target http: not a valid port', NO_TARGET],
+    ['local 0', 'target 0: not a valid port', NO_TARGET],
     ['local ::1', 'target ::1: an IPv6 address needs brackets, and a port', NO_TARGET],
     ['local 3000 --prot 8001', 'unknown flag: --prot', 'did you mean --port?'],
     ['local 3000 --reconnect', 'unknown flag: --reconnect', 'did you mean --no-reconnect?'],
@@ -102,23 +95,27 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
       '--port 2: there are more ports than targets (2 and 1)',
       'give --port once for each target, in their order',
     ],
-    ['local 3000 --to http://a', '--to "http://a" is no server address: the scheme is neither ws nor wss', FORMS],
     [
-      'local 3000 --to a:b:c',
-      '--to "a:b:c" is no server address: an IPv6 address needs brackets, as in [::1]:7835',
+      'local 3000 --to http://a',
+      '--to "http://a" is not a valid server address: the scheme is neither ws nor wss',
       FORMS,
     ],
-    ['local 3000 --to --port 1', '--to needs a value, and what follows it is --port', 'give the value behind --to'],
+    [
+      'local 3000 --to a:b:c',
+      '--to "a:b:c" is not a valid server address: an IPv6 address needs brackets, as in [::1]:7835',
+      FORMS,
+    ],
+    ['local 3000 --to --port 1', '--to needs a value, but is followed by --port', 'give the value after --to'],
     [
       'local 3000 --to a --server-key abc',
-      'the key cannot be used: --server-key has 3 characters instead of 43',
-      'copy the key whole: it has 43 characters (32 bytes in base64url)',
+      'not a valid key: --server-key has 3 characters instead of 43',
+      'copy the whole key: it has 43 characters (32 bytes in base64url)',
     ],
-    ['local 3000 --max-reconnect-delay 99ms', '--max-reconnect-delay 99ms: that is too short', 'give at least 100ms'],
-    ['local 3000 --heartbeat-timeout 499ms', '--heartbeat-timeout 499ms: that is too short', 'give at least 500ms'],
+    ['local 3000 --max-reconnect-delay 99ms', '--max-reconnect-delay 99ms: too short', 'give at least 100ms'],
+    ['local 3000 --heartbeat-timeout 499ms', '--heartbeat-timeout 499ms: too short', 'give at least 500ms'],
     [
       'local 3000',
-      'no server was named and none runs on this machine for this user',
+      'no server was given, and none is running on this machine for this user',
       'name the server with --to HOST, or start one here with `tunnel server`',
     ],
     ['keygen', 'not enough arguments: 0 given, 1 needed', '`tunnel keygen --help` shows how it is used'],
@@ -133,19 +130,21 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     await writeFile(file, '\n');
     const { code, stderr } = await run(['local', '3000', '--to', 'a', '--secret-file', file]);
     expect(code).toBe(2);
-    expect(stderr).toContain(`error: the secret cannot be used: --secret-file ${file}: its first line is empty\n`);
+    expect(stderr).toContain(`error: cannot use the secret: --secret-file ${file}: its first line is empty\n`);
   });
 
   test('from the environment is told by the name of the variable', async () => {
     const { code, stderr } = await run(['server'], { env: { TUNNEL_PORT: 'x' } });
-    expect({ code, stderr }).toEqual({ code: 2, stderr: failure('TUNNEL_PORT x: that is no port', NO_PORT) });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: failure('TUNNEL_PORT x: not a valid port', NO_PORT) });
   });
 
   test('a server without secret, key and pin, whatever the log level', async () => {
     await using client = await startTunnel(['local', '3000', '--to', '127.0.0.1:1', '--log-level', 'silent']);
     expect((await client.waitForExit()).code).toBe(2);
-    const { code, ...kind } = { code: 'secret-missing', ...ERRORS['secret-missing'] };
-    expect(client.logs).toMatchObject([{ level: 50, code, exitCode: 2, hint: kind.hint, msg: kind.summary }]);
+    const { code, ...kind } = { code: 'secret-missing', ...ERRORS['secret-missing'] } as const;
+    expect(client.logs).toMatchObject([
+      { level: 50, code, exitCode: 2, hint: ADVICE_BY_CODE[code].text, msg: kind.summary },
+    ]);
   });
 
   test('a damaged identity is told with file and line, and is left as it was', async () => {
@@ -195,7 +194,7 @@ describe.concurrent('help', () => {
     ['server', ['--port', '[default: 7835]', '(TUNNEL_PORT)', '--resume-window', '[default: 2m]', 'tunnel server --']],
     ['local', ['--no-reconnect', '--max-reconnect-delay', '[default: 30s]', 'tunnel local 3000 --to', '<target>']],
     ['status', ['--watch', '--json', '--state-dir', '(TUNNEL_STATE_DIR)']],
-    ['retry', ['--pid', '[default: every one that waits]']],
+    ['retry', ['--pid', '[default: all that wait]']],
     ['keygen', ['tunnel keygen laptop.key']],
   ])('tunnel %s --help', async (command, parts) => {
     const { code, stdout, stderr } = await run([...(command === '' ? [] : [command]), '--help']);
@@ -253,7 +252,7 @@ describe('a server that cannot listen ends with 6', () => {
     expect(second.stderr).toContain('by a tunnel server that uses');
     const third = await run(['server', '--port', '0'], { home: server.home });
     expect(third.code).toBe(2);
-    expect(third.stderr).toMatch(/error: another server uses this state directory: .* \(process \d+\)/);
+    expect(third.stderr).toMatch(/error: another server is using this state directory: .* \(process \d+\)/);
   });
 });
 
@@ -279,7 +278,7 @@ describe('server and client on one machine', () => {
     expect(await server.waitForExit()).toEqual({ code: 0, signal: null });
     expect(server.events.at(-1)).toMatchObject({ event: 'stopped', exitCode: 0, code: 'stopped' });
     const gone = await run(['local', '3000'], { home: server.home });
-    expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('none runs on this machine') });
+    expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('none is running on this machine') });
   });
 
   test('find each other again where the server comes back on another port', async () => {
@@ -314,8 +313,14 @@ describe('server and client on one machine', () => {
     await using _client = client;
     expect(await client.waitForExit()).toEqual({ code: 3, signal: null });
     expect(client.stderr).toMatch(/can see a secret on the command line/);
-    const { code, exitCode, summary, hint } = { code: 'secret-refused', ...ERRORS['secret-refused'] };
-    expect(client.logs.at(-1)).toMatchObject({ level: 50, code, exitCode, msg: summary, hint });
+    const { code, exitCode, summary } = { code: 'secret-refused', ...ERRORS['secret-refused'] } as const;
+    expect(client.logs.at(-1)).toMatchObject({
+      level: 50,
+      code,
+      exitCode,
+      msg: summary,
+      hint: ADVICE_BY_CODE[code].text,
+    });
     expect(client.stderr).not.toContain('not the right one');
   });
 
@@ -544,7 +549,7 @@ test('a state directory that cannot be used is named', async () => {
   await mkdir(join(directory.path, 'other'));
   const { code, stderr } = await run(['server', '--port', '0', '--state-dir', path]);
   expect(code).toBe(2);
-  expect(stderr).toContain(`error: the state directory cannot be used: ${join(path, 'server')}: `);
+  expect(stderr).toContain(`error: cannot use the state directory: ${join(path, 'server')}: `);
 });
 
 function openPort(ready: TunnelEvent): number {

@@ -80,7 +80,7 @@ describe('a user without a home directory, whom the system does not know', SLOW,
     await writeFile(file, '[client]\nsecret-file = "~/secret"\n');
     expect(await run(['config', 'check', file], { launcher: HOMELESS })).toMatchObject({
       code: 2,
-      stderr: `error: ${file}:2:15: client.secret-file: ~/ is the home directory, and this user has none; write the whole path\nhint: correct it; docs/configuration.md has all keys\n`,
+      stderr: `error: ${file}:2:15: client.secret-file: ~/ stands for the home directory, and this user has none; write the full path\nhint: correct the file; docs/configuration.md lists all keys\n`,
     });
   });
 });
@@ -134,7 +134,7 @@ describe('tunnel run', SLOW, () => {
     expect(await run(['run', 'wbe'], { home: home.path })).toEqual({
       code: 2,
       stdout: '',
-      stderr: `error: no tunnel in ${file} has the name wbe\nhint: the names are web, db\n`,
+      stderr: `error: ${file} has no tunnel named wbe\nhint: the names are web, db\n`,
     });
   });
 
@@ -149,7 +149,7 @@ describe('tunnel run', SLOW, () => {
     await using client = await startRun(home);
     await client.waitForEvent('ready');
     await client.waitForEvent('stopped', ({ code, server: at }) => code === 'secret-refused' && at !== undefined);
-    await client.waitForStderr(/"msg":"the server refused the secret"/);
+    await client.waitForStderr(/"msg":"the server rejected the secret"/);
     const strictly = { server: `ws://127.0.0.1:${strictPort}`, code: 'secret-refused', exitCode: 3 };
     expect(client.logs).toContainEqual(expect.objectContaining(strictly));
     expect(client.stderr + client.stdout).not.toContain('not the right one');
@@ -339,7 +339,7 @@ describe('tunnel run', SLOW, () => {
     await client.waitForStderr(/everything goes on as it was/);
     await configure(home, '');
     client.kill('SIGHUP');
-    await client.waitForStderr(/there is no tunnel in it/);
+    await client.waitForStderr(/it contains no tunnels/);
     await using visitor = await visit(publicPort);
     visitor.socket.write('12345');
     await visitor.waitForBytes(5);
@@ -438,7 +438,7 @@ describe('every command', SLOW, () => {
     await server.waitForStderr(/changed in .*: min-port/);
     await writeFile(file, '[server]\nport = "x"\n');
     server.kill('SIGHUP');
-    await server.waitForStderr(/tunnel\.toml:2:8: server\.port x: that is no port/);
+    await server.waitForStderr(/tunnel\.toml:2:8: server\.port x: not a valid port/);
     await using client = await startTunnel(['local', '3000', '--port', '19999', '--output', 'json'], {
       home: home.path,
     });
@@ -569,8 +569,8 @@ describe('tunnel config check', SLOW, () => {
     expect(stderr.split('\n')).toEqual([
       `error: ${file}:2:1: client.secrt: unknown key; did you mean secret?`,
       `error: ${file}:4:10: tunnels.web.target: expected text or a number, found true or false`,
-      `error: ${file}:5:8: tunnels.web.port 80000: that is no port; a port is a number from 0 to 65535`,
-      'hint: correct it; docs/configuration.md has all keys',
+      `error: ${file}:5:8: tunnels.web.port 80000: not a valid port; a port is a number from 0 to 65535`,
+      'hint: correct the file; docs/configuration.md lists all keys',
       '',
     ]);
     expect((await run(['local', '3000'], { home: home.path })).stderr).toBe(stderr);

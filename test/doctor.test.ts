@@ -189,7 +189,7 @@ describe('on this machine', () => {
     });
   });
 
-  test('the state directory cannot be used', async () => {
+  test('cannot use the state directory', async () => {
     await using directory = await temporaryDirectory();
     await writeFile(join(directory.path, 'file'), '');
     expect(failureOf(await diagnose(['--to', to, '--state-dir', join(directory.path, 'file')]))).toEqual({
@@ -234,7 +234,7 @@ describe('the way to the server', () => {
       step: 'name',
       code: 'dns-failed',
       exitCode: 4,
-      advice: 'correct the host name, or give an IP address in its place',
+      advice: 'correct the host name, or use an IP address instead',
     });
   });
 
@@ -243,7 +243,7 @@ describe('the way to the server', () => {
       step: 'tcp',
       code: 'tcp-refused',
       exitCode: 4,
-      advice: 'see that `tunnel server` runs there, and that this is its port (default 7835)',
+      advice: 'check that `tunnel server` is running there, and that this is its port (default 7835)',
     });
   });
 
@@ -263,7 +263,7 @@ describe('the way to the server', () => {
         code: 'tcp-timeout',
         exitCode: 4,
         advice:
-          "see that this is the server's address, and that no firewall drops the packets to its control port (default 7835)",
+          "check that this is the server's address, and that no firewall drops packets to its control port (default 7835)",
       });
     } finally {
       for (const filler of fillers) filler.destroy();
@@ -290,7 +290,7 @@ describe('the way to the server', () => {
       step: 'websocket',
       code: 'upgrade-refused',
       exitCode: 4,
-      advice: 'redirections are not followed: give the address that is meant there, as wss://host/path',
+      advice: 'redirects are not followed: give the address it points to, as wss://host/path',
     });
     expect(findingOf(diagnosis, 'websocket')).toContain(location);
   });
@@ -313,7 +313,7 @@ describe('the way to the server', () => {
       code: 'proxy-unreachable',
       exitCode: 4,
       advice:
-        "correct the proxy's address in --proxy or in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; or name the server in NO_PROXY to go without",
+        "correct the proxy's address in --proxy or in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; or list the server in NO_PROXY to connect directly",
     });
   });
 
@@ -332,7 +332,7 @@ describe('the way to the server', () => {
       step: 'proxy',
       code: 'proxy-auth-required',
       exitCode: 3,
-      advice: "put user and password before the host in the proxy's URL: user:password@host:port",
+      advice: "put the user name and password before the host in the proxy's URL: user:password@host:port",
     });
   });
 
@@ -350,7 +350,7 @@ describe('the way to the server', () => {
     [
       'OTHER_NAME_CERTIFICATE',
       true,
-      'name the server in --to as its certificate does, or get it a certificate for this name',
+      "use the certificate's name for the server in --to, or get the server a certificate for this name",
     ],
   ] as const)('TLS: %s, its issuer known: %s', async ([name, isIssuerKnown, advice]) => {
     await using directory = await temporaryDirectory();
@@ -378,7 +378,7 @@ describe('the way to the server', () => {
       step: 'tls',
       code: 'tls-failed',
       exitCode: 4,
-      advice: 'use ws:// where there is no TLS',
+      advice: 'use ws:// if the server has no TLS',
     });
   });
 });
@@ -391,7 +391,7 @@ describe('the server', () => {
       code: 'handshake-failed',
       exitCode: 4,
       advice:
-        'correct the address if that is no tunnel server; if it is one, go around what changes the traffic in between, or use wss://',
+        'correct the address if this is not a tunnel server; if it is, something in between changes the traffic: bypass it, or use wss://',
     });
   });
 
@@ -426,7 +426,7 @@ describe('the server', () => {
       code: 'secret-refused',
       exitCode: 3,
       advice:
-        'use the secret of that server: it prints the client command when it starts on a terminal, and keeps it in `server/secret` in its state directory',
+        'use the secret of that server: it prints the client command when it starts on a terminal, and keeps the secret in `server/secret` in its state directory',
     });
   });
 
@@ -439,7 +439,7 @@ describe('the server', () => {
     });
     expect(failureOf(diagnosis)).toMatchObject({
       code: 'secret-refused',
-      advice: expect.stringMatching(/^the secret that was given here begins and ends with a quotation mark: /),
+      advice: expect.stringMatching(/^the secret given here begins and ends with a quotation mark: /),
     });
   });
 
@@ -460,7 +460,7 @@ describe('the server', () => {
     expect(steps.at(-1)).toMatchObject({ step: 'secret', state: 'failed', code: 'key-refused' });
     const [, publicKey = ''] = /public key is ([\w-]{43})/.exec(String(steps[0]?.['finding'])) ?? [];
     expect(verdict['text']).toBe(
-      `it fails at the step "secret": check the secret, or leave it out if the server admits this client by its key; for that its admin adds this line to the authorized keys: ${publicKey}`,
+      `it fails at the step "secret": check the secret; or leave it out if the server admits this client by its key: its admin then adds this line to the authorized keys: ${publicKey}`,
     );
     expect(exitCode).toBe(3);
   });
@@ -483,7 +483,7 @@ describe('the server', () => {
       code: 'server-key-changed',
       exitCode: 3,
       advice:
-        'if the server was really set up anew, remove the pin file named above and start this client again, or give the new key with --server-key',
+        'if the server was really set up again, remove the pin file named above and start this client again, or give the new key with --server-key',
     });
     expect(findingOf(diagnosis, 'handshake')).toContain('client/pins/');
   });
@@ -517,7 +517,7 @@ describe('the way back', () => {
     expect(steps.at(-1)).toMatchObject({ step: 'visitor', state: 'warning', code: 'public-port-unreachable' });
     expect(verdict).toMatchObject({ state: 'warning', code: 'public-port-unreachable' });
     expect(verdict['text']).toBe(
-      'the tunnel works; a warning at "way back": open the public ports (--min-port to --max-port) in the server\'s firewall, and try from another network: some do not lead back to their own address',
+      'the tunnel works; a warning at "way back": open the public ports (--min-port to --max-port) in the server\'s firewall, and try from another network: some do not route back to their own address',
     );
     expect(exitCode).toBe(0);
   });
@@ -534,7 +534,7 @@ describe('the way back', () => {
       step: 'visitor',
       code: 'public-way-failed',
       exitCode: 4,
-      advice: 'check that the public address leads to this server, and to nothing else that answers there',
+      advice: 'check that the public address leads to this server, and that nothing else answers there',
     });
   });
 
@@ -547,8 +547,7 @@ describe('the way back', () => {
       step: 'port',
       code: 'port-unavailable',
       exitCode: 5,
-      advice:
-        'at the server, remove the reason that is named; where no port is free, widen the range (--min-port, --max-port)',
+      advice: 'fix the cause at the server; if no port is free, widen the range there (--min-port, --max-port)',
     });
   });
 });

@@ -1,30 +1,40 @@
-// Keeps docs/errors.md equal to the registry. After a change there: npx vitest run errors-document --update
+// Holds docs/errors.md to the registry and the command's words. After a change there: npx vitest run errors-document --update
 import { join } from 'node:path';
-import { type Disposition, ERRORS } from '@tunnel/shared';
+import { ADVICE_BY_CODE } from '@tunnel/cli';
+import { type Disposition, ERRORS, type ErrorCode, isErrorCode } from '@tunnel/shared';
 import { expect, test } from 'vitest';
 import { readDocument } from './support/documents.ts';
 
-const FATAL: Readonly<Record<Disposition, string>> = {
-  fatal: 'ends the program',
-  'fatal-at-start': 'ends the program before its first link, retried after that',
+const THEN: Readonly<Record<Disposition, string>> = {
+  fatal: 'ends',
+  'fatal-at-start': 'ends before the first link, else retried',
   retry: 'retried',
   'retry-now': 'retried at once',
 };
 
-function table(): string {
-  const rows = Object.entries(ERRORS).map(
-    ([code, { disposition, exitCode, summary, hint }]) =>
-      `| \`${code}\` | ${summary} | ${FATAL[disposition]} | ${exitCode} | ${hint} |`,
-  );
-  return ['| code | meaning | fatal or retried | exit code | hint |', '| --- | --- | --- | --- | --- |', ...rows].join(
-    '\n',
-  );
+const ROW = /^\| <a id="([a-z-]+)"><\/a>`\1` \| [^|]*\| ([^|]*) \|.*$/gm;
+
+function rowOf(code: ErrorCode, cause: string): string {
+  const { disposition, exitCode, summary } = ERRORS[code];
+  const cells = [summary, cause, ADVICE_BY_CODE[code].text, THEN[disposition], exitCode];
+  return `| <a id="${code}"></a>\`${code}\` | ${cells.join(' | ')} |`;
 }
 
-test('docs/errors.md has every code of the registry', async () => {
+test('docs/errors.md has a row and an anchor for every code, in the order of the registry', async () => {
   const document = readDocument('errors.md');
-  const parts = /^(.*<!-- codes -->\n).*(\n<!-- end of codes -->.*)$/s.exec(document);
-  if (parts === null) throw new Error('docs/errors.md has lost its marks around the table');
-  const wanted = `${parts[1]}${table()}${parts[2]}`;
+  const rows = [...document.matchAll(ROW)];
+  expect(rows.map(([, code]) => code)).toEqual(Object.keys(ERRORS));
+  for (const [, code, cause = ''] of rows) expect(cause, `${code} has a cause`).toMatch(/^\S/);
+  const wanted = document.replace(ROW, (row, code: string, cause: string) =>
+    isErrorCode(code) ? rowOf(code, cause) : row,
+  );
   await expect(wanted).toMatchFileSnapshot(join(import.meta.dirname, '../docs/errors.md'));
+});
+
+test('docs/errors.md has every exit code', () => {
+  const [, table = ''] = /## Exit codes\n([^]*?)\n## /.exec(readDocument('errors.md')) ?? [];
+  const documented = [...table.matchAll(/^\| (\d) \|/gm)].map(([, code]) => Number(code));
+  expect(documented).toEqual(
+    [...new Set(Object.values(ERRORS).map(({ exitCode }) => exitCode))].toSorted((a, b) => a - b),
+  );
 });

@@ -1,16 +1,16 @@
-// Produces every failure of docs/errors.md with the built command, and holds the document to what it prints.
+// Produces every failure of failure-transcripts.md with the built command, and compares what it prints.
 // After a change of a text: npx vitest run test/failures --update
 import { generateKeyPairSync } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
+import { ADVICE_BY_CODE } from '@tunnel/cli';
 import { ERRORS } from '@tunnel/shared';
 import { encodeKey, formatIdentity, generateIdentity } from '@tunnel/shared/node';
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest';
 import { certificateFiles, readCertificates } from './support/certificates.ts';
 import type { TunnelOptions, TunnelProcess } from './support/command.ts';
-import { readDocument } from './support/documents.ts';
 import { failureSections, withLines } from './support/failure-document.ts';
 import { FailureScene, type Seen } from './support/failure-scene.ts';
 import { Middleman } from './support/middleman.ts';
@@ -20,6 +20,8 @@ import { startEcho, startSilent, startWebSocketEcho } from './support/services.t
 import { TcpService } from './support/tcp-service.ts';
 import { publicPortOf } from './support/tunnel-processes.ts';
 import { answerTo, visit } from './support/visitor.ts';
+
+const TRANSCRIPTS = join(import.meta.dirname, 'failure-transcripts.md');
 
 const SECRET = 'sesame-sesame-sesame-sesame';
 const WRONG_SECRET = 'barley-barley-barley-barley';
@@ -53,7 +55,7 @@ afterAll(async () => {
 
 type Act = (scene: FailureScene, context: TestContext) => Promise<Seen>;
 
-/** What a person did or met, by the name of its section in docs/errors.md. */
+/** What a person did or met, by the name of its section in failure-transcripts.md. */
 const FAILURES: Readonly<Record<string, Act>> = {
   // ── the command line ──
   'unknown-flag': (scene) => scene.ends(['local', '3000', '--prot', '8001']),
@@ -395,7 +397,9 @@ const FAILURES: Readonly<Record<string, Act>> = {
     const client = await scene.startOnTerminal([...args, '--state-dir', join(scene.home, 'client')], withSecret);
     await client.waitForStdout(/ connected; /);
     await replaceServer(scene, server, port);
-    const [told] = await client.waitForStdout(/^.* attempt \d+ failed: the server is not who it was.*\n +hint: .*$/m);
+    const [told] = await client.waitForStdout(
+      /^.* attempt \d+ failed: the server's identity key has changed.*\n +hint: .*$/m,
+    );
     return briefly(scene.excerpt(told.replace(/attempt \d+/, 'attempt <number>'), TRIES_AGAIN));
   },
   'other-server-key': (scene) => {
@@ -521,7 +525,7 @@ const FAILURES: Readonly<Record<string, Act>> = {
   },
 };
 
-describe.concurrent('a failure is told as docs/errors.md says', { timeout: 60_000 }, () => {
+describe.concurrent('a failure is reported as failure-transcripts.md says', { timeout: 60_000 }, () => {
   test.for(Object.entries(FAILURES))('%s', async ([id, act], context) => {
     await using scene = await FailureScene.create();
     try {
@@ -535,17 +539,17 @@ describe.concurrent('a failure is told as docs/errors.md says', { timeout: 60_00
   });
 });
 
-test('docs/errors.md has every failure, with the lines that the program printed just now', async () => {
-  const document = readDocument('errors.md');
+test('failure-transcripts.md has every failure, with the lines that the program printed just now', async () => {
+  const document = await readFile(TRANSCRIPTS, 'utf8');
   const sections = failureSections(document);
   expect(sections.map(({ id }) => id).toSorted()).toEqual(Object.keys(FAILURES).toSorted());
   for (const { id, prose } of sections) {
     expect(prose, `the section "${id}" says how it ends`).toMatch(/(?:Exit code \d\.|It tries again\.|It goes on\.)$/);
-    // Where the scene was skipped, what the document says is taken for granted.
+    // If the scene was skipped, the transcript is taken for granted.
     expect(prose).toMatch(new RegExp(`${seen.get(id)?.outcome ?? ''}$`));
   }
   const lines = new Map([...seen].map(([id, { lines: printed }]) => [id, printed]));
-  await expect(withLines(document, lines)).toMatchFileSnapshot(join(import.meta.dirname, '../docs/errors.md'));
+  await expect(withLines(document, lines)).toMatchFileSnapshot(TRANSCRIPTS);
 });
 
 test('no secret and no private key was printed', () => {
@@ -566,7 +570,9 @@ test('the events and `tunnel status --json` tell cause, since when, attempt, nex
     await client.waitForEvent('retrying'),
     await client.waitForEvent('retrying', ({ attempt }) => attempt === 2),
   ];
-  const { code, summary, hint } = { code: 'tcp-refused', ...ERRORS['tcp-refused'] };
+  const code = 'tcp-refused';
+  const { summary } = ERRORS[code];
+  const { text: hint } = ADVICE_BY_CODE[code];
   const reason = expect.stringContaining(summary) as string;
   const since = expect.stringMatching(/Z$/) as string;
   expect(first).toMatchObject({ attempt: 1, code, reason, hint, since, delayMs: expect.any(Number) as number });

@@ -29,7 +29,7 @@ test.each(['resets', 'stays'])(
     expect(await another.waitForEnding()).toBe('ECONNRESET');
     expect(await warned).toMatchObject({
       code: 'target-loop',
-      hint: 'name the service itself as the target, not the public address',
+      hint: { id: 'target-loop' },
     });
     // Once for both visitors.
     expect(client.log.names.filter((name) => name === 'warning')).toHaveLength(1);

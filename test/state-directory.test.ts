@@ -66,7 +66,7 @@ describe('two servers in two containers with one state directory', SLOW, () => {
     const second = await run(['server', '--host', '127.0.0.1', '--port', '0'], options);
     expect(second.code).toBe(2);
     expect(second.stderr).toMatch(
-      /^error: another server uses this state directory: .* \(process \d+ in another container or on another machine\)$/m,
+      /^error: another server is using this state directory: .* \(process \d+ in another container or on another machine\)$/m,
     );
     first.kill('SIGKILL');
     await first.exit;
@@ -157,7 +157,10 @@ describe('root in the state directory of a service', SLOW, () => {
     server.close();
     await chown(path, SERVICE_UID, SERVICE_UID);
     const { code, stderr } = await run(['server', '--port', '0', '--admin', path]);
-    expect({ code, stderr }).toMatchObject({ code: 6, stderr: expect.stringContaining('the address is in use') });
+    expect({ code, stderr }).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('the address is already in use'),
+    });
     expect((await lstat(path)).uid).toBe(SERVICE_UID);
   });
 
@@ -184,7 +187,7 @@ describe('root in the state directory of a service', SLOW, () => {
       code: 2,
       stderr: [
         `error: a private file or directory belongs to another user: ${service.path} belongs to user id ${SERVICE_UID}`,
-        'hint: run this as its owner, give it to this user with chown, or name another one: whoever owns it can read and change it\n',
+        'hint: run this as the owner, give the file to this user with chown, or use another one: its owner can read and change it\n',
       ].join('\n'),
     });
     expect(await readdir(service.path)).toEqual(['client']);

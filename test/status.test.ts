@@ -301,14 +301,14 @@ describe('the control socket', SLOW, () => {
     expect(client.stderr).toContain('`tunnel status` will not show this process');
     const { code, stderr } = await run(['status'], { home: home.path });
     expect(code).toBe(2);
-    expect(stderr).toContain(`error: the state directory cannot be used: ${controlDirectory(home.path)}: `);
+    expect(stderr).toContain(`error: cannot use the state directory: ${controlDirectory(home.path)}: `);
   });
 
   test('refuses what is no request, what is too long, and who says nothing', async () => {
     await using home = await temporaryDirectory();
     await using client = await startWaiting(home.path);
     const path = await socketOf(home.path);
-    expect(await say(path, 'hello\n')).toBe('{"version":1,"error":"that is no JSON object"}\n');
+    expect(await say(path, 'hello\n')).toBe('{"version":1,"error":"not a JSON object"}\n');
     expect(await say(path, '{"version":2,"command":"status"}\n')).toContain('"error":"this process speaks version 1"');
     expect(await say(path, 'x'.repeat(100_000))).toContain('"error":"a request has at most 1024 bytes"');
     expect(await say(path, '{"version":1,')).toBe('');

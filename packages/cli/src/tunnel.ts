@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ERRORS, TunnelError } from '@tunnel/shared';
 import { runCommandLine } from './commands/command-line.ts';
+import { adviceFor } from './hints/advice-for.ts';
 import { ConfigError } from './config/config-error.ts';
 import { jsonEmitter } from './reports/json-events.ts';
 import { errorLines, openWriters, type Output, tellEnd, type Writers } from './output/output.ts';
@@ -25,7 +26,8 @@ let output: Output | undefined;
 function tellFailure(error: unknown): number {
   const isExpected = error instanceof TunnelError;
   const failure = isExpected ? error : new TunnelError('internal', { detail: describe(error), cause: error });
-  const { code, kind, hint } = failure;
+  const { code, kind } = failure;
+  const hint = adviceFor(failure).text;
   const reason = code === 'usage' ? failure.detail : failure.message;
   if (wantsEvents) {
     jsonEmitter(

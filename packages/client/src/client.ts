@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import {
-  ERRORS,
   type ErrorCode,
   GREATEST_DELAY_MS,
   type HeartbeatSettings,
+  kindOf,
   MIN_DELAY_CAP_MS,
   MIN_HEARTBEAT_TIMEOUT_MS,
   RetryPolicy,
@@ -109,7 +109,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     super();
     if (options.tunnels.length === 0) throw new TunnelError('usage', { detail: 'a client needs at least one tunnel' });
     if (options.verifyCertificate === false && options.serverKey === undefined) {
-      throw new TunnelError('usage', { detail: 'a certificate must be verified where the server key is not given' });
+      throw new TunnelError('usage', { detail: 'the certificate must be verified unless the server key is given' });
     }
     this.#options = options;
     this.#server = options.server;
@@ -376,7 +376,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       this.#downSince = monotonicNow();
       this.#tellDisconnected(error);
     }
-    const isOver = isSessionLost(error.code) || session.driver.isBroken;
+    const isOver = kindOf(error.code).endsSession === true || session.driver.isBroken;
     if (!accepted || isOver || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
       this.#loseSession(session, error.code);
     } else if (wasConfirmed && this.#session === session) {
@@ -642,7 +642,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const isDone = this.#options.reconnect === false && this.#wasReady;
     this.emit('stopped', {
       ...causeOf(error),
-      exitCode: isDone ? 0 : ERRORS[error.code].exitCode,
+      exitCode: isDone ? 0 : kindOf(error.code).exitCode,
       hint: error.hint,
     });
   }
@@ -650,11 +650,6 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
 function isDelayCap(delayMs: number): boolean {
   return delayMs >= MIN_DELAY_CAP_MS && delayMs <= GREATEST_DELAY_MS;
-}
-
-/** Whether the session itself is gone, and not only its link. */
-function isSessionLost(code: ErrorCode): boolean {
-  return code === 'session-unknown' || code === 'session-expired' || code === 'session-taken-over';
 }
 
 function causeOf(error: TunnelError): Cause {

@@ -121,7 +121,7 @@ export class Tunnel extends EventEmitter<{ [K in keyof TunnelEvents]: [TunnelEve
 /**
  * Opens a tunnel; resolves when the public port is open. While the server cannot be reached it tries again, for ever unless
  * `signal` or `reconnect: false` says otherwise. Rejects with a `TunnelError` where that cannot help, such as `secret-refused`,
- * `port-not-allowed` or `usage`; its `hint` says what to do.
+ * `port-not-allowed` or `usage`; its `hint` says, as data, what may help.
  */
 export async function connect(options: ConnectOptions): Promise<Tunnel> {
   const { signal, onRetrying } = options;
@@ -190,8 +190,8 @@ function readTarget(target: ConnectOptions['target']): TunnelOptions['target'] {
   const text = /^\d+$/.test(String(target)) ? `localhost:${target}` : String(target);
   const refuse = (reason: string): never => {
     throw new TunnelError('usage', {
-      detail: `${JSON.stringify(target)} is no target: ${reason}`,
-      hint: 'give a port, host:port, or a function or server of this process',
+      detail: `${JSON.stringify(target)} is not a valid target: ${reason}`,
+      hint: { id: 'target-forms' },
     });
   };
   const { host, port } = parseHostAndPort(text, refuse);

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@tunnel/shared';
+import type { ErrorCode, Hint } from '@tunnel/shared';
 import type { DialPhase } from './dial/byte-stream.ts';
 import type { TlsFinding } from './dial/tls-finding.ts';
 import type { LocalTarget } from './options.ts';
@@ -75,15 +75,15 @@ export interface ClientEvents {
     /** Attempts since the last established link, beginning with 1. */
     readonly attempt: number;
     readonly delayMs: number;
-    /** What a person can do. */
-    readonly hint: string;
+    /** What may help. */
+    readonly hint: Hint;
     /** How long there has been no link, in ms; since the start, where there was none yet. */
     readonly downMs: number;
     /** Since when the tunnels are not all open, over all attempts; wall clock, ISO 8601. */
     readonly since: string;
   };
   /** Something a person should know that ends nothing. */
-  readonly warning: Cause & { readonly hint: string };
+  readonly warning: Cause & { readonly hint: Hint };
   /** A local service cannot be reached (at first, or for another reason; then now and then), or can be again. */
   readonly service: {
     readonly target: LocalTarget;
@@ -109,5 +109,5 @@ export interface ClientEvents {
     readonly code?: string;
   };
   /** The last event. */
-  readonly stopped: Cause & { readonly exitCode: number; readonly hint: string };
+  readonly stopped: Cause & { readonly exitCode: number; readonly hint: Hint };
 }

@@ -30,6 +30,9 @@ export type {
   ErrorKind,
   Fault,
   HeartbeatSettings,
+  Hint,
+  HintId,
   NoiseCrypto,
+  SpecialHint,
   TunnelErrorOptions,
 } from '@tunnel/shared';

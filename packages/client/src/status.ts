@@ -1,3 +1,4 @@
+import type { Hint } from '@tunnel/shared';
 import type { Cause } from './events.ts';
 import type { LocalTarget } from './options.ts';
 
@@ -36,8 +37,8 @@ export interface ClientStatus {
   /** Why an attempt failed or a link ended last, also long ago. */
   readonly lastError:
     | (Cause & {
-        /** What a person can do. */
-        readonly hint: string;
+        /** What may help. */
+        readonly hint: Hint;
         /** ISO 8601. */
         readonly at: string;
       })

@@ -13,4 +13,14 @@ export type { CertificateFiles } from './certificates/certificate-files.ts';
 export { leaseFile } from './leases/leases.ts';
 export type { Lease, LeaseStore } from './leases/leases.ts';
 export { TunnelError } from '@tunnel/shared';
-export type { Disposition, ErrorCode, ErrorKind, Fault, HeartbeatSettings, TunnelErrorOptions } from '@tunnel/shared';
+export type {
+  Disposition,
+  ErrorCode,
+  ErrorKind,
+  Fault,
+  HeartbeatSettings,
+  Hint,
+  HintId,
+  SpecialHint,
+  TunnelErrorOptions,
+} from '@tunnel/shared';

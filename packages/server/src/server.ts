@@ -66,7 +66,9 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     super();
     const { publicHost } = options;
     if (publicHost !== undefined && !isPublicHost(publicHost)) {
-      throw new TunnelError('usage', { detail: `publicHost ${JSON.stringify(publicHost)} is no host name or address` });
+      throw new TunnelError('usage', {
+        detail: `publicHost ${JSON.stringify(publicHost)} is not a host name or address`,
+      });
     }
     this.#options = options;
     this.#requirement = requirementOf(options);
@@ -237,7 +239,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       },
       onExpiry: () => sessions.review(),
       onError: ({ code, message }) => {
-        this.emit('warning', { code, reason: `${message}; the keys as they were read before stay in force` });
+        this.emit('warning', { code, reason: `${message}; the previous keys stay in force` });
       },
     });
     await updates.start();
@@ -286,7 +288,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
         this.emit('certificate-replaced', { certFile: tls.certFile, validUntil: changed.validUntil });
       },
       onFailure: ({ code, message }) => {
-        this.emit('warning', { code, reason: `${message}; the certificate from before stays in use` });
+        this.emit('warning', { code, reason: `${message}; the previous certificate stays in use` });
       },
     });
   }

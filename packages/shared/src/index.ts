@@ -1,5 +1,6 @@
-export { ERRORS, isErrorCode, TunnelError } from './errors/errors.ts';
+export { ERRORS, isErrorCode, kindOf, TunnelError } from './errors/errors.ts';
 export type { Disposition, ErrorCode, ErrorKind, Fault, TunnelErrorOptions } from './errors/errors.ts';
+export type { Hint, HintId, SpecialHint } from './errors/hint.ts';
 
 export { RepeatDigest } from './errors/repeat-digest.ts';
 

@@ -50,5 +50,5 @@ export {
   requireSecret,
   SAFE_SECRET_CHARACTERS,
 } from './crypto/secrets.ts';
-export { describeSystemError, RAISE_FILE_LIMIT } from './net/system-errors.ts';
-export { isUtf16, oddityOf, UTF16_HINT, withoutByteOrderMark } from './state/text.ts';
+export { describeSystemError } from './net/system-errors.ts';
+export { isUtf16, oddityOf, withoutByteOrderMark } from './state/text.ts';

@@ -7,6 +7,7 @@ import { describeSystemError, isOwn } from '@tunnel/shared/node';
 import { printable } from '../output/printable.ts';
 import { type AdminAddress, formatAdminAddress } from '../values/admin-address.ts';
 import type { Metrics } from './metrics.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 /** Further connections are closed at once. */
 const MAX_CONNECTIONS = 64;
@@ -84,9 +85,9 @@ async function isAbandoned(path: string): Promise<boolean> {
 function listenError(cause: NodeJS.ErrnoException, address: AdminAddress): TunnelError {
   const place = `the admin address ${formatAdminAddress(address)}`;
   const hint = 'give another address with --admin, or leave it out';
-  if (cause.code === 'EADDRINUSE') return new TunnelError('listen-in-use', { detail: place, hint, cause });
+  if (cause.code === 'EADDRINUSE') return new CommandError('listen-in-use', { detail: place, hint, cause });
   const detail = `${place}, ${describeSystemError(cause)}`;
-  return new TunnelError(cause.code === 'EACCES' ? 'listen-denied' : 'listen-failed', { detail, hint, cause });
+  return new CommandError(cause.code === 'EACCES' ? 'listen-denied' : 'listen-failed', { detail, hint, cause });
 }
 
 function portOf(http: Server): number {

@@ -14,17 +14,18 @@ import { SERVER_FLAGS } from '../settings/server-settings.ts';
 import { RUN_FLAGS, runTunnels } from './run.ts';
 import { runStatus, STATUS_FLAGS } from './status.ts';
 import { type FlagNames, unknownCommand, unknownFlag, unknownWord } from '../usage/unknown-words.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 const COMMANDS = {
   server: { describe: 'run the server, on a machine with a public address', flags: SERVER_FLAGS },
   local: { describe: 'make local services reachable through a server', flags: LOCAL_FLAGS },
   run: { describe: 'open the tunnels of the configuration file', flags: RUN_FLAGS },
-  status: { describe: 'show what the clients on this machine do', flags: STATUS_FLAGS },
-  retry: { describe: 'have clients that wait for their next attempt try now', flags: RETRY_FLAGS },
+  status: { describe: 'show what the clients on this machine are doing', flags: STATUS_FLAGS },
+  retry: { describe: 'make waiting clients reconnect now', flags: RETRY_FLAGS },
   doctor: { describe: 'find out why a connection does not work', flags: DOCTOR_FLAGS },
   config: { describe: 'check the configuration file', flags: CONFIG_FLAGS },
-  keygen: { describe: 'make a key file for --identity, and print its public key', flags: {} },
-  completion: { describe: 'print a script that completes commands and flags in a shell', flags: {} },
+  keygen: { describe: 'create a key file for --identity, and print its public key', flags: {} },
+  completion: { describe: 'print a shell completion script', flags: {} },
 } as const satisfies Readonly<Record<string, Command>>;
 
 type CommandName = keyof typeof COMMANDS;
@@ -105,7 +106,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       (command) =>
         addFlags(command, LOCAL_FLAGS)
           .usage(
-            '$0 local <target> [target…]\n\nOpens a public port on the server for every target: 3000, host:3000, [::1]:3000 or a range as 18000-18010.',
+            '$0 local <target> [target…]\n\nOpens a public port on the server for each target: 3000, host:3000, [::1]:3000 or a range such as 18000-18010.',
           )
           .example('$0 local 3000', 'through the server on this machine')
           .example('$0 local 3000 --to tunnel.example.org --port 8001', 'with a public port of your choice'),
@@ -119,9 +120,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       COMMANDS.run.describe,
       (command) =>
         addFlags(command, RUN_FLAGS)
-          .usage(
-            '$0 run [name…]\n\nOpens all tunnels of the configuration file, or those with these names. SIGHUP reads it again.',
-          )
+          .usage('$0 run [name…]\n\nOpens all tunnels of the configuration file, or those named. SIGHUP rereads it.')
           .example('$0 run', 'all tunnels of ~/.config/tunnel/config.toml')
           .example('$0 run web --config ./tunnel.toml', 'one tunnel of another file'),
       (given: Arguments) => {
@@ -135,7 +134,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       (command) =>
         addFlags(command, STATUS_FLAGS)
           .usage(
-            '$0 status\n\nShows every client that runs with this state directory: `tunnel local` and the sessions of `tunnel run`.',
+            '$0 status\n\nShows every client of this state directory: `tunnel local` and the sessions of `tunnel run`.',
           )
           .example('$0 status --watch', 'follows them')
           .example("$0 status --json | jq -r '.[].state'", ''),
@@ -148,7 +147,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       COMMANDS.retry.describe,
       (command) =>
         addFlags(command, RETRY_FLAGS)
-          .usage('$0 retry\n\nHas every waiting client that runs with this state directory try now.')
+          .usage('$0 retry\n\nMakes every waiting client of this state directory reconnect now.')
           .example('$0 retry', 'after the network was repaired'),
       (given: Arguments) => {
         throw new Chosen(() => runRetry(given, context));
@@ -159,7 +158,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       COMMANDS.doctor.describe,
       (command) =>
         addFlags(command, DOCTOR_FLAGS)
-          .positional('target', { describe: 'a local service to look at, too: 3000, host:3000', type: 'string' })
+          .positional('target', { describe: 'a local service to check as well: 3000, host:3000', type: 'string' })
           .usage(
             '$0 doctor [target]\n\nWalks a connection step by step, with the flags of `tunnel local`: the name, TCP, the proxy, TLS, WebSocket, the handshake, the secret, and the way back through a public port of its own.',
           )
@@ -176,7 +175,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
         addFlags(command, CONFIG_FLAGS)
           .positional('action', { describe: 'check', type: 'string', demandOption: true })
           .positional('file', { describe: 'the file to check', type: 'string' })
-          .usage('$0 config check [file]\n\nSays what stands in a configuration file, or all that is wrong with it.')
+          .usage('$0 config check [file]\n\nShows what a configuration file sets, or everything that is wrong with it.')
           .example('$0 config check', '')
           .example('$0 config check ./tunnel.toml', ''),
       (given) => {
@@ -188,7 +187,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       COMMANDS.keygen.describe,
       (command) =>
         command
-          .positional('file', { describe: 'the file to make', type: 'string', demandOption: true })
+          .positional('file', { describe: 'the file to create', type: 'string', demandOption: true })
           .usage(
             '$0 keygen <file>\n\nMakes a key pair, writes the private key to a new file and prints the public key.',
           )
@@ -204,10 +203,10 @@ export async function runCommandLine(args: readonly string[], context: Context):
         command
           .positional('shell', { describe: SHELLS.join(', '), type: 'string', demandOption: true })
           .usage(
-            '$0 completion <shell>\n\nPrints a script for bash, zsh or fish. It needs no `tunnel` to run at every key.',
+            '$0 completion <shell>\n\nPrints a completion script for bash, zsh or fish, which does not run `tunnel` at every key.',
           )
           .example('source <($0 completion bash)', 'in ~/.bashrc')
-          .example('source <($0 completion zsh)', 'in ~/.zshrc, behind compinit')
+          .example('source <($0 completion zsh)', 'in ~/.zshrc, after compinit')
           .example('$0 completion fish > ~/.config/fish/completions/tunnel.fish', 'once'),
       (given) => {
         throw new Chosen(async () => runCompletion(given.shell, COMMANDS, context));
@@ -236,9 +235,9 @@ export async function runCommandLine(args: readonly string[], context: Context):
   }
   // Help and version were printed by yargs.
   if (STANDARD_FLAGS.some((name) => parsed[name] === true) || args.at(-1) === 'help') return 0;
-  throw new TunnelError('usage', {
+  throw new CommandError('usage', {
     detail: 'no command was given',
-    hint: 'begin with `tunnel server` or `tunnel local 3000`; `tunnel --help` shows all',
+    hint: 'start with `tunnel server` or `tunnel local 3000`; see `tunnel --help`',
   });
 }
 
@@ -274,7 +273,7 @@ function refuseUnknownWords(given: Arguments): void {
 }
 
 function usageError(detail: string, args: readonly string[]): TunnelError {
-  return new TunnelError('usage', { detail, hint: helpHint(COMMAND_NAMES.find((name) => name === args[0])) });
+  return new CommandError('usage', { detail, hint: helpHint(COMMAND_NAMES.find((name) => name === args[0])) });
 }
 
 function helpHint(command: CommandName | undefined): string {

@@ -12,7 +12,8 @@ import { warnAboutFiles } from '../notices/file-access.ts';
 import { LOCAL_FLAGS, readLocalSettings } from '../settings/local-settings.ts';
 import { clientReporters, tellConnecting } from '../reports/client-reporters.ts';
 import { openOutput, tellEnd, tellNewKey } from '../output/output.ts';
-import { hintWithProxy } from '../settings/proxy-choice.ts';
+import { adviceOf } from '../hints/advice-for.ts';
+import { adviceWithProxy } from '../settings/proxy-choice.ts';
 import { reportEvents } from '../output/reporter.ts';
 import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from '../notices/secret-warnings.ts';
 import { handleSignals } from './signals.ts';
@@ -75,7 +76,8 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   client.start();
   const { exitCode, code, reason, hint } = await stopped;
   if (exitCode !== 0) {
-    tellEnd(output, { code, reasons: [reason], hint: hintWithProxy(plan.unusedProxy, { code, hint }) });
+    const advice = adviceWithProxy(plan.unusedProxy, code, adviceOf(hint));
+    tellEnd(output, { code, reasons: [reason], hint: advice.text });
   }
   return signals.exitCode ?? exitCode;
 }

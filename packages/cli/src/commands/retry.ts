@@ -8,7 +8,7 @@ import { surveyClients } from '../control/survey.ts';
 import { type Given, unusable } from '../values/given.ts';
 
 export const RETRY_FLAGS = {
-  pid: { describe: 'only the client with this process id', default: 'every one that waits' },
+  pid: { describe: 'only the client with this process id', default: 'all that wait' },
   config: LINK_FLAGS.config,
   'state-dir': LINK_FLAGS['state-dir'],
 } as const satisfies Readonly<Record<string, Flag>>;
@@ -30,5 +30,5 @@ export async function runRetry(given: Arguments, { environment, writers }: Conte
 
 function parseProcessId(given: Given): number {
   if (/^[1-9]\d{0,9}$/.test(given.text)) return Number(given.text);
-  throw unusable(given, 'that is no process id', '`tunnel status` shows the process id of every client');
+  throw unusable(given, 'not a valid process id', '`tunnel status` shows the process id of every client');
 }

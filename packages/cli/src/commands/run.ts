@@ -1,5 +1,4 @@
 import { formatProxyAddress, LastPorts, PinDirectory } from '@tunnel/client';
-import { TunnelError } from '@tunnel/shared';
 import { openClientAdmin } from '../admin/admin.ts';
 import { type ClientPlan, type ClientStores, isSameSession, planClient } from '../settings/client-plan.ts';
 import { readGivenSecret, readOutputSettings } from '../settings/common-flags.ts';
@@ -21,6 +20,8 @@ import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from '../notices/sec
 import { handleSignals } from './signals.ts';
 import { stateDirectory } from '../settings/state-directory.ts';
 import { ClientService } from '../systemd/client-service.ts';
+import { CommandError } from '../hints/command-error.ts';
+import { adviceOf } from '../hints/advice-for.ts';
 
 const { port: _port, ...flagsOfAll } = LOCAL_FLAGS;
 
@@ -98,7 +99,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
       (line) => output.stdout.write(line),
       () => new Date(),
     );
-    emit('stopped', { exitCode, code, reason, hint });
+    emit('stopped', { exitCode, code, reason, hint: adviceOf(hint).text });
   }
   return exitCode;
 }
@@ -162,9 +163,9 @@ class Planner {
 
   #chosen({ path, tunnels }: ConfigFile): readonly (readonly [string, FileTable])[] {
     if (tunnels.size === 0) {
-      throw new TunnelError('config-unusable', {
-        detail: `${path}: there is no tunnel in it`,
-        hint: 'write one: a table [tunnels.NAME] with a `target`',
+      throw new CommandError('config-unusable', {
+        detail: `${path}: it contains no tunnels`,
+        hint: 'add one: a table [tunnels.NAME] with a `target`',
       });
     }
     if (this.#names.length === 0) return [...tunnels];
@@ -172,8 +173,8 @@ class Planner {
       const table = tunnels.get(name);
       if (table !== undefined) return [name, table];
       const near = nearest(name, tunnels.keys());
-      throw new TunnelError('usage', {
-        detail: `no tunnel in ${path} has the name ${name}`,
+      throw new CommandError('usage', {
+        detail: `${path} has no tunnel named ${name}`,
         hint: near === undefined ? `the names are ${[...tunnels.keys()].join(', ')}` : `did you mean ${near}?`,
       });
     });

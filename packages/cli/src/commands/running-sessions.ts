@@ -4,7 +4,8 @@ import { type ClientPlan, isSameSession } from '../settings/client-plan.ts';
 import { openControl } from '../control/open-control.ts';
 import { clientReporters, tellConnecting } from '../reports/client-reporters.ts';
 import { count } from '../reports/client-text.ts';
-import { hintWithProxy } from '../settings/proxy-choice.ts';
+import { adviceOf } from '../hints/advice-for.ts';
+import { adviceWithProxy } from '../settings/proxy-choice.ts';
 import { type Output, tellEnd } from '../output/output.ts';
 import { reportEvents } from '../output/reporter.ts';
 
@@ -128,7 +129,7 @@ export class RunningSessions {
       session.end = end;
       if (end.exitCode !== 0) {
         const { code, reason } = end;
-        const hint = hintWithProxy(plan.unusedProxy, end);
+        const { text: hint } = adviceWithProxy(plan.unusedProxy, code, adviceOf(end.hint));
         const told = output.troubles === 'lines' ? `${prefix()}${reason}` : reason;
         tellEnd(output, { code, reasons: [told], hint }, { server });
       }
@@ -160,7 +161,7 @@ function described(counts: Readonly<Record<string, number>>): string {
   return [first, ...others].join(', ');
 }
 
-const STOPPED: End = { exitCode: 0, code: 'stopped', reason: 'stopped', hint: '' };
+const STOPPED: End = { exitCode: 0, code: 'stopped', reason: 'stopped', hint: { id: 'stopped' } };
 
 function withResolvers<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => {};

@@ -44,6 +44,7 @@ import { warnAboutConfig, warnAboutOddity, warnAboutSecret } from '../notices/se
 import { serverState } from '../systemd/server-state.ts';
 import { Service } from '../systemd/service.ts';
 import { formatTarget } from '../values/target.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 /** Events after which the server's load is another one. */
 const LOAD_CHANGES = ['client-connected', 'client-disconnected', 'client-resumed', 'client-expired'] as const;
@@ -85,9 +86,9 @@ async function takeLock({ state, host, port }: ServerSettings): Promise<ProcessL
   } catch (error) {
     if (!(error instanceof TunnelError) || error.code !== 'state-locked' || port === 0) throw error;
     if (!(await isInUse(host, port))) throw error;
-    throw new TunnelError('listen-in-use', {
+    throw new CommandError('listen-in-use', {
       detail: `port ${port}, by a tunnel server that uses ${error.detail}`,
-      hint: 'a server runs already; for a second one choose another --port and another --state-dir',
+      hint: 'a server is already running; for a second one, choose another --port and --state-dir',
       cause: error,
     });
   }

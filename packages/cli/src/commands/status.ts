@@ -11,8 +11,8 @@ import { watchClients } from '../control/status-watch.ts';
 import { surveyClients, type SurveyedClient } from '../control/survey.ts';
 
 export const STATUS_FLAGS = {
-  watch: { describe: 'show it again every second and at every change, until Ctrl-C', isSwitch: true },
-  json: { describe: 'as one JSON array; with --watch one a line', isSwitch: true },
+  watch: { describe: 'refresh every second and at every change, until Ctrl-C', isSwitch: true },
+  json: { describe: 'one JSON array; with --watch, one per line', isSwitch: true },
   config: LINK_FLAGS.config,
   'state-dir': LINK_FLAGS['state-dir'],
 } as const satisfies Readonly<Record<string, Flag>>;

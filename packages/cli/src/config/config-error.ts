@@ -1,4 +1,5 @@
-import { TunnelError } from '@tunnel/shared';
+import { ADVICE_BY_CODE } from '../hints/words.ts';
+import { CommandError } from '../hints/command-error.ts';
 import type { Position } from './toml.ts';
 
 /** Something wrong in a configuration file. */
@@ -11,19 +12,19 @@ export interface Problem {
 }
 
 /** Everything that is wrong in one configuration file, in its order. Of values that may be secret nothing is told. */
-export class ConfigError extends TunnelError {
+export class ConfigError extends CommandError {
   /** One for each problem. */
   readonly lines: readonly string[];
 
-  /** `hint`: in place of the registry's. */
-  constructor(path: string, problems: readonly Problem[], hint?: string) {
+  /** `hint`: if there is better advice than to correct the file. */
+  constructor(path: string, problems: readonly Problem[], hint = ADVICE_BY_CODE['config-unusable'].text) {
     const lines = problems
       .toSorted((a, b) => (a.at?.line ?? 0) - (b.at?.line ?? 0) || (a.at?.column ?? 0) - (b.at?.column ?? 0))
       .map(({ at, key, text }) => {
         const place = at === undefined ? '' : `${path}:${at.line}:${at.column}: `;
         return `${place}${key === '' ? '' : `${key}: `}${text}`;
       });
-    super('config-unusable', { detail: lines.join('; '), ...(hint !== undefined && { hint }) });
+    super('config-unusable', { detail: lines.join('; '), hint });
     this.lines = lines;
   }
 }

@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
-import { TunnelError } from '@tunnel/shared';
 import { describeSystemError } from '@tunnel/shared/node';
 import type { Environment } from '../settings/flags.ts';
 import { readProxy } from '../settings/proxy-choice.ts';
 import { homeDirectory } from '../settings/state-directory.ts';
 import type { Given } from '../values/given.ts';
 import type { Config } from './read-config.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 /** A configuration file as it was read. */
 export interface ConfigFile extends Config {
@@ -32,9 +32,9 @@ export async function loadConfig(given: Given | undefined, environment: Environm
     return { ...config, exposed: file.isExposed ? confidenceIn(config) : undefined };
   }
   if (given === undefined) return undefined;
-  throw new TunnelError('config-unusable', {
+  throw new CommandError('config-unusable', {
     detail: `${given.source} ${given.text}: no such file or directory`,
-    hint: 'name a file that is there',
+    hint: 'give a file that exists',
   });
 }
 
@@ -42,9 +42,9 @@ export async function loadConfig(given: Given | undefined, environment: Environm
 export async function requireConfig(given: Given | undefined, environment: Environment): Promise<ConfigFile> {
   const config = await loadConfig(given, environment);
   if (config !== undefined) return config;
-  throw new TunnelError('config-unusable', {
+  throw new CommandError('config-unusable', {
     detail: `there is no ${defaultConfigPath(environment) ?? 'home directory of this user to look in'}`,
-    hint: 'write one, as docs/configuration.md shows, or name another one with --config FILE',
+    hint: 'create one as in docs/configuration.md, or give another one with --config FILE',
   });
 }
 
@@ -77,9 +77,9 @@ async function readFile(path: string): Promise<{ readonly text: string; readonly
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new TunnelError('config-unusable', {
+    throw new CommandError('config-unusable', {
       detail: `${path}: ${describeSystemError(error)}`,
-      hint: 'make it a file that this user can read',
+      hint: 'make it readable for this user',
       cause: error,
     });
   }

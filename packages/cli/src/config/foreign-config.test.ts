@@ -29,7 +29,7 @@ test.each([
     await expect(readConfig('/etc/tunnel.toml', saved)).rejects.toMatchObject({
       code: 'config-unusable',
       lines: [`/etc/tunnel.toml: this is a configuration file of ${program}`],
-      hint: 'write one for this program: docs/migrating.md has the translation',
+      advice: 'write one for this program; docs/migrating.md shows how to translate it',
     });
   }
 });

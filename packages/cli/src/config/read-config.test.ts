@@ -92,9 +92,9 @@ describe('what is wrong', () => {
     ['a = 1', ['1:1: a: unknown key; the tables are [server], [client], [tunnels.NAME]']],
     ['[tunnel.x]', ['1:2: tunnel: unknown key; did you mean tunnels?']],
     ['[client]\nsecret-fil = "x"', ['2:1: client.secret-fil: unknown key; did you mean secret-file?']],
-    ['[client]\nport = 80', ['2:1: client.port: unknown key; it belongs into [tunnels.NAME]']],
-    ['[tunnels.a]\ntarget=1\noutput = "json"', ['3:1: tunnels.a.output: unknown key; it belongs into [client]']],
-    ['[server]\nto = "a"', ['2:1: server.to: unknown key; it belongs into [client]']],
+    ['[client]\nport = 80', ['2:1: client.port: unknown key; it belongs in [tunnels.NAME]']],
+    ['[tunnels.a]\ntarget=1\noutput = "json"', ['3:1: tunnels.a.output: unknown key; it belongs in [client]']],
+    ['[server]\nto = "a"', ['2:1: server.to: unknown key; it belongs in [client]']],
     ['[server]\nconfig = "a"', ['2:1: server.config: unknown key']],
     [
       '[server]\ntoString = 1\n__proto__ = 2',
@@ -115,24 +115,24 @@ describe('what is wrong', () => {
     ['[client]\nno-reconnect = 1', ['2:16: client.no-reconnect: expected true or false, found a number']],
     [
       '[tunnels."a b"]\ntarget = 1',
-      ['1:10: tunnels."a b": a name has up to 63 letters, digits, dots, dashes and underscores'],
+      ['1:10: tunnels."a b": a name is up to 63 letters, digits, dots, dashes and underscores'],
     ],
     [
       '[server]\nport = 70000\nhost = "a b"',
       [
-        '2:8: server.port 70000: that is no port; a port is a number from 0 to 65535',
-        '3:8: server.host a b: that is no host; a host is a name or an IP address, without scheme and port',
+        '2:8: server.port 70000: not a valid port; a port is a number from 0 to 65535',
+        '3:8: server.host a b: not a valid host; a host is a name or an IP address, without scheme and port',
       ],
     ],
     [
       '[client]\nlog-level = "loud"',
-      ['2:13: client.log-level loud: that is not known; give one of trace, debug, info, warn, error, silent'],
+      ['2:13: client.log-level loud: not a known value; give one of trace, debug, info, warn, error, silent'],
     ],
     [
       '[tunnels.a]\ntarget = 1\nport = 99\n[tunnels.b]\ntarget = 1\nport = 99',
-      ['6:8: tunnels.b.port: 99 is the port of the tunnel a already'],
+      ['6:8: tunnels.b.port: 99 is already the port of the tunnel a'],
     ],
-    ['[server]\nmax-port = 80', ['2:12: server.max-port 80: that is below --min-port 1024; give --min-port as well']],
+    ['[server]\nmax-port = 80', ['2:12: server.max-port 80: below --min-port 1024; give --min-port as well']],
   ])('%j', async (text, expected) => {
     expect(await problems(text)).toEqual(expected);
   });
@@ -154,9 +154,9 @@ describe('what is wrong', () => {
   });
 
   test.each([
-    ['[client]\nsecret = sesame-sesame', '2:10: this is no TOML: unexpected character'],
-    ['[client]\nsecret = "sesame-sesame', '2:24: this is no TOML: unterminated string constant'],
-    ['[client]\nsecret = "x"\nsecret = "y"', '3:1: this is no TOML: defining a key multiple times is invalid'],
+    ['[client]\nsecret = sesame-sesame', '2:10: not valid TOML: unexpected character'],
+    ['[client]\nsecret = "sesame-sesame', '2:24: not valid TOML: unterminated string constant'],
+    ['[client]\nsecret = "x"\nsecret = "y"', '3:1: not valid TOML: defining a key multiple times is invalid'],
   ])('no TOML: %j', async (text, expected) => {
     expect(await problems(text)).toEqual([expected]);
   });
@@ -164,8 +164,8 @@ describe('what is wrong', () => {
   test('UTF-16', async () => {
     const text = Buffer.from(`\uFEFF[client]\r\nsecret = "${SECRET}"\r\n`, 'utf16le').toString();
     await expect(read(text)).rejects.toMatchObject({
-      lines: [`${PATH}:1:1: this is UTF-16`],
-      hint: expect.stringContaining('save it as UTF-8'),
+      lines: [`${PATH}:1:1: the file is in UTF-16`],
+      advice: expect.stringContaining('save it as UTF-8'),
     });
   });
 

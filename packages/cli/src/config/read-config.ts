@@ -1,12 +1,13 @@
 import { dirname, join, resolve } from 'node:path';
 import { TUNNEL_LIMIT, TunnelError } from '@tunnel/shared';
-import { isUtf16, UTF16_HINT, withoutByteOrderMark } from '@tunnel/shared/node';
+import { isUtf16, withoutByteOrderMark } from '@tunnel/shared/node';
 import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, readValue } from '../settings/flags.ts';
 import { LOCAL_FLAGS, readLocalSettings } from '../settings/local-settings.ts';
 import { nearest } from '../usage/nearest.ts';
 import { readServerSettings, SERVER_FLAGS } from '../settings/server-settings.ts';
 import { homeDirectory } from '../settings/state-directory.ts';
 import type { Given } from '../values/given.ts';
+import { adviceFor, adviceOf } from '../hints/advice-for.ts';
 import { ConfigError, type Problem } from './config-error.ts';
 import { CONFIG_KEYS, SESSION_KEYS, tablesOfTunnel } from './config-keys.ts';
 import { programOf } from './foreign-config.ts';
@@ -37,7 +38,12 @@ const TUNNEL_NAME = /^[A-Za-z\d][\w.-]{0,62}$/;
 
 /** Reads the text of a configuration file. Throws a `ConfigError` with all that is wrong. */
 export async function readConfig(path: string, text: string): Promise<Config> {
-  if (isUtf16(text)) throw new ConfigError(path, [{ at: FIRST, key: '', text: 'this is UTF-16' }], UTF16_HINT);
+  if (isUtf16(text))
+    throw new ConfigError(
+      path,
+      [{ at: FIRST, key: '', text: 'the file is in UTF-16' }],
+      adviceOf({ id: 'utf16' }).text,
+    );
   const reader = new Reader(path);
   try {
     return reader.read(await parseToml(withoutByteOrderMark(text)));
@@ -48,11 +54,11 @@ export async function readConfig(path: string, text: string): Promise<Config> {
       throw new ConfigError(
         path,
         [{ at: undefined, key: '', text: `${path}: this is a configuration file of ${program}` }],
-        'write one for this program: docs/migrating.md has the translation',
+        'write one for this program; docs/migrating.md shows how to translate it',
       );
     }
     if (error instanceof ConfigError) throw error;
-    throw new ConfigError(path, [{ at: error.at, key: '', text: `this is no TOML: ${lowerFirst(error.message)}` }]);
+    throw new ConfigError(path, [{ at: error.at, key: '', text: `not valid TOML: ${lowerFirst(error.message)}` }]);
   }
 }
 
@@ -91,7 +97,7 @@ class Reader {
           for (const [tunnel, entry] of this.#tableOf(name, value)?.entries ?? []) {
             const key = `tunnels.${quoted(tunnel)}`;
             if (!TUNNEL_NAME.test(tunnel)) {
-              this.#tell(entry.keyAt, key, 'a name has up to 63 letters, digits, dots, dashes and underscores');
+              this.#tell(entry.keyAt, key, 'a name is up to 63 letters, digits, dots, dashes and underscores');
             }
             if (entry.value.kind === 'table') positions.set(tunnel, entry.keyAt);
             tunnels.set(tunnel, this.#readTable(key, entry.value, CONFIG_KEYS.tunnels));
@@ -103,7 +109,7 @@ class Reader {
     }
     for (const [name, at] of positions) {
       if (tunnels.get(name)?.has('target') === true) continue;
-      this.#tell(at, `tunnels.${quoted(name)}`, 'there is no `target`, the local service');
+      this.#tell(at, `tunnels.${quoted(name)}`, '`target` (the local service) is missing');
     }
     if (this.#problems.length === 0) this.#checkTogether(server, client, tunnels);
     if (this.#problems.length > 0) throw new ConfigError(this.#path, this.#problems);
@@ -127,7 +133,7 @@ class Reader {
     for (const table of [server, client, ...tunnels.values()]) {
       const [secret] = table.get('secret') ?? [];
       if (secret && table.has('secret-file')) {
-        this.#tell(undefined, '', `${secret.source}: there is a secret-file beside it; give one of them`);
+        this.#tell(undefined, '', `${secret.source}: secret-file is set as well; give only one of them`);
       }
     }
     const holders = new Map<string, string>();
@@ -145,7 +151,7 @@ class Reader {
       const wanted = `${flags.get('to')?.text ?? ''} ${port.text}`;
       const holder = holders.get(wanted);
       if (holder !== undefined) {
-        this.#tell(undefined, '', `${port.source}: ${port.text} is the port of the tunnel ${holder} already`);
+        this.#tell(undefined, '', `${port.source}: ${port.text} is already the port of the tunnel ${holder}`);
       }
       holders.set(wanted, name);
     }
@@ -191,7 +197,7 @@ class Reader {
     }
     const text = flag.isPath === true ? this.#resolvePath(node.text) : node.text;
     if (text === undefined) {
-      this.#tell(node.at, key, '~/ is the home directory, and this user has none; write the whole path');
+      this.#tell(node.at, key, '~/ stands for the home directory, and this user has none; write the full path');
       return undefined;
     }
     const { line, column } = node.at;
@@ -216,7 +222,7 @@ class Reader {
     const owner = (['client', 'tunnels', 'server'] as const).find((table) => Object.hasOwn(CONFIG_KEYS[table], name));
     const near = nearest(name, known);
     let hint = '';
-    if (section !== '' && owner !== undefined) hint = `; it belongs into ${headingOf(owner)}`;
+    if (section !== '' && owner !== undefined) hint = `; it belongs in ${headingOf(owner)}`;
     else if (near !== undefined) hint = `; did you mean ${near}?`;
     else if (section === '') hint = `; the tables are ${known.map(headingOf).join(', ')}`;
     this.#tell(at, `${section}${quoted(name)}`, `unknown key${hint}`);
@@ -241,7 +247,7 @@ function described(node: TomlNode): string {
 /** The failure and what to do, as a clause behind a position. */
 function describe(error: unknown): string {
   if (!(error instanceof TunnelError)) throw error;
-  return `${error.detail}; ${error.hint}`;
+  return `${error.detail}; ${adviceFor(error).text}`;
 }
 
 function headingOf(table: string): string {

@@ -1,6 +1,7 @@
 import { TunnelError } from '@tunnel/shared';
 import type { FileTable } from '../settings/flags.ts';
 import { type Output, tellRefusal } from '../output/output.ts';
+import { adviceFor } from '../hints/advice-for.ts';
 import { ConfigError } from './config-error.ts';
 import type { ConfigFile } from './config-file.ts';
 
@@ -21,7 +22,7 @@ export async function reloadConfig(
 export function tellRefused(error: unknown, output: Output): void {
   if (!(error instanceof TunnelError)) throw error;
   const reasons = error instanceof ConfigError ? error.lines : [error.message];
-  const hint = `${error.hint}; everything goes on as it was`;
+  const hint = `${adviceFor(error).text}; until then everything stays as it was`;
   tellRefusal(output, { code: error.code, reasons, hint });
 }
 

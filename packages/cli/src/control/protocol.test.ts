@@ -61,15 +61,15 @@ describe('answers', () => {
 
   test.each(Object.keys(client))('without %s are not complete', (field) => {
     const { [field as keyof ClientReport]: _left, ...rest } = client;
-    const problem = 'its answer is not complete';
+    const problem = 'its answer is incomplete';
     expect(parseAnswer(JSON.stringify({ version: 1, client: rest }))).toEqual({ problem });
     expect(parseAnswer(JSON.stringify({ version: 1, client: { ...rest, [field]: {} } }))).toEqual({ problem });
   });
 
   test.each([
-    ['no JSON', 'it answers something else than JSON'],
+    ['no JSON', 'it does not answer in JSON'],
     ['{"version":2}', 'it runs another version of this program'],
-    ['{"version":1}', 'its answer is not complete'],
+    ['{"version":1}', 'its answer is incomplete'],
   ])('%s is a problem', (line, problem) => {
     expect(parseAnswer(line)).toEqual({ problem });
   });

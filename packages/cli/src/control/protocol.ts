@@ -39,7 +39,7 @@ export function formatRequest(command: Command): string {
 /** The command of a request, or what is wrong with it. */
 export function parseRequest(line: string): { readonly command: Command } | { readonly error: string } {
   const request = parseObject(line);
-  if (request === undefined) return { error: 'that is no JSON object' };
+  if (request === undefined) return { error: 'not a JSON object' };
   if (request['version'] !== VERSION) return { error: `this process speaks version ${VERSION}` };
   const command = COMMANDS.find((known) => known === request['command']);
   return command === undefined ? { error: `the commands are ${COMMANDS.join(', ')}` } : { command };
@@ -52,11 +52,11 @@ export function formatAnswer(answer: { readonly client: ClientReport } | { reado
 /** A client's report, fit to be printed, or why there is none. */
 export function parseAnswer(line: string): { readonly client: ClientReport } | { readonly problem: string } {
   const answer = parseObject(line);
-  if (answer === undefined) return { problem: 'it answers something else than JSON' };
+  if (answer === undefined) return { problem: 'it does not answer in JSON' };
   if (answer['version'] !== VERSION) return { problem: 'it runs another version of this program' };
   const { client, error } = answer;
   if (typeof error === 'string') return { problem: printableValue(`it refuses: ${error}`) };
-  return isClientReport(client) ? { client: printableValue(client) } : { problem: 'its answer is not complete' };
+  return isClientReport(client) ? { client: printableValue(client) } : { problem: 'its answer is incomplete' };
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -1,4 +1,5 @@
 import type { ClientStatus } from '@tunnel/client';
+import { adviceOf } from '../hints/advice-for.ts';
 import { formatTarget } from '../values/target.ts';
 
 /** What one running `tunnel local` tells of itself, as JSON: on its control socket, and for `tunnel status --json`. */
@@ -56,9 +57,13 @@ export function reportOf(status: ClientStatus): ClientReport {
     reconnects: status.reconnects,
     resumedStreams: status.resumedStreams,
     lostStreams: status.lostStreams,
-    lastError: status.lastError ?? null,
+    lastError: status.lastError === undefined ? null : inWords(status.lastError),
     nextAttempt: status.nextAttempt ?? null,
   };
+}
+
+function inWords({ hint, ...cause }: NonNullable<ClientStatus['lastError']>): NonNullable<ClientReport['lastError']> {
+  return { ...cause, hint: adviceOf(hint).text };
 }
 
 type Check = (value: unknown) => boolean;

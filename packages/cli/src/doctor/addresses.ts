@@ -19,7 +19,7 @@ export async function checkAddresses(
   } catch (cause) {
     signal.throwIfAborted();
     const isLate = deadline.aborted;
-    const error = isLate ? new TunnelError('dns-failed', { detail: `${host}, no answer in time`, cause }) : cause;
+    const error = isLate ? new TunnelError('dns-failed', { detail: `${host}, timed out`, cause }) : cause;
     return [failed('name', troubleOf(error), monotonicNow() - began)];
   }
   const lookupMs = monotonicNow() - began;

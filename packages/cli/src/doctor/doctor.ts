@@ -121,13 +121,13 @@ function doubtOf(secret: string): Pick<Trouble, 'reason' | 'hint'> | undefined {
   if (oddity !== undefined) {
     return {
       reason: `the secret ${oddity}, which counts as part of it`,
-      hint: 'leave that out, unless the server has it as well',
+      hint: 'remove that, unless the server has it as well',
     };
   }
   if (secret.length >= SAFE_SECRET_CHARACTERS) return undefined;
   return {
     reason: `the secret has fewer than ${SAFE_SECRET_CHARACTERS} characters and can be guessed`,
-    hint: 'use a long random secret, as the server makes by itself',
+    hint: 'use a long random secret, such as the one the server generates',
   };
 }
 

@@ -86,6 +86,6 @@ export async function checkClock(identityFile: string, now: Date = new Date()): 
   return warned('clock', {
     code: 'clock-wrong',
     reason,
-    hint: "set this machine's clock: certificates are judged by it",
+    hint: "set this machine's clock: certificates are checked against it",
   });
 }

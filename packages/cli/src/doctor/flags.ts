@@ -15,7 +15,7 @@ export const DOCTOR_FLAGS = {
   'connect-timeout': LOCAL_FLAGS['connect-timeout'],
   'heartbeat-interval': LOCAL_FLAGS['heartbeat-interval'],
   'heartbeat-timeout': LOCAL_FLAGS['heartbeat-timeout'],
-  long: { describe: 'stay for 70 seconds: whether something in between cuts what is idle', isSwitch: true },
+  long: { describe: 'stay for 70 seconds, to see whether something in between cuts idle connections', isSwitch: true },
   'state-dir': LOCAL_FLAGS['state-dir'],
   output: LOCAL_FLAGS.output,
 } as const satisfies Readonly<Record<string, Flag>>;

@@ -10,6 +10,7 @@ import type { ErrorCode } from '@tunnel/shared';
 import { decodeKey, fingerprint, monotonicNow } from '@tunnel/shared/node';
 import { formatDuration } from '../values/duration.ts';
 import { failed, passed, type Step, type StepName, type Trouble, warned } from './step.ts';
+import { adviceOf } from '../hints/advice-for.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** A certificate that ends within this is a warning. */
@@ -69,7 +70,7 @@ export class LinkWalk {
     });
     this.client.on('attempt', (event) => this.#onAttempt(event));
     this.ended = new Promise((resolve) => {
-      this.client.on('stopped', ({ code, reason, hint }) => resolve({ code, reason, hint }));
+      this.client.on('stopped', ({ code, reason, hint }) => resolve({ code, reason, hint: adviceOf(hint).text }));
     });
     this.opened = new Promise((resolve) => {
       this.client.on('ready', ({ tunnels: [tunnel] }) => {
@@ -78,7 +79,7 @@ export class LinkWalk {
         resolve(tunnel);
       });
       this.client.on('stopped', ({ code, reason, hint }) => {
-        this.#failStep({ code, reason, hint });
+        this.#failStep({ code, reason, hint: adviceOf(hint).text });
         resolve(undefined);
       });
     });

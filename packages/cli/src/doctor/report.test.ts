@@ -46,7 +46,7 @@ describe('the verdict', () => {
         state: 'failed',
         exitCode: 4,
         code: 'tcp-refused',
-        text: 'it fails at the step "TCP": see that `tunnel server` runs there, and that this is its port (default 7835)',
+        text: 'it fails at the step "TCP": check that `tunnel server` is running there, and that this is its port (default 7835)',
       },
     ],
     [
@@ -80,7 +80,7 @@ describe('the text', () => {
       'failed   TCP            3.0ms  connection refused:',
       '                               192.0.2.1:7835 ECONNREFUSED',
       '',
-      'verdict: it fails at the step "TCP": see that `tunnel server` runs there, and that this is its port (default 7835)',
+      'verdict: it fails at the step "TCP": check that `tunnel server` is running there, and that this is its port (default 7835)',
     ]);
   });
 

@@ -1,4 +1,5 @@
 import { type ErrorCode, TunnelError } from '@tunnel/shared';
+import { adviceFor } from '../hints/advice-for.ts';
 
 /** What is looked at, with what people call it, in the order in which it is told. */
 export const STEP_TITLES = {
@@ -56,5 +57,5 @@ export function failed(name: StepName, trouble: Trouble, elapsedMs?: number): St
 /** What a `TunnelError` says. Throws anything else again: it is a fault of the program. */
 export function troubleOf(error: unknown): Trouble {
   if (!(error instanceof TunnelError)) throw error;
-  return { code: error.code, reason: error.message, hint: error.hint };
+  return { code: error.code, reason: error.message, hint: adviceFor(error).text };
 }

@@ -1,6 +1,7 @@
 import { formatProxyAddress, type LocalTarget, type ServerAddress } from '@tunnel/client';
 import type { ClientPlan } from '../settings/client-plan.ts';
-import { hintWithProxy, type UnusedProxy } from '../settings/proxy-choice.ts';
+import { advise } from '../hints/advice.ts';
+import { adviceWithProxy, type UnusedProxy } from '../settings/proxy-choice.ts';
 import { checkAddresses } from './addresses.ts';
 import { startEcho } from './echo.ts';
 import { LinkWalk } from './link-walk.ts';
@@ -49,7 +50,7 @@ async function canBeReached(server: ServerAddress, { plan, whyDirect, signal, re
 }
 
 function withProxy(trouble: Trouble, unused: UnusedProxy | undefined): Trouble {
-  return { ...trouble, hint: hintWithProxy(unused, trouble) };
+  return { ...trouble, hint: adviceWithProxy(unused, trouble.code, advise(trouble.hint)).text };
 }
 
 async function walkLink({ plan, stayMs, signal, report }: WalkOptions): Promise<number | undefined> {

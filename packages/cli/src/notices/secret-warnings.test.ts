@@ -32,7 +32,7 @@ test.each([
 ])('what was left around %j', (secret, oddity) => {
   const text = told(secret);
   expect(text).toBe(
-    `warning: ${oddity}, which counts as part of it\nhint: leave that out, unless the other side has it as well\n`,
+    `warning: ${oddity}, which counts as part of it\nhint: remove that, unless the other side has it as well\n`,
   );
   expect(text).not.toContain(LONG);
 });

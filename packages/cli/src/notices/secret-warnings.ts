@@ -27,7 +27,7 @@ export function warnAboutSecret({ secret, file, isExposed }: GivenSecret, output
 export function warnAboutOddity(what: string, secret: string, output: Output): void {
   const oddity = oddityOf(secret);
   if (oddity === undefined) return;
-  warn(output, `${what} ${oddity}, which counts as part of it`, 'leave that out, unless the other side has it as well');
+  warn(output, `${what} ${oddity}, which counts as part of it`, 'remove that, unless the other side has it as well');
 }
 
 /** Warns of a secret or a password in a configuration file that others can read. */

@@ -1,4 +1,4 @@
-import type { ClientEvents } from '@tunnel/client';
+import type { AdvisedClientEvents } from '../hints/advice-for.ts';
 import type { Logger } from 'pino';
 import { formatTarget } from '../values/target.ts';
 import { describeService } from './client-text.ts';
@@ -7,7 +7,10 @@ import type { Reporter } from '../output/reporter.ts';
 import { shortSessionId } from './session-id.ts';
 
 /** Logs what a client does, with the session that it is about. Of keys only the fingerprint. */
-export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) => string): Reporter<ClientEvents> {
+export function clientLogReporter(
+  log: Logger,
+  fingerprint: (serverKey: string) => string,
+): Reporter<AdvisedClientEvents> {
   /** The session there is, or was last. */
   let current = log;
   let isOver = true;
@@ -33,12 +36,12 @@ export function clientLogReporter(log: Logger, fingerprint: (serverKey: string) 
     disconnected: ({ code, reason }, repeats) => {
       current.warn({ code, reason, ...repeatFields(repeats) }, 'link lost');
     },
-    retrying: ({ attempt, delayMs, downMs, code, reason, hint }, repeats) => {
-      const fields = { attempt, delayMs, downMs, code, reason, hint, ...repeatFields(repeats) };
+    retrying: ({ attempt, delayMs, downMs, code, reason, advice }, repeats) => {
+      const fields = { attempt, delayMs, downMs, code, reason, hint: advice.text, ...repeatFields(repeats) };
       ofLiving().warn(fields, 'attempt failed');
     },
-    warning: ({ code, reason, hint }, repeats) => {
-      ofLiving().warn({ code, hint, ...repeatFields(repeats) }, reason);
+    warning: ({ code, reason, advice }, repeats) => {
+      ofLiving().warn({ code, hint: advice.text, ...repeatFields(repeats) }, reason);
     },
     service: (event) => {
       const { refused, held, downMs, code } = event;

@@ -1,7 +1,10 @@
 import { type ClientEvents, formatProxyAddress } from '@tunnel/client';
+import type { ErrorCode } from '@tunnel/shared';
 import { decodeKey, fingerprint } from '@tunnel/shared/node';
 import type { ClientPlan } from '../settings/client-plan.ts';
-import { hintWithProxy, type UnusedProxy } from '../settings/proxy-choice.ts';
+import type { Advice } from '../hints/advice.ts';
+import { type AdvisedClientEvents, advising } from '../hints/advice-for.ts';
+import { adviceWithProxy, type UnusedProxy } from '../settings/proxy-choice.ts';
 import { clientLogReporter } from './client-log.ts';
 import { clientTextReporter } from './client-text.ts';
 import { clientJsonReporter, jsonEmitter } from './json-events.ts';
@@ -29,13 +32,13 @@ export function clientReporters(output: Output, introduction: ClientIntroduction
   const { server, isOneOfMany, unusedProxy, exitCode } = introduction;
   const now = (): Date => new Date();
   const print = (line: string): void => output.stdout.write(line);
-  const endsWith = (reporter: Reporter<ClientEvents>): Reporter<ClientEvents> => ({
+  const endsWith = (reporter: Reporter<AdvisedClientEvents>): Reporter<AdvisedClientEvents> => ({
     ...reporter,
     stopped: (event) => reporter.stopped?.({ ...event, exitCode: exitCode?.() ?? event.exitCode }),
   });
   const logger = isOneOfMany ? output.log.child({ server }) : output.log;
   const log = endsWith(throttled(clientLogReporter(logger, shortKey), CLIENT_LINES));
-  const forAudience = (): Reporter<ClientEvents> => {
+  const forAudience = (): Reporter<AdvisedClientEvents> => {
     switch (output.audience) {
       case 'scripts': {
         const emit = jsonEmitter(print, now);
@@ -48,17 +51,8 @@ export function clientReporters(output: Output, introduction: ClientIntroduction
         return throttled(publicAddressReporter(print), CLIENT_LINES);
     }
   };
-  return [forAudience(), log].map((reporter) => hinting(reporter, unusedProxy));
-}
-
-/** The same reporter, which is told of the proxy that may be missing. */
-function hinting(reporter: Reporter<ClientEvents>, unused: UnusedProxy | undefined): Reporter<ClientEvents> {
-  if (unused === undefined) return reporter;
-  return {
-    ...reporter,
-    retrying: (event) => reporter.retrying?.({ ...event, hint: hintWithProxy(unused, event) }),
-    stopped: (event) => reporter.stopped?.({ ...event, hint: hintWithProxy(unused, event) }),
-  };
+  const complete = (code: ErrorCode, advice: Advice): Advice => adviceWithProxy(unusedProxy, code, advice);
+  return [forAudience(), log].map((reporter) => advising(reporter, complete));
 }
 
 /** Says where a client is about to connect to, and through what. */
@@ -69,7 +63,7 @@ export function tellConnecting({ address: server, proxy: chosen }: ClientPlan, o
 }
 
 /** Prints the public addresses, one a line behind its name if it has one, whenever they are new: for scripts that read no JSON. */
-function publicAddressReporter(print: (line: string) => void): Reporter<ClientEvents> {
+function publicAddressReporter(print: (line: string) => void): Reporter<AdvisedClientEvents> {
   let printed = '';
   return {
     ready: ({ tunnels }) => {

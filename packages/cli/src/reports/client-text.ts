@@ -1,5 +1,7 @@
 import type { ClientEvents, LocalTarget, OpenTunnel } from '@tunnel/client';
-import { ERRORS } from '@tunnel/shared';
+import type { Advice } from '../hints/advice.ts';
+import type { AdvisedClientEvents } from '../hints/advice-for.ts';
+import { ADVICE_BY_CODE } from '../hints/words.ts';
 import { formatDuration } from '../values/duration.ts';
 import { formatTarget } from '../values/target.ts';
 import { repeatedText } from './repeats.ts';
@@ -17,7 +19,10 @@ export interface ClientTextContext {
 }
 
 /** Tells a person at a terminal what a client does. Lines about what happened begin with the time. */
-export function clientTextReporter(say: (line: string) => void, context: ClientTextContext): Reporter<ClientEvents> {
+export function clientTextReporter(
+  say: (line: string) => void,
+  context: ClientTextContext,
+): Reporter<AdvisedClientEvents> {
   const { server, fingerprint, now, prefix = () => '', canPressEnter } = context;
   let addresses: string | undefined;
   let disconnectedAt: number | undefined;
@@ -25,9 +30,9 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
   /** Why the link was lost, while that is the last line. */
   let toldReason: string | undefined;
   const tell = (text: string): void => say(`${timeOfDay(now())}  ${prefix()}${text}`);
-  const hint = (text: string): void => {
+  const hint = ({ text, isNeeded }: Advice): void => {
     // The same hint at every attempt would bury the rest.
-    if (text === lastHint || isEmptyHint(text)) return;
+    if (text === lastHint || !isNeeded) return;
     lastHint = text;
     say(`          hint: ${text}`);
   };
@@ -67,26 +72,21 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
       if (event.reason === toldReason) tell(`trying again in ${wait}${press}${times}`);
       else tell(`attempt ${failed} failed: ${event.reason}; next in ${wait}${since}${press}${times}`);
       toldReason = undefined;
-      hint(event.hint);
+      hint(event.advice);
     },
     warning: (event, repeats) => {
       tell(`warning: ${event.reason}${repeatedText(repeats)}`);
-      hint(event.hint);
+      hint(event.advice);
     },
     service: (event) => {
       tell(describeService(event));
-      if (event.state === 'down' && event.code === 'ECONNREFUSED') hint(ERRORS['service-unavailable'].hint);
+      if (event.state === 'down' && event.code === 'ECONNREFUSED') hint(ADVICE_BY_CODE['service-unavailable']);
     },
     'visitors-refused': (event, repeats) => tell(`${describeRefused(event)}${repeatedText(repeats)}`),
     stopped: ({ exitCode, reason }) => {
       if (exitCode === 0) tell(reason);
     },
   };
-}
-
-/** Registry hints for failures that a client has nobody do anything about: it goes on by itself. */
-export function isEmptyHint(hint: string): boolean {
-  return hint === '' || /^(?:nothing|wait)\b/.test(hint);
 }
 
 /** `08:05:09` in the local time zone. */

@@ -1,4 +1,4 @@
-import type { ClientEvents } from '@tunnel/client';
+import type { AdvisedClientEvents } from '../hints/advice-for.ts';
 import type { ServerEvents } from '@tunnel/server';
 import { formatTarget } from '../values/target.ts';
 import { repeatFields } from './repeats.ts';
@@ -13,18 +13,19 @@ export function jsonEmitter(write: (line: string) => void, now: () => Date): Emi
 }
 
 /** The client's events, with the fields that scripts rely on and no others. */
-export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<ClientEvents> {
+export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<AdvisedClientEvents> {
   return {
     ready: ({ tunnels, sessionId, resumed }) => {
       const open = tunnels.map(({ name, target, url, port }) => ({ name, target: formatTarget(target), url, port }));
       emit('ready', { tunnels: open, sessionId, resumed });
     },
     disconnected: ({ code, reason }) => emit('disconnected', { code, reason }),
-    retrying: ({ attempt, delayMs, since, code, reason, hint }) => {
+    retrying: ({ attempt, delayMs, since, code, reason, advice }) => {
       const nextAt = new Date(now().getTime() + delayMs).toISOString();
-      emit('retrying', { attempt, delayMs, nextAt, since, code, reason, hint });
+      emit('retrying', { attempt, delayMs, nextAt, since, code, reason, hint: advice.text });
     },
-    warning: ({ code, reason, hint }, repeats) => emit('warning', { code, reason, hint, ...repeatFields(repeats) }),
+    warning: ({ code, reason, advice }, repeats) =>
+      emit('warning', { code, reason, hint: advice.text, ...repeatFields(repeats) }),
     service: (event) => {
       const { state, code, reason, refused, held, downMs } = event;
       emit('service', { target: formatTarget(event.target), state, code, reason, refused, held, downMs });
@@ -32,7 +33,7 @@ export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<Client
     'visitors-refused': ({ target, denied, overLimit }, repeats) => {
       emit('visitors-refused', { target: formatTarget(target), denied, overLimit, ...repeatFields(repeats) });
     },
-    stopped: ({ exitCode, code, reason, hint }) => emit('stopped', { exitCode, code, reason, hint }),
+    stopped: ({ exitCode, code, reason, advice }) => emit('stopped', { exitCode, code, reason, hint: advice.text }),
   };
 }
 

@@ -2,9 +2,10 @@ import { PassThrough } from 'node:stream';
 import type { ClientEvents } from '@tunnel/client';
 import type { WriteStream } from 'node:tty';
 import type { ServerEvents } from '@tunnel/server';
-import { ERRORS } from '@tunnel/shared';
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
+import { advise, noNeed } from '../hints/advice.ts';
+import { type AdvisedClientEvents, adviceOf } from '../hints/advice-for.ts';
 import { clientLogReporter } from './client-log.ts';
 import { type ClientTextContext, clientTextReporter } from './client-text.ts';
 import { clientJsonReporter, jsonEmitter, serverJsonReporter } from './json-events.ts';
@@ -27,21 +28,21 @@ const ready: ClientEvents['ready'] = {
   serverKey: key,
   pinnedAt: undefined,
 };
-const refused: ClientEvents['retrying'] = {
+const refused: AdvisedClientEvents['retrying'] = {
   code: 'tcp-refused',
   reason: 'connection refused',
   attempt: 1,
   delayMs: 250,
   downMs: 0,
   since: '2026-01-01T00:00:00.000Z',
-  hint: 'is it running?',
+  advice: advise('is it running?'),
 };
 
 const fingerprint = (): string => '0123-4567';
 
 describe('client text', () => {
   let clock = new Date(2026, 0, 1, 8, 5, 9).getTime();
-  const start = (context: Partial<ClientTextContext> = {}): [string[], Required<Reporter<ClientEvents>>] => {
+  const start = (context: Partial<ClientTextContext> = {}): [string[], Required<Reporter<AdvisedClientEvents>>] => {
     clock = new Date(2026, 0, 1, 8, 5, 9).getTime();
     const lines: string[] = [];
     const now = (): Date => new Date(clock);
@@ -52,7 +53,7 @@ describe('client text', () => {
       canPressEnter: true,
       ...context,
     });
-    return [lines, reporter as Required<Reporter<ClientEvents>>];
+    return [lines, reporter as Required<Reporter<AdvisedClientEvents>>];
   };
 
   test('says first where it listens, which key the server has, and that it is connected', () => {
@@ -75,17 +76,16 @@ describe('client text', () => {
       '08:05:09  attempt 2 failed: connection refused; next in 4.2s (no link for 12s); Enter retries now',
     ]);
     const [others, withoutTerminal] = start({ canPressEnter: false });
-    withoutTerminal.retrying({ ...refused, hint: 'nothing: a new session follows' });
+    withoutTerminal.retrying({ ...refused, advice: noNeed('nothing to do: a new session follows') });
     expect(others).toEqual(['08:05:09  attempt 1 failed: connection refused; next in 250ms']);
   });
 
-  test('tells no hint to wait, which is for those who end: it holds also where nothing is tried again', () => {
-    const codes = ['at-capacity', 'draining', 'server-stopped'] as const;
-    const hints = codes.map((code) => ERRORS[code].hint);
+  test('prints no hint if nothing has to be done', () => {
     const [lines, reporter] = start();
-    for (const hint of hints) reporter.retrying({ ...refused, hint });
+    for (const code of ['at-capacity', 'server-stopped'] as const) {
+      reporter.retrying({ ...refused, advice: adviceOf({ id: code }) });
+    }
     expect(lines.filter((line) => line.includes('hint:'))).toEqual([]);
-    expect(hints.filter((hint) => /it will be tried again/.test(hint))).toEqual([]);
   });
 
   test('tells a break and how it ended', () => {
@@ -94,7 +94,7 @@ describe('client text', () => {
     lines.length = 0;
     const cause = { code: 'heartbeat-timeout', reason: 'nothing was heard' } as const;
     reporter.disconnected(cause);
-    reporter.retrying({ ...refused, ...cause, hint: 'nothing' });
+    reporter.retrying({ ...refused, ...cause, advice: noNeed() });
     clock += 65_000;
     reporter.ready({ ...ready, resumed: true });
     reporter.disconnected(cause);
@@ -133,9 +133,9 @@ describe('client text', () => {
     reporter.service({ target, state: 'up', reason: '', code: '', held: 0, refused: 12, downMs: 30_000 });
     reporter['visitors-refused']({ target, denied: 1, overLimit: 0 });
     reporter['visitors-refused']({ target, denied: 1, overLimit: 12 });
-    reporter.warning({ code: 'server-key-changed', reason: 'the server is not who it was', hint: 'look' });
-    reporter.stopped({ code: 'stopped', reason: 'stopped', exitCode: 0, hint: 'nothing' });
-    reporter.stopped({ code: 'secret-refused', reason: 'told elsewhere', exitCode: 3, hint: '' });
+    reporter.warning({ code: 'server-key-changed', reason: 'the key has changed', advice: advise('look') });
+    reporter.stopped({ code: 'stopped', reason: 'stopped', exitCode: 0, advice: noNeed() });
+    reporter.stopped({ code: 'secret-refused', reason: 'told elsewhere', exitCode: 3, advice: advise('') });
     expect(lines.map((line) => line.slice(10))).toEqual([
       'localhost:3000 does not accept connections: refused, 1 visitor turned away',
       'hint: start the service, or correct the target of the tunnel',
@@ -143,7 +143,7 @@ describe('client text', () => {
       'localhost:3000 is back after 30s, 12 visitors turned away',
       'localhost:3000: 1 visitor kept out so far, 1 by address (--allow, --deny)',
       'localhost:3000: 13 visitors kept out so far, 1 by address (--allow, --deny), 12 beyond --max-connections',
-      'warning: the server is not who it was',
+      'warning: the key has changed',
       'hint: look',
       'stopped',
     ]);
@@ -231,11 +231,11 @@ describe('json', () => {
       (line) => lines.push(line),
       () => new Date(0),
     );
-    const client = clientJsonReporter(emit, () => new Date(0)) as Required<Reporter<ClientEvents>>;
+    const client = clientJsonReporter(emit, () => new Date(0)) as Required<Reporter<AdvisedClientEvents>>;
     client.ready(ready);
     client.disconnected({ code: 'link-reset', reason: 'broke' });
     client.retrying(refused);
-    client.stopped({ exitCode: 0, code: 'stopped', reason: 'stopped', hint: 'nothing' });
+    client.stopped({ exitCode: 0, code: 'stopped', reason: 'stopped', advice: noNeed() });
     serverJsonReporter(emit).listening?.({ port: 1, serverKey: key, url: 'ws://a:1' });
     const time = '1970-01-01T00:00:00.000Z';
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
@@ -258,7 +258,7 @@ describe('json', () => {
         reason: 'connection refused',
         hint: 'is it running?',
       },
-      { event: 'stopped', time, exitCode: 0, code: 'stopped', reason: 'stopped', hint: 'nothing' },
+      { event: 'stopped', time, exitCode: 0, code: 'stopped', reason: 'stopped', hint: 'nothing to do' },
       { event: 'listening', time, port: 1, serverKey: key, url: 'ws://a:1' },
     ]);
   });
@@ -298,7 +298,7 @@ describe('logs', () => {
 
   test('the client logs with the session, as long as there is one', async () => {
     const [read, log] = await open('json');
-    const reporter = clientLogReporter(log, fingerprint) as Required<Reporter<ClientEvents>>;
+    const reporter = clientLogReporter(log, fingerprint) as Required<Reporter<AdvisedClientEvents>>;
     reporter.retrying(refused);
     reporter.linked({ sessionId: '0123456789abcdef', resumed: false });
     reporter.ready(ready);

@@ -1,8 +1,9 @@
 import type { ClientReport } from '../control/report.ts';
 import type { UnknownClient } from '../control/survey.ts';
 import { formatDuration } from '../values/duration.ts';
+import { isAdviceNeeded } from '../hints/advice-for.ts';
 import { formatBytes } from '../output/byte-count.ts';
-import { count, isEmptyHint, named, timeOfDay } from './client-text.ts';
+import { count, named, timeOfDay } from './client-text.ts';
 
 const LABEL_COLUMNS = 16;
 const INDENT = '  ';
@@ -47,7 +48,7 @@ function rows(client: ClientReport, now: Date): readonly Row[] {
     ['state', describeState(client, now)],
     ...(nextAttempt === null ? [] : [['next attempt', describeNext(nextAttempt, now)] as const]),
     ...(lastError === null ? [] : [['last error', describeError(lastError, now)] as const]),
-    ...(lastError === null || client.state === 'ready' || isEmptyHint(lastError.hint)
+    ...(lastError === null || client.state === 'ready' || !isAdviceNeeded(lastError.code)
       ? []
       : [['what to do', lastError.hint] as const]),
     ['server', proxy === null ? server : `${server}, through ${proxy}`],

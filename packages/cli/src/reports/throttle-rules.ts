@@ -1,4 +1,4 @@
-import type { ClientEvents } from '@tunnel/client';
+import type { AdvisedClientEvents } from '../hints/advice-for.ts';
 import type { ServerEvents } from '@tunnel/server';
 import { formatTarget } from '../values/target.ts';
 import type { DigestLimits } from './message-digests.ts';
@@ -48,7 +48,7 @@ export const SERVER_SCRIPT_EVENTS: ThrottleRules<ServerEvents> = {
 };
 
 /** Lines about a client, for people and logs. */
-export const CLIENT_LINES: ThrottleRules<ClientEvents> = {
+export const CLIENT_LINES: ThrottleRules<AdvisedClientEvents> = {
   ready: { key: () => '', limits: FROM_PEERS },
   disconnected: { key: ({ code }) => code, limits: FROM_PEERS },
   retrying: { key: ({ code }) => code, limits: FROM_PEERS },
@@ -57,7 +57,7 @@ export const CLIENT_LINES: ThrottleRules<ClientEvents> = {
 };
 
 /** As `SERVER_SCRIPT_EVENTS`. */
-export const CLIENT_SCRIPT_EVENTS: ThrottleRules<ClientEvents> = {
+export const CLIENT_SCRIPT_EVENTS: ThrottleRules<AdvisedClientEvents> = {
   warning: { key: ({ code }) => code, limits: FROM_PEERS },
   // Sums, of which the last one has all.
   'visitors-refused': { key: ({ target }) => formatTarget(target), limits: FROM_PEERS },

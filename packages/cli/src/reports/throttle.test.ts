@@ -1,4 +1,3 @@
-import type { ClientEvents } from '@tunnel/client';
 import type { ServerEvents } from '@tunnel/server';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { clientTextReporter } from './client-text.ts';
@@ -7,6 +6,8 @@ import type { Reporter } from '../output/reporter.ts';
 import { serverTextReporter } from './server-text.ts';
 import { throttled } from './throttle.ts';
 import { CLIENT_LINES, CLIENT_SCRIPT_EVENTS, SERVER_LINES } from './throttle-rules.ts';
+import { noNeed } from '../hints/advice.ts';
+import type { AdvisedClientEvents } from '../hints/advice-for.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 0 });
@@ -25,14 +26,14 @@ function start(): [string[], Required<Reporter<ServerEvents>>] {
   return [lines, throttled(text, SERVER_LINES, () => Date.now()) as Required<Reporter<ServerEvents>>];
 }
 
-const retrying: ClientEvents['retrying'] = {
+const retrying: AdvisedClientEvents['retrying'] = {
   code: 'port-unavailable',
   reason: 'no port is free',
   attempt: 1,
   delayMs: 250,
   downMs: 0,
   since: '2026-01-01T00:00:00.000Z',
-  hint: '',
+  advice: noNeed(''),
 };
 
 const code = 'handshake-failed';
@@ -148,18 +149,18 @@ test('a script gets every event but warnings and sums, which it gets with their 
     (event, fields) => events.push([event, fields]),
     () => new Date(),
   );
-  const reporter = throttled(json, CLIENT_SCRIPT_EVENTS, () => Date.now()) as Required<Reporter<ClientEvents>>;
+  const reporter = throttled(json, CLIENT_SCRIPT_EVENTS, () => Date.now()) as Required<Reporter<AdvisedClientEvents>>;
   const told = (name: string): number => events.filter(([event]) => event === name).length;
   for (let time = 1; time <= 1_000; time += 1) {
     reporter.retrying(retrying);
     reporter.disconnected({ code: 'link-reset', reason: '' });
-    reporter.warning({ code: 'port-in-use', reason: `${time}`, hint: '' });
+    reporter.warning({ code: 'port-in-use', reason: `${time}`, advice: noNeed('') });
     reporter['visitors-refused']({ target: { host: 'localhost', port: 1 }, denied: time, overLimit: 0 });
   }
   expect([told('retrying'), told('disconnected'), told('warning'), told('visitors-refused')]).toEqual([
     1_000, 1_000, 16, 16,
   ]);
-  reporter.stopped({ exitCode: 0, code: 'stopped', reason: '', hint: '' });
+  reporter.stopped({ exitCode: 0, code: 'stopped', reason: '', advice: noNeed('') });
   expect(events.slice(-3)).toEqual([
     ['warning', { code: 'port-in-use', reason: '1000', hint: '', repeats: 984 }],
     ['visitors-refused', { target: 'localhost:1', denied: 1_000, overLimit: 0, repeats: 984 }],

@@ -8,7 +8,6 @@ import {
   type PortMemory,
   type ServerAddress,
 } from '@tunnel/client';
-import { TunnelError } from '@tunnel/shared';
 import {
   describeSystemError,
   encodeKey,
@@ -26,6 +25,7 @@ import type { NewKey } from '../output/output.ts';
 import type { ChosenProxy, UnusedProxy } from './proxy-choice.ts';
 import { readRunningServer, type RunningServer } from './running-server.ts';
 import { type Given, unusable } from '../values/given.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 /** What this process remembers over its clients. */
 export interface ClientStores {
@@ -142,8 +142,8 @@ async function chooseServer(settings: LinkSettings, givenSecret: GivenSecret | u
 async function readServerSecret({ secretFile: file, admitsKeys }: RunningServer): Promise<GivenSecret | undefined> {
   if (file === undefined && admitsKeys) return undefined;
   if (file === undefined) {
-    throw new TunnelError('secret-missing', {
-      detail: 'the server on this machine was given its secret directly, not in a file',
+    throw new CommandError('secret-missing', {
+      detail: 'the server on this machine got its secret directly, not from a file',
       hint: 'give the same secret here: --secret-file FILE, --secret SECRET or TUNNEL_SECRET',
     });
   }
@@ -158,7 +158,7 @@ async function readCa(given: Given): Promise<string> {
     throw unusable(given, describeSystemError(error), 'give a readable file with certificates in PEM');
   }
   if (!text.includes('-----BEGIN CERTIFICATE-----')) {
-    throw unusable(given, 'there is no certificate in it', 'give a file with certificates in PEM');
+    throw unusable(given, 'it contains no certificate', 'give a file with certificates in PEM');
   }
   return text;
 }

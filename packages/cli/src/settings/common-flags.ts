@@ -1,10 +1,11 @@
-import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS, TunnelError } from '@tunnel/shared';
+import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS } from '@tunnel/shared';
 import { readSecretFile, requireSecret } from '@tunnel/shared/node';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { parseAdminAddress } from '../values/admin-address.ts';
 import { parseChoice } from '../values/choice.ts';
 import { formatDuration, parseDuration } from '../values/duration.ts';
 import { type Given, unusable } from '../values/given.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const LOG_FORMATS = ['pretty', 'json'] as const;
@@ -25,7 +26,7 @@ export const LINK_FLAGS = {
     place: 'command-line',
   },
   secret: {
-    describe: 'shared secret; on a command line other users of this machine can see it',
+    describe: 'shared secret; other users of this machine can see it on the command line',
     variable: 'TUNNEL_SECRET',
     rival: 'secret-file',
     isSensitive: true,
@@ -33,24 +34,24 @@ export const LINK_FLAGS = {
   },
   'secret-file': { describe: 'file with the shared secret on its first line', isPath: true },
   'heartbeat-interval': {
-    describe: 'send something at least this often',
+    describe: 'heartbeat interval: send something at least this often',
     default: '2s',
     read: (given) => parseDuration(given, { minMs: MIN_HEARTBEAT_INTERVAL_MS }),
   },
   'heartbeat-timeout': {
-    describe: 'a link on which nothing came for this long is dead',
+    describe: 'treat a link as dead after this long without data',
     default: '8s',
     read: (given) => parseDuration(given, { minMs: MIN_HEARTBEAT_TIMEOUT_MS }),
   },
   admin: {
-    describe: 'answer /healthz, /readyz and /metrics here: a port of this machine, host:port or a socket path',
+    describe: 'serve /healthz, /readyz and /metrics here: a local port, host:port or a socket path',
     variable: 'TUNNEL_ADMIN',
     default: 'off',
     read: parseAdminAddress,
     place: 'process',
   },
   'state-dir': {
-    describe: 'directory for keys, secret and what is to be remembered',
+    describe: 'directory for keys, the secret and saved state',
     variable: 'TUNNEL_STATE_DIR',
     default: '~/.local/state/tunnel',
     isPath: true,
@@ -72,7 +73,7 @@ export const LINK_FLAGS = {
     place: 'process',
   },
   output: {
-    describe: 'text, or json: one event a line on stdout',
+    describe: 'text, or json: one event per line on stdout',
     default: 'text',
     choices: OUTPUTS,
     read: (given) => parseChoice(given, OUTPUTS),
@@ -154,9 +155,9 @@ export async function readGivenSecret(flags: LinkFlags, environment: Environment
 
 async function readSecretAt(secret: Given | undefined, file: Given | undefined): Promise<GivenSecret | undefined> {
   if (secret !== undefined && file !== undefined) {
-    throw new TunnelError('usage', {
+    throw new CommandError('usage', {
       detail: `both ${secret.source} and ${file.source} ${file.text} were given`,
-      hint: 'give one of them',
+      hint: 'give only one of them',
     });
   }
   if (secret !== undefined) {

@@ -20,7 +20,7 @@ describe('what Kubernetes sets for a service', () => {
     }
   });
 
-  test('is not all that is no port', () => {
+  test('is not all not a valid port', () => {
     for (const text of ['tcp://', 'x', '7835', '10.0.0.1:7835']) {
       expect(server({ TUNNEL_PORT: text }).get('port')?.text).toBe(text);
       expect(server({ TUNNEL_PORT: text }).environmentFindings.ignored).toEqual([]);

@@ -1,7 +1,7 @@
-import { TunnelError } from '@tunnel/shared';
 import type { Argv } from 'yargs';
 import { differs, type EnvironmentFindings, isServiceLink, type Override } from './environment.ts';
 import type { Given } from '../values/given.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 /** A flag of a command, for yargs and for people. */
 export interface Flag {
@@ -96,13 +96,13 @@ export class GivenFlags<Table extends Flags> {
       const value = given[name];
       const swallowed = [value].flat().find((text): text is string => isFlagOf(flags, text));
       if (swallowed !== undefined) {
-        throw new TunnelError('usage', {
-          detail: `--${name} needs a value, and what follows it is ${swallowed.split('=', 1)[0]}`,
-          hint: `give the value behind --${name}`,
+        throw new CommandError('usage', {
+          detail: `--${name} needs a value, but is followed by ${swallowed.split('=', 1)[0]}`,
+          hint: `give the value after --${name}`,
         });
       }
       if (flag.isList || !Array.isArray(value)) continue;
-      throw new TunnelError('usage', {
+      throw new CommandError('usage', {
         detail: `--${name} was given ${value.length} times${flag.isSwitch || flag.isSensitive ? '' : `: ${value.join(', ')}`}`,
         hint: `give --${name} once`,
       });

@@ -22,6 +22,7 @@ import { parsePort } from '../values/port.ts';
 import { expandPortRange } from '../values/port-range.ts';
 import { parseTarget } from '../values/target.ts';
 import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 export const DEFAULT_LOCAL_HOST = 'localhost';
 const DEFAULT_WATCHDOG: WatchdogSubject = 'process';
@@ -37,14 +38,14 @@ export const LOCAL_FLAGS = {
     read: readServer,
   },
   port: {
-    describe: 'public port to ask for; with several targets once for each, in their order',
+    describe: 'public port to ask for; with several targets, one for each, in the same order',
     default: 'any free one',
     isList: true,
     read: (given) => parsePort(given, { zero: true }),
     place: 'target',
   },
   'local-host': {
-    describe: 'host of a target given as a bare port',
+    describe: 'host for targets given as a bare port',
     default: DEFAULT_LOCAL_HOST,
     read: parseHost,
     place: 'tunnel',
@@ -59,32 +60,31 @@ export const LOCAL_FLAGS = {
     read: (given) => decodeGivenKey(given.text, given.source),
   },
   identity: {
-    describe: "file with this client's key; made where there is none",
+    describe: "file with this client's key; created if missing",
     variable: 'TUNNEL_IDENTITY',
     default: 'in the state directory',
     isPath: true,
   },
   ca: { describe: 'file with CA certificates for wss, in PEM', default: "the system's", isPath: true },
   proxy: {
-    describe:
-      'http://, https://, socks5:// or socks5h:// proxy for the way out, with user:password@ where it wants them',
+    describe: 'http://, https://, socks5:// or socks5h:// proxy to connect through, with user:password@ if required',
     default: 'HTTPS_PROXY (wss) or HTTP_PROXY (ws), else ALL_PROXY; never for NO_PROXY and this machine',
     isSensitive: true,
     read: readProxy,
   },
-  'no-reconnect': { describe: 'one attempt, one link', isSwitch: true },
+  'no-reconnect': { describe: 'try once, and end with the link', isSwitch: true },
   'max-reconnect-delay': {
     describe: 'longest wait between two attempts, at least 100ms',
     default: '30s',
     read: (given) => parseDuration(given, { minMs: MIN_DELAY_CAP_MS }),
   },
   'connect-timeout': {
-    describe: 'for one attempt, all its steps',
+    describe: 'time limit for one attempt, all steps',
     default: '10s',
     read: (given) => parseDuration(given, { minMs: MIN_CONNECT_TIMEOUT_MS }),
   },
   'local-wait': {
-    describe: 'hold a visitor this long while the local service is down, as a dev server that restarts',
+    describe: 'hold visitors this long while the local service is down, such as a restarting dev server',
     default: '0: it is closed at once',
     read: (given) => parseDuration(given),
     place: 'tunnel',
@@ -92,13 +92,13 @@ export const LOCAL_FLAGS = {
   'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
   'heartbeat-timeout': LINK_FLAGS['heartbeat-timeout'],
   'idle-heartbeat-max': {
-    describe: 'on a link that carries nothing, send ever less, down to once in this time; at most 45s behind proxies',
+    describe: 'longest heartbeat interval on an idle link; at most 45s behind proxies',
     default: 'off',
     read: (given) => (given.text === 'off' ? undefined : parseDuration(given)),
   },
   admin: LINK_FLAGS.admin,
   watchdog: {
-    describe: "process or link: what systemd's watchdog watches, the client's work or its link",
+    describe: "process or link: what systemd's watchdog checks, the process or its link",
     variable: 'TUNNEL_WATCHDOG',
     default: 'process',
     choices: WATCHDOG_SUBJECTS,
@@ -164,8 +164,8 @@ export function readLinkSettings(flags: LocalFlags, environment: Environment): L
   if (uselessCa !== undefined) {
     throw unusable(
       uselessCa,
-      'there is no TLS on this connection',
-      'name the server with --to wss://host/path, or leave --ca out',
+      'this connection does not use TLS',
+      'give the server with --to wss://host/path, or leave out --ca',
     );
   }
   const heartbeat = readHeartbeat(flags);
@@ -211,9 +211,9 @@ function readTunnels(givenTargets: readonly Given[], flags: LocalFlags): readonl
   const targets = givenTargets.flatMap(expandPortRange);
   const ports = flags.all('port').flatMap(expandPortRange);
   if (targets.length === 0) {
-    throw new TunnelError('usage', {
+    throw new CommandError('usage', {
       detail: 'no target was given',
-      hint: 'name the local service that is to be reached, as in `tunnel local 3000`',
+      hint: 'give the local service to expose, as in `tunnel local 3000`',
     });
   }
   const surplus = ports[targets.length];
@@ -232,7 +232,7 @@ function readTunnels(givenTargets: readonly Given[], flags: LocalFlags): readonl
     const given = ports[index];
     const port = given === undefined ? 0 : LOCAL_FLAGS.port.read(given);
     if (given !== undefined && port !== 0 && asked.has(port)) {
-      throw unusable(given, 'two targets cannot have the same public port', 'give every target a port of its own');
+      throw unusable(given, 'two targets cannot have the same public port', 'give each target its own port');
     }
     asked.add(port);
     return { target: parseTarget(target, defaultHost), port, localWaitMs, ...visitors };

@@ -1,7 +1,8 @@
 import { parseServerAddress } from '@tunnel/client';
 import { describe, expect, test } from 'vitest';
 import type { Environment } from './flags.ts';
-import { chooseProxy, type GivenProxies, hintWithProxy, unusedProxy, whyDirect } from './proxy-choice.ts';
+import { advise } from '../hints/advice.ts';
+import { adviceWithProxy, chooseProxy, type GivenProxies, unusedProxy, whyDirect } from './proxy-choice.ts';
 
 const NONE: GivenProxies = { onCommandLine: undefined, inFile: undefined };
 
@@ -85,7 +86,9 @@ describe('without a proxy', () => {
 
 test('an error names the variable, and no password', () => {
   const environment = { HTTPS_PROXY: 'https://me:word@a:b:c' };
-  expect(() => chosen('wss://a', environment)).toThrow('wrong usage: HTTPS_PROXY "https://***@a:b:c" is no proxy: ');
+  expect(() => chosen('wss://a', environment)).toThrow(
+    'wrong usage: HTTPS_PROXY "https://***@a:b:c" is not a valid proxy: ',
+  );
 });
 
 test('a password on the command line can be seen', () => {
@@ -120,9 +123,9 @@ describe('a proxy for the other kind of address', () => {
 
   test('is told of behind the hint of failures that it may explain, and of no others', () => {
     const proxy = unused('a.lan', { HTTPS_PROXY: 'p' });
-    expect(hintWithProxy(proxy, { code: 'tcp-timeout', hint: 'wait' })).toBe(`wait; ${proxy?.advice}`);
-    expect(hintWithProxy(proxy, { code: 'secret-refused', hint: 'ask' })).toBe('ask');
-    expect(hintWithProxy(undefined, { code: 'tcp-timeout', hint: 'wait' })).toBe('wait');
+    expect(adviceWithProxy(proxy, 'tcp-timeout', advise('look'))).toEqual(advise(`look; ${proxy?.advice}`));
+    expect(adviceWithProxy(proxy, 'secret-refused', advise('ask'))).toEqual(advise('ask'));
+    expect(adviceWithProxy(undefined, 'tcp-timeout', advise('look'))).toEqual(advise('look'));
   });
 });
 

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { parseProxyAddress, type ProxyAddress, type ServerAddress } from '@tunnel/client';
-import { type ErrorCode, TunnelError } from '@tunnel/shared';
+import { type ErrorCode, kindOf, TunnelError } from '@tunnel/shared';
+import { type Advice, advise } from '../hints/advice.ts';
 import type { Environment } from './flags.ts';
 import type { Given } from '../values/given.ts';
 import { isIn, isLoopback } from '../values/loopback.ts';
@@ -69,30 +70,18 @@ export function unusedProxy(environment: Environment, server: ServerAddress | un
   if (source === undefined) return undefined;
   const { host, secure } = server;
   const reason = `${source} is set, but that is for ${secure ? 'ws' : 'wss'}:// only`;
-  const other = secure ? 'set HTTPS_PROXY' : 'name the server with wss:// if it has TLS';
+  const other = secure ? 'set HTTPS_PROXY' : 'use wss:// if the server has TLS';
   return {
     source,
     reason,
-    advice: `${reason}: ${other}, or give the proxy with --proxy; where the direct way is right, name ${host} in NO_PROXY`,
+    advice: `${reason}: ${other}, or give the proxy with --proxy; to connect directly, list ${host} in NO_PROXY`,
   };
 }
 
-/** Failures that a proxy on the way would spare. */
-const WITHOUT_WAY: readonly ErrorCode[] = [
-  'dns-failed',
-  'tcp-refused',
-  'tcp-unreachable',
-  'tcp-timeout',
-  'tcp-failed',
-  'attempt-timeout',
-];
-
-/** The hint of a failure, with that of the proxy behind it where it may be the cause. */
-export function hintWithProxy(
-  unused: UnusedProxy | undefined,
-  { code, hint }: { readonly code: ErrorCode; readonly hint: string },
-): string {
-  return unused === undefined || !WITHOUT_WAY.includes(code) ? hint : `${hint}; ${unused.advice}`;
+/** The advice for a failure, and for the proxy if its absence may be the cause. */
+export function adviceWithProxy(unused: UnusedProxy | undefined, code: ErrorCode, advice: Advice): Advice {
+  if (unused === undefined || kindOf(code).beforeAnyAnswer !== true) return advice;
+  return advise(`${advice.text}; ${unused.advice}`);
 }
 
 /** Why there is no proxy for a server, for people. */

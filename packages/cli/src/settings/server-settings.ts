@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Requirement } from '@tunnel/server';
-import { type HeartbeatSettings, TunnelError } from '@tunnel/shared';
+import { type HeartbeatSettings } from '@tunnel/shared';
 import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
@@ -11,6 +11,7 @@ import { unusable } from '../values/given.ts';
 import { parseHost } from '../values/host.ts';
 import { parseNetworks } from '../values/networks.ts';
 import { parsePort } from '../values/port.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 const DEFAULT_PORT = 7835;
 const DEFAULT_MIN_PORT = 1024;
@@ -23,18 +24,18 @@ const REQUIREMENTS = ['secret', 'key', 'either', 'both'] as const satisfies read
 export const SERVER_FLAGS = {
   config: LINK_FLAGS.config,
   host: {
-    describe: 'address that the control port listens on',
+    describe: 'address to listen on for clients',
     variable: 'TUNNEL_HOST',
     default: 'all addresses',
     read: parseHost,
   },
   port: {
-    describe: 'control port; 0 picks a free one',
+    describe: 'control port; 0 for any free one',
     variable: 'TUNNEL_PORT',
     default: '7835',
     read: (given) => parsePort(given, { zero: true }),
   },
-  'tunnel-host': { describe: 'address that public ports are opened on', default: 'as --host', read: parseHost },
+  'tunnel-host': { describe: 'address to open public ports on', default: 'as --host', read: parseHost },
   'min-port': {
     describe: 'lowest public port',
     variable: 'TUNNEL_MIN_PORT',
@@ -60,7 +61,7 @@ export const SERVER_FLAGS = {
     isPath: true,
   },
   'authorized-keys': {
-    describe: 'file of client keys that are admitted, each with what it may ask for; reread when it changes',
+    describe: 'file of authorized client keys and what each may ask for; reread when it changes',
     default: 'none',
     isPath: true,
   },
@@ -71,18 +72,18 @@ export const SERVER_FLAGS = {
     read: (given) => parseChoice(given, REQUIREMENTS),
   },
   identity: {
-    describe: "file with the server's key; made where there is none",
+    describe: "file with the server's key; created if missing",
     variable: 'TUNNEL_IDENTITY',
     default: 'in the state directory',
     isPath: true,
   },
   'resume-window': {
-    describe: 'how long a session lives without a link; 0 turns resume off',
+    describe: 'how long a session survives without a link; 0 turns resume off',
     default: '2m',
     read: (given) => parseDuration(given),
   },
   'drain-timeout': {
-    describe: 'how long running connections may go on after SIGTERM',
+    describe: 'how long open connections may continue after SIGTERM',
     default: '10s',
     read: (given) => parseDuration(given),
   },
@@ -92,14 +93,14 @@ export const SERVER_FLAGS = {
   },
   'tls-key': { describe: 'file with the key to the certificate', isPath: true },
   'trusted-proxy': {
-    describe: "network (10.0.0.0/8) or address of proxies in front, whose X-Forwarded-For tells a client's address",
+    describe: 'network (10.0.0.0/8) or address of proxies in front whose X-Forwarded-For is trusted',
     default: 'none',
     isList: true,
     read: parseNetworks,
   },
   'accept-proxy-protocol': {
     describe:
-      'network (10.0.0.0/8) or address of load balancers that begin each connection, to every port, with a PROXY header (v1 or v2)',
+      'network (10.0.0.0/8) or address of load balancers that send a PROXY header (v1 or v2) on every connection, to every port',
     default: 'none',
     isList: true,
     read: parseNetworks,
@@ -172,16 +173,16 @@ function readAdmission(flags: ServerFlags): Pick<ServerSettings, 'authorizedKeys
   const given = flags.get('require');
   const requirement = flags.read('require');
   if (given !== undefined && requirement !== 'secret' && file === undefined) {
-    throw unusable(given, 'no keys are authorized', 'name the file with the keys: --authorized-keys FILE');
+    throw unusable(given, 'no authorized keys were given', 'give the file with the keys: --authorized-keys FILE');
   }
   if (requirement === 'key') {
     const inFile = flags.inFile('secret', 'secret-file');
     const secret =
       flags.onCommandLine('secret-file') ?? flags.onCommandLine('secret') ?? inFile['secret-file'] ?? inFile.secret;
     if (secret !== undefined) {
-      throw new TunnelError('usage', {
-        detail: `${secret.source} was given, and --require key admits nobody by it`,
-        hint: 'leave the secret out, or give --require either or --require both',
+      throw new CommandError('usage', {
+        detail: `${secret.source} was given, but --require key does not use a secret`,
+        hint: 'leave out the secret, or give --require either or --require both',
       });
     }
   }
@@ -203,10 +204,10 @@ function readPortRange(flags: ServerFlags): { minPort: number; maxPort: number }
   const minPort = flags.read('min-port') ?? DEFAULT_MIN_PORT;
   const maxPort = flags.read('max-port') ?? DEFAULT_MAX_PORT;
   if (min !== undefined && minPort > maxPort) {
-    throw unusable(min, `that is above ${max?.source ?? '--max-port'} ${maxPort}`, 'swap them, or leave one out');
+    throw unusable(min, `above ${max?.source ?? '--max-port'} ${maxPort}`, 'swap them, or leave one out');
   }
   if (max !== undefined && minPort > maxPort) {
-    throw unusable(max, `that is below --min-port ${minPort}`, 'give --min-port as well');
+    throw unusable(max, `below --min-port ${minPort}`, 'give --min-port as well');
   }
   return { minPort, maxPort };
 }

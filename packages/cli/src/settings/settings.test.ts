@@ -77,14 +77,14 @@ describe('the visitors', () => {
   });
 
   test.each([
-    [{ allow: '10.0.0.0/33' }, 'usage: --allow 10.0.0.0/33: that is no network'],
-    [{ allow: '10.0.0.0/8,,::1' }, 'usage: --allow nothing: that is no network'],
-    [{ deny: ['::1', 'example.org'] }, 'usage: --deny example.org: that is no network'],
-    [{ 'max-connections': '0' }, 'usage: --max-connections 0: that is no number of at least 1'],
-    [{ 'max-connections': '4294967296' }, 'usage: --max-connections 4294967296: that is no number of at least 1'],
-    [{ 'max-connections': '1.5' }, 'usage: --max-connections 1.5: that is no number of at least 1'],
-    [{ 'proxy-protocol': '2' }, 'usage: --proxy-protocol 2: that is not known'],
-    [{ 'idle-timeout': '0' }, 'usage: --idle-timeout 0: that is too short'],
+    [{ allow: '10.0.0.0/33' }, 'usage: --allow 10.0.0.0/33: not a valid network'],
+    [{ allow: '10.0.0.0/8,,::1' }, 'usage: --allow nothing: not a valid network'],
+    [{ deny: ['::1', 'example.org'] }, 'usage: --deny example.org: not a valid network'],
+    [{ 'max-connections': '0' }, 'usage: --max-connections 0: not a whole number of at least 1'],
+    [{ 'max-connections': '4294967296' }, 'usage: --max-connections 4294967296: not a whole number of at least 1'],
+    [{ 'max-connections': '1.5' }, 'usage: --max-connections 1.5: not a whole number of at least 1'],
+    [{ 'proxy-protocol': '2' }, 'usage: --proxy-protocol 2: not a known value'],
+    [{ 'idle-timeout': '0' }, 'usage: --idle-timeout 0: too short'],
   ])('%j cannot be used', (given, message) => {
     expect(refusal(() => local(given))).toBe(message);
   });
@@ -149,7 +149,7 @@ test('load balancers that say who is behind them are networks, also several', ()
   const given = { 'accept-proxy-protocol': ['10.0.0.0/24', '2001:db8::1'] };
   expect(server(given).acceptProxyProtocol).toEqual(['10.0.0.0/24', '2001:db8::1']);
   expect(refusal(() => server({ 'accept-proxy-protocol': 'v2' }))).toContain(
-    '--accept-proxy-protocol v2: that is no network',
+    '--accept-proxy-protocol v2: not a valid network',
   );
 });
 
@@ -158,12 +158,12 @@ test('trusted proxies are networks, also several', () => {
   const given = { 'trusted-proxy': ['127.0.0.1,::1', '10.0.0.0/8'] };
   expect(server(given).trustedProxies).toEqual(['127.0.0.1', '::1', '10.0.0.0/8']);
   expect(refusal(() => server({ 'trusted-proxy': 'proxy.lan' }))).toContain(
-    '--trusted-proxy proxy.lan: that is no network',
+    '--trusted-proxy proxy.lan: not a valid network',
   );
 });
 
 test('errors name the variable where the value came from there', () => {
-  expect(refusal(() => server({}, { ...base, TUNNEL_PORT: 'x' }))).toBe('usage: TUNNEL_PORT x: that is no port');
+  expect(refusal(() => server({}, { ...base, TUNNEL_PORT: 'x' }))).toBe('usage: TUNNEL_PORT x: not a valid port');
   expect(refusal(() => local({}, ['1'], { ...base, TUNNEL_SERVER: 'a/b' }))).toContain('TUNNEL_SERVER "a/b"');
 });
 
@@ -173,10 +173,10 @@ test('a relative XDG_STATE_HOME does not count', () => {
 
 describe('port ranges', () => {
   test.each([
-    [{ 'min-port': '3000', 'max-port': '2000' }, '--min-port 3000: that is above --max-port 2000'],
-    [{ 'max-port': '80' }, '--max-port 80: that is below --min-port 1024'],
-    [{ 'min-port': '0' }, '--min-port 0: that is no port'],
-    [{ 'max-port': '65536' }, '--max-port 65536: that is no port'],
+    [{ 'min-port': '3000', 'max-port': '2000' }, '--min-port 3000: above --max-port 2000'],
+    [{ 'max-port': '80' }, '--max-port 80: below --min-port 1024'],
+    [{ 'min-port': '0' }, '--min-port 0: not a valid port'],
+    [{ 'max-port': '65536' }, '--max-port 65536: not a valid port'],
   ])('%j', (given, message) => {
     expect(refusal(() => server(given))).toBe(`usage: ${message}`);
   });
@@ -202,9 +202,7 @@ describe('heartbeats', () => {
   });
 
   test('have a least timeout and interval', () => {
-    expect(refusal(() => local({ 'heartbeat-timeout': '499ms' }))).toBe(
-      'usage: --heartbeat-timeout 499ms: that is too short',
-    );
+    expect(refusal(() => local({ 'heartbeat-timeout': '499ms' }))).toBe('usage: --heartbeat-timeout 499ms: too short');
     expect(refusal(() => local({ 'heartbeat-interval': '0' }))).toContain('too short');
   });
 });
@@ -223,8 +221,8 @@ describe('targets and their ports', () => {
     [{}, [], 'no target was given'],
     [{ port: ['1', '2'] }, ['3000'], '--port 2: there are more ports than targets (2 and 1)'],
     [{ port: ['1', '1'] }, ['3000', '3001'], '--port 1: two targets cannot have the same public port'],
-    [{ 'local-host': 'a:b' }, ['3000'], '--local-host a:b: that is no host'],
-    [{}, ['http'], 'target http: that is no port'],
+    [{ 'local-host': 'a:b' }, ['3000'], '--local-host a:b: not a valid host'],
+    [{}, ['http'], 'target http: not a valid port'],
   ])('%j %j', (given, targets, message) => {
     expect(refusal(() => local(given, targets))).toBe(`usage: ${message}`);
   });
@@ -274,22 +272,22 @@ describe('the server key of the file', () => {
 });
 
 test.each([
-  [{ 'max-reconnect-delay': '99ms' }, 'usage: --max-reconnect-delay 99ms: that is too short'],
-  [{ 'connect-timeout': '8x' }, 'usage: --connect-timeout 8x: that is no duration'],
-  [{ 'local-wait': '-1s' }, 'usage: --local-wait -1s: that is no duration'],
+  [{ 'max-reconnect-delay': '99ms' }, 'usage: --max-reconnect-delay 99ms: too short'],
+  [{ 'connect-timeout': '8x' }, 'usage: --connect-timeout 8x: not a valid duration'],
+  [{ 'local-wait': '-1s' }, 'usage: --local-wait -1s: not a valid duration'],
   [{ 'server-key': 'short' }, 'key-unusable: --server-key has 5 characters instead of 43'],
   [{ to: ['a', 'b'] }, 'usage: --to was given 2 times: a, b'],
-  [{ to: '--port' }, 'usage: --to needs a value, and what follows it is --port'],
-  [{ to: '--secret=a secret of mine' }, 'usage: --to needs a value, and what follows it is --secret'],
+  [{ to: '--port' }, 'usage: --to needs a value, but is followed by --port'],
+  [{ to: '--secret=a secret of mine' }, 'usage: --to needs a value, but is followed by --secret'],
   [{ 'no-reconnect': [true, true] }, 'usage: --no-reconnect was given 2 times'],
   [{ secret: ['a', 'b'] }, 'usage: --secret was given 2 times'],
   [
     { proxy: 'ftp://me:word@proxy' },
-    'usage: --proxy "ftp://***@proxy" is no proxy: the scheme is none of http, https, socks5 and socks5h',
+    'usage: --proxy "ftp://***@proxy" is not a valid proxy: the scheme is none of http, https, socks5 and socks5h',
   ],
-  [{ output: 'xml' }, 'usage: --output xml: that is not known'],
-  [{ 'log-level': 'loud' }, 'usage: --log-level loud: that is not known'],
-  [{ ca: 'ca.pem', to: 'ws://a' }, 'usage: --ca ca.pem: there is no TLS on this connection'],
+  [{ output: 'xml' }, 'usage: --output xml: not a known value'],
+  [{ 'log-level': 'loud' }, 'usage: --log-level loud: not a known value'],
+  [{ ca: 'ca.pem', to: 'ws://a' }, 'usage: --ca ca.pem: this connection does not use TLS'],
 ])('%j is refused', (given, message) => {
   expect(refusal(() => local(given))).toBe(message);
 });
@@ -297,7 +295,7 @@ test.each([
 test('authorities are for the way to the proxy, too', () => {
   const given = { ca: 'ca.pem', to: 'ws://a', proxy: 'https://proxy' };
   expect(local(given).caFile?.text).toBe('ca.pem');
-  expect(refusal(() => local({ ...given, proxy: 'http://proxy' }))).toContain('there is no TLS');
+  expect(refusal(() => local({ ...given, proxy: 'http://proxy' }))).toContain('does not use TLS');
 });
 
 test('authorities of the file are for servers with TLS, and do not bar others', () => {

@@ -1,8 +1,8 @@
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { TunnelError } from '@tunnel/shared';
 import type { Environment } from './flags.ts';
 import type { Given } from '../values/given.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 /** Where this program keeps what it has to remember. */
 export interface StateDirectory {
@@ -56,7 +56,7 @@ function defaultBase(environment: Environment): string {
   if (stateHome !== undefined && isAbsolute(stateHome)) return join(stateHome, 'tunnel');
   const home = homeDirectory();
   if (home !== undefined) return join(home, '.local', 'state', 'tunnel');
-  throw new TunnelError('state-unusable', {
+  throw new CommandError('state-unusable', {
     detail: 'this user has no home directory',
     hint: 'give a directory with --state-dir or TUNNEL_STATE_DIR',
   });

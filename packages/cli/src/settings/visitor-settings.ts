@@ -14,34 +14,34 @@ const MIN_IDLE_TIMEOUT_MS = 1_000;
 /** Flags about the visitors of a tunnel. */
 export const VISITOR_FLAGS = {
   allow: {
-    describe: 'networks (CIDR) whose visitors are let in, with commas or once for each',
+    describe: 'networks (CIDR) that may connect, comma-separated or one per flag',
     default: 'all',
     isList: true,
     read: parseNetworks,
     place: 'tunnel',
   },
   deny: {
-    describe: 'networks whose visitors are kept out, also those of --allow',
+    describe: 'networks that may not connect, even if in --allow',
     default: 'none',
     isList: true,
     read: parseNetworks,
     place: 'tunnel',
   },
   'max-connections': {
-    describe: 'visitors at once; further ones are reset',
+    describe: 'most visitors at once; more are reset',
     default: 'no limit',
     read: parseCount,
     place: 'tunnel',
   },
   'proxy-protocol': {
-    describe: "v1 or v2: tell the local service each visitor's address in a PROXY protocol header",
+    describe: "v1 or v2: send each visitor's address to the local service in a PROXY protocol header",
     default: 'off',
     choices: PROXY_PROTOCOLS,
     read: (given) => parseChoice(given, PROXY_PROTOCOLS),
     place: 'tunnel',
   },
   'idle-timeout': {
-    describe: "reset a visitor's connection on which nothing moved for this long, at least 1s",
+    describe: "reset a visitor's connection after this long without data, at least 1s",
     default: 'never',
     read: (given) => parseDuration(given, { minMs: MIN_IDLE_TIMEOUT_MS }),
     place: 'tunnel',
@@ -58,7 +58,7 @@ export function readVisitorOptions(flags: GivenFlags<typeof VISITOR_FLAGS>): Vis
   const networkLimit = VISITOR_RULE_LIMIT - (maxConnections === undefined ? 0 : 1);
   const surplus = [...allow, ...deny][networkLimit];
   if (surplus !== undefined) {
-    throw unusable(surplus, `a tunnel has at most ${networkLimit} networks`, 'put networks together into larger ones');
+    throw unusable(surplus, `a tunnel has at most ${networkLimit} networks`, 'combine them into larger networks');
   }
   return {
     allow: allow.map(({ text }) => text),

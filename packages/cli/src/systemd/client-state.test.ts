@@ -27,7 +27,12 @@ const ready: ClientStatus = { ...connecting, state: 'ready', roundTripMs: 0 };
 const waiting: ClientStatus = {
   ...connecting,
   state: 'waiting',
-  lastError: { code: 'tcp-refused', reason: 'connection refused', hint: '', at: '2026-01-01T00:00:00.000Z' },
+  lastError: {
+    code: 'tcp-refused',
+    reason: 'connection refused',
+    hint: { id: 'tcp-refused' },
+    at: '2026-01-01T00:00:00.000Z',
+  },
   nextAttempt: { attempt: 7, inMs: 20_000, at: '2026-01-01T00:00:20.000Z' },
 };
 

@@ -5,9 +5,9 @@ export type Habit =
   /** There is no such thing here: what to do. */
   | { readonly hint: string };
 
-const VERBOSE: Habit = { hint: '`--log-level debug` tells more of what happens' };
-const QUIET: Habit = { hint: '`--log-level error` tells less of what happens' };
-const NO_UDP: Habit = { hint: 'a tunnel carries TCP, and no UDP' };
+const VERBOSE: Habit = { hint: '`--log-level debug` shows more detail' };
+const QUIET: Habit = { hint: '`--log-level error` shows less' };
+const NO_UDP: Habit = { hint: 'tunnels carry TCP only, not UDP' };
 const BACKGROUND: Habit = { hint: 'it runs in the foreground; docs/operations.md has units for systemd' };
 const NO_ACCOUNT: Habit = {
   hint: "there are no accounts: give the server's secret with --secret-file, or make a key with `tunnel keygen`; `tunnel status` shows what runs",
@@ -22,7 +22,7 @@ const FLAGS: Readonly<Record<string, Habit>> = {
   d: BACKGROUND,
   daemon: BACKGROUND,
   debug: VERBOSE,
-  insecure: { hint: 'certificates are always checked: name their CA with --ca FILE' },
+  insecure: { hint: 'certificates are always verified: give their CA with --ca FILE' },
   key: { hint: 'a shared secret is given with --secret-file, a key file with --identity' },
   l: { instead: 'local-host' },
   o: { instead: 'output' },
@@ -40,7 +40,7 @@ const FLAGS: Readonly<Record<string, Habit>> = {
   u: NO_UDP,
   udp: NO_UDP,
   V: { hint: '`tunnel --version` prints the version' },
-  v: { hint: '`--log-level debug` tells more of what happens; `tunnel --version` prints the version' },
+  v: { hint: '`--log-level debug` shows more detail; `tunnel --version` prints the version' },
   verbose: VERBOSE,
 };
 

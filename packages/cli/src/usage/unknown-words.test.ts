@@ -14,8 +14,8 @@ describe('an unknown flag', () => {
     ['local', 'server', 'did you mean --to?'],
     ['local', 'token', 'did you mean --secret?'],
     ['local', 'p', 'did you mean --port?'],
-    ['local', 'udp', 'a tunnel carries TCP, and no UDP'],
-    ['local', 'verbose', '`--log-level debug` tells more of what happens'],
+    ['local', 'udp', 'tunnels carry TCP only, not UDP'],
+    ['local', 'verbose', '`--log-level debug` shows more detail'],
     ['local', 'tls-cert', '--tls-cert is a flag of `tunnel server`'],
     ['server', 'local-host', '--local-host is a flag of `tunnel local`'],
     ['server', 'server', '`tunnel server --help` shows all flags'],
@@ -26,9 +26,9 @@ describe('an unknown flag', () => {
     [undefined, 'port', 'the command comes first: `tunnel local --port …`'],
     [undefined, 'server', 'the command comes first: `tunnel local --to …`'],
     [undefined, 'watch', 'the command comes first: `tunnel status --watch …`'],
-    [undefined, 'x', '`tunnel --help` shows how it is used'],
+    [undefined, 'x', 'see `tunnel --help`'],
   ])('of `tunnel %s`: %s', (command, name, hint) => {
-    const { code, detail, hint: told } = unknownFlag(name, command, FLAGS);
+    const { code, detail, advice: told } = unknownFlag(name, command, FLAGS);
     const word = name.length === 1 ? `-${name}` : `--${name}`;
     expect({ code, detail, told }).toEqual({ code: 'usage', detail: `unknown flag: ${word}`, told: hint });
   });
@@ -48,14 +48,14 @@ describe('an unknown command', () => {
     ['http://localhost:3000', [], 'did you mean `tunnel local http://localhost:3000`?'],
     ['start', [], 'did you mean `tunnel run`?'],
     ['ps', [], 'did you mean `tunnel status`?'],
-    ['udp', ['53'], 'a tunnel carries TCP, and no UDP'],
+    ['udp', ['53'], 'tunnels carry TCP only, not UDP'],
     ['toString', [], 'the commands are server, local, run, status; `tunnel --help` shows them'],
   ])('%s %j', (word, rest, hint) => {
-    const { detail, hint: told } = unknownCommand(word, rest, commands);
+    const { detail, advice: told } = unknownCommand(word, rest, commands);
     expect({ detail, told }).toEqual({ detail: `unknown command: ${word}`, told: hint });
   });
 
   test('login leads to secret, key and status', () => {
-    expect(unknownCommand('login', [], commands).hint).toMatch(/--secret-file.*`tunnel keygen`.*`tunnel status`/);
+    expect(unknownCommand('login', [], commands).advice).toMatch(/--secret-file.*`tunnel keygen`.*`tunnel status`/);
   });
 });

@@ -1,17 +1,17 @@
-import { TunnelError } from '@tunnel/shared';
 import { commandHabit, flagHabit, type Habit } from './habits.ts';
 import { nearest } from './nearest.ts';
+import { CommandError } from '../hints/command-error.ts';
 
 /** The one wording for a word that means nothing here. `word` is shown as it was typed. */
 export function unknownWord(kind: 'flag' | 'command' | 'argument' | 'action' | 'shell', word: string, hint: string) {
-  return new TunnelError('usage', { detail: `unknown ${kind}: ${word}`, hint });
+  return new CommandError('usage', { detail: `unknown ${kind}: ${word}`, hint });
 }
 
 /** The names of all flags, by command. */
 export type FlagNames = ReadonlyMap<string, readonly string[]>;
 
 /** A flag that a command does not have. `name` comes without its dashes; `command` is undefined where none was found. */
-export function unknownFlag(name: string, command: string | undefined, flags: FlagNames): TunnelError {
+export function unknownFlag(name: string, command: string | undefined, flags: FlagNames): CommandError {
   const word = `${name.length === 1 ? '-' : '--'}${name}`;
   return unknownWord(
     'flag',
@@ -37,7 +37,7 @@ function lonelyFlagHint(name: string, flags: FlagNames): string {
   const habit = flagHabit(name);
   if (habit !== undefined && 'hint' in habit) return habit.hint;
   const [owner] = ownersOf(habit?.instead ?? name, flags);
-  if (owner === undefined) return '`tunnel --help` shows how it is used';
+  if (owner === undefined) return 'see `tunnel --help`';
   return `the command comes first: \`tunnel ${owner} --${habit?.instead ?? name} …\``;
 }
 
@@ -53,7 +53,7 @@ function ownersOf(name: string, flags: FlagNames): readonly string[] {
 }
 
 /** A command that there is not. `rest`: what stands behind it, without flags. */
-export function unknownCommand(word: string, rest: readonly string[], commands: readonly string[]): TunnelError {
+export function unknownCommand(word: string, rest: readonly string[], commands: readonly string[]): CommandError {
   return unknownWord('command', word, commandHint(word, rest, commands));
 }
 

@@ -18,11 +18,11 @@ export function parseAdminAddress(given: Given): AdminAddress {
   if (isAbsolute(text)) return { path: text };
   const colon = text.lastIndexOf(':');
   const port = toPort(text.slice(colon + 1));
-  if (port === undefined) throw unusable(given, 'that is no admin address', HINT);
+  if (port === undefined) throw unusable(given, 'not a valid admin address', HINT);
   if (colon === -1) return { host: DEFAULT_HOST, port };
   const bracketedOrName = text.slice(0, colon);
   const host = bracketedOrName.includes(':') && !bracketedOrName.startsWith('[') ? undefined : toHost(bracketedOrName);
-  if (host === undefined) throw unusable(given, 'that is no admin address', HINT);
+  if (host === undefined) throw unusable(given, 'not a valid admin address', HINT);
   return { host, port };
 }
 

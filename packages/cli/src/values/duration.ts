@@ -10,11 +10,11 @@ const MAX_HOURS = 500;
 /** Reads `500ms`, `8s`, `2m`, `1h`, or a bare number of seconds, into ms. */
 export function parseDuration(given: Given, limits: { readonly minMs?: number } = {}): number {
   const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(given.text) ?? [];
-  if (number === undefined) throw unusable(given, 'that is no duration', HINT);
+  if (number === undefined) throw unusable(given, 'not a valid duration', HINT);
   const durationMs = Math.round(Number(number) * (UNITS_MS[unit] ?? 0));
-  if (durationMs > MAX_HOURS * 3_600_000) throw unusable(given, 'that is too long', `give at most ${MAX_HOURS}h`);
+  if (durationMs > MAX_HOURS * 3_600_000) throw unusable(given, 'too long', `give at most ${MAX_HOURS}h`);
   const { minMs = 0 } = limits;
-  if (durationMs < minMs) throw unusable(given, 'that is too short', `give at least ${formatDuration(minMs)}`);
+  if (durationMs < minMs) throw unusable(given, 'too short', `give at least ${formatDuration(minMs)}`);
   return durationMs;
 }
 

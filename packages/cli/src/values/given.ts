@@ -1,4 +1,5 @@
 import { TunnelError } from '@tunnel/shared';
+import { CommandError } from '../hints/command-error.ts';
 
 /** A value as the user gave it, and where: `--port`, `TUNNEL_PORT`. */
 export interface Given {
@@ -9,5 +10,6 @@ export interface Given {
 /** A usage error that names where the value came from, and the value. */
 export function unusable({ text, source }: Given, reason: string, hint?: string): TunnelError {
   const shown = text === '' ? 'nothing' : text;
-  return new TunnelError('usage', { detail: `${source} ${shown}: ${reason}`, ...(hint === undefined ? {} : { hint }) });
+  const detail = `${source} ${shown}: ${reason}`;
+  return hint === undefined ? new TunnelError('usage', { detail }) : new CommandError('usage', { detail, hint });
 }

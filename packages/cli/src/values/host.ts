@@ -7,7 +7,7 @@ const HINT = 'a host is a name or an IP address, without scheme and port';
 /** Reads a host name or an IP address; IPv6 with or without brackets, and without them in the result. */
 export function parseHost(given: Given): string {
   const host = toHost(given.text);
-  if (host === undefined) throw unusable(given, 'that is no host', HINT);
+  if (host === undefined) throw unusable(given, 'not a valid host', HINT);
   return host;
 }
 

@@ -8,7 +8,7 @@ const HINT =
 export function parseNetworks({ text, source }: Given): readonly string[] {
   return text.split(',').map((part) => {
     const network = part.trim();
-    if (parseNetwork(network) === undefined) throw unusable({ text: network, source }, 'that is no network', HINT);
+    if (parseNetwork(network) === undefined) throw unusable({ text: network, source }, 'not a valid network', HINT);
     return network;
   });
 }

@@ -11,11 +11,11 @@ export function expandPortRange(given: Given): readonly Given[] {
   const first = toPort(firstText);
   const last = toPort(lastText);
   if (!first || !last || last < first) {
-    throw unusable(given, 'that is no range of ports', 'a range goes up, from 1 to 65535, as in 18000-18010');
+    throw unusable(given, 'not a valid port range', 'give the lower port first, from 1 to 65535, as in 18000-18010');
   }
   const count = last - first + 1;
   if (count > RANGE_LIMIT) {
-    throw unusable(given, `these are ${count} ports`, `a range has ${RANGE_LIMIT} at most`);
+    throw unusable(given, `the range has ${count} ports`, `a range has at most ${RANGE_LIMIT}`);
   }
   return Array.from({ length: count }, (_, index) => ({ ...given, text: `${prefix}${first + index}` }));
 }

@@ -5,7 +5,7 @@ export function parsePort(given: Given, limits: { readonly zero?: boolean } = {}
   const least = limits.zero === true ? 0 : 1;
   const port = toPort(given.text);
   if (port === undefined || port < least) {
-    throw unusable(given, 'that is no port', `a port is a number from ${least} to 65535`);
+    throw unusable(given, 'not a valid port', `a port is a number from ${least} to 65535`);
   }
   return port;
 }

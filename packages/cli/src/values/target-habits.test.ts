@@ -16,16 +16,16 @@ test.each([
 
 describe('what would do something else than it says is refused, with what to give', () => {
   test.each([
-    ['3000:8001', 'that has two ports', 'the public port is a flag: give 3000 --port 8001'],
-    ['8001:localhost:3000', 'that has two ports', 'the public port is a flag: give localhost:3000 --port 8001'],
+    ['3000:8001', 'two ports were given', 'the public port is a flag: give 3000 --port 8001'],
+    ['8001:localhost:3000', 'two ports were given', 'the public port is a flag: give localhost:3000 --port 8001'],
     ['https://localhost:8443', 'a tunnel carries TCP as it is: ', 'give localhost:8443, and visit it with https://'],
     ['https://web.lan/', 'a tunnel carries TCP as it is: ', 'give web.lan:443, and visit it with https://'],
-    ['http://localhost:3000/app', 'a tunnel carries all of a port, ', 'give localhost:3000'],
-    ['http://me:word@localhost:3000', 'a tunnel carries all of a port, ', 'give localhost:3000'],
-    ['ws://localhost:3000', 'a tunnel carries TCP, it needs no URL', 'give the service as host:port'],
+    ['http://localhost:3000/app', 'a tunnel carries a whole port, ', 'give localhost:3000'],
+    ['http://me:word@localhost:3000', 'a tunnel carries a whole port, ', 'give localhost:3000'],
+    ['ws://localhost:3000', 'a tunnel carries TCP and takes no URL', 'give the service as host:port'],
   ])('%s', (text, reason, hint) => {
     expect(() => parse(text)).toThrow(
-      expect.objectContaining({ detail: expect.stringContaining(reason) as string, hint }),
+      expect.objectContaining({ detail: expect.stringContaining(reason) as string, advice: hint }),
     );
   });
 

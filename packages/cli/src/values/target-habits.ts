@@ -13,11 +13,11 @@ export function withoutHabits(given: Given): string {
   const { text } = given;
   const [, here, there] = PORT_AND_PORT.exec(text) ?? [];
   if (here !== undefined) {
-    throw unusable(given, 'that has two ports', `the public port is a flag: give ${here} --port ${there}`);
+    throw unusable(given, 'two ports were given', `the public port is a flag: give ${here} --port ${there}`);
   }
   const [, publicPort, service] = PORT_AND_SERVICE.exec(text) ?? [];
   if (service !== undefined) {
-    throw unusable(given, 'that has two ports', `the public port is a flag: give ${service} --port ${publicPort}`);
+    throw unusable(given, 'two ports were given', `the public port is a flag: give ${service} --port ${publicPort}`);
   }
   const [, scheme, authority = '', path = '/'] = URL_FORM.exec(text) ?? [];
   return scheme === undefined ? text.replace(/^:(?=\d)/, '') : fromUrl(given, scheme.toLowerCase(), authority, path);
@@ -29,21 +29,17 @@ function fromUrl(given: Given, scheme: string, authority: string, path: string):
     case 'http':
     case 'tcp':
       if (path !== '/' || authority.includes('@')) {
-        throw unusable(
-          given,
-          'a tunnel carries all of a port, not a part of what is there',
-          `give ${shown(authority)}`,
-        );
+        throw unusable(given, 'a tunnel carries a whole port, not a path on it', `give ${shown(authority)}`);
       }
       return hasPort || scheme === 'tcp' ? authority : `${authority}:80`;
     case 'https':
       throw unusable(
         given,
-        'a tunnel carries TCP as it is: the TLS is between visitor and service, whose certificate has to fit',
+        'a tunnel carries TCP as it is: TLS is between visitor and service, whose certificate has to match',
         `give ${hasPort ? shown(authority) : `${shown(authority)}:443`}, and visit it with https://`,
       );
     default:
-      throw unusable(given, 'a tunnel carries TCP, it needs no URL', 'give the service as host:port');
+      throw unusable(given, 'a tunnel carries TCP and takes no URL', 'give the service as host:port');
   }
 }
 

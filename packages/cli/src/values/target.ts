@@ -13,13 +13,13 @@ export function parseTarget(given: Given, defaultHost: string): LocalTarget {
   const colon = text.lastIndexOf(':');
   const port = toPort(text.slice(colon + 1));
   if (colon === -1) {
-    if (port === undefined || port === 0) throw unusable(given, 'that is no port', HINT);
+    if (port === undefined || port === 0) throw unusable(given, 'not a valid port', HINT);
     return { host: defaultHost, port };
   }
   if (isIPv6(text)) throw unusable(given, 'an IPv6 address needs brackets, and a port', HINT);
   if (port === undefined || port === 0) throw unusable(given, 'the port is not a number from 1 to 65535', HINT);
   const host = toHost(text.slice(0, colon));
-  if (host === undefined) throw unusable(given, 'that is no host', HINT);
+  if (host === undefined) throw unusable(given, 'not a valid host', HINT);
   return { host, port };
 }
 

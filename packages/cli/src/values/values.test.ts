@@ -1,4 +1,4 @@
-import { TunnelError } from '@tunnel/shared';
+import { CommandError } from '../hints/command-error.ts';
 import { describe, expect, test } from 'vitest';
 import { formatAdminAddress, parseAdminAddress } from './admin-address.ts';
 import { parseChoice } from './choice.ts';
@@ -11,11 +11,11 @@ import { formatTarget, parseTarget } from './target.ts';
 const given = (text: string): Given => ({ text, source: '--flag' });
 
 /** The usage error that a parser throws, which names the flag and the value. */
-function refusal(text: string, parse: (value: Given) => unknown): TunnelError {
+function refusal(text: string, parse: (value: Given) => unknown): CommandError {
   try {
     parse(given(text));
   } catch (error) {
-    if (!(error instanceof TunnelError) || error.code !== 'usage') throw error;
+    if (!(error instanceof CommandError) || error.code !== 'usage') throw error;
     if (!error.detail.startsWith(`--flag ${text === '' ? 'nothing' : text}: `)) throw error;
     return error;
   }
@@ -54,12 +54,12 @@ describe('durations', () => {
     '501h',
     '9'.repeat(400),
   ])('"%s" is none', (text) => {
-    expect(refusal(text, parseDuration).hint).not.toBe('');
+    expect(refusal(text, parseDuration).advice).not.toBe('');
   });
 
   test('a least one can be asked for', () => {
     expect(parseDuration(given('100ms'), { minMs: 100 })).toBe(100);
-    expect(refusal('99ms', (value) => parseDuration(value, { minMs: 100 })).hint).toBe('give at least 100ms');
+    expect(refusal('99ms', (value) => parseDuration(value, { minMs: 100 })).advice).toBe('give at least 100ms');
   });
 
   test.each([
@@ -87,7 +87,7 @@ describe('ports', () => {
   });
 
   test.each(['0', '65536', '70000', '-1', '', 'http', '80x', '1e3', ' 80', '8.0', '0x50'])('"%s" is none', (text) => {
-    expect(refusal(text, parsePort).hint).toBe('a port is a number from 1 to 65535');
+    expect(refusal(text, parsePort).advice).toBe('a port is a number from 1 to 65535');
   });
 });
 
@@ -109,7 +109,7 @@ describe('hosts', () => {
   test.each(['', 'http://a', 'a:80', 'a b', '1.2.3', '300.1.1.1', '[::1', '[a]', '-a', 'a/b', 'a\u0007b'])(
     '"%s" is none',
     (text) => {
-      expect(refusal(text, parseHost).hint).toMatch(/^a host is a name/);
+      expect(refusal(text, parseHost).advice).toMatch(/^a host is a name/);
     },
   );
 });
@@ -127,7 +127,7 @@ describe('targets', () => {
   });
 
   test.each(['', '0', '70000', 'db', 'db:', 'db:0', 'db:x', '::1', '::1:3000', 'a b:1'])('"%s" is none', (text) => {
-    expect(refusal(text, (value) => parseTarget(value, 'localhost')).hint).toContain('host:3000');
+    expect(refusal(text, (value) => parseTarget(value, 'localhost')).advice).toContain('host:3000');
   });
 });
 
@@ -146,12 +146,12 @@ describe('admin addresses', () => {
   test.each(['', 'on', '70000', ':9090', '::1', '::1:9090', 'host:', 'http://localhost:9090', 'admin.sock'])(
     '"%s" is none',
     (text) => {
-      expect(refusal(text, parseAdminAddress).hint).toContain('this machine only');
+      expect(refusal(text, parseAdminAddress).advice).toContain('this machine only');
     },
   );
 });
 
 test('choices are told', () => {
   expect(parseChoice(given('json'), ['text', 'json'])).toBe('json');
-  expect(refusal('xml', (value) => parseChoice(value, ['text', 'json'])).hint).toBe('give one of text, json');
+  expect(refusal('xml', (value) => parseChoice(value, ['text', 'json'])).advice).toBe('give one of text, json');
 });

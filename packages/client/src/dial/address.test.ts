@@ -34,14 +34,14 @@ describe('reads', () => {
 describe('refuses', () => {
   test.each([
     ['', 'it is empty'],
-    [' example.com', 'it has a space'],
-    ['example.com\n', 'it has a space'],
+    [' example.com', 'it contains a space'],
+    ['example.com\n', 'it contains a space'],
     ['example.com\\x', 'a backslash'],
     ['ftp://example.com', 'the scheme is neither ws nor wss'],
     ['https://example.com', 'the scheme is neither ws nor wss'],
     ['://example.com', 'the scheme is neither ws nor wss'],
-    ['example.com/path', 'a path needs ws:// or wss:// in front'],
-    ['//example.com', 'a path needs ws:// or wss:// in front'],
+    ['example.com/path', 'a path needs ws:// or wss:// before the host'],
+    ['//example.com', 'a path needs ws:// or wss:// before the host'],
     ['ws://', 'the host is missing'],
     ['ws:///path', 'the host is missing'],
     [':7835', 'the host is missing'],
@@ -58,21 +58,21 @@ describe('refuses', () => {
     ['::1]:7835', 'an IPv6 address needs brackets'],
     ['[[::1]]:7835', 'an IPv6 address needs brackets'],
     ['[::1]7835', 'an IPv6 address needs brackets'],
-    ['[]:7835', 'that is no host'],
-    ['[192.0.2.1]:7835', 'that is no host'],
-    ['[::g]:7835', 'that is no host'],
-    ['[fe80::1%]:7835', 'that is no host'],
-    ['[fe80::1%a%b]:7835', 'that is no host'],
-    ['3000', 'that is no host'],
-    ['127.1', 'that is no host'],
-    ['0x7f.0.0.1', 'that is no host'],
-    ['256.0.0.1', 'that is no host'],
-    ['example..com', 'that is no host'],
-    ['.example.com', 'that is no host'],
-    ['exa mple.com', 'it has a space'],
-    ['exa%6dple.com', 'that is no host'],
-    ['１２７.0.0.１', 'that is no host'],
-    [`${'a'.repeat(64)}.com`, 'that is no host'],
+    ['[]:7835', 'not a valid host'],
+    ['[192.0.2.1]:7835', 'not a valid host'],
+    ['[::g]:7835', 'not a valid host'],
+    ['[fe80::1%]:7835', 'not a valid host'],
+    ['[fe80::1%a%b]:7835', 'not a valid host'],
+    ['3000', 'not a valid host'],
+    ['127.1', 'not a valid host'],
+    ['0x7f.0.0.1', 'not a valid host'],
+    ['256.0.0.1', 'not a valid host'],
+    ['example..com', 'not a valid host'],
+    ['.example.com', 'not a valid host'],
+    ['exa mple.com', 'it contains a space'],
+    ['exa%6dple.com', 'not a valid host'],
+    ['１２７.0.0.１', 'not a valid host'],
+    [`${'a'.repeat(64)}.com`, 'not a valid host'],
     ['ws://example.com?x=1', 'a query or fragment cannot be used'],
     ['ws://example.com/path#x', 'a query or fragment cannot be used'],
     ['ws://user@example.com', 'user and password cannot be used'],
@@ -80,9 +80,9 @@ describe('refuses', () => {
     const error = await failureOf(Promise.resolve().then(() => parseServerAddress(text)));
     expect(error).toMatchObject({
       code: 'usage',
-      hint: 'give the server as host, host:port, [v6]:port, ws://host:port/path or wss://host/path',
+      hint: { id: 'server-address-forms' },
     });
-    expect(error.detail).toContain('is no server address: ');
+    expect(error.detail).toContain('is not a valid server address: ');
     expect(error.detail).toContain(reason);
   });
 

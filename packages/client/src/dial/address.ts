@@ -9,8 +9,6 @@ const DEFAULT_SERVER_PORT = 7835;
 const WS_PORT = 80;
 const WSS_PORT = 443;
 
-const FORMS = 'host, host:port, [v6]:port, ws://host:port/path or wss://host/path';
-
 /** Where a server is. Made by `parseServerAddress`, and then in canonical form. */
 export interface ServerAddress {
   /** TLS below the WebSocket. */
@@ -30,13 +28,13 @@ export interface ServerAddress {
 export function parseServerAddress(text: string): ServerAddress {
   const refuse = (reason: string): never => {
     throw new TunnelError('usage', {
-      detail: `${JSON.stringify(withoutUserInformation(text))} is no server address: ${reason}`,
-      hint: `give the server as ${FORMS}`,
+      detail: `${JSON.stringify(withoutUserInformation(text))} is not a valid server address: ${reason}`,
+      hint: { id: 'server-address-forms' },
     });
   };
   if (text === '') return refuse('it is empty');
   // oxlint-disable-next-line no-control-regex -- they have no business in an address
-  if (/[\s\u0000-\u001f\u007f\\]/.test(text)) return refuse('it has a space, a backslash or a control character in it');
+  if (/[\s\u0000-\u001f\u007f\\]/.test(text)) return refuse('it contains a space, a backslash or a control character');
 
   const [, scheme, rest = text] = /^([^:/?#[\]]*):\/\/(.*)$/.exec(text) ?? [];
   if (scheme !== undefined && !/^wss?$/i.test(scheme)) return refuse('the scheme is neither ws nor wss');
@@ -44,7 +42,7 @@ export function parseServerAddress(text: string): ServerAddress {
   const slash = rest.indexOf('/');
   const authority = slash === -1 ? rest : rest.slice(0, slash);
   if (authority.includes('@')) return refuse('user and password cannot be used');
-  if (slash !== -1 && scheme === undefined) return refuse('a path needs ws:// or wss:// in front');
+  if (slash !== -1 && scheme === undefined) return refuse('a path needs ws:// or wss:// before the host');
 
   const { host, port } = parseHostAndPort(authority, refuse);
   const secure = scheme?.toLowerCase() === 'wss';
@@ -66,7 +64,7 @@ export function parseHostAndPort(
   if (parts === null) return refuse('an IPv6 address needs brackets, as in [::1]:7835');
   const [, bracketedHost = '', portText] = parts;
   return {
-    host: canonicalHost(bracketedHost) ?? refuse(bracketedHost === '' ? 'the host is missing' : 'that is no host'),
+    host: canonicalHost(bracketedHost) ?? refuse(bracketedHost === '' ? 'the host is missing' : 'not a valid host'),
     port:
       portText === undefined ? undefined : (parsePort(portText) ?? refuse('the port is not a number from 1 to 65535')),
   };

@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
 import { connect as netConnect } from 'node:net';
 
-import type { ErrorCode } from '@tunnel/shared';
-import { ERRORS, TunnelError } from '@tunnel/shared';
-import { describeSystemError, RAISE_FILE_LIMIT } from '@tunnel/shared/node';
+import { type ErrorCode, ERRORS, type Hint, TunnelError } from '@tunnel/shared';
+import { describeSystemError } from '@tunnel/shared/node';
 
 import { formatHostAndPort } from './address.ts';
 import { type IpAddress, knownAddresses, type Lookup, nameLookups } from './name-lookups.ts';
@@ -157,10 +156,11 @@ const CODES_BY_ERRNO: ReadonlyMap<string, TcpFailureCode> = new Map([
   ['EAFNOSUPPORT', 'tcp-unreachable'],
 ]);
 
-const FIREWALL_HINT = 'have outgoing connections to that port allowed by the firewall of this machine';
+const RAISE_FILE_LIMIT: Hint = { id: 'open-files-limit' };
+const FIREWALL_HINT: Hint = { id: 'outgoing-firewall' };
 
-/** Where the registry's hint would lead astray. */
-const HINTS_BY_ERRNO: ReadonlyMap<string, string> = new Map([
+/** If the usual hint would be misleading. */
+const HINTS_BY_ERRNO: ReadonlyMap<string, Hint> = new Map<string, Hint>([
   ['EMFILE', RAISE_FILE_LIMIT],
   ['ENFILE', RAISE_FILE_LIMIT],
   ['EACCES', FIREWALL_HINT],
@@ -211,7 +211,7 @@ function throwDnsFailed(host: string, error: unknown): never {
   const code = (error as NodeJS.ErrnoException).code ?? 'failed';
   throw new TunnelError('dns-failed', {
     detail: `${host}, ${describeSystemError(error)} (${code})`,
-    ...(code === 'EAI_AGAIN' && { hint: 'see that this machine is online and its name server answers' }),
+    ...(code === 'EAI_AGAIN' && { hint: { id: 'name-server-silent' } }),
     cause: error,
   });
 }

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
 
 import { formatHostAndPort, withoutZone } from './address.ts';
-import { formatProxyAddress, type ProxyAddress, WRONG_CREDENTIALS_HINT } from './proxy-address.ts';
+import { formatProxyAddress, type ProxyAddress } from './proxy-address.ts';
 
 /** Of what the proxy calls its ways to authenticate no more is shown. */
 const GREATEST_SCHEMES_LENGTH = 100;
@@ -84,12 +84,12 @@ function credentialsWanted(
   if (schemes !== '' && !/\bbasic\b/i.test(schemes)) {
     return new TunnelError('proxy-auth-required', {
       detail: `${status}; it accepts ${schemes} only`,
-      hint: 'only Basic is spoken here: ask for a way without credentials, or put a local proxy that speaks the other one in between',
+      hint: { id: 'proxy-scheme-unsupported' },
     });
   }
   return new TunnelError('proxy-auth-required', {
-    detail: proxy.credentials === undefined ? status : `${status}; it does not accept those that were given`,
-    ...(proxy.credentials !== undefined && { hint: WRONG_CREDENTIALS_HINT }),
+    detail: proxy.credentials === undefined ? status : `${status}; it rejected the given credentials`,
+    ...(proxy.credentials !== undefined && { hint: { id: 'proxy-credentials-wrong' } }),
   });
 }
 

@@ -34,13 +34,13 @@ test.each([
   ['', 'the host is missing'],
   ['ftp://proxy', 'the scheme is none of'],
   ['socks4://proxy', 'the scheme is none of'],
-  ['http://proxy/path', 'that is no host'],
+  ['http://proxy/path', 'not a valid host'],
   ['http://proxy:0', 'the port is not'],
   ['http://::1', 'an IPv6 address needs brackets'],
   ['http://me:hidden%@proxy', 'a percent sign'],
   ['ftp://me:hidden@proxy', 'the scheme is none of'],
   ['http://me:hidden@', 'the host is missing'],
-  [`socks5://me:${'hidden'.repeat(50)}@proxy`, 'longer than SOCKS can tell'],
+  [`socks5://me:${'hidden'.repeat(50)}@proxy`, 'too long for SOCKS'],
 ])('"%s" is none: %s', (text, reason) => {
   let error: unknown;
   try {

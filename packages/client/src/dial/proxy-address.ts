@@ -2,13 +2,6 @@ import { TunnelError } from '@tunnel/shared';
 
 import { formatHostAndPort, parseHostAndPort } from './address.ts';
 
-const FORMS =
-  'http://host:port, https://host:port, socks5://host:port or socks5h://host:port, with user:password@ before the host where it wants them';
-
-/** Where the proxy refused the credentials that its address has. */
-export const WRONG_CREDENTIALS_HINT =
-  "correct user and password in the proxy's URL, user:password@host:port; signs such as @ and : are written as %40 and %3A";
-
 /** A proxy on the way out. Made by `parseProxyAddress`. */
 export interface ProxyAddress {
   /**
@@ -38,8 +31,8 @@ const GREATEST_SOCKS_CREDENTIAL_BYTES = 255;
 export function parseProxyAddress(text: string): ProxyAddress {
   const refuse = (reason: string): never => {
     throw new TunnelError('usage', {
-      detail: `${JSON.stringify(withoutCredentials(text))} is no proxy: ${reason}`,
-      hint: `give the proxy as ${FORMS}`,
+      detail: `${JSON.stringify(withoutCredentials(text))} is not a valid proxy: ${reason}`,
+      hint: { id: 'proxy-address-forms' },
     });
   };
   const [, givenScheme = 'http', rest = ''] = /^(?:([^:/?#@]*):\/\/)?([^]*)$/.exec(text) ?? [];
@@ -54,7 +47,7 @@ export function parseProxyAddress(text: string): ProxyAddress {
   if (scheme.startsWith('socks') && credentials !== undefined) {
     const { user, password } = credentials;
     if ([user, password].some((each) => Buffer.byteLength(each) > GREATEST_SOCKS_CREDENTIAL_BYTES)) {
-      return refuse('its user or password is longer than SOCKS can tell');
+      return refuse('its user or password is too long for SOCKS');
     }
   }
   return { scheme, host, port: port ?? DEFAULT_PORTS[scheme], credentials };
@@ -75,7 +68,7 @@ function parseCredentials(text: string, refuse: (reason: string) => never): Prox
     const user = decodeURIComponent(colon === -1 ? text : text.slice(0, colon));
     return { user, password: colon === -1 ? '' : decodeURIComponent(text.slice(colon + 1)) };
   } catch {
-    return refuse('a percent sign in user or password is written %25');
+    return refuse('a percent sign in the user or password is written %25');
   }
 }
 

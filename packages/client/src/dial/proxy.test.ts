@@ -131,7 +131,7 @@ describe('an HTTP proxy', () => {
     const port = await listenAnswering('HTTP/1.1 407 x\r\nProxy-Authenticate: Basic realm="x"\r\n\r\n');
     const error = await failureOf(dialThrough(`me:word@127.0.0.1:${port}`, 'ws://server.example'));
     expect(error.detail).toBe(
-      `http://127.0.0.1:${port}, HTTP 407 Proxy Authentication Required; it does not accept those that were given`,
+      `http://127.0.0.1:${port}, HTTP 407 Proxy Authentication Required; it rejected the given credentials`,
     );
     expect(error.kind.exitCode).toBe(3);
   });
@@ -140,9 +140,9 @@ describe('an HTTP proxy', () => {
 describe('a SOCKS proxy', () => {
   test.each([
     ['HTTP/1.1 400 Bad Request\r\n\r\n', 'proxy-unusable', 'it does not speak SOCKS 5'],
-    ['\u0005\u00ff', 'proxy-auth-required', 'it accepts none of the ways to log in that it was offered'],
+    ['\u0005\u00ff', 'proxy-auth-required', 'it accepts none of the authentication methods offered'],
     ['\u0005\u0003', 'proxy-unusable', 'it wants to authenticate in a way that was not offered'],
-    ['\u0005\u0002\u0001\u0001', 'proxy-auth-required', 'it does not accept those that were given'],
+    ['\u0005\u0002\u0001\u0001', 'proxy-auth-required', 'it rejected the given credentials'],
     ['\u0005\u0000\u0005\u0001\u0000\u0001\u0000', 'proxy-failed', 'it says: general failure'],
     ['\u0005\u0000\u0005\u0002\u0000\u0001\u0000', 'proxy-refused', 'its rules do not allow it'],
     ['\u0005\u0000\u0005\u0005\u0000\u0001\u0000', 'proxy-failed', 'it says: connection refused'],
@@ -190,7 +190,7 @@ describe.each(['http', 'https', 'socks5h'])('any proxy, as %s', (scheme) => {
     const lookup = (): Promise<never> => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' }));
     const error = await failureOf(dialThrough(`${scheme}://proxy.invalid:1`, 'ws://a', { lookup }));
     expect(error.code).toBe('proxy-unreachable');
-    expect(error.detail).toContain('the name could not be looked up');
+    expect(error.detail).toContain('cannot resolve the host name');
   });
 
   test('that is silent, until time is up or somebody gives up', async () => {
@@ -222,5 +222,5 @@ test('a proxy whose certificate is wrong is not taken for the server', async () 
   const { port } = await listenProxy(true);
   const error = await failureOf(dialThrough(`https://127.0.0.1:${port}`, 'ws://a', { ca: undefined }));
   expect(error.code).toBe('proxy-unreachable');
-  expect(error.detail).toContain('the certificate comes from an issuer that is not trusted here');
+  expect(error.detail).toContain('the issuer of the certificate is not trusted here');
 });

@@ -5,7 +5,7 @@ import { SocksClient } from 'socks';
 
 import { withoutZone } from './address.ts';
 import type { Destination } from './http-proxy.ts';
-import { formatProxyAddress, type ProxyAddress, WRONG_CREDENTIALS_HINT } from './proxy-address.ts';
+import { formatProxyAddress, type ProxyAddress } from './proxy-address.ts';
 
 /** The library wants a timeout of its own, in ms. That of the attempt comes first. */
 const LIBRARY_TIMEOUT_MS = 300_000;
@@ -23,19 +23,19 @@ const MEANINGS: ReadonlyMap<string, readonly [ProxyCode, string]> = new Map([
   ],
   [
     'Received invalid Socks5 initial handshake (no accepted authentication type)',
-    ['proxy-auth-required', 'it accepts none of the ways to log in that it was offered'],
+    ['proxy-auth-required', 'it accepts none of the authentication methods offered'],
   ],
   [
     'Received invalid Socks5 initial handshake (unknown authentication type)',
     ['proxy-unusable', 'it wants to authenticate in a way that was not offered'],
   ],
-  ['Socks5 Authentication failed', ['proxy-auth-required', 'it does not accept those that were given']],
+  ['Socks5 Authentication failed', ['proxy-auth-required', 'it rejected the given credentials']],
   // What `ssh -D` does where the other end reaches nobody.
   ['Socket closed', ['proxy-failed', 'it closed the connection without an answer']],
   ['Failure', ['proxy-failed', 'it says: general failure']],
   ['NotAllowed', ['proxy-refused', 'its rules do not allow it']],
-  ['NetworkUnreachable', ['proxy-failed', 'it says: the network cannot be reached']],
-  ['HostUnreachable', ['proxy-failed', 'it says: the host cannot be reached']],
+  ['NetworkUnreachable', ['proxy-failed', 'it says: the network is unreachable']],
+  ['HostUnreachable', ['proxy-failed', 'it says: the host is unreachable']],
   ['ConnectionRefused', ['proxy-failed', 'it says: connection refused']],
   ['TTLExpired', ['proxy-failed', 'it says: the way is too long']],
   ['CommandNotSupported', ['proxy-refused', 'it makes no connections']],
@@ -87,6 +87,6 @@ function socksFailed(proxy: ProxyAddress, text: string): TunnelError {
   const isWrong = code === 'proxy-auth-required' && proxy.credentials !== undefined;
   return new TunnelError(code, {
     detail: `${formatProxyAddress(proxy)}, ${reason}`,
-    ...(isWrong && { hint: WRONG_CREDENTIALS_HINT }),
+    ...(isWrong && { hint: { id: 'proxy-credentials-wrong' } }),
   });
 }

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import { connect as tlsConnect } from 'node:tls';
 
-import { TunnelError } from '@tunnel/shared';
+import { type Hint, TunnelError } from '@tunnel/shared';
 
 import { formatHostAndPort, withoutZone } from './address.ts';
 import { systemSecureContext } from './system-authorities.ts';
@@ -78,18 +78,18 @@ export function wrapInTls(
 
 interface Reason {
   readonly words: string;
-  readonly hint?: string;
+  readonly hint?: Hint;
 }
 
 const UNKNOWN_ISSUER: Reason = {
-  words: 'the certificate comes from an issuer that is not trusted here',
-  hint: "give the issuer's certificate with --ca FILE, or have the server send its whole chain",
+  words: 'the issuer of the certificate is not trusted here',
+  hint: { id: 'certificate-issuer-unknown' },
 };
 const SELF_SIGNED: Reason = {
   words: 'the certificate is self-signed',
-  hint: "give the certificate with --ca FILE if it is the server's",
+  hint: { id: 'certificate-self-signed' },
 };
-const NO_TLS: Reason = { words: 'the other side does not speak TLS', hint: 'use ws:// where there is no TLS' };
+const NO_TLS: Reason = { words: 'the other side does not speak TLS', hint: { id: 'tls-not-spoken' } };
 
 /** By the codes of OpenSSL's verification and of Node. */
 const REASONS: ReadonlyMap<string, Reason> = new Map<string, Reason>([
@@ -97,25 +97,22 @@ const REASONS: ReadonlyMap<string, Reason> = new Map<string, Reason>([
     'CERT_HAS_EXPIRED',
     {
       words: 'the certificate has expired',
-      hint: "renew the server's certificate; if it is a new one, set this machine's clock (`date` shows it)",
+      hint: { id: 'certificate-expired' },
     },
   ],
-  [
-    'CERT_NOT_YET_VALID',
-    { words: 'the certificate is not valid yet', hint: "set this machine's clock (`date` shows it)" },
-  ],
+  ['CERT_NOT_YET_VALID', { words: 'the certificate is not valid yet', hint: { id: 'clock-wrong' } }],
   [
     'ERR_TLS_CERT_ALTNAME_INVALID',
     {
       words: 'the certificate is for another name',
-      hint: 'name the server in --to as its certificate does, or get it a certificate for this name',
+      hint: { id: 'certificate-for-another-name' },
     },
   ],
   [
     'HOSTNAME_MISMATCH',
     {
       words: 'the certificate is for another name',
-      hint: 'name the server in --to as its certificate does, or get it a certificate for this name',
+      hint: { id: 'certificate-for-another-name' },
     },
   ],
   ['UNABLE_TO_GET_ISSUER_CERT', UNKNOWN_ISSUER],
@@ -130,8 +127,8 @@ const REASONS: ReadonlyMap<string, Reason> = new Map<string, Reason>([
   ['ERR_SSL_WRONG_VERSION_NUMBER', NO_TLS],
   ['ERR_SSL_PACKET_LENGTH_TOO_LONG', NO_TLS],
   ['ERR_SSL_HTTP_REQUEST', NO_TLS],
-  ['ERR_SSL_UNSUPPORTED_PROTOCOL', { words: 'there is no TLS version in common' }],
-  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', { words: 'there is no TLS version in common' }],
+  ['ERR_SSL_UNSUPPORTED_PROTOCOL', { words: 'no TLS version in common' }],
+  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', { words: 'no TLS version in common' }],
   ['ECONNRESET', { words: 'the other side closed the connection during the TLS handshake' }],
   ['EPIPE', { words: 'the other side closed the connection during the TLS handshake' }],
 ]);

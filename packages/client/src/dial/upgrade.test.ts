@@ -185,7 +185,7 @@ describe('another answer', () => {
 
 describe('no answer that can be used', () => {
   test.each([
-    ['garbage', () => 'SSH-2.0-OpenSSH_9.2\r\n', 'what answers does not speak HTTP'],
+    ['garbage', () => 'SSH-2.0-OpenSSH_9.2\r\n', 'the other side does not speak HTTP'],
     ['a wrong accept header', () => acceptance('no key'), 'invalid sec-websocket-accept header'],
     [
       'an extension that nobody asked for',

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 
-import { TunnelError } from '@tunnel/shared';
+import { type Hint, TunnelError } from '@tunnel/shared';
 import { WebSocket } from 'ws';
 
 import type { ServerAddress } from './address.ts';
@@ -110,15 +110,11 @@ function upgradeRefused(address: ServerAddress, response: IncomingMessage): Tunn
   });
 }
 
-function hintFor(statusCode: number, location: string | undefined): string | undefined {
-  if (location !== undefined)
-    return 'redirections are not followed: give the address that is meant there, as wss://host/path';
-  if (statusCode === 401 || statusCode === 403) {
-    return 'have this client let through by what stands in front of the tunnel server, or correct the address';
-  }
-  if (statusCode === 404)
-    return 'correct the path of the address, or have the reverse proxy pass it to the tunnel server';
-  if (statusCode === 429 || statusCode >= 500) return 'see that the tunnel server behind it runs, and is not busy';
+function hintFor(statusCode: number, location: string | undefined): Hint | undefined {
+  if (location !== undefined) return { id: 'redirected' };
+  if (statusCode === 401 || statusCode === 403) return { id: 'access-denied' };
+  if (statusCode === 404) return { id: 'path-unknown' };
+  if (statusCode === 429 || statusCode >= 500) return { id: 'server-behind-proxy-down' };
   return undefined;
 }
 
@@ -134,7 +130,7 @@ function upgradeFailed({ host, port }: ServerAddress, error: NodeJS.ErrnoExcepti
   let reason = error?.message.toLowerCase() ?? 'the connection was closed';
   if (code === 'ECONNRESET' || code === 'EPIPE') reason = `the connection was closed (${code})`;
   // What the HTTP parser of Node says.
-  else if (code?.startsWith('HPE_')) reason = `what answers does not speak HTTP (${code})`;
+  else if (code?.startsWith('HPE_')) reason = `the other side does not speak HTTP (${code})`;
   return new TunnelError('upgrade-failed', {
     detail: `${formatHostAndPort(host, port)}, ${reason}`,
     ...(error !== null && { cause: error }),

@@ -24,7 +24,7 @@ export class IdleTimeout {
   /** Throws a `usage` error for a time that cannot be. */
   constructor(timeoutMs: number) {
     if (!(timeoutMs > 0 && timeoutMs <= GREATEST_TIMEOUT_MS)) {
-      throw new TunnelError('usage', { detail: `an idle timeout of ${timeoutMs} ms cannot be` });
+      throw new TunnelError('usage', { detail: `an idle timeout of ${timeoutMs} ms is not possible` });
     }
     this.#timeoutMs = timeoutMs;
   }

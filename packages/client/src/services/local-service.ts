@@ -178,7 +178,7 @@ function startConnection({ address, family }: IpAddress, port: number): Socket {
 }
 
 function notResolved(host: string): ServiceFailure {
-  return { reason: `the name ${host} could not be looked up within ${CONNECT_TIMEOUT_MS / 1000}s`, code: 'EAI_AGAIN' };
+  return { reason: `the name ${host} could not be resolved within ${CONNECT_TIMEOUT_MS / 1000}s`, code: 'EAI_AGAIN' };
 }
 
 /** Of several addresses the one that says most: a machine without IPv6 reaches none of that family. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { type HealthReport, ServiceHealth } from './service-health.ts';
 
 const REFUSED = { reason: 'connection refused', code: 'ECONNREFUSED' };
-const TIMEOUT = { reason: 'no answer in time', code: 'ETIMEDOUT' };
+const TIMEOUT = { reason: 'timed out', code: 'ETIMEDOUT' };
 
 /** Drives it on a clock of its own and keeps what it tells. */
 class Teller {

@@ -15,7 +15,7 @@ export interface ServiceFailure {
 const NO_FAILURE: ServiceFailure = { reason: '', code: '' };
 
 /** It may answer, and is too slow. */
-const TOO_MANY: ServiceFailure = { reason: 'too many visitors wait for it', code: '' };
+const TOO_MANY: ServiceFailure = { reason: 'too many visitors are waiting for it', code: '' };
 
 export interface HealthReport extends ServiceFailure {
   /** `down`: it does not answer, since now or for another reason than before. */

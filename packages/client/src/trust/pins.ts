@@ -9,9 +9,6 @@ import type { PinStore } from '../options.ts';
 const MAX_READABLE_CHARACTERS = 60;
 const HASH_CHARACTERS = 16;
 
-const DAMAGE_HINT =
-  'restore it from a backup, or give the key with --server-key; once it is removed, the next server that knows the secret is trusted';
-
 /** Keeps pins in a directory, one small text file for each server address. A pin that is there is never replaced. */
 export class PinDirectory implements PinStore {
   readonly #directory: string;
@@ -32,7 +29,7 @@ export class PinDirectory implements PinStore {
     const { text } = await createOnce(path, () => formatPin(address, key));
     if (Buffer.compare(parsePin(text, address, path), key) === 0) return;
     // Two clients met two servers at this address, both for the first time: one of the servers is an impostor.
-    throw new TunnelError('server-key-changed', { detail: `another key was pinned just now, in ${path}` });
+    throw new TunnelError('server-key-changed', { detail: `another key has just been pinned, in ${path}` });
   }
 
   describe(address: string): string {
@@ -58,7 +55,7 @@ function formatPin(address: string, key: Uint8Array): string {
 
 function parsePin(text: string, address: string, path: string): Uint8Array {
   const damaged = (line: number, reason: string): TunnelError =>
-    new TunnelError('state-damaged', { detail: `${path}, line ${line}: ${reason}`, hint: DAMAGE_HINT });
+    new TunnelError('state-damaged', { detail: `${path}, line ${line}: ${reason}`, hint: { id: 'pin-damaged' } });
   let key: Uint8Array | undefined;
   let isForAddress = false;
   const lines = text.split(/\r?\n/);

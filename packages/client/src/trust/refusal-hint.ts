@@ -1,4 +1,4 @@
-import { TunnelError } from '@tunnel/shared';
+import { type Hint, TunnelError } from '@tunnel/shared';
 import { encodeKey, nodeCrypto, oddityOf } from '@tunnel/shared/node';
 import type { ClientOptions } from '../options.ts';
 
@@ -10,21 +10,18 @@ export function withHint(error: TunnelError, options: Pick<ClientOptions, 'ident
 }
 
 function hintFor(
-  { code, hint }: TunnelError,
+  { code }: TunnelError,
   { identity, secret }: Pick<ClientOptions, 'identity' | 'secret'>,
-): string | undefined {
+): Hint | undefined {
   const oddity = secret === undefined ? undefined : oddityOf(secret);
-  const doubt =
-    oddity === undefined ? '' : `the secret that was given here ${oddity}: leave that out if it is no part of it; or `;
   switch (code) {
     case 'secret-refused':
-      return doubt === '' ? undefined : `${doubt}${hint}`;
+      return oddity === undefined ? undefined : { id: 'secret-suspicious', oddity };
     case 'key-refused': {
-      const key = encodeKey(nodeCrypto.publicKey(identity));
-      // The person who reads this has to hand it on.
+      const publicKey = encodeKey(nodeCrypto.publicKey(identity));
       return secret === undefined
-        ? `ask the server's admin to add this line to its authorized keys: ${key}`
-        : `${doubt}check the secret, or leave it out if the server admits this client by its key; for that its admin adds this line to the authorized keys: ${key}`;
+        ? { id: 'key-not-listed', publicKey }
+        : { id: 'key-and-secret-refused', publicKey, oddity };
     }
     default:
       return undefined;

@@ -1,4 +1,4 @@
-import { TunnelError } from '@tunnel/shared';
+import { type Hint, TunnelError } from '@tunnel/shared';
 import { formatServerAddress } from '../dial/address.ts';
 import type { ClientOptions } from '../options.ts';
 
@@ -25,13 +25,10 @@ export class ServerKey {
     return pins ? `pinned in ${pins.describe(this.#address)}` : 'as on the first link';
   }
 
-  /** What to do where the server has another key than the one that was given. */
-  get hint(): string | undefined {
-    const { serverKey, serverKeySource = 'the server key' } = this.#options;
-    return (
-      serverKey &&
-      `a server prints its key when it starts on a terminal: correct ${serverKeySource} if that is the one, else somebody else answers at this address`
-    );
+  /** What may help if the server has another key than the one that was given. */
+  get hint(): Hint | undefined {
+    const { serverKey, serverKeySource: source } = this.#options;
+    return serverKey && { id: 'server-key-not-as-given', source };
   }
 
   /** Reads the pin. Rejects with `state-damaged`, or with `secret-missing` where nothing says who the server is. */

@@ -62,13 +62,13 @@ export class LastPorts implements PortMemory {
 }
 
 function parseEntries(value: unknown): readonly Entry[] {
-  if (!Array.isArray(value)) throw new Error('it is no list');
+  if (!Array.isArray(value)) throw new Error('it is not a list');
   return value.map((each: unknown, index) => {
     const { server, name, port, process } = (each ?? {}) as Record<string, unknown>;
     const { pid, started } = (process ?? {}) as Record<string, unknown>;
     const isStamp = typeof pid === 'number' && (started === undefined || typeof started === 'string');
     if (typeof server !== 'string' || typeof name !== 'string' || typeof port !== 'number' || !isStamp) {
-      throw new Error(`entry ${index + 1} is no remembered port`);
+      throw new Error(`entry ${index + 1} is not a remembered port`);
     }
     return { server, name, port, process: { pid, started } };
   });

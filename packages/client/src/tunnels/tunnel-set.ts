@@ -378,15 +378,13 @@ export class TunnelSet {
 
 function requireCount({ length }: readonly TunnelOptions[]): void {
   if (length > TUNNEL_LIMIT) {
-    throw new TunnelError('tunnel-limit', { detail: `a session has at most ${TUNNEL_LIMIT}, and not ${length}` });
+    throw new TunnelError('tunnel-limit', { detail: `a session has at most ${TUNNEL_LIMIT}, not ${length}` });
   }
 }
 
 /** For a port that nobody asked for by number: that it is waited for keeps the public address. */
 function withAwaitedPort({ code, detail, cause }: TunnelError): TunnelError {
-  const hint =
-    'it is waited for, so that the public address stays the same; start this client again to get another one';
-  return new TunnelError(code, { detail, hint, cause });
+  return new TunnelError(code, { detail, hint: { id: 'port-awaited' }, cause });
 }
 
 function urlOf({ publicHost, port = 0 }: Pick<Tunnel, 'publicHost' | 'port'>): string {

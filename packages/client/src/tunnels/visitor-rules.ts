@@ -11,11 +11,11 @@ export function visitorRules({ allow = [], deny = [], maxConnections }: TunnelOp
     ...deny.map((network) => ({ rule: 'deny', network }) as const),
   ];
   for (const network of [...allow, ...deny]) {
-    if (!parseNetwork(network)) throw new TunnelError('usage', { detail: `${network} is no network` });
+    if (!parseNetwork(network)) throw new TunnelError('usage', { detail: `${network} is not a valid network` });
   }
   if (maxConnections !== undefined) {
     if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > MAX_CONNECTIONS_LIMIT) {
-      throw new TunnelError('usage', { detail: `${maxConnections} visitors at once cannot be a limit` });
+      throw new TunnelError('usage', { detail: `${maxConnections} is not a valid limit of visitors at once` });
     }
     rules.push({ rule: 'max-connections', limit: maxConnections });
   }

@@ -1,11 +1,12 @@
 import {
   type Claim,
-  ERRORS,
   type ErrorCode,
   HANDSHAKE_HEADER,
   HandshakeError,
   Initiator,
+  type Hint,
   isErrorCode,
+  kindOf,
   MAX_RECORD_BYTES,
   type NoiseCrypto,
   PROTOCOL_VERSION,
@@ -28,8 +29,8 @@ export interface EstablishOptions {
   readonly serverKey: Uint8Array | undefined;
   /** Where the expected key comes from, for people. */
   readonly keySource: string;
-  /** What to do where the server has another key; undefined where the registry's hint is right. */
-  readonly keyHint?: string | undefined;
+  /** What to do where the server has another key; undefined if the usual hint will do. */
+  readonly keyHint?: Hint | undefined;
   /** Asked right before message 3 is written: what it says of the session holds until then. It may throw to give up. */
   readonly makeClaim: () => Claim;
   /** Told of each step, up to message 3. */
@@ -109,18 +110,9 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
   }
 }
 
-/** The reasons that a server can give for which trying again is of no use. */
-const FATAL_REFUSALS: readonly ErrorCode[] = [
-  'secret-refused',
-  'key-refused',
-  'port-not-allowed',
-  'tunnel-limit',
-  'rules-refused',
-];
-
 /** Sealed, a server says only that the client's proof is not enough; anything else could come from an impostor at first contact. */
 function sealedRefusal(refusal: Refusal): TunnelError {
-  const isExpected = refusal.code === 'secret-refused' || refusal.code === 'key-refused';
+  const isExpected = isErrorCode(refusal.code) && kindOf(refusal.code).refusal === 'at-handshake';
   return isExpected
     ? asError(refusal)
     : new TunnelError('handshake-failed', { detail: `an unexpected refusal: ${refusal.code}` });
@@ -132,12 +124,17 @@ function sealedRefusal(refusal: Refusal): TunnelError {
  */
 export function asError(refusal: Refusal, otherwise: ErrorCode = 'link-closed'): TunnelError {
   const { code, detail, retryAfterMs } = refusal;
-  const isKnown = isErrorCode(code) && (ERRORS[code].disposition !== 'fatal' || FATAL_REFUSALS.includes(code));
+  const isKnown = isErrorCode(code) && isBelieved(code);
   return new TunnelError(isKnown ? code : otherwise, {
     detail: isKnown ? detail : `${code} ${detail}`.trim(),
     authenticated: true,
     ...(retryAfterMs > 0 && { retryAfterMs }),
   });
+}
+
+function isBelieved(code: ErrorCode): boolean {
+  const { disposition, refusal } = kindOf(code);
+  return disposition !== 'fatal' || refusal !== undefined;
 }
 
 /** Messages 1 and 2 inside the WebSocket, where the upgrade did not carry them: something in between dropped the header. */
@@ -188,5 +185,5 @@ function requireServerKey(serverKey: Uint8Array, options: EstablishOptions): voi
 function versionUnsupported(options: EstablishOptions): TunnelError {
   return options.serverKey
     ? new TunnelError('version-unsupported', { detail: `this client speaks version ${PROTOCOL_VERSION}` })
-    : new TunnelError('handshake-failed', { detail: 'an unknown server says that no protocol version fits' });
+    : new TunnelError('handshake-failed', { detail: 'an unknown server reports that no protocol version fits' });
 }

@@ -9,8 +9,8 @@ export type Requirement = 'secret' | 'key' | 'either' | 'both';
 const REFUSALS: Readonly<Record<Requirement, { readonly code: ErrorCode; readonly detail: string }>> = {
   secret: { code: 'secret-refused', detail: '' },
   key: { code: 'key-refused', detail: 'it admits listed keys, and no secret' },
-  either: { code: 'key-refused', detail: 'it demands a listed key or the right secret' },
-  both: { code: 'key-refused', detail: 'it demands a listed key and the right secret' },
+  either: { code: 'key-refused', detail: 'it requires a listed key or the right secret' },
+  both: { code: 'key-refused', detail: 'it requires a listed key and the right secret' },
 };
 
 /** Who may come in, and what for. */

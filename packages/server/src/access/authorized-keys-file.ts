@@ -40,7 +40,7 @@ class AuthorizedKeysFile implements AuthorizedKeySource {
       text = await this.#readSettled();
     } catch (error) {
       const detail = `${this.#path}: ${describeSystemError(error)}`;
-      throw new TunnelError('keys-unusable', { detail, hint: 'name a file that can be read', cause: error });
+      throw new TunnelError('keys-unusable', { detail, hint: { id: 'keys-unreadable' }, cause: error });
     }
     return parseAuthorizedKeys(text, this.#path, bounds);
   }

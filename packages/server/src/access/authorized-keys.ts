@@ -1,5 +1,5 @@
 import { TunnelError } from '@tunnel/shared';
-import { decodeKey, isUtf16, UTF16_HINT, withoutByteOrderMark } from '@tunnel/shared/node';
+import { decodeKey, isUtf16, withoutByteOrderMark } from '@tunnel/shared/node';
 import { clipRanges, formatRanges, includesPort, mergeRanges, type PortRange } from '../endpoints/tcp/port-ranges.ts';
 
 /** A client's key, and what its owner may ask for. */
@@ -98,7 +98,8 @@ export function parseAuthorizedKeys(text: string, path: string, bounds: PortRang
   const keys: AuthorizedKey[] = [];
   const lineOfKey = new Map<string, number>();
   const lineOfPort = new Map<number, number>();
-  if (isUtf16(text)) throw new TunnelError('keys-unusable', { detail: `${path}: it is in UTF-16`, hint: UTF16_HINT });
+  if (isUtf16(text))
+    throw new TunnelError('keys-unusable', { detail: `${path}: it is in UTF-16`, hint: { id: 'utf16' } });
   for (const [index, line] of withoutByteOrderMark(text).split(/\r?\n/).entries()) {
     const number = index + 1;
     try {
@@ -125,7 +126,7 @@ function parseLine(line: string, bounds: PortRange): AuthorizedKey | undefined {
   const rest = line.slice(options.length);
   if (hasOptions && rest.startsWith('"')) throw new LineError('a quote is not closed');
   const [, key = '', comment = ''] = /^\s*(\S*)\s*(.*)$/.exec(rest) ?? [];
-  if (key === '') throw new LineError('the key is missing behind the options');
+  if (key === '') throw new LineError('the key is missing after the options');
   return { reserved: [], ...parseOptions(options, bounds), publicKey: requireKey(key), comment };
 }
 
@@ -134,13 +135,12 @@ function parseOptions(options: string, bounds: PortRange): Restrictions {
   const seen = new Set<string>();
   for (let rest = options; rest !== '';) {
     const [whole, name = '', quoted, bare] = OPTION.exec(rest) ?? [];
-    if (whole === undefined)
-      throw new LineError(`${shown(rest)} is no option, which would be NAME=VALUE or NAME="VALUES"`);
+    if (whole === undefined) throw new LineError(`${shown(rest)} is not an option: write NAME=VALUE or NAME="VALUES"`);
     const read = Object.hasOwn(READERS, name) ? READERS[name] : undefined;
     if (read === undefined) {
-      throw new LineError(`there is no option ${shown(name)}, only ${Object.keys(READERS).join(', ')}`);
+      throw new LineError(`unknown option ${shown(name)}; the options are ${Object.keys(READERS).join(', ')}`);
     }
-    if (seen.has(name)) throw new LineError(`the option ${name} is there twice`);
+    if (seen.has(name)) throw new LineError(`the option ${name} was given twice`);
     seen.add(name);
     restrictions = { ...restrictions, ...read(quoted ?? bare ?? '', bounds) };
     rest = rest.slice(whole.length);
@@ -159,7 +159,7 @@ function requireKey(text: string): string {
 }
 
 function parseLimit(option: string, value: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(value)) throw new LineError(`${option}: ${shown(value)} is no number from 1 to 99999`);
+  if (!/^[1-9]\d{0,4}$/.test(value)) throw new LineError(`${option}: ${shown(value)} is not a number from 1 to 99999`);
   return Number(value);
 }
 

@@ -34,8 +34,8 @@ describe('are read', () => {
   test.each<[string, string, (file: string) => Promise<void>]>([
     ['certFile', 'no such file or directory', unlink],
     ['keyFile', 'no such file or directory', unlink],
-    ['certFile', 'there is no certificate in PEM in it', (file) => writeFile(file, '')],
-    ['keyFile', 'there is no private key in PEM in it that needs no password', (file) => writeFile(file, 'nonsense')],
+    ['certFile', 'it contains no certificate in PEM', (file) => writeFile(file, '')],
+    ['keyFile', 'it contains no unencrypted private key in PEM', (file) => writeFile(file, 'nonsense')],
     [
       'certFile',
       'its chain cannot be read',
@@ -59,7 +59,7 @@ describe('are read', () => {
     make();
     make({ certFile: join(directory, 'other'), keyFile: files.keyFile });
     await expect(readCertificate(files)).rejects.toMatchObject({
-      detail: `${files.keyFile}: it is not the key to the certificate in ${files.certFile}`,
+      detail: `${files.keyFile}: it does not belong to the certificate in ${files.certFile}`,
     });
   });
 });
@@ -112,7 +112,9 @@ describe('are watched', () => {
     await writeFile(`${second}.cert`, 'half a certi');
     expect(await watching.next()).toMatchObject({ code: 'tls-unusable' });
     await writeFile(`${second}.cert`, await readFile(`${first}.cert`));
-    expect(await watching.next()).toMatchObject({ detail: expect.stringContaining('it is not the key') as string });
+    expect(await watching.next()).toMatchObject({
+      detail: expect.stringContaining('it does not belong to the certificate') as string,
+    });
     await writeFile(`${second}.key`, await readFile(`${first}.key`));
     expect(await watching.next()).toMatchObject({ cert: await readFile(`${first}.cert`, 'utf8') });
     expect(watching.count()).toBe(4);

@@ -29,11 +29,10 @@ export async function readCertificate(files: CertificateFiles): Promise<Certific
   // Before they are read: what changes meanwhile is a change.
   const filesState = await stateOf(files);
   const [cert, key] = await Promise.all([readPem(certFile), readPem(keyFile)]);
-  const leaf = attempt(certFile, 'there is no certificate in PEM in it', () => new X509Certificate(cert));
-  const privateKey = attempt(keyFile, 'there is no private key in PEM in it that needs no password', () =>
-    createPrivateKey(key),
-  );
-  if (!leaf.checkPrivateKey(privateKey)) throw unusable(keyFile, `it is not the key to the certificate in ${certFile}`);
+  const leaf = attempt(certFile, 'it contains no certificate in PEM', () => new X509Certificate(cert));
+  const privateKey = attempt(keyFile, 'it contains no unencrypted private key in PEM', () => createPrivateKey(key));
+  if (!leaf.checkPrivateKey(privateKey))
+    throw unusable(keyFile, `it does not belong to the certificate in ${certFile}`);
   // It reads the rest of the chain, and is what will be used.
   attempt(certFile, 'its chain cannot be read', () => createSecureContext({ cert, key }));
   return { cert, key, validUntil: new Date(leaf.validTo).toISOString(), filesState };

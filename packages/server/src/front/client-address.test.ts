@@ -38,7 +38,7 @@ test.each([
 
 test('what is no network is refused', () => {
   expect(() => new ClientAddresses(['10.0.0.0/33'])).toThrow(
-    'wrong usage: trusted proxy 10.0.0.0/33: that is no network',
+    'wrong usage: trusted proxy 10.0.0.0/33: not a valid network',
   );
 });
 

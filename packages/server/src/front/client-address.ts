@@ -67,7 +67,7 @@ export function networkList(texts: readonly string[], what: string): NetworkList
   return new NetworkList(
     texts.map((text) => {
       const network = parseNetwork(text);
-      if (network === undefined) throw new TunnelError('usage', { detail: `${what} ${text}: that is no network` });
+      if (network === undefined) throw new TunnelError('usage', { detail: `${what} ${text}: not a valid network` });
       return network;
     }),
   );

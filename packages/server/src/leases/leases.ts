@@ -126,12 +126,12 @@ export function leaseFile(path: string): LeaseStore {
 }
 
 function parseLeases(value: unknown): readonly Lease[] {
-  if (!Array.isArray(value)) throw new Error('it is no list');
+  if (!Array.isArray(value)) throw new Error('it is not a list');
   return value.map((entry: unknown, index) => {
     const { clientKey, name, port, usedAt } = (entry ?? {}) as Record<string, unknown>;
     const isPort = typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536;
     if (typeof clientKey !== 'string' || typeof name !== 'string' || !isPort || typeof usedAt !== 'number') {
-      throw new Error(`entry ${index + 1} is no lease`);
+      throw new Error(`entry ${index + 1} is not a lease`);
     }
     return { clientKey, name, port, usedAt };
   });

@@ -204,7 +204,7 @@ export class ServerSession {
       this.#options.emit('client-disconnected', {
         ...this.info,
         code: 'key-refused',
-        reason: 'its key is not authorized any more',
+        reason: 'its key is no longer authorized',
         ended: true,
       });
       this.end('key-refused');

@@ -53,7 +53,7 @@ function listOf(texts: readonly string[]): NetworkList | undefined {
   return new NetworkList(
     texts.map((text) => {
       const network = parseNetwork(text);
-      if (!network) throw new TunnelError('rules-refused', { detail: `${text} is no network` });
+      if (!network) throw new TunnelError('rules-refused', { detail: `${text} is not a valid network` });
       return network;
     }),
   );

@@ -150,7 +150,7 @@ class FaultyRegistry implements Registry {
     const written = await this.#registry.write(key, value, expected);
     if (this.unacknowledged === 0) return written;
     this.unacknowledged -= 1;
-    throw new Error('no answer in time');
+    throw new Error('timed out');
   }
 
   watch(watcher: Watcher): Disposable {

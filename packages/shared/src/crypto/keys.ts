@@ -1,16 +1,14 @@
 import { TunnelError } from '../errors/errors.ts';
+import type { Hint } from '../errors/hint.ts';
 import { KEY_BYTES } from '../noise/crypto.ts';
 import { nodeCrypto, randomBytes } from './crypto.ts';
 import { createOnce, PRIVATE_MODE } from '../state/files.ts';
-import { firstLine, isUtf16, oddityOf, UTF16_HINT, withoutByteOrderMark } from '../state/text.ts';
+import { firstLine, isUtf16, oddityOf, withoutByteOrderMark } from '../state/text.ts';
 
 /** 32 bytes in base64url without padding. */
 const KEY_CHARACTERS = 43;
 
 const IDENTITY_COMMENT = '# tunnel: private key. Whoever has it can pass for its owner: keep it secret, keep it.';
-
-const DAMAGE_HINT =
-  'restore it from a backup; once it is removed, a new key is made, which the other sides do not know';
 
 /** A long-lived X25519 key pair. */
 export interface Identity {
@@ -63,18 +61,18 @@ export function formatIdentity({ privateKey }: Identity): string {
 
 /** Reads the text of an identity file. Throws `state-damaged` naming the file and the line. */
 export function parseIdentity(text: string, path: string): Identity {
-  const damaged = (line: number, reason: string, hint = DAMAGE_HINT): TunnelError =>
+  const damaged = (line: number, reason: string, hint: Hint = { id: 'identity-damaged' }): TunnelError =>
     new TunnelError('state-damaged', { detail: `${path}, line ${line}: ${reason}`, hint });
-  if (isUtf16(text)) throw damaged(1, 'it is in UTF-16', UTF16_HINT);
+  if (isUtf16(text)) throw damaged(1, 'it is in UTF-16', { id: 'utf16' });
   let privateKey: Uint8Array | undefined;
   const lines = withoutByteOrderMark(text).split(/\r?\n/);
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
-    if (privateKey !== undefined) throw damaged(index + 1, 'there is something behind the key');
+    if (privateKey !== undefined) throw damaged(index + 1, 'there is something after the key');
     privateKey = parseKey(line.trim());
     if (privateKey === undefined) {
       const oddity = oddityOf(line.trim());
-      if (oddity !== undefined) throw damaged(index + 1, `the key ${oddity}`, 'leave the key alone on its line');
+      if (oddity !== undefined) throw damaged(index + 1, `the key ${oddity}`, { id: 'identity-key-not-alone' });
       throw damaged(index + 1, `no key, which would be ${KEY_CHARACTERS} characters of base64url`);
     }
   }

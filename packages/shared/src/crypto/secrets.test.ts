@@ -25,7 +25,7 @@ test.each(['sesame', '\uFEFFsesame\r\n'])('UTF-16 is named: %j', async (text) =>
   await expect(readSecretFile(file, '--secret-file')).rejects.toMatchObject({
     code: 'secret-unusable',
     detail: `--secret-file ${file}: it is in UTF-16`,
-    hint: expect.stringContaining('UTF-8'),
+    hint: { id: 'utf16' },
   });
   await expect(loadOrCreateSecret(file)).rejects.toMatchObject({ code: 'state-damaged' });
 });

@@ -3,7 +3,7 @@ import { TunnelError } from '../errors/errors.ts';
 import { randomBytes } from './crypto.ts';
 import { createOnce, PRIVATE_MODE } from '../state/files.ts';
 import { describeSystemError } from '../net/system-errors.ts';
-import { firstLine, isUtf16, UTF16_HINT } from '../state/text.ts';
+import { firstLine, isUtf16 } from '../state/text.ts';
 
 /** Shorter secrets can be guessed by who impersonates a server at first use: warn. */
 export const SAFE_SECRET_CHARACTERS = 16;
@@ -37,7 +37,6 @@ export function requireSecret(text: string, what: string): string {
  * read. The file may also be a pipe.
  */
 export async function readSecretFile(path: string, flag: string): Promise<string> {
-  const hint = 'give a file that holds the secret on its first line';
   let text = '';
   try {
     const chunks: AsyncIterable<string> = createReadStream(path, { encoding: 'utf8', end: MAX_SECRET_BYTES });
@@ -47,16 +46,15 @@ export async function readSecretFile(path: string, flag: string): Promise<string
     }
   } catch (error) {
     const detail = `${flag} ${path}: ${describeSystemError(error)}`;
-    throw new TunnelError('secret-unusable', { detail, hint, cause: error });
+    throw new TunnelError('secret-unusable', { detail, cause: error });
   }
   if (isUtf16(text)) {
-    throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: it is in UTF-16`, hint: UTF16_HINT });
+    throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: it is in UTF-16`, hint: { id: 'utf16' } });
   }
   const secret = firstLine(text);
-  if (secret === '')
-    throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: its first line is empty`, hint });
+  if (secret === '') throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: its first line is empty` });
   if (secret.length > MAX_SECRET_BYTES) {
-    throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: its first line is too long`, hint });
+    throw new TunnelError('secret-unusable', { detail: `${flag} ${path}: its first line is too long` });
   }
   return secret;
 }
@@ -66,12 +64,13 @@ export async function loadOrCreateSecret(
   path: string,
 ): Promise<{ readonly secret: string; readonly created: boolean }> {
   const { text, created } = await createOnce(path, () => `${generateSecret()}\n`, PRIVATE_MODE);
-  if (isUtf16(text)) throw new TunnelError('state-damaged', { detail: `${path}: it is in UTF-16`, hint: UTF16_HINT });
+  if (isUtf16(text))
+    throw new TunnelError('state-damaged', { detail: `${path}: it is in UTF-16`, hint: { id: 'utf16' } });
   const secret = firstLine(text);
   if (secret === '') {
     throw new TunnelError('state-damaged', {
       detail: `${path}, line 1: the secret is missing`,
-      hint: 'restore it from a backup; once it is removed, a new secret is made, which every client has to be given',
+      hint: { id: 'secret-damaged' },
     });
   }
   return { secret, created };

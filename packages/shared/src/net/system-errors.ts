@@ -3,7 +3,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'operation not permitted',
   ENOENT: 'no such file or directory',
-  ENOTDIR: 'a part of the path is no directory',
+  ENOTDIR: 'part of the path is not a directory',
   EISDIR: 'it is a directory',
   EROFS: 'read-only file system',
   ENOSPC: 'no space left on the device',
@@ -12,30 +12,27 @@ const WORDS: Readonly<Record<string, string>> = {
   EIO: 'the device failed',
   ELOOP: 'a symbolic link leads back to itself',
   ENAMETOOLONG: 'the name is too long',
-  EEXIST: 'it exists already',
+  EEXIST: 'it already exists',
   EMFILE: 'too many files and connections are open in this process',
   ENFILE: 'too many files and connections are open on this machine',
 
   // ── connections ──
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'the connection was reset',
-  ECONNABORTED: 'the connection was given up',
+  ECONNABORTED: 'the connection was aborted',
   EPIPE: 'the connection was closed',
-  ETIMEDOUT: 'no answer in time',
-  EHOSTUNREACH: 'the host cannot be reached',
+  ETIMEDOUT: 'connection timed out',
+  EHOSTUNREACH: 'the host is unreachable',
   EHOSTDOWN: 'the host is down',
-  ENETUNREACH: 'the network cannot be reached',
+  ENETUNREACH: 'the network is unreachable',
   ENETDOWN: 'the network is down',
   EADDRINUSE: 'the address is in use',
   // To connect: every local port towards it is taken, or this machine has no address of that family.
-  EADDRNOTAVAIL: 'no local address or port is free for it',
-  EAFNOSUPPORT: 'this machine has no such kind of address',
+  EADDRNOTAVAIL: 'no free local address or port',
+  EAFNOSUPPORT: 'this machine does not support this kind of address',
   ENOTFOUND: 'no such host name',
-  EAI_AGAIN: 'the host name cannot be looked up at the moment',
+  EAI_AGAIN: 'temporary failure in name resolution',
 };
-
-/** What to do after EMFILE and ENFILE. */
-export const RAISE_FILE_LIMIT = 'raise the limit of open files (ulimit -n, or LimitNOFILE= in a systemd unit)';
 
 /** What the system said, for people: without the call, the numbers and the path that the caller names anyway. */
 export function describeSystemError(error: unknown): string {

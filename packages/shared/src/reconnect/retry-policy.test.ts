@@ -203,7 +203,7 @@ describe('retry-now', () => {
 
 describe('a hint when to come back', () => {
   const authenticated = (retryAfterMs: number): LinkFailure => ({
-    code: 'draining',
+    code: 'server-stopped',
     retryAfterMs,
     authenticated: true,
   });
@@ -229,8 +229,8 @@ describe('a hint when to come back', () => {
   });
 
   test('is read from a TunnelError, which counts as unauthenticated unless it says otherwise', () => {
-    const unsaid = new TunnelError('draining', { retryAfterMs: 100_000 });
-    const said = new TunnelError('draining', { retryAfterMs: 100_000, authenticated: true });
+    const unsaid = new TunnelError('server-stopped', { retryAfterMs: 100_000 });
+    const said = new TunnelError('server-stopped', { retryAfterMs: 100_000, authenticated: true });
     expect(new Driver(0).fail(unsaid)).toBe(24_000);
     expect(new Driver(0).fail(said)).toBe(100_000);
   });

@@ -26,9 +26,9 @@ describe('a cache file', () => {
   });
 
   test.each([
-    ['{"cut', /cache\.json: it is no JSON; set aside as .*cache\.json\.damaged, and made anew$/],
-    ['"seven"', /cache\.json: it is no number; set aside as .*cache\.json\.damaged, and made anew$/],
-  ])('that holds %s is set aside, told once and made anew', async (text, detail) => {
+    ['{"cut', /cache\.json: it is not valid JSON; set aside as .*cache\.json\.damaged, and created again$/],
+    ['"seven"', /cache\.json: it is no number; set aside as .*cache\.json\.damaged, and created again$/],
+  ])('that holds %s is set aside, told once and created again', async (text, detail) => {
     await writeFile(path, text);
     const file = new CacheFile(path, parseNumber);
     const { value, damage } = await file.read();
@@ -44,7 +44,7 @@ describe('a cache file', () => {
     await writeFile(path, '{"cut');
     await chown(path, 54_321, 54_321);
     const { damage } = await new CacheFile(path, parseNumber).read();
-    expect(damage?.detail).toMatch(/it is no JSON; left as it is: it belongs to another user$/);
+    expect(damage?.detail).toMatch(/it is not valid JSON; left as it is: it belongs to another user$/);
     expect(await readdir(directory)).toEqual(['cache.json']);
   });
 

@@ -6,7 +6,7 @@ import { describeSystemError } from '../net/system-errors.ts';
 import { dirname } from 'node:path';
 
 /**
- * A JSON file that may be lost: where it is damaged it is set aside under another name, told once, and made anew. Writes
+ * A JSON file that may be lost: where it is damaged it is set aside under another name, told once, and created again. Writes
  * follow each other, and only the newest of those that wait is made.
  */
 export class CacheFile<T> {
@@ -50,7 +50,7 @@ export class CacheFile<T> {
       // Root may be the one who reads.
       if (!isOwn((await lstat(this.#path)).uid)) return 'left as it is: it belongs to another user';
       await rename(this.#path, aside);
-      return `set aside as ${aside}, and made anew`;
+      return `set aside as ${aside}, and created again`;
     } catch (error) {
       return `it could not be set aside as ${aside}: ${describeSystemError(error)}`;
     }
@@ -67,6 +67,6 @@ export class CacheFile<T> {
 
 function describe(cause: unknown): string {
   // The words of the JSON parser differ from version to version, and may quote the file.
-  if (cause instanceof SyntaxError) return 'it is no JSON';
+  if (cause instanceof SyntaxError) return 'it is not valid JSON';
   return cause instanceof Error ? cause.message : String(cause);
 }

@@ -59,7 +59,7 @@ describe('files', () => {
     const path = join(directory, 'file', 'below');
     await expect(writeFileAtomic(path, '')).rejects.toMatchObject({
       code: 'state-unusable',
-      detail: `${path}: a part of the path is no directory`,
+      detail: `${path}: part of the path is not a directory`,
     });
     await expect(createOnce(path, () => '')).rejects.toMatchObject({ code: 'state-unusable' });
     await expect(readTextFile(directory)).rejects.toMatchObject({ detail: `${directory}: it is a directory` });
@@ -149,7 +149,7 @@ describe('keys', () => {
     ['', 1, 'the key is missing'],
     ['# comment\n', 1, 'the key is missing'],
     ['# comment\nabc\n', 2, 'no key, which would be 43 characters of base64url'],
-    [`# comment\n${'A'.repeat(43)}\nmore\n`, 3, 'there is something behind the key'],
+    [`# comment\n${'A'.repeat(43)}\nmore\n`, 3, 'there is something after the key'],
   ])('a damaged identity %j is told with its line', (text, line, reason) => {
     expect(() => parseIdentity(text, '/identity')).toThrow(`/identity, line ${line}: ${reason}`);
   });

@@ -3,25 +3,27 @@ import { copyFile, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { TunnelError } from '../errors/errors.ts';
-import { describeSystemError, RAISE_FILE_LIMIT } from '../net/system-errors.ts';
+import type { Hint } from '../errors/hint.ts';
+import { describeSystemError } from '../net/system-errors.ts';
 
 /** Only its owner may read it. */
 export const PRIVATE_MODE = 0o600;
 
 const PRIVATE_DIRECTORY_MODE = 0o700;
 
-const MAKE_ROOM = 'make room there, or give another directory with --state-dir';
-const CLEAR_THE_WAY = 'move away what is in its place, or give another directory with --state-dir';
+const MAKE_ROOM: Hint = { id: 'disk-full' };
+const CLEAR_THE_WAY: Hint = { id: 'path-taken' };
+const RAISE_FILE_LIMIT: Hint = { id: 'open-files-limit' };
 
-/** By the system's code, where the registry's hint would lead astray. */
-const HINTS: Readonly<Record<string, string>> = {
+/** By the system's code, if the usual hint would be misleading. */
+const HINTS: Readonly<Record<string, Hint>> = {
   ENOSPC: MAKE_ROOM,
   EDQUOT: MAKE_ROOM,
-  EFBIG: 'raise the limit for the size of files (ulimit -f)',
+  EFBIG: { id: 'file-size-limit' },
   ENOTDIR: CLEAR_THE_WAY,
   EISDIR: CLEAR_THE_WAY,
   EEXIST: CLEAR_THE_WAY,
-  EROFS: 'give a directory on another file system with --state-dir',
+  EROFS: { id: 'read-only' },
   EMFILE: RAISE_FILE_LIMIT,
   ENFILE: RAISE_FILE_LIMIT,
 };

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TunnelError } from '../errors/errors.ts';
+import type { Hint } from '../errors/hint.ts';
 import { makePrivateDirectory, unusable, writeNew } from './files.ts';
 import { takeKernelLock } from './kernel-lock.ts';
 import { fateOf, ownProcess, type ProcessStamp } from './process-stamp.ts';
@@ -72,7 +73,7 @@ async function takeFile(path: string, own: string, hasKernelLock: boolean, beatM
       // Where both have kernel locks, ours says that its is gone.
       if (fate === 'out-of-sight' && !(holder.hasKernelLock && hasKernelLock)) {
         // Its holder touches nothing. That it has ended cannot be known from here.
-        if (holder.hasKernelLock) throw await lockedBy(path, holder, removeHint(path));
+        if (holder.hasKernelLock) throw await lockedBy(path, holder, { id: 'lock-holder-out-of-sight', path });
         if (await isTouched(path, beatMs)) throw await lockedBy(path, holder);
       }
     }
@@ -81,17 +82,13 @@ async function takeFile(path: string, own: string, hasKernelLock: boolean, beatM
   throw new TunnelError('state-locked', { detail: `${dirname(path)} (several servers start there at once)` });
 }
 
-async function lockedBy(path: string, holder: Holder | undefined, hint?: string): Promise<TunnelError> {
+async function lockedBy(path: string, holder: Holder | undefined, hint?: Hint): Promise<TunnelError> {
   const directory = dirname(path);
   // Between its two locks, or just ending.
   if (holder === undefined) return new TunnelError('state-locked', { detail: directory });
   const place = (await fateOf(holder)) === 'out-of-sight' ? ' in another container or on another machine' : '';
   const detail = `${directory} (process ${holder.pid}${place})`;
   return new TunnelError('state-locked', { detail, ...(hint !== undefined && { hint }) });
-}
-
-function removeHint(path: string): string {
-  return `stop the other server, or give this one a directory of its own with --state-dir; if it has ended for sure, remove ${path}`;
 }
 
 /** Watches the file until it is touched, or has not been for so long that its holder must have ended. */

@@ -5,10 +5,7 @@ const BYTE_ORDER_MARK = '\uFEFF';
 const BLANK = /\s/;
 const QUOTATION_MARK = /["'`‘’‚“”„«»]/;
 
-/** What to do about a file in UTF-16, the encoding that `>` writes in PowerShell 5. */
-export const UTF16_HINT = 'save it as UTF-8; in PowerShell with Out-File -Encoding ascii';
-
-/** Whether text that was decoded as UTF-8 is really UTF-16: then, after the mark, every other one of its first bytes is zero. */
+/** Whether text that was decoded as UTF-8 is really UTF-16, which `>` writes in PowerShell 5: then, after the mark, every other one of its first bytes is zero. */
 export function isUtf16(text: string): boolean {
   return /^\uFFFD{0,2}(?:[^\0]\0|\0[^\0])/.test(text);
 }

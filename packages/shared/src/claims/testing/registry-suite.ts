@@ -59,7 +59,7 @@ export function describeRegistry(name: string, startEngine: () => Promise<Engine
       await withEngine(async (connect) => {
         const registry = await connect();
         const created = await registry.write('port/1', 'first', 0);
-        if (!created.ok) throw new Error('it exists already');
+        if (!created.ok) throw new Error('it already exists');
         const written = await Promise.all(
           Array.from({ length: 100 }, (_, index) => registry.write('port/1', `${index}`, created.revision)),
         );
