@@ -5,9 +5,9 @@ import { type ClientPlan, type ClientStores, isSameSession, planClient } from '.
 import { readGivenSecret, readOutputSettings } from '../settings/common-flags.ts';
 import { type ConfigFile, requireConfig } from '../config/config-file.ts';
 import { PROCESS_KEYS, tablesOfTunnel } from '../config/config-keys.ts';
-import { changedKeys, reloadConfig, tellRefused } from '../config/reload.ts';
-import type { Context } from './context.ts';
-import { watchEnterKey } from './enter-key.ts';
+import { changedKeys, reloadConfig, tellRefused } from './reload.ts';
+import type { Context } from '../process/context.ts';
+import { watchEnterKey } from '../process/enter-key.ts';
 import type { EnvironmentFindings } from '../settings/environment.ts';
 import { tellEnvironment } from '../notices/environment-notices.ts';
 import { warnAboutFiles } from '../notices/file-access.ts';
@@ -18,7 +18,7 @@ import { jsonEmitter } from '../reports/json-events.ts';
 import { openOutput, type Output, say, tellNewKey, warn } from '../output/output.ts';
 import { RunningSessions } from './running-sessions.ts';
 import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from '../notices/secret-warnings.ts';
-import { handleSignals } from './signals.ts';
+import { handleSignals } from '../process/signals.ts';
 import { stateDirectory } from '../settings/state-directory.ts';
 import { ClientService } from '../systemd/client-service.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { formatAnswer, formatRequest, parseAnswer, parseRequest } from './protocol.ts';
-import { type ClientReport, reportOf } from './report.ts';
+import { type ClientReport, reportOf } from '../reports/client-report.ts';
 
 const client: ClientReport = reportOf({
   state: 'waiting',

@@ -3,7 +3,7 @@ import { accessTo, encodeKey, nodeCrypto, oddityOf, SAFE_SECRET_CHARACTERS } fro
 import { type ClientPlan, planClient } from '../settings/client-plan.ts';
 import { type GivenSecret, readGivenSecret } from '../settings/common-flags.ts';
 import { loadConfig } from '../config/config-file.ts';
-import type { Context } from '../commands/context.ts';
+import type { Context } from '../process/context.ts';
 import { type Arguments, GivenFlags } from '../settings/flags.ts';
 import {
   DEFAULT_LOCAL_HOST,
@@ -14,7 +14,7 @@ import {
 } from '../settings/local-settings.ts';
 import { jsonEmitter } from '../reports/json-events.ts';
 import { whyDirect } from '../settings/proxy-choice.ts';
-import { handleSignals } from '../commands/signals.ts';
+import { handleSignals } from '../process/signals.ts';
 import { parseTarget } from '../values/target.ts';
 import { checkClock, checkFiles } from './files.ts';
 import { type DoctorReport, jsonReport, textReport } from './report.ts';

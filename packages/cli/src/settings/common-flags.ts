@@ -1,14 +1,11 @@
 import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS, TunnelError } from '@tunnel/shared';
 import { readSecretFile, requireSecret } from '@tunnel/shared/node';
+import { LOG_FORMATS, LOG_LEVELS, type OutputSettings, OUTPUTS } from '../output/output-settings.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { parseAdminAddress } from '../values/admin-address.ts';
 import { parseChoice } from '../values/choice.ts';
 import { formatDuration, parseDuration } from '../values/duration.ts';
 import { type Given, unusable } from '../values/given.ts';
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
-const LOG_FORMATS = ['pretty', 'json'] as const;
-const OUTPUTS = ['text', 'json'] as const;
 
 const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2000, timeoutMs: 8000 };
 const MIN_HEARTBEAT_INTERVAL_MS = 10;
@@ -81,15 +78,6 @@ export const LINK_FLAGS = {
 } as const satisfies Readonly<Record<string, Flag>>;
 
 type LinkFlags = GivenFlags<typeof LINK_FLAGS>;
-
-export interface OutputSettings {
-  readonly output: (typeof OUTPUTS)[number];
-  readonly logLevel: (typeof LOG_LEVELS)[number];
-  /** Undefined: as it suits where the logs go. */
-  readonly logFormat: (typeof LOG_FORMATS)[number] | undefined;
-  /** Whether somebody asked for logs, so that they are wanted on a terminal, too. */
-  readonly wantsLogs: boolean;
-}
 
 export function readOutputSettings(flags: LinkFlags): OutputSettings {
   const level = flags.read('log-level');

@@ -2,17 +2,11 @@ import { resolve } from 'node:path';
 import { formatServerAddress, parseServerAddress, type ServerAddress, type TunnelOptions } from '@tunnel/client';
 import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, MIN_DELAY_CAP_MS, TunnelError } from '@tunnel/shared';
 import { decodeGivenKey } from '@tunnel/shared/node';
-import {
-  LINK_FLAGS,
-  type OutputSettings,
-  readHeartbeat,
-  readIdleHeartbeat,
-  readOutputSettings,
-} from './common-flags.ts';
+import type { OutputSettings } from '../output/output-settings.ts';
+import { LINK_FLAGS, readHeartbeat, readIdleHeartbeat, readOutputSettings } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { chooseProxy, type ChosenProxy, readProxy, type UnusedProxy, unusedProxy } from './proxy-choice.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
-import { WATCHDOG_SUBJECTS, type WatchdogSubject } from '../systemd/client-state.ts';
 import type { AdminAddress } from '../values/admin-address.ts';
 import { parseChoice } from '../values/choice.ts';
 import { parseDuration } from '../values/duration.ts';
@@ -24,6 +18,10 @@ import { parseTarget } from '../values/target.ts';
 import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 
 export const DEFAULT_LOCAL_HOST = 'localhost';
+/** What the watchdog watches: whether the client does its work, also that of coming back, or whether its link lives. */
+const WATCHDOG_SUBJECTS = ['process', 'link'] as const;
+export type WatchdogSubject = (typeof WATCHDOG_SUBJECTS)[number];
+
 const DEFAULT_WATCHDOG: WatchdogSubject = 'process';
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const MIN_CONNECT_TIMEOUT_MS = 100;

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { Requirement } from '@tunnel/server';
 import { type HeartbeatSettings, TunnelError } from '@tunnel/shared';
-import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
+import type { OutputSettings } from '../output/output-settings.ts';
+import { LINK_FLAGS, readHeartbeat, readOutputSettings } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import type { AdminAddress } from '../values/admin-address.ts';
