@@ -1,0 +1,32 @@
+// The declarations of a library in one text: what it exports, and all that those types mention, also of the other packages.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { rollup } from 'rollup';
+import { dts } from 'rollup-plugin-dts';
+
+const root = join(import.meta.dirname, '..');
+
+/** Those that the compiler made of an index. */
+const declared = (name) => join(root, 'packages', name, '.types/index.d.ts');
+
+const sharedPackage = {
+  name: 'shared-package',
+  resolveId: (source) => (source === '@tunnel/shared' ? declared('shared') : null),
+};
+
+/** Throws where the types are wrong, or where one is of a package that would be missing beside the library. */
+export async function declarationsOf(name) {
+  const compiler = join(root, 'node_modules/.bin/tsc');
+  const { status } = spawnSync(compiler, ['-b', `packages/${name}`], { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status !== 0) throw new Error(`packages/${name} does not compile`);
+  const bundle = await rollup({
+    input: declared(name),
+    plugins: [sharedPackage, dts()],
+    external: /^node:/,
+    onwarn({ message }) {
+      throw new Error(message);
+    },
+  });
+  const { output } = await bundle.generate({ format: 'es' });
+  return output[0].code;
+}
