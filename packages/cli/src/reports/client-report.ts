@@ -34,7 +34,7 @@ export interface ClientReport {
 }
 
 /** A process that is there and does not tell what it does. */
-export interface UnknownClient {
+interface UnknownClient {
   readonly pid: number;
   readonly state: 'unknown';
   /** A clause about "it". */
