@@ -77,6 +77,14 @@ export const LINK_FLAGS = {
   },
 } as const satisfies Readonly<Record<string, Flag>>;
 
+/** Those at the end of every list: where a command keeps things, and how it tells what it does. */
+export const STATE_AND_OUTPUT_FLAGS = {
+  'state-dir': LINK_FLAGS['state-dir'],
+  'log-level': LINK_FLAGS['log-level'],
+  'log-format': LINK_FLAGS['log-format'],
+  output: LINK_FLAGS.output,
+} as const satisfies Readonly<Record<string, Flag>>;
+
 type LinkFlags = GivenFlags<typeof LINK_FLAGS>;
 
 export function readOutputSettings(flags: LinkFlags): OutputSettings {

@@ -3,7 +3,13 @@ import { formatServerAddress, parseServerAddress, type ServerAddress, type Tunne
 import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, MIN_DELAY_CAP_MS, TunnelError } from '@tunnel/shared';
 import { decodeGivenKey } from '@tunnel/shared/node';
 import type { OutputSettings } from '../output/output-settings.ts';
-import { LINK_FLAGS, readHeartbeat, readIdleHeartbeat, readOutputSettings } from './common-flags.ts';
+import {
+  LINK_FLAGS,
+  readHeartbeat,
+  readIdleHeartbeat,
+  readOutputSettings,
+  STATE_AND_OUTPUT_FLAGS,
+} from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { chooseProxy, type ChosenProxy, readProxy, type UnusedProxy, unusedProxy } from './proxy-choice.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
@@ -103,10 +109,7 @@ export const LOCAL_FLAGS = {
     read: (given) => parseChoice(given, WATCHDOG_SUBJECTS),
     place: 'process',
   },
-  'state-dir': LINK_FLAGS['state-dir'],
-  'log-level': LINK_FLAGS['log-level'],
-  'log-format': LINK_FLAGS['log-format'],
-  output: LINK_FLAGS.output,
+  ...STATE_AND_OUTPUT_FLAGS,
 } as const satisfies Readonly<Record<string, Flag>>;
 
 export type LocalFlags = GivenFlags<typeof LOCAL_FLAGS>;
