@@ -166,7 +166,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 doctor --to tunnel.example.org', 'a round trip through the server and back')
           .example('$0 doctor 3000', 'and whether the service on port 3000 accepts connections'),
       (given) => {
-        throw new Chosen(async () => (await import('../doctor/doctor.ts')).runDoctor(given.target, given, context));
+        throw new Chosen(async () => (await import('./doctor.ts')).runDoctor(given.target, given, context));
       },
     )
     .command(

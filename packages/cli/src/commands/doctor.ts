@@ -16,11 +16,11 @@ import { jsonEmitter } from '../reports/json-events.ts';
 import { whyDirect } from '../settings/proxy-choice.ts';
 import { handleSignals } from '../process/signals.ts';
 import { parseTarget } from '../values/target.ts';
-import { checkClock, checkFiles } from './files.ts';
-import { type DoctorReport, jsonReport, textReport } from './report.ts';
-import { failed, passed, type Step, type Trouble, troubleOf, warned } from './step.ts';
-import { verdictOf } from './verdict.ts';
-import { walkConnection } from './walk.ts';
+import { checkClock, checkFiles } from '../doctor/files.ts';
+import { type DoctorReport, jsonReport, textReport } from '../doctor/report.ts';
+import { failed, passed, type Step, type Trouble, troubleOf, warned } from '../doctor/step.ts';
+import { verdictOf } from '../doctor/verdict.ts';
+import { walkConnection } from '../doctor/walk.ts';
 
 /** How long `--long` stays, in ms: longer than the minute after which many proxies cut what is silent. */
 const STAY_MS = 70_000;
