@@ -6,12 +6,16 @@ import { dts } from 'rollup-plugin-dts';
 
 const root = join(import.meta.dirname, '..');
 
-/** Those that the compiler made of an index. */
-const declared = (name) => join(root, 'packages', name, '.types/index.d.ts');
+/** What the compiler made of a file in `src`. */
+const declared = (name, file) => join(root, 'packages', name, '.types', `${file}.d.ts`);
 
+/** It is private, so its types go into the text. */
 const sharedPackage = {
   name: 'shared-package',
-  resolveId: (source) => (source === '@tunnel/shared' ? declared('shared') : null),
+  resolveId(source) {
+    const match = /^@tunnel\/shared(?:\/(?<file>.+))?$/.exec(source);
+    return match && declared('shared', match.groups.file ?? 'index');
+  },
 };
 
 /** Throws where the types are wrong, or where one is of a package that would be missing beside the library. */
@@ -20,7 +24,7 @@ export async function declarationsOf(name) {
   const { status } = spawnSync(compiler, ['-b', `packages/${name}`], { cwd: root, stdio: ['ignore', 2, 2] });
   if (status !== 0) throw new Error(`packages/${name} does not compile`);
   const bundle = await rollup({
-    input: declared(name),
+    input: declared(name, 'index'),
     plugins: [sharedPackage, dts()],
     external: /^node:/,
     onwarn({ message }) {
