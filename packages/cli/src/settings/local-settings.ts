@@ -24,6 +24,7 @@ import { parseTarget } from '../values/target.ts';
 import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 
 export const DEFAULT_LOCAL_HOST = 'localhost';
+
 /** What the watchdog watches: whether the client does its work, also that of coming back, or whether its link lives. */
 const WATCHDOG_SUBJECTS = ['process', 'link'] as const;
 export type WatchdogSubject = (typeof WATCHDOG_SUBJECTS)[number];
