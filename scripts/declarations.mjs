@@ -32,5 +32,8 @@ export async function declarationsOf(name) {
     },
   });
   const { output } = await bundle.generate({ format: 'es' });
-  return output[0].code;
+  const [{ code, imports }] = output;
+  const missing = imports.filter((specifier) => !specifier.startsWith('node:'));
+  if (missing.length > 0) throw new Error(`the types of @tunnel/${name} mention those of ${missing.join(', ')}`);
+  return code;
 }
