@@ -1,7 +1,8 @@
 // Writes what docs/api.md holds to stdout: what the libraries export, with its docstrings, from their declarations.
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import ts from '@typescript/typescript6';
+import { declarationsOf } from './declarations.mjs';
 
 const root = join(import.meta.dirname, '..');
 const INTRODUCTION = `# The libraries
@@ -15,86 +16,62 @@ text. What fails does so as a \`TunnelError\`, whose codes are in [errors.md](er
 \`code\`, a \`detail\`, and a \`hint\`: an id with data, by default the code itself. The words that the command has for it are in that table.
 `;
 
-/** The declarations that `tsc -b` makes. */
-function declarationsOf(file) {
-  return readFileSync(file.replace(/\.ts$/, '.d.ts').replace('/src/', '/.types/'), 'utf8');
+const parse = (text) => ts.createSourceFile('declarations.ts', text, ts.ScriptTarget.Latest, true);
+
+/** Names of what a library exports, in the order in which its index does. */
+function exportsOf(name) {
+  const index = parse(readFileSync(join(root, 'packages', name, 'src/index.ts'), 'utf8'));
+  return index.statements.flatMap(({ exportClause }) => exportClause.elements.map((element) => element.name.text));
 }
 
-/** Which file a package or a file beside `from` is. */
-function resolveModule(specifier, from) {
-  if (specifier.startsWith('.')) return join(dirname(from), specifier);
-  return join(root, 'packages', specifier.replace('@tunnel/', ''), 'src/index.ts');
+/** What is declared in a text, by name. */
+function declarationsIn(text) {
+  const named = parse(text).statements.flatMap((statement) => {
+    const declared = ts.isVariableStatement(statement) ? statement.declarationList.declarations : [statement];
+    return declared.map(({ name }) => [name?.text, statement]);
+  });
+  return new Map(named.filter(([name]) => name !== undefined));
 }
 
-/** Names that a file exports from others, each with the file that declares it, in their order. */
-function reexportsOf(file) {
-  const exported = new Map();
-  for (const [, names, specifier] of declarationsOf(file).matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)) {
-    const target = resolveModule(specifier, file);
-    for (const name of names.split(',').map((each) => each.trim())) if (name !== '') exported.set(name, target);
+/** Members that callers have no use for: private ones, and those by which Node drives a stream. */
+function isInternal(member) {
+  const isPrivate = ts.getCombinedModifierFlags(member) & ts.ModifierFlags.Private;
+  return isPrivate !== 0 || /^[#_]/.test(member.name?.text ?? '');
+}
+
+/** The code of a declaration, without `declare` and what is internal. */
+function codeOf(declaration) {
+  const text = declaration.getSourceFile().text;
+  const declare = declaration.modifiers?.find(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword);
+  const internal = ts.isClassDeclaration(declaration) ? declaration.members.filter(isInternal) : [];
+  let code = '';
+  let position = declare?.end ?? declaration.getStart();
+  for (const { pos, end } of internal) {
+    code += text.slice(position, pos);
+    position = end;
   }
-  return exported;
+  return (code + text.slice(position, declaration.end)).trim();
 }
 
-/** Where a name is declared, behind any number of doors. */
-function declaringFile(name, file) {
-  const target = reexportsOf(file).get(name);
-  return target === undefined ? file : declaringFile(name, target);
+function sectionOf(name, declaration) {
+  const prose = ts.getTextOfJSDocComment(declaration.jsDoc?.at(-1)?.comment);
+  return [`### ${name}`, prose, `\`\`\`ts\n${codeOf(declaration)}\n\`\`\``].filter(Boolean).join('\n\n');
 }
-
-/** A declaration and the docstring before it. A declaration ends where its brackets are closed and its line ends. */
-function findDeclaration(name, file) {
-  const text = declarationsOf(file);
-  const start = new RegExp(
-    `^(/\\*\\*(?:(?!\\*/)[^])*\\*/\\n)?export (?:declare )?((?:abstract )?(?:class|function|const|interface|type) ${name}\\b)`,
-    'm',
-  ).exec(text);
-  if (start === null) throw new Error(`${file} does not declare ${name}`);
-  const [whole, comment = '', head] = start;
-  let depth = 0;
-  let end = start.index + whole.length;
-  // Brackets in comments are pairs.
-  for (; end < text.length; end += 1) {
-    const character = text[end];
-    if ('({['.includes(character)) depth += 1;
-    if (')}]'.includes(character)) depth -= 1;
-    if (depth === 0 && character === '\n' && /[;}]$/.test(text.slice(0, end))) break;
-  }
-  return { comment, code: head + text.slice(start.index + whole.length, end) };
-}
-
-function proseOf(comment) {
-  const lines = comment.replace(/^\/\*\*|\*\/\s*$/g, '').split('\n');
-  return lines
-    .map((line) => line.replace(/^\s*\* ?/, '').trim())
-    .join('\n')
-    .trim();
-}
-
-function sectionOf(name, file) {
-  const { comment, code } = findDeclaration(name, file);
-  const shown = code.replaceAll(/^ *(?:#private|private constructor\(.*\));\n/gm, '');
-  return [`### ${name}`, proseOf(comment), `\`\`\`ts\n${shown}\n\`\`\``].filter((part) => part !== '').join('\n\n');
-}
-
-const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-b', 'packages/client', 'packages/server'], {
-  cwd: root,
-  stdio: ['ignore', 'inherit', 'inherit'],
-});
-if (status !== 0) process.exit(1);
 
 const told = new Set();
 const parts = [INTRODUCTION];
-for (const name of ['client', 'server']) {
-  const door = join(root, 'packages', name, 'src/index.ts');
-  parts.push(`## @tunnel/${name}\n`);
+for (const library of ['client', 'server']) {
+  parts.push(`## @tunnel/${library}\n`);
+  const declarations = declarationsIn(await declarationsOf(library));
   const shared = [];
-  for (const each of reexportsOf(door).keys()) {
-    const file = declaringFile(each, door);
+  for (const name of exportsOf(library)) {
+    const declaration = declarations.get(name);
+    if (declaration === undefined) throw new Error(`${library} exports ${name}, which is declared under another name`);
+    const section = sectionOf(name, declaration);
     // What both export is the same.
-    if (told.has(`${file} ${each}`)) shared.push(`\`${each}\``);
-    else parts.push(`${sectionOf(each, file)}\n`);
-    told.add(`${file} ${each}`);
+    if (told.has(section)) shared.push(`\`${name}\``);
+    else parts.push(`${section}\n`);
+    told.add(section);
   }
   if (shared.length > 0) parts.push(`As in \`@tunnel/client\`: ${shared.join(', ')}.\n`);
 }

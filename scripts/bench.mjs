@@ -2,24 +2,15 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { bundle } from './bundle.mjs';
 
 const root = join(import.meta.dirname, '..');
 const processes = join(root, 'bench/src/load/processes');
 
-await build({
-  absWorkingDir: root,
+await bundle({
   entryPoints: [join(root, 'bench/src/bench.ts'), ...readdirSync(processes).map((name) => join(processes, name))],
   outdir: join(root, 'bench/dist'),
   entryNames: '[name]',
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  sourcemap: true,
-  // CommonJS packages in the bundle call require(), which an ES module does not have.
-  banner: { js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);` },
-  logLevel: 'warning',
 });
 
 const program = join(root, 'bench/dist/bench.js');

@@ -7,7 +7,7 @@ import { inputsOf } from './npm-pack.mjs';
 const root = join(import.meta.dirname, '..');
 const source = join(root, 'packages/cli/src');
 const dist = join(root, 'packages/cli/dist');
-const bundle = join(dist, 'main.js');
+const program = join(dist, 'main.js');
 const starter = join(dist, 'tunnel.js');
 
 const modifiedMs = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -24,10 +24,11 @@ function newestMs(folder) {
 }
 
 function isStale() {
-  const builtMs = modifiedMs(bundle);
+  const builtMs = modifiedMs(program);
   if (builtMs === 0 || modifiedMs(starter) === 0) return true;
   const packages = join(root, 'packages');
-  const inputs = [modifiedMs(import.meta.filename), modifiedMs(join(root, 'pnpm-lock.yaml'))];
+  const settings = ['build.mjs', 'bundle.mjs'].map((name) => join(import.meta.dirname, name));
+  const inputs = [...settings, join(root, 'pnpm-lock.yaml')].map(modifiedMs);
   for (const name of readdirSync(packages)) {
     inputs.push(newestMs(join(packages, name, 'src')), modifiedMs(join(packages, name, 'package.json')));
   }
@@ -53,51 +54,36 @@ const loadedOnCall = {
 };
 
 async function build() {
-  const esbuild = await import('esbuild');
+  // Loaded only where there is something to build: most starts find the bundle as new as its sources.
+  const { bundle } = await import('./bundle.mjs');
   const startedAt = new Date();
-  const settings = {
-    absWorkingDir: root,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    write: false,
-    logLevel: 'warning',
-  };
-  const { outputFiles, metafile } = await esbuild.build({
-    ...settings,
+  const { outputFiles, metafile } = await bundle({
     entryPoints: [join(source, 'tunnel.ts')],
-    outfile: bundle,
-    target: 'node20',
-    sourcemap: true,
+    outfile: program,
+    write: false,
     plugins: [loadedOnCall],
     // Less to read at every start. Names stay, and lines stay short, so that a stack trace says something.
     minifyWhitespace: true,
     minifySyntax: true,
     lineLimit: 120,
-    // CommonJS packages in the bundle call require(), which an ES module does not have.
-    banner: {
-      js: [
-        `import { createRequire as bannerCreateRequire } from 'node:module';`,
-        `const require = bannerCreateRequire(import.meta.url);`,
-      ].join('\n'),
-    },
     metafile: true,
   });
-  const { outputFiles: starterFiles } = await esbuild.build({
-    ...settings,
+  const { outputFiles: starterFiles } = await bundle({
     entryPoints: [join(source, 'entry.js')],
     outfile: starter,
+    write: false,
     external: ['./main.js'],
     // It has to parse on any Node. One that is too old for import() never gets there.
     target: 'node10',
     supported: { 'dynamic-import': true },
+    sourcemap: false,
     banner: { js: '#!/usr/bin/env node' },
   });
   mkdirSync(dist, { recursive: true });
   // Whoever starts the bundle meanwhile sees the old one or the new one, never half of one. A source that was
   // edited during the build stays newer than the bundle.
   const files = [
-    { path: `${bundle}.inputs.json`, contents: JSON.stringify(inputsOf(metafile)) },
+    { path: `${program}.inputs.json`, contents: JSON.stringify(inputsOf(metafile)) },
     ...outputFiles,
     ...starterFiles,
   ];

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { bundle } from './bundle.mjs';
 
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'examples');
@@ -25,18 +25,9 @@ if (examples.get(name)?.includes("process.env['TUNNEL_SECRET']") && (process.env
   );
 }
 
-await build({
-  absWorkingDir: root,
+await bundle({
   entryPoints: [...examples.keys()].map((each) => join(folder, `${each}.ts`)),
   outdir: join(folder, 'dist'),
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  sourcemap: true,
-  // CommonJS packages in the bundle call require(), which an ES module does not have.
-  banner: { js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);` },
-  logLevel: 'warning',
 });
 
 if (name === undefined) {

@@ -12,6 +12,7 @@ const steps = [
   ['format', 'prettier', '--log-level', 'warn', '--check', '.'],
   ['lint', 'oxlint', '--type-aware', '--deny-warnings'],
   ['types', 'tsc', '-b'],
+  ['unused', 'knip'],
   ['tests', 'vitest', 'run', ...reporters, ...process.argv.slice(2)],
 ];
 

@@ -9,7 +9,7 @@ import { startRelay } from './support/relay.ts';
 import { startSilent, startSink, startSource } from './support/services.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 import { startClientProcess, startServerProcess } from './support/tunnel-processes.ts';
-import { visit } from './support/visitor.ts';
+import { timeDownload, visit } from './support/visitor.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -50,18 +50,13 @@ async function withProcesses(
   );
 }
 
-async function timeOfDownload(port: number): Promise<number> {
-  const beganMs = performance.now();
-  await using visitor = await visit(port, { seed: 2 });
-  expect(await visitor.waitForEnding(60_000)).toBe('end');
-  visitor.checker?.expectEnd(OTHER_BYTES);
-  return performance.now() - beganMs;
-}
+const OTHER_SEED = 2;
+const timeOfDownload = (port: number): Promise<number> => timeDownload(port, OTHER_SEED, OTHER_BYTES);
 
 describe('a visitor who stops reading', () => {
   test('in the middle costs no more than a window, and the others nothing', { timeout: 180_000 }, async () => {
     await using large = await startSource(DOWNLOAD_BYTES, 1);
-    await using small = await startSource(OTHER_BYTES, 2);
+    await using small = await startSource(OTHER_BYTES, OTHER_SEED);
     await withProcesses([large.port, small.port], async (server, client, ports) => {
       await timeOfDownload(ports[1]!);
       const aloneMs = Math.min(await timeOfDownload(ports[1]!), await timeOfDownload(ports[1]!));
@@ -145,7 +140,7 @@ describe('a visitor who stops reading', () => {
 
   test('before the first byte costs as little, a hundred times over', { timeout: 60_000 }, async () => {
     await using large = await startSource(DOWNLOAD_BYTES, 1);
-    await using small = await startSource(OTHER_BYTES, 2);
+    await using small = await startSource(OTHER_BYTES, OTHER_SEED);
     await withProcesses([large.port, small.port], async (server, client, ports) => {
       await timeOfDownload(ports[1]!);
       const before = { server: await memoryOf(server), client: await memoryOf(client) };
@@ -192,7 +187,7 @@ test(
   { timeout: 60_000 },
   async () => {
     await using silent = await startSilent();
-    await using small = await startSource(OTHER_BYTES, 2);
+    await using small = await startSource(OTHER_BYTES, OTHER_SEED);
     await withProcesses([silent.port, small.port], async (server, client, ports) => {
       await timeOfDownload(ports[1]!);
       const before = { server: await memoryOf(server), client: await memoryOf(client) };

@@ -9,21 +9,9 @@ import { ERRORS } from '@tunnel/shared';
 import { encodeKey, parseIdentity } from '@tunnel/shared/node';
 import { describe, expect, test } from 'vitest';
 import { certificateFiles } from './support/certificates.ts';
-import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
+import { runTunnel, startTunnel, type TunnelEvent, type TunnelProcess } from './support/command.ts';
 import { requireLauncher } from './support/program.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(args: readonly string[], options?: TunnelOptions): Promise<Ended> {
-  await using tunnel = await startTunnel(args, options);
-  const { code } = await tunnel.waitForExit();
-  return { code, stdout: tunnel.stdout, stderr: tunnel.stderr };
-}
 
 function failure(error: string, hint: string): string {
   return `error: ${error}\nhint: ${hint}\n`;
@@ -121,20 +109,20 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     ['keygen', 'not enough arguments: 0 given, 1 needed', '`tunnel keygen --help` shows how it is used'],
   ])('tunnel %s', async (args, error, hint) => {
     const words = args.split(' ').filter((word) => word !== '');
-    expect(await run(words)).toEqual({ code: 2, stdout: '', stderr: failure(error, hint) });
+    expect(await runTunnel(words)).toEqual({ code: 2, stdout: '', stderr: failure(error, hint) });
   });
 
   test('an empty secret file', async () => {
     await using directory = await temporaryDirectory();
     const file = join(directory.path, 'secret');
     await writeFile(file, '\n');
-    const { code, stderr } = await run(['local', '3000', '--to', 'a', '--secret-file', file]);
+    const { code, stderr } = await runTunnel(['local', '3000', '--to', 'a', '--secret-file', file]);
     expect(code).toBe(2);
     expect(stderr).toContain(`error: cannot use the secret: --secret-file ${file}: its first line is empty\n`);
   });
 
   test('from the environment is told by the name of the variable', async () => {
-    const { code, stderr } = await run(['server'], { env: { TUNNEL_PORT: 'x' } });
+    const { code, stderr } = await runTunnel(['server'], { env: { TUNNEL_PORT: 'x' } });
     expect({ code, stderr }).toEqual({ code: 2, stderr: failure('TUNNEL_PORT x: not a valid port', NO_PORT) });
   });
 
@@ -151,7 +139,7 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     await using directory = await temporaryDirectory();
     const file = join(directory.path, 'identity');
     await writeFile(file, '# comment\nabc\n');
-    const { code, stderr } = await run(['server', '--port', '0', '--identity', file]);
+    const { code, stderr } = await runTunnel(['server', '--port', '0', '--identity', file]);
     expect(code).toBe(2);
     expect(stderr).toContain(`${file}, line 2: no key`);
     expect(await readFile(file, 'utf8')).toBe('# comment\nabc\n');
@@ -159,13 +147,13 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
 
   test.each(['', 'here'])('HOME "%s" is none: nothing is kept where the program was started', async (home) => {
     const env = { HOME: home, XDG_STATE_HOME: '', XDG_CONFIG_HOME: '' };
-    const { code, stdout, stderr } = await run(['status'], { env });
+    const { code, stdout, stderr } = await runTunnel(['status'], { env });
     expect(stdout + stderr).toMatch(/with the state directory \/|this user has no home directory/);
     expect([0, 2]).toContain(code);
   });
 
   test('ends the events where they are JSON', async () => {
-    const { code, stdout, stderr } = await run(['server', '--output', 'json', '--port', 'x']);
+    const { code, stdout, stderr } = await runTunnel(['server', '--output', 'json', '--port', 'x']);
     expect(code).toBe(2);
     expect(JSON.parse(stdout)).toMatchObject({ event: 'stopped', exitCode: 2, code: 'usage' });
     expect(stderr).toMatch(/^error: .*\nhint: .*\n$/);
@@ -177,14 +165,14 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
       await using directory = await temporaryDirectory();
       const config = join(directory.path, 'config.toml');
       await writeFile(config, '[client]\noutput = "json"\n[server]\noutput = "json"\n[tunnels.web]\ntarget = 3000\n');
-      const { code, stdout } = await run([...words.split(' '), '--config', config]);
+      const { code, stdout } = await runTunnel([...words.split(' '), '--config', config]);
       expect(code).toBe(2);
       expect(JSON.parse(stdout)).toMatchObject({ event: 'stopped', exitCode: 2, code: 'usage' });
     },
   );
 
   test('is no event for a word that is not that of --output', async () => {
-    expect(await run(['json'])).toMatchObject({ code: 2, stdout: '' });
+    expect(await runTunnel(['json'])).toMatchObject({ code: 2, stdout: '' });
   });
 });
 
@@ -197,19 +185,19 @@ describe.concurrent('help', () => {
     ['retry', ['--pid', '[default: all that wait]']],
     ['keygen', ['tunnel keygen laptop.key']],
   ])('tunnel %s --help', async (command, parts) => {
-    const { code, stdout, stderr } = await run([...(command === '' ? [] : [command]), '--help']);
+    const { code, stdout, stderr } = await runTunnel([...(command === '' ? [] : [command]), '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const part of parts) expect(stdout).toContain(part);
   });
 
   test.each(['help', 'help local', 'local help'])('is what `tunnel %s` asks for', async (words) => {
-    const { code, stdout, stderr } = await run(words.split(' '));
+    const { code, stdout, stderr } = await runTunnel(words.split(' '));
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(words === 'help' ? 'tunnel status' : '--no-reconnect');
   });
 
   test.each(['--version', '-v', '-V', 'version', 'local 3000 --version'])('%s', async (words) => {
-    const { code, stdout, stderr } = await run(words.split(' '));
+    const { code, stdout, stderr } = await runTunnel(words.split(' '));
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
@@ -218,12 +206,12 @@ describe.concurrent('help', () => {
 test('keygen makes a private file, prints the public key, and overwrites nothing', async () => {
   await using directory = await temporaryDirectory();
   const file = join(directory.path, 'key');
-  const made = await run(['keygen', file]);
+  const made = await runTunnel(['keygen', file]);
   expect(made).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^[\w-]{43}\n$/) });
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   const text = await readFile(file, 'utf8');
   expect(text).not.toContain(made.stdout.trim());
-  expect((await run(['keygen', file])).code).toBe(2);
+  expect((await runTunnel(['keygen', file])).code).toBe(2);
   expect(await readFile(file, 'utf8')).toBe(text);
 });
 
@@ -247,10 +235,10 @@ describe('a server that cannot listen ends with 6', () => {
   test('where another server has the port and the state directory', async () => {
     await using server = await startTunnel(['server', '--port', '0', '--output', 'json']);
     const { port } = await server.waitForEvent('listening');
-    const second = await run(['server', '--port', String(port)], { home: server.home });
+    const second = await runTunnel(['server', '--port', String(port)], { home: server.home });
     expect(second.code).toBe(6);
     expect(second.stderr).toContain('by a tunnel server that uses');
-    const third = await run(['server', '--port', '0'], { home: server.home });
+    const third = await runTunnel(['server', '--port', '0'], { home: server.home });
     expect(third.code).toBe(2);
     expect(third.stderr).toMatch(/error: another server is using this state directory: .* \(process \d+\)/);
   });
@@ -277,7 +265,7 @@ describe('server and client on one machine', () => {
     server.kill('SIGTERM');
     expect(await server.waitForExit()).toEqual({ code: 0, signal: null });
     expect(server.events.at(-1)).toMatchObject({ event: 'stopped', exitCode: 0, code: 'stopped' });
-    const gone = await run(['local', '3000'], { home: server.home });
+    const gone = await runTunnel(['local', '3000'], { home: server.home });
     expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('none is running on this machine') });
   });
 
@@ -292,7 +280,7 @@ describe('server and client on one machine', () => {
     await using next = await startTunnel(['server', '--port', '0', '--output', 'json'], { home: server.home });
     const { port } = await next.waitForEvent('listening');
     expect(openPort(await ready)).toBe(publicPort);
-    const [status] = JSON.parse((await run(['status', '--json'], { home: server.home })).stdout) as object[];
+    const [status] = JSON.parse((await runTunnel(['status', '--json'], { home: server.home })).stdout) as object[];
     expect(status).toMatchObject({ server: `ws://localhost:${String(port)}`, state: 'ready' });
   });
 
@@ -329,7 +317,7 @@ describe('server and client on one machine', () => {
     const { serverKey } = await server.waitForEvent('listening');
     server.kill('SIGKILL');
     await server.waitForExit();
-    expect(await run(['local', '3000'], { home: server.home })).toMatchObject({ code: 2 });
+    expect(await runTunnel(['local', '3000'], { home: server.home })).toMatchObject({ code: 2 });
     await using next = await startTunnel(['server', '--port', '0', '--output', 'json'], { home: server.home });
     expect((await next.waitForEvent('listening'))['serverKey']).toBe(serverKey);
   });
@@ -451,7 +439,7 @@ test.each(['pretty', 'json'])(
   async (format) => {
     await using directory = await temporaryDirectory();
     const right = join(directory.path, 'laptop.key');
-    await run(['keygen', right]);
+    await runTunnel(['keygen', right]);
     const mistyped = join(directory.path, 'laptp.key');
     const isTerminal = encodeURIComponent('process.stdout.isTTY = process.stderr.isTTY = true');
     const env = {
@@ -459,9 +447,12 @@ test.each(['pretty', 'json'])(
       ...(format === 'pretty' ? { NODE_OPTIONS: `--import=data:text/javascript,${isTerminal}` } : {}),
     };
     const told = async (identity: string): Promise<readonly string[]> => {
-      const client = await run(['local', '3000', '--to', '127.0.0.1:1', '--no-reconnect', '--identity', identity], {
-        env,
-      });
+      const client = await runTunnel(
+        ['local', '3000', '--to', '127.0.0.1:1', '--no-reconnect', '--identity', identity],
+        {
+          env,
+        },
+      );
       return `${client.stdout}${client.stderr}`.split('\n').filter((line) => line.includes('made a new client key'));
     };
     expect(await told(right)).toEqual([]);
@@ -526,7 +517,7 @@ test('--no-reconnect=false goes before the file, and arguments may stand behind 
   const flags = ['--to', '127.0.0.1:1', '--no-reconnect=false', '--output', 'json', '--config', config];
   await using client = await startTunnel(['local', ...flags, '--', '3000'], { env: { TUNNEL_SECRET: 'x'.repeat(20) } });
   await client.waitForEvent('retrying');
-  expect((await run(['local', ...flags, '--', '--now'])).stderr).toContain('unknown argument: --now');
+  expect((await runTunnel(['local', ...flags, '--', '--now'])).stderr).toContain('unknown argument: --now');
 });
 
 test('SIGUSR1 retries now', async () => {
@@ -547,7 +538,7 @@ test('a state directory that cannot be used is named', async () => {
   const path = join(directory.path, 'file');
   await writeFile(path, '');
   await mkdir(join(directory.path, 'other'));
-  const { code, stderr } = await run(['server', '--port', '0', '--state-dir', path]);
+  const { code, stderr } = await runTunnel(['server', '--port', '0', '--state-dir', path]);
   expect(code).toBe(2);
   expect(stderr).toContain(`error: cannot use the state directory: ${join(path, 'server')}: `);
 });

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { startTunnel } from './support/command.ts';
+import { type Ended, runTunnel } from './support/command.ts';
 import { commandLines, namedBlocks, readDocument } from './support/documents.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 
@@ -23,12 +23,6 @@ const DOCUMENTS = [
   'reverse-proxies.md',
 ];
 
-interface Told {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 const CONFIGURATION = `
 [client]
 to = "tunnel.example.org"
@@ -40,14 +34,12 @@ target = 3000
 target = 22
 `;
 
-async function run(args: readonly string[], configuration = CONFIGURATION): Promise<Told> {
+async function run(args: readonly string[], configuration = CONFIGURATION): Promise<Ended> {
   await using home = await temporaryDirectory();
   const folder = join(home.path, '.config/tunnel');
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'config.toml'), configuration, { mode: 0o600 });
-  await using tunnel = await startTunnel(args, { home: home.path });
-  const { code } = await tunnel.waitForExit();
-  return { code, stdout: tunnel.stdout, stderr: tunnel.stderr };
+  return await runTunnel(args, { home: home.path });
 }
 
 describe.each(DOCUMENTS)('the command lines of %s', (name) => {

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { adminPortOf, askAdmin, samplesOf } from './support/admin.ts';
 import { certificateFiles, readCertificates } from './support/certificates.ts';
-import { startTunnel, type TunnelEvent, type TunnelOptions, type TunnelProcess } from './support/command.ts';
+import { runTunnel, startTunnel, type TunnelEvent, type TunnelProcess } from './support/command.ts';
 import { TEST_SECRET } from './support/pair.ts';
 import { startProxyProgram } from './support/proxy-programs.ts';
 import { requireLauncher, requirePrograms } from './support/program.ts';
@@ -19,18 +19,6 @@ import { answerTo, visit } from './support/visitor.ts';
 
 /** Every test starts several processes, and they share the cores. */
 const SLOW = { timeout: 60_000 };
-
-interface Told {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(args: readonly string[], options: TunnelOptions): Promise<Told> {
-  await using tunnel = await startTunnel(args, options);
-  const { code } = await tunnel.waitForExit();
-  return { code, stdout: tunnel.stdout, stderr: tunnel.stderr };
-}
 
 /** Writes the user's own configuration file. */
 async function configure({ path: home }: TemporaryDirectory, text: string): Promise<string> {
@@ -68,7 +56,7 @@ describe('a user without a home directory, whom the system does not know', SLOW,
     const file = join(directory.path, 'tunnel.toml');
     await writeFile(file, clientTo(port, { web: 3000 }), { mode: 0o600 });
     const options = { launcher: HOMELESS, env: { TUNNEL_STATE_DIR: join(directory.path, 'state') } };
-    expect(await run(['config', 'check', file], options)).toMatchObject({ code: 0, stderr: '' });
+    expect(await runTunnel(['config', 'check', file], options)).toMatchObject({ code: 0, stderr: '' });
     await using client = await startTunnel(['run', '--config', file, '--output', 'json'], options);
     expect(Object.keys(portsOf(await client.waitForEvent('ready')))).toEqual(['web']);
   });
@@ -78,7 +66,7 @@ describe('a user without a home directory, whom the system does not know', SLOW,
     await using directory = await temporaryDirectory();
     const file = join(directory.path, 'tunnel.toml');
     await writeFile(file, '[client]\nsecret-file = "~/secret"\n');
-    expect(await run(['config', 'check', file], { launcher: HOMELESS })).toMatchObject({
+    expect(await runTunnel(['config', 'check', file], { launcher: HOMELESS })).toMatchObject({
       code: 2,
       stderr: `error: ${file}:2:15: client.secret-file: ~/ stands for the home directory, and this user has none; write the full path\nhint: correct the file; docs/configuration.md lists all keys\n`,
     });
@@ -107,10 +95,10 @@ describe('tunnel run', SLOW, () => {
     }
     await first.waitForStderr(/"name":"web","msg":"tunnel opened"/);
 
-    const { stdout: status } = await run(['status'], { home: home.path });
+    const { stdout: status } = await runTunnel(['status'], { home: home.path });
     expect(status).toContain(`web: tcp://127.0.0.1:${portsOf(near)['web']} -> 127.0.0.1:${echo.port}\n`);
     expect(status).toContain(`far: tcp://127.0.0.1:${portsOf(far)['far']} -> `);
-    const json = JSON.parse((await run(['status', '--json'], { home: home.path })).stdout) as object[];
+    const json = JSON.parse((await runTunnel(['status', '--json'], { home: home.path })).stdout) as object[];
     expect(json).toHaveLength(2);
 
     client.kill('SIGTERM');
@@ -121,7 +109,7 @@ describe('tunnel run', SLOW, () => {
       { exitCode: 0, code: 'stopped' },
     ]);
     expect(client.events.at(-1)).not.toHaveProperty('server');
-    expect((await run(['status', '--json'], { home: home.path })).stdout).toBe('[]\n');
+    expect((await runTunnel(['status', '--json'], { home: home.path })).stdout).toBe('[]\n');
   });
 
   test('opens only the tunnels that are named, and knows no others', async () => {
@@ -131,7 +119,7 @@ describe('tunnel run', SLOW, () => {
     const file = await configure(home, clientTo(port, { web: 3000, db: 3001 }));
     await using client = await startRun(home, ['db']);
     expect(Object.keys(portsOf(await client.waitForEvent('ready')))).toEqual(['db']);
-    expect(await run(['run', 'wbe'], { home: home.path })).toEqual({
+    expect(await runTunnel(['run', 'wbe'], { home: home.path })).toEqual({
       code: 2,
       stdout: '',
       stderr: `error: ${file} has no tunnel named wbe\nhint: the names are web, db\n`,
@@ -412,7 +400,7 @@ describe('every command', SLOW, () => {
     const { server, port } = await startServerProcess(['--port', '0']);
     await using _server = server;
     const file = await configure(home, `${clientTo(port, {})}server-key = "${'A'.repeat(43)}"\n`);
-    const { code, stderr } = await run(['local', '3000'], { home: home.path });
+    const { code, stderr } = await runTunnel(['local', '3000'], { home: home.path });
     expect(code).toBe(3);
     expect(stderr).toContain(`correct ${file}:4:14: client.server-key if that is the one`);
     const args = ['local', '3000', '--to', `localhost:${port}`, '--output', 'json'];
@@ -456,7 +444,7 @@ describe('every command', SLOW, () => {
     await chmod(file, 0o644);
     await using client = await startRun(home);
     await client.waitForStderr(/other users of this machine can read .*config\.toml, and there is a secret in it/);
-    const { stdout, code } = await run(['config', 'check'], { home: home.path });
+    const { stdout, code } = await runTunnel(['config', 'check'], { home: home.path });
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/warning: other users/) });
     expect(stdout + client.stderr + client.stdout).not.toContain(TEST_SECRET);
   });
@@ -500,9 +488,9 @@ test('certificates and proxies, on both sides', SLOW, async (context) => {
   await client.waitForStderr(
     /other users of this machine can read .*tunnel\.toml, and there is a proxy's password in it/,
   );
-  const status = await run(['status', '--json'], { home: home.path });
+  const status = await runTunnel(['status', '--json'], { home: home.path });
   expect(JSON.parse(status.stdout)).toMatchObject([{ proxy: `socks5h://127.0.0.1:${proxy.port}` }]);
-  const check = await run(['config', 'check', file], { home: home.path });
+  const check = await runTunnel(['config', 'check', file], { home: home.path });
   expect(check).toMatchObject({ code: 0, stdout: expect.stringContaining("a proxy's password") as string });
   const told = [client.stdout, client.stderr, status.stdout, check.stdout].join('\n');
   expect(told).not.toContain('proxy-password');
@@ -516,7 +504,7 @@ describe('the environment', SLOW, () => {
     const file = await configure(home, clientTo(1, { web: 3000, db: 3001 }));
     const env = { TUNNEL_SERVER: `127.0.0.1:${port}`, TUNNEL_SECRET: TEST_SECRET };
     const told = `TUNNEL_SERVER is 127.0.0.1:${port}, which goes before the file: ${file}:2:6: client.to`;
-    const { code, stdout } = await run(['config', 'check'], { home: home.path, env });
+    const { code, stdout } = await runTunnel(['config', 'check'], { home: home.path, env });
     expect(code).toBe(0);
     expect(stdout.trimEnd().split('\n').slice(-1)).toEqual([told]);
     await using client = await startTunnel(['run', '--output', 'json'], { home: home.path, env });
@@ -557,14 +545,14 @@ describe('tunnel config check', SLOW, () => {
       'tunnel db: db:1 at example.org, any port',
     ];
     const expected = { code: 0, stdout: `${lines.join('\n')}\n`, stderr: '' };
-    expect(await run(['config', 'check'], { home: home.path })).toEqual(expected);
-    expect(await run(['config', 'check', '.config/tunnel/config.toml'], { home: home.path })).toEqual(expected);
+    expect(await runTunnel(['config', 'check'], { home: home.path })).toEqual(expected);
+    expect(await runTunnel(['config', 'check', '.config/tunnel/config.toml'], { home: home.path })).toEqual(expected);
   });
 
   test('tells all that is wrong, each with its place', async () => {
     await using home = await temporaryDirectory();
     const file = await configure(home, '[client]\nsecrt = "geheim"\n[tunnels.web]\ntarget = true\nport = 80000\n');
-    const { code, stdout, stderr } = await run(['config', 'check'], { home: home.path });
+    const { code, stdout, stderr } = await runTunnel(['config', 'check'], { home: home.path });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr.split('\n')).toEqual([
       `error: ${file}:2:1: client.secrt: unknown key; did you mean secret?`,
@@ -573,17 +561,17 @@ describe('tunnel config check', SLOW, () => {
       'hint: correct the file; docs/configuration.md lists all keys',
       '',
     ]);
-    expect((await run(['local', '3000'], { home: home.path })).stderr).toBe(stderr);
+    expect((await runTunnel(['local', '3000'], { home: home.path })).stderr).toBe(stderr);
   });
 
   test('a file that is named has to be there', async () => {
     await using home = await temporaryDirectory();
     const options = { home: home.path, env: { TUNNEL_CONFIG: 'nowhere.toml' } };
-    expect(await run(['server'], options)).toMatchObject({
+    expect(await runTunnel(['server'], options)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('TUNNEL_CONFIG nowhere.toml: no such file'),
     });
-    expect(await run(['run'], { home: home.path })).toMatchObject({
+    expect(await runTunnel(['run'], { home: home.path })).toMatchObject({
       code: 2,
       stderr: expect.stringContaining(`there is no ${join(home.path, '.config/tunnel/config.toml')}`),
     });

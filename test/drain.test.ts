@@ -1,7 +1,7 @@
 // A server that is about to stop keeps its control port for one thing: sessions that still have visitors.
 import { expect, test } from 'vitest';
 import { connectByHand } from './support/hand-driven.ts';
-import { startClient, startServer } from './support/pair.ts';
+import { cutOff, startClient, startServer } from './support/pair.ts';
 import { startRelay } from './support/relay.ts';
 import { startEcho, startSource } from './support/services.ts';
 import { visit } from './support/visitor.ts';
@@ -72,10 +72,7 @@ test('everybody else is told when to come back, on the port that is still open',
   await visitor.waitForBytes(1);
 
   // Its link is gone when the drain begins, and it has no visitors: there is nothing to carry on.
-  const disconnected = server.log.waitForNext('client-disconnected');
-  relay.refuse();
-  relay.resetAll();
-  await disconnected;
+  await cutOff(server, relay);
   const stopping = server.server.stop();
   await using newcomer = await startClient(server.port, [service.port], { waitsForReady: false });
   for (const each of [newcomer, idle]) {

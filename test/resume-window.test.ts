@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { startClient, startServer } from './support/pair.ts';
+import { cutOff, startClient, startServer } from './support/pair.ts';
 import { startRelay } from './support/relay.ts';
 import { startEcho } from './support/services.ts';
 
@@ -61,10 +61,7 @@ test('visitors who come while there is no link are served by the next one', asyn
   await using server = await startServer();
   await using relay = await startRelay({ targetPort: server.port });
   await using client = await startClient(relay.port, [service.port]);
-  const lost = new Promise((resolve) => server.server.once('client-disconnected', resolve));
-  relay.refuse();
-  relay.resetAll();
-  await lost;
+  await cutOff(server, relay);
   const visitor = connect(client.ports[0]!, '127.0.0.1');
   const answer = exchange(visitor, 'patience');
   await new Promise((resolve) => visitor.once('connect', resolve));
@@ -79,10 +76,7 @@ test('no more than 64 visitors wait for a link; those beyond are reset at once',
   await using relay = await startRelay({ targetPort: server.port });
   await using client = await startClient(relay.port, [service.port]);
   const port = client.ports[0]!;
-  const lost = new Promise((resolve) => server.server.once('client-disconnected', resolve));
-  relay.refuse();
-  relay.resetAll();
-  await lost;
+  await cutOff(server, relay);
   const visitors: Socket[] = [];
   for (let count = 0; count < 64; count += 1) {
     const visitor = connect(port, '127.0.0.1');

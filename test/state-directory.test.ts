@@ -4,7 +4,7 @@ import { chmod, chown, lchown, lstat, mkdir, readdir, readFile, rename, symlink,
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, type TestContext, test } from 'vitest';
-import { startTunnel, type TunnelOptions } from './support/command.ts';
+import { runTunnel } from './support/command.ts';
 import { requireLauncher } from './support/program.ts';
 import { temporaryDirectory, type TemporaryDirectory } from './support/temporary-directory.ts';
 import { startServerProcess } from './support/tunnel-processes.ts';
@@ -17,18 +17,6 @@ const CONTAINER = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '-
 
 /** The user of a service, in whose directories root looks. Nobody needs to have heard of it. */
 const SERVICE_UID = 54_321;
-
-interface Told {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(args: readonly string[], options: TunnelOptions = {}): Promise<Told> {
-  await using tunnel = await startTunnel(args, options);
-  const { code } = await tunnel.waitForExit();
-  return { code, stdout: tunnel.stdout, stderr: tunnel.stderr };
-}
 
 function requireRoot(context: TestContext): void {
   if (process.getuid?.() !== 0) context.skip('only root can look into the directories of others');
@@ -63,7 +51,7 @@ describe('two servers in two containers with one state directory', SLOW, () => {
     const options = { home: home.path, launcher: CONTAINER };
     const { server: first } = await startServerProcess(['--port', '0'], options);
     await using _first = first;
-    const second = await run(['server', '--host', '127.0.0.1', '--port', '0'], options);
+    const second = await runTunnel(['server', '--host', '127.0.0.1', '--port', '0'], options);
     expect(second.code).toBe(2);
     expect(second.stderr).toMatch(
       /^error: another server is using this state directory: .* \(process \d+ in another container or on another machine\)$/m,
@@ -101,7 +89,7 @@ describe('root in the state directory of a service', SLOW, () => {
         await writeFile(stale, '');
         await chown(stale, SERVICE_UID, SERVICE_UID);
         const before = await readdir(service.control);
-        expect(await run([command, '--state-dir', service.path])).toMatchObject({ code: 0, stderr: '' });
+        expect(await runTunnel([command, '--state-dir', service.path])).toMatchObject({ code: 0, stderr: '' });
         expect(visits()).toBe(0);
         expect(await readFile(precious, 'utf8')).toBe('kept');
         expect(await readFile(dead, 'utf8')).toBe('kept');
@@ -124,7 +112,7 @@ describe('root in the state directory of a service', SLOW, () => {
       await rename(`${dead}.tmp`, dead);
       ended.close();
       for (const path of [own, dead]) await chown(path, SERVICE_UID, SERVICE_UID);
-      const { code, stdout } = await run(['status', '--json', '--state-dir', service.path]);
+      const { code, stdout } = await runTunnel(['status', '--json', '--state-dir', service.path]);
       expect({ code, clients: JSON.parse(stdout) as unknown }).toEqual({
         code: 0,
         clients: [{ pid: 99_999_991, state: 'unknown', problem: 'it runs another version of this program' }],
@@ -143,7 +131,7 @@ describe('root in the state directory of a service', SLOW, () => {
     const client = join(service.path, 'client');
     await symlink(join(other.path, 'client'), client);
     await lchown(client, SERVICE_UID, SERVICE_UID);
-    const { code, stderr } = await run(['status', '--state-dir', service.path]);
+    const { code, stderr } = await runTunnel(['status', '--state-dir', service.path]);
     expect(code).toBe(2);
     expect(stderr).toContain(`${client} is a symbolic link that another user made`);
   });
@@ -156,7 +144,7 @@ describe('root in the state directory of a service', SLOW, () => {
     await rename(`${path}.tmp`, path);
     server.close();
     await chown(path, SERVICE_UID, SERVICE_UID);
-    const { code, stderr } = await run(['server', '--port', '0', '--admin', path]);
+    const { code, stderr } = await runTunnel(['server', '--port', '0', '--admin', path]);
     expect({ code, stderr }).toMatchObject({
       code: 6,
       stderr: expect.stringContaining('the address is already in use'),
@@ -167,7 +155,7 @@ describe('root in the state directory of a service', SLOW, () => {
   test('tunnel doctor makes nothing there', async (context) => {
     requireRoot(context);
     await using service = await serviceDirectory();
-    const { stdout } = await run(['doctor', '--to', '127.0.0.1:1', '--state-dir', service.path], {
+    const { stdout } = await runTunnel(['doctor', '--to', '127.0.0.1:1', '--state-dir', service.path], {
       env: { TUNNEL_SECRET: 'x'.repeat(20) },
     });
     expect(stdout).toContain(`is that of user ${SERVICE_UID}`);
@@ -180,7 +168,7 @@ describe('root in the state directory of a service', SLOW, () => {
   ])('tunnel %s does not run there, and makes nothing', async (args, context) => {
     requireRoot(context);
     await using service = await serviceDirectory();
-    const { code, stderr } = await run([...args, '--state-dir', service.path], {
+    const { code, stderr } = await runTunnel([...args, '--state-dir', service.path], {
       env: { TUNNEL_SECRET: 'x'.repeat(20) },
     });
     expect({ code, stderr }).toEqual({
@@ -217,17 +205,17 @@ describe('secrets and keys', SLOW, () => {
     const secret = join(directory.path, 'secret');
     const identity = join(directory.path, 'identity');
     await writeFile(secret, `${'x'.repeat(20)}\n`, { mode: 0o600 });
-    expect(await run(['keygen', identity])).toMatchObject({ code: 0 });
+    expect(await runTunnel(['keygen', identity])).toMatchObject({ code: 0 });
     await chown(secret, SERVICE_UID, SERVICE_UID);
     await chown(identity, SERVICE_UID, SERVICE_UID);
-    const server = await run(['server', '--port', '0', '--secret-file', secret]);
+    const server = await runTunnel(['server', '--port', '0', '--secret-file', secret]);
     expect(server).toMatchObject({ code: 2, stderr: expect.stringContaining(`user: ${secret} belongs to user id`) });
     // But not those of whoever became root by sudo.
     const { server: bySudo } = await startServerProcess(['--port', '0', '--secret-file', secret], {
       env: { SUDO_UID: String(SERVICE_UID) },
     });
     await using _bySudo = bySudo;
-    const client = await run(['local', '3000', '--to', '127.0.0.1:1', '--identity', identity], {
+    const client = await runTunnel(['local', '3000', '--to', '127.0.0.1:1', '--identity', identity], {
       env: { TUNNEL_SECRET: 'x'.repeat(20) },
     });
     expect(client).toMatchObject({ code: 2, stderr: expect.stringContaining(`user: ${identity} belongs to user id`) });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { startTunnel, type TunnelOptions, type TunnelProcess } from './support/command.ts';
+import { runTunnel, startTunnel, type TunnelProcess } from './support/command.ts';
 import { startEcho } from './support/services.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 import { publicPortOf, startClientProcess, startServerProcess } from './support/tunnel-processes.ts';
@@ -13,26 +13,14 @@ import { visit } from './support/visitor.ts';
 /** Every test starts several processes, and they share the cores. */
 const SLOW = { timeout: 60_000 };
 
-interface Told {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 interface Client {
   readonly pid: number;
   readonly state: string;
   readonly [field: string]: unknown;
 }
 
-async function run(args: readonly string[], options: TunnelOptions): Promise<Told> {
-  await using tunnel = await startTunnel(args, options);
-  const { code } = await tunnel.waitForExit();
-  return { code, stdout: tunnel.stdout, stderr: tunnel.stderr };
-}
-
 async function status(home: string): Promise<readonly Client[]> {
-  const { code, stdout, stderr } = await run(['status', '--json'], { home });
+  const { code, stdout, stderr } = await runTunnel(['status', '--json'], { home });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout) as Client[];
 }
@@ -103,7 +91,7 @@ describe('tunnel status', SLOW, () => {
       nextAttempt: null,
     });
 
-    const text = await run(['status'], { home: home.path });
+    const text = await runTunnel(['status'], { home: home.path });
     expect(text).toMatchObject({ code: 0, stderr: '' });
     expect(text.stdout).toContain(
       `tcp://127.0.0.1:${publicPort} -> 127.0.0.1:${echo.port}\n  state         ready for `,
@@ -114,8 +102,8 @@ describe('tunnel status', SLOW, () => {
     const elsewhere = join(home.path, 'elsewhere');
     const none = `no client runs with the state directory ${elsewhere}\n`;
     const args = ['status', '--state-dir', elsewhere];
-    expect(await run(args, { home: home.path })).toEqual({ code: 0, stdout: none, stderr: '' });
-    expect(await run([...args, '--json'], { home: home.path })).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
+    expect(await runTunnel(args, { home: home.path })).toEqual({ code: 0, stdout: none, stderr: '' });
+    expect(await runTunnel([...args, '--json'], { home: home.path })).toEqual({ code: 0, stdout: '[]\n', stderr: '' });
   });
 
   test('shows what became of connections when the server was killed and came back', async () => {
@@ -192,13 +180,13 @@ describe('tunnel retry', SLOW, () => {
       lastError: { code: 'tcp-refused', at: expect.stringMatching(/Z$/) },
       nextAttempt: { attempt: expect.any(Number), inMs: expect.any(Number), at: expect.stringMatching(/Z$/) },
     });
-    const text = (await run(['status'], { home: home.path })).stdout;
+    const text = (await runTunnel(['status'], { home: home.path })).stdout;
     expect(text).toMatch(/^127\.0\.0\.1:3000, no public address yet\n {2}state {9}waiting; not ready for \d/);
     expect(text).toMatch(/^ {2}next attempt {2}in [\d.]+s \(attempt \d+\); `tunnel retry` tries at once$/m);
     expect(text).toMatch(/^ {2}last error {4}\S+ ago, tcp-refused: connection refused: 127\.0\.0\.1:1/m);
 
     const before = client.events.length;
-    const retry = await run(['retry', '--pid', String(client.pid)], { home: home.path });
+    const retry = await runTunnel(['retry', '--pid', String(client.pid)], { home: home.path });
     expect(retry).toMatchObject({ code: 0, stderr: '' });
     expect(retry.stdout).toMatch(
       new RegExp(`^process ${client.pid}, 127\\.0\\.0\\.1:3000: tries now \\(last error: .*\\)\n$`),
@@ -216,18 +204,18 @@ describe('tunnel retry', SLOW, () => {
     await using _server = server;
     await using client = await startClientProcess(port, 3000, [], { home: home.path });
     await client.waitForEvent('ready');
-    expect(await run(['retry'], { home: home.path })).toEqual({
+    expect(await runTunnel(['retry'], { home: home.path })).toEqual({
       code: 0,
       stdout: `process ${client.pid}, 127.0.0.1:3000: is connected, nothing to do\n`,
       stderr: '',
     });
     const state = join(home.path, '.local/state/tunnel');
-    expect(await run(['retry', '--pid', '1'], { home: home.path })).toEqual({
+    expect(await runTunnel(['retry', '--pid', '1'], { home: home.path })).toEqual({
       code: 0,
       stdout: `no client with process id 1 runs with the state directory ${state}\n`,
       stderr: '',
     });
-    expect((await run(['retry', '--pid', '0'], { home: home.path })).code).toBe(2);
+    expect((await runTunnel(['retry', '--pid', '0'], { home: home.path })).code).toBe(2);
   });
 });
 
@@ -255,7 +243,7 @@ describe('the control socket', SLOW, () => {
       killed.kill('SIGKILL');
       await killed.exit;
       expect(await readdir(directory)).toHaveLength(1);
-      expect((await run([look], { home: home.path })).stdout).toContain('no client runs');
+      expect((await runTunnel([look], { home: home.path })).stdout).toContain('no client runs');
       expect(await readdir(directory)).toEqual([]);
     }
     await using killed = await startWaiting(home.path);
@@ -280,12 +268,12 @@ describe('the control socket', SLOW, () => {
     const path = join(state, 'client/control', name);
     expect((await lstat(path)).isSymbolicLink()).toBe(true);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
-    const told = await run(['status', '--json', '--state-dir', state], { home: home.path });
+    const told = await runTunnel(['status', '--json', '--state-dir', state], { home: home.path });
     expect(JSON.parse(told.stdout)).toMatchObject([{ pid: client.pid }]);
     expect(await readdir(temporary.path)).toHaveLength(1);
     client.kill('SIGKILL');
     await client.exit;
-    expect((await run(['status', '--json', '--state-dir', state], { home: home.path })).stdout).toBe('[]\n');
+    expect((await runTunnel(['status', '--json', '--state-dir', state], { home: home.path })).stdout).toBe('[]\n');
     expect(await readdir(temporary.path)).toEqual([]);
     expect(await readdir(join(state, 'client/control'))).toEqual([]);
   });
@@ -299,7 +287,7 @@ describe('the control socket', SLOW, () => {
     await using client = await startClientProcess(port, 3000, [], { home: home.path });
     await client.waitForEvent('ready');
     expect(client.stderr).toContain('`tunnel status` will not show this process');
-    const { code, stderr } = await run(['status'], { home: home.path });
+    const { code, stderr } = await runTunnel(['status'], { home: home.path });
     expect(code).toBe(2);
     expect(stderr).toContain(`error: cannot use the state directory: ${controlDirectory(home.path)}: `);
   });

@@ -3,9 +3,10 @@ import type { Lease, LeaseStore } from '@tunnel/server';
 import { randomBytes } from '@tunnel/shared/node';
 import { expect, test, vi } from 'vitest';
 import { connectByHand } from './support/hand-driven.ts';
-import { startClient, startServer } from './support/pair.ts';
+import { cutOff, startClient, startServer } from './support/pair.ts';
 import { startRelay } from './support/relay.ts';
 import { startEcho } from './support/services.ts';
+import { answerTo } from './support/visitor.ts';
 
 /** Leases that outlive a server of the test. */
 function memoryLeases(): LeaseStore {
@@ -16,21 +17,6 @@ function memoryLeases(): LeaseStore {
       leases = value;
     },
   };
-}
-
-/** What an echo service answers through a public port. */
-async function echoThrough(port: number, message: string): Promise<string> {
-  const visitor = connect(port, '127.0.0.1');
-  try {
-    visitor.write(message);
-    return await new Promise((resolve, reject) => {
-      visitor.once('data', (data) => resolve(data.toString()));
-      visitor.once('close', () => reject(new Error('closed without an answer')));
-      visitor.once('error', reject);
-    });
-  } finally {
-    visitor.destroy();
-  }
 }
 
 function asking(
@@ -47,14 +33,10 @@ test('a client that was killed gets its port back at once, though the server sti
   const identity = randomBytes(32);
   await using first = await startClient(relay.port, [service.port], { identity });
   const port = first.ports[0]!;
-  const lost = new Promise((resolve) => server.server.once('client-disconnected', resolve));
-  // The relay refuses it from here on: a client that is gone.
-  relay.refuse();
-  relay.resetAll();
-  await lost;
+  await cutOff(server, relay);
   await using second = await startClient(server.port, [service.port], { identity, ...asking(service.port, port) });
   expect(second.ports).toEqual([port]);
-  expect(await echoThrough(port, 'hello')).toBe('hello');
+  expect(await answerTo(port, 'hello')).toBe('hello');
 });
 
 test('a zombie whose link went silent gives the port up after a second', async () => {
@@ -69,7 +51,7 @@ test('a zombie whose link went silent gives the port up after a second', async (
   await using second = await startClient(server.port, [service.port], { identity, ...asking(service.port, port) });
   expect(second.ports).toEqual([port]);
   expect(performance.now() - began).toBeLessThan(4_000);
-  expect(await echoThrough(port, 'hello')).toBe('hello');
+  expect(await answerTo(port, 'hello')).toBe('hello');
 });
 
 test('a second live process is refused', async () => {
@@ -81,7 +63,7 @@ test('a second live process is refused', async () => {
   const options = { identity, ...asking(service.port, port), waitsForReady: false };
   await using second = await startClient(server.port, [service.port], options);
   expect(await second.next('stopped')).toMatchObject({ code: 'port-in-use', exitCode: 5 });
-  expect(await echoThrough(port, 'still here')).toBe('still here');
+  expect(await answerTo(port, 'still here')).toBe('still here');
 });
 
 test('a second live process that asks for any port gets another one', async () => {
@@ -91,8 +73,8 @@ test('a second live process that asks for any port gets another one', async () =
   await using first = await startClient(server.port, [service.port], { identity });
   await using second = await startClient(server.port, [service.port], { identity });
   expect(second.ports[0]).not.toBe(first.ports[0]);
-  expect(await echoThrough(first.ports[0]!, 'one')).toBe('one');
-  expect(await echoThrough(second.ports[0]!, 'two')).toBe('two');
+  expect(await answerTo(first.ports[0]!, 'one')).toBe('one');
+  expect(await answerTo(second.ports[0]!, 'two')).toBe('two');
 });
 
 test('another client never gets a port whose session lives', async () => {
@@ -100,10 +82,7 @@ test('another client never gets a port whose session lives', async () => {
   await using server = await startServer();
   await using relay = await startRelay({ targetPort: server.port });
   await using first = await startClient(relay.port, [service.port]);
-  const lost = new Promise((resolve) => server.server.once('client-disconnected', resolve));
-  relay.refuse();
-  relay.resetAll();
-  await lost;
+  await cutOff(server, relay);
   const options = { ...asking(service.port, first.ports[0]!), waitsForReady: false };
   await using stranger = await startClient(server.port, [service.port], options);
   expect(await stranger.next('stopped')).toMatchObject({ code: 'port-in-use', exitCode: 5 });

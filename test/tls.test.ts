@@ -137,10 +137,15 @@ describe.each(['ws', 'wss'])('the counters of a link over %s', (scheme) => {
   const RECORD_BYTES = 64 * 1024;
   const RECORDS = 512;
 
+  interface BothEnds extends AsyncDisposable {
+    readonly near: WebSocket;
+    readonly nearSocket: Socket;
+    readonly far: WebSocket;
+    readonly farSocket: Socket;
+  }
+
   /** Both ends of a WebSocket, with the sockets below. */
-  async function connectBoth(): Promise<
-    { near: WebSocket; nearSocket: Socket; far: WebSocket; farSocket: Socket } & AsyncDisposable
-  > {
+  async function connectBoth(): Promise<BothEnds> {
     const certificates = readCertificates();
     const [cert = '', key = ''] = ['TEST_CERTIFICATE', 'TEST_KEY'].map((name) => certificates.get(name));
     const server = scheme === 'ws' ? createHttpServer() : createHttpsServer({ cert, key });
@@ -169,15 +174,15 @@ describe.each(['ws', 'wss'])('the counters of a link over %s', (scheme) => {
     };
   }
 
+  /** The server's side of a link; what its keys are does not matter here. */
+  function linkOver({ near, nearSocket }: BothEnds): RecordLink {
+    const keys = { sendKey: new Uint8Array(32).fill(1), receiveKey: new Uint8Array(32).fill(2) };
+    return new RecordLink(near, nearSocket, keys as ConstructorParameters<typeof RecordLink>[2], 'server');
+  }
+
   test('tell what waits and what went out', { timeout: 60_000 }, async () => {
     await using both = await connectBoth();
-    const keys = { sendKey: new Uint8Array(32).fill(1), receiveKey: new Uint8Array(32).fill(2) };
-    const link = new RecordLink(
-      both.near,
-      both.nearSocket,
-      keys as ConstructorParameters<typeof RecordLink>[2],
-      'server',
-    );
+    const link = linkOver(both);
     let drains = 0;
     link.start({ onRecord: () => {}, onDrain: () => (drains += 1), onEnd: () => {} });
     const before = link.drainedBytes;
@@ -201,13 +206,7 @@ describe.each(['ws', 'wss'])('the counters of a link over %s', (scheme) => {
 
   test('tell of a message that comes in parts', async () => {
     await using both = await connectBoth();
-    const keys = { sendKey: new Uint8Array(32).fill(1), receiveKey: new Uint8Array(32).fill(2) };
-    const link = new RecordLink(
-      both.near,
-      both.nearSocket,
-      keys as ConstructorParameters<typeof RecordLink>[2],
-      'server',
-    );
+    const link = linkOver(both);
     let records = 0;
     link.start({ onRecord: () => (records += 1), onDrain: () => {}, onEnd: () => {} });
     const before = link.bytesRead;

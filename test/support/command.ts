@@ -239,6 +239,20 @@ export async function startTunnel(args: readonly string[], options: TunnelOption
   return new TunnelProcess(args, child, home, async () => temporary?.[Symbol.asyncDispose]());
 }
 
+/** What a command left that has ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `tunnel` to its end. */
+export async function runTunnel(args: readonly string[], options: TunnelOptions = {}): Promise<Ended> {
+  await using tunnel = await startTunnel(args, options);
+  const { code } = await tunnel.waitForExit();
+  return { code, stdout: tunnel.stdout, stderr: tunnel.stderr };
+}
+
 function parseEvent(line: string): TunnelEvent | undefined {
   try {
     const value: unknown = JSON.parse(line);

@@ -2,6 +2,7 @@ import { type Client, type ClientEvents, type ClientOptions, createClient, parse
 import { createServer, type Server, type ServerEvents, type ServerOptions } from '@tunnel/server';
 import { randomBytes } from '@tunnel/shared/node';
 import { EventLog } from './event-log.ts';
+import type { Relay } from './relay.ts';
 
 export const TEST_SECRET = 'a secret of the tests, long enough';
 
@@ -105,4 +106,12 @@ export async function startClient(
     },
     [Symbol.asyncDispose]: async () => client.abort(),
   };
+}
+
+/** Cuts the client behind this relay off, until the relay is told to let it through again, and waits until the server knows. */
+export async function cutOff(server: RunningServer, relay: Relay): Promise<void> {
+  const lost = server.log.waitForNext('client-disconnected');
+  relay.refuse();
+  relay.resetAll();
+  await lost;
 }

@@ -115,3 +115,13 @@ export async function isAnswered(port: number): Promise<boolean> {
   socket.destroy();
   return answered;
 }
+
+/** Ms that it takes to get all that a source of this seed sends through a public port. */
+export async function timeDownload(port: number, seed: number, bytes: number): Promise<number> {
+  const beganMs = performance.now();
+  await using visitor = await visit(port, { seed });
+  const ending = await visitor.waitForEnding(60_000);
+  if (ending !== 'end') throw new Error(`a download ended with ${ending}`);
+  visitor.checker?.expectEnd(bytes);
+  return performance.now() - beganMs;
+}

@@ -7,8 +7,8 @@
  * @param {string} version
  */
 export function refusalOfNode(version) {
-  const parts = version.split('.').map(Number);
-  const isNewEnough = parts[0] >= 22 || (parts[0] === 20 && parts[1] >= 19);
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const isNewEnough = major >= 22 || (major === 20 && minor >= 19);
   if (isNewEnough) return undefined;
   return [
     `error: tunnel needs Node 20.19, or 22 and later; this is Node ${version}`,

@@ -5,7 +5,7 @@ import { adviceFor } from './hints/advice-for.ts';
 import { ConfigError } from './config/config-error.ts';
 import { jsonEmitter } from './reports/json-events.ts';
 import { errorLines, openWriters, type Output, tellEnd, type Writers } from './output/output.ts';
-import { hideSecrets } from './commands/process-title.ts';
+import { hideSecrets } from './process/process-title.ts';
 
 // Node opens its debugger at SIGUSR1 unless somebody listens, which not every command does, nor any from its first moment.
 process.on('SIGUSR1', () => {});

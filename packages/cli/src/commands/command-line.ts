@@ -2,8 +2,8 @@ import { TunnelError } from '@tunnel/shared';
 import yargs from 'yargs';
 import { runCompletion } from '../completion/completion.ts';
 import { type Command, SHELLS } from '../completion/shells.ts';
-import { CONFIG_FLAGS, runConfig } from '../config/check.ts';
-import type { Context } from './context.ts';
+import { CONFIG_FLAGS, runConfig } from './config-check.ts';
+import type { Context } from '../process/context.ts';
 import { DOCTOR_FLAGS } from '../doctor/flags.ts';
 import { addFlags, type Arguments, STANDARD_FLAGS } from '../settings/flags.ts';
 import { runKeygen } from './keygen.ts';
@@ -165,7 +165,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 doctor --to tunnel.example.org', 'a round trip through the server and back')
           .example('$0 doctor 3000', 'and whether the service on port 3000 accepts connections'),
       (given) => {
-        throw new Chosen(async () => (await import('../doctor/doctor.ts')).runDoctor(given.target, given, context));
+        throw new Chosen(async () => (await import('./doctor.ts')).runDoctor(given.target, given, context));
       },
     )
     .command(

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { describeSystemError, encodeKey, formatIdentity, generateIdentity, writeNew } from '@tunnel/shared/node';
-import type { Context } from './context.ts';
 import { CommandError } from '../hints/command-error.ts';
+import type { Context } from '../process/context.ts';
 
 /** `tunnel keygen`: writes a new identity file, prints its public key, and resolves with the exit code. */
 export async function runKeygen(file: string, { writers }: Context): Promise<number> {

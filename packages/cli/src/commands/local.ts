@@ -3,9 +3,9 @@ import { openClientAdmin } from '../admin/admin.ts';
 import { planClient } from '../settings/client-plan.ts';
 import { readGivenSecret } from '../settings/common-flags.ts';
 import { loadConfig } from '../config/config-file.ts';
-import type { Context } from './context.ts';
+import type { Context } from '../process/context.ts';
 import { openControl } from '../control/open-control.ts';
-import { watchEnterKey } from './enter-key.ts';
+import { watchEnterKey } from '../process/enter-key.ts';
 import { tellEnvironment } from '../notices/environment-notices.ts';
 import { type Arguments, GivenFlags } from '../settings/flags.ts';
 import { warnAboutFiles } from '../notices/file-access.ts';
@@ -16,7 +16,7 @@ import { adviceOf } from '../hints/advice-for.ts';
 import { adviceWithProxy } from '../settings/proxy-choice.ts';
 import { reportEvents } from '../output/reporter.ts';
 import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from '../notices/secret-warnings.ts';
-import { handleSignals } from './signals.ts';
+import { handleSignals } from '../process/signals.ts';
 import { ClientService } from '../systemd/client-service.ts';
 
 /** `tunnel local`: runs until it is stopped or fails for good, and resolves with the exit code. Throws `TunnelError`. */

@@ -1,6 +1,6 @@
 import { LINK_FLAGS } from '../settings/common-flags.ts';
 import { loadConfig } from '../config/config-file.ts';
-import type { Context } from './context.ts';
+import type { Context } from '../process/context.ts';
 import { type Arguments, type Flag, GivenFlags } from '../settings/flags.ts';
 import { fold, noneText, retryText } from '../reports/status-text.ts';
 import { stateDirectory } from '../settings/state-directory.ts';

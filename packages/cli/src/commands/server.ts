@@ -20,10 +20,11 @@ import { openServerAdmin } from '../admin/admin.ts';
 import { addressForClients, namesInCertificate } from './client-address.ts';
 import { type GivenSecret, readGivenSecret } from '../settings/common-flags.ts';
 import { type ConfigFile, loadConfig, requireConfig } from '../config/config-file.ts';
-import { changedKeys, reloadConfig } from '../config/reload.ts';
-import type { Context } from './context.ts';
+import { changedKeys, reloadConfig } from './reload.ts';
+import type { Context } from '../process/context.ts';
 import { tellEnvironment } from '../notices/environment-notices.ts';
-import { checkPrivateFiles, type Exposure, warnAboutFiles } from '../notices/file-access.ts';
+import { warnAboutFiles } from '../notices/file-access.ts';
+import { checkPrivateFiles, type Exposure } from '../settings/private-files.ts';
 import { type Arguments, GivenFlags } from '../settings/flags.ts';
 import { jsonEmitter, serverJsonReporter } from '../reports/json-events.ts';
 import { openOutput, type Output, say, tellNewKey, warn } from '../output/output.ts';
@@ -39,7 +40,7 @@ import {
   type ServerFlags,
   type ServerSettings,
 } from '../settings/server-settings.ts';
-import { handleSignals } from './signals.ts';
+import { handleSignals } from '../process/signals.ts';
 import { warnAboutConfig, warnAboutOddity, warnAboutSecret } from '../notices/secret-warnings.ts';
 import { serverState } from '../systemd/server-state.ts';
 import { Service } from '../systemd/service.ts';

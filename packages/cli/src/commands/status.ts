@@ -1,14 +1,15 @@
 import { LINK_FLAGS } from '../settings/common-flags.ts';
 import { loadConfig } from '../config/config-file.ts';
-import type { Context } from './context.ts';
+import type { Context } from '../process/context.ts';
 import { type Arguments, type Flag, GivenFlags } from '../settings/flags.ts';
 import type { Writers } from '../output/output.ts';
 import { Screen } from '../output/screen.ts';
 import { fold, noneText, statusText, watchHeading } from '../reports/status-text.ts';
-import { handleSignals } from './signals.ts';
+import { handleSignals } from '../process/signals.ts';
 import { stateDirectory, type StateDirectory } from '../settings/state-directory.ts';
 import { watchClients } from '../control/status-watch.ts';
-import { surveyClients, type SurveyedClient } from '../control/survey.ts';
+import { surveyClients } from '../control/survey.ts';
+import type { SurveyedClient } from '../reports/client-report.ts';
 
 export const STATUS_FLAGS = {
   watch: { describe: 'refresh every second and at every change, until Ctrl-C', isSwitch: true },

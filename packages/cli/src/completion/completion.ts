@@ -1,4 +1,4 @@
-import type { Context } from '../commands/context.ts';
+import type { Context } from '../process/context.ts';
 import { unknownWord } from '../usage/unknown-words.ts';
 import { bashScript } from './bash.ts';
 import { fishScript } from './fish.ts';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { describeSystemError } from '@tunnel/shared/node';
 import { ANSWER_TIMEOUT_MS, type Command, formatRequest, MAX_ANSWER_BYTES, parseAnswer } from './protocol.ts';
-import type { ClientReport } from './report.ts';
+import type { ClientReport } from '../reports/client-report.ts';
 import { openDoor, type SocketDoor, type SocketPlace } from './socket-place.ts';
 
 /** What came of asking the process at a control socket. */

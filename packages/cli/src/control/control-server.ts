@@ -5,7 +5,7 @@ import type { Client } from '@tunnel/client';
 import { PRIVATE_MODE } from '@tunnel/shared/node';
 import { askClient } from './control-connection.ts';
 import { formatAnswer, MAX_REQUEST_BYTES, parseRequest, REQUEST_TIMEOUT_MS, WATCH_INTERVAL_MS } from './protocol.ts';
-import { reportOf } from './report.ts';
+import { reportOf } from '../reports/client-report.ts';
 import { listPlaces, newPlace, publishPlace, removePlace, removeStalePlace, type SocketPlace } from './socket-place.ts';
 
 /** Further connections are closed at once. */

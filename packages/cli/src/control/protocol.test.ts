@@ -1,21 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { formatAnswer, formatRequest, parseAnswer, parseRequest } from './protocol.ts';
-import { type ClientReport, reportOf } from './report.ts';
+import { type ClientReport, reportOf } from '../reports/client-report.ts';
+import { FRESH_STATUS } from '../reports/client-status.fixture.ts';
 
 const client: ClientReport = reportOf({
+  ...FRESH_STATUS,
   state: 'waiting',
-  since: '2026-01-01T00:00:00.000Z',
-  server: 'ws://example.org:7835',
-  proxy: undefined,
   tunnels: [{ target: { host: '::1', port: 1 }, url: undefined, port: undefined, isOpen: false, refused: 0 }],
-  roundTripMs: undefined,
-  streams: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-  reconnects: 0,
-  resumedStreams: 0,
-  lostStreams: 0,
-  lastError: undefined,
   nextAttempt: { attempt: 1, inMs: 5, at: '2026-01-01T00:00:00.005Z' },
 });
 

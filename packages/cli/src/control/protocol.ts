@@ -12,7 +12,7 @@
  * fields are ignored.
  */
 import { printableValue } from '../output/printable.ts';
-import { type ClientReport, isClientReport } from './report.ts';
+import { type ClientReport, isClientReport } from '../reports/client-report.ts';
 
 const VERSION = 1;
 

@@ -1,6 +1,7 @@
 import { watchClient } from './control-connection.ts';
 import { removeStalePlace, type SocketPlace } from './socket-place.ts';
-import { findPlaces, surveyed, type SurveyedClient } from './survey.ts';
+import type { SurveyedClient } from '../reports/client-report.ts';
+import { findPlaces, surveyed } from './survey.ts';
 
 /** How often the directory is looked at, and the picture drawn, at least, in ms. */
 const REDRAW_INTERVAL_MS = 1_000;

@@ -2,18 +2,8 @@ import { TunnelError } from '@tunnel/shared';
 import { describeSystemError, isRunning } from '@tunnel/shared/node';
 import { askClient, type ControlAnswer, NO_ANSWER } from './control-connection.ts';
 import type { Command } from './protocol.ts';
-import type { ClientReport } from './report.ts';
+import type { SurveyedClient } from '../reports/client-report.ts';
 import { listPlaces, removeStalePlace, type SocketPlace } from './socket-place.ts';
-
-/** A process that is there and does not tell what it does. */
-export interface UnknownClient {
-  readonly pid: number;
-  readonly state: 'unknown';
-  /** A clause about "it". */
-  readonly problem: string;
-}
-
-export type SurveyedClient = ClientReport | UnknownClient;
 
 /**
  * Has every client with a socket in this directory told the command, and returns what they say, by process id. Removes

@@ -1,6 +1,5 @@
 import { oddityOf, SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
 import type { GivenSecret } from '../settings/common-flags.ts';
-import type { ConfigFile } from '../config/config-file.ts';
 import { type Output, warn } from '../output/output.ts';
 import type { ChosenProxy } from '../settings/proxy-choice.ts';
 
@@ -30,8 +29,14 @@ export function warnAboutOddity(what: string, secret: string, output: Output): v
   warn(output, `${what} ${oddity}, which counts as part of it`, 'remove that, unless the other side has it as well');
 }
 
+interface ExposedConfig {
+  readonly path: string;
+  /** What stands in it, as `a secret`; undefined where nobody else can read it, or there is nothing to hide. */
+  readonly exposed: string | undefined;
+}
+
 /** Warns of a secret or a password in a configuration file that others can read. */
-export function warnAboutConfig(config: ConfigFile | undefined, output: Output): void {
+export function warnAboutConfig(config: ExposedConfig | undefined, output: Output): void {
   if (config?.exposed === undefined) return;
   const { path, exposed } = config;
   warn(

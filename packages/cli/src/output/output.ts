@@ -1,10 +1,9 @@
 import { fstatSync } from 'node:fs';
 import { type ErrorCode, ERRORS } from '@tunnel/shared';
-import type { OutputSettings } from '../settings/common-flags.ts';
+import type { OutputSettings } from './output-settings.ts';
 import { LineWriter } from './line-writer.ts';
 import { createLog } from './log.ts';
 import { printable } from './printable.ts';
-import type { Context } from '../commands/context.ts';
 import type { Logger } from 'pino';
 
 type FileStream = NodeJS.WriteStream & { readonly fd: number };
@@ -27,10 +26,18 @@ export interface Output {
   readonly log: Logger;
 }
 
+/** What an output is opened in. */
+export interface OutputPlace {
+  readonly writers: Writers;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Called once there is an output: what ends the program from then on is told in its format. */
+  readonly outputOpened: (output: Output) => void;
+}
+
 /** Lines for people on a terminal; elsewhere logs on stderr. */
 export async function openOutput(
   settings: OutputSettings,
-  { writers, environment, outputOpened }: Context,
+  { writers, environment, outputOpened }: OutputPlace,
 ): Promise<Output> {
   const { stdout, stderr, isStdoutTerminal, isStderrTerminal } = writers;
   const audience = settings.output === 'json' ? 'scripts' : isStdoutTerminal ? 'people' : 'pipe';

@@ -1,6 +1,12 @@
 import type { EventEmitter } from 'node:events';
-import type { Repeats } from '../reports/message-digests.ts';
 import { printableValue } from './printable.ts';
+
+/** What was not told since the last line of its kind. */
+export interface Repeats {
+  readonly count: number;
+  /** They are not all from the sender that is named: there were too many. */
+  readonly areMixed: boolean;
+}
 
 /**
  * Tells what it is told, by event name. Events that it has nothing to say about are left out. With `repeats`, the event

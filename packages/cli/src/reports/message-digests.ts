@@ -1,4 +1,5 @@
 import { RepeatDigest } from '@tunnel/shared';
+import type { Repeats } from '../output/reporter.ts';
 
 /** How many messages are told as they come, before the others are only counted. */
 export interface DigestLimits {
@@ -8,13 +9,6 @@ export interface DigestLimits {
   readonly atOnce: number;
   /** The same for all that share one digest. */
   readonly othersAtOnce: number;
-}
-
-/** What was not told since the last line of its kind. */
-export interface Repeats {
-  readonly count: number;
-  /** They are not all from the sender that is named: there were too many. */
-  readonly areMixed: boolean;
 }
 
 interface Entry<Message> {

@@ -1,4 +1,4 @@
-import type { Repeats } from './message-digests.ts';
+import type { Repeats } from '../output/reporter.ts';
 
 /** What is put behind a line that stands for several; empty for one that stands for itself. */
 export function repeatedText(repeats: Repeats | undefined): string {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ClientReport } from '../control/report.ts';
+import type { ClientReport } from './client-report.ts';
 import { formatBytes } from '../output/byte-count.ts';
 import { noneText, retryText, statusText, watchHeading } from './status-text.ts';
 

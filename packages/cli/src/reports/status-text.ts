@@ -1,5 +1,4 @@
-import type { ClientReport } from '../control/report.ts';
-import type { UnknownClient } from '../control/survey.ts';
+import type { ClientReport, SurveyedClient } from './client-report.ts';
 import { formatDuration } from '../values/duration.ts';
 import { isAdviceNeeded } from '../hints/advice-for.ts';
 import { formatBytes } from '../output/byte-count.ts';
@@ -19,14 +18,11 @@ export interface StatusTextContext {
 type Row = readonly [label: string, value: string];
 
 /** What runs, as lines for people: a paragraph for each client. */
-export function statusText(
-  clients: readonly (ClientReport | UnknownClient)[],
-  context: StatusTextContext,
-): readonly string[] {
+export function statusText(clients: readonly SurveyedClient[], context: StatusTextContext): readonly string[] {
   return clients.flatMap((client, index) => [...(index === 0 ? [] : ['']), ...paragraph(client, context)]);
 }
 
-function paragraph(client: ClientReport | UnknownClient, { now, columns }: StatusTextContext): readonly string[] {
+function paragraph(client: SurveyedClient, { now, columns }: StatusTextContext): readonly string[] {
   if (client.state === 'unknown') {
     return [`client, process ${client.pid}`, ...rowLines(['state', `unknown: ${client.problem}`], columns)];
   }
@@ -116,7 +112,7 @@ export function fold(text: string, columns: number): readonly string[] {
 }
 
 /** What `tunnel retry` did with a client. */
-export function retryText(client: ClientReport | UnknownClient): string {
+export function retryText(client: SurveyedClient): string {
   const name = `process ${client.pid}`;
   if (client.state === 'unknown') return `${name}: unknown: ${client.problem}`;
   const targets = `${name}, ${client.tunnels.map(({ target }) => target).join(' ')}`;

@@ -19,7 +19,7 @@ import {
   readTextFile,
 } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
-import { checkPrivateFiles, type Exposure } from '../notices/file-access.ts';
+import { checkPrivateFiles, type Exposure } from './private-files.ts';
 import type { LinkSettings, LocalSettings } from './local-settings.ts';
 import type { NewKey } from '../output/output.ts';
 import type { ChosenProxy, UnusedProxy } from './proxy-choice.ts';

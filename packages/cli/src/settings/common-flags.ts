@@ -1,15 +1,12 @@
 import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS } from '@tunnel/shared';
 import { readSecretFile, requireSecret } from '@tunnel/shared/node';
+import { LOG_FORMATS, LOG_LEVELS, type OutputSettings, OUTPUTS } from '../output/output-settings.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { parseAdminAddress } from '../values/admin-address.ts';
 import { parseChoice } from '../values/choice.ts';
 import { formatDuration, parseDuration } from '../values/duration.ts';
 import { type Given, unusable } from '../values/given.ts';
 import { CommandError } from '../hints/command-error.ts';
-
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
-const LOG_FORMATS = ['pretty', 'json'] as const;
-const OUTPUTS = ['text', 'json'] as const;
 
 const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2000, timeoutMs: 8000 };
 const MIN_HEARTBEAT_INTERVAL_MS = 10;
@@ -81,16 +78,15 @@ export const LINK_FLAGS = {
   },
 } as const satisfies Readonly<Record<string, Flag>>;
 
-type LinkFlags = GivenFlags<typeof LINK_FLAGS>;
+/** Those at the end of every list: where a command keeps things, and how it tells what it does. */
+export const STATE_AND_OUTPUT_FLAGS = {
+  'state-dir': LINK_FLAGS['state-dir'],
+  'log-level': LINK_FLAGS['log-level'],
+  'log-format': LINK_FLAGS['log-format'],
+  output: LINK_FLAGS.output,
+} as const satisfies Readonly<Record<string, Flag>>;
 
-export interface OutputSettings {
-  readonly output: (typeof OUTPUTS)[number];
-  readonly logLevel: (typeof LOG_LEVELS)[number];
-  /** Undefined: as it suits where the logs go. */
-  readonly logFormat: (typeof LOG_FORMATS)[number] | undefined;
-  /** Whether somebody asked for logs, so that they are wanted on a terminal, too. */
-  readonly wantsLogs: boolean;
-}
+type LinkFlags = GivenFlags<typeof LINK_FLAGS>;
 
 export function readOutputSettings(flags: LinkFlags): OutputSettings {
   const level = flags.read('log-level');

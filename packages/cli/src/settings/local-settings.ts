@@ -2,17 +2,17 @@ import { resolve } from 'node:path';
 import { formatServerAddress, parseServerAddress, type ServerAddress, type TunnelOptions } from '@tunnel/client';
 import { DEFAULT_MAX_RECONNECT_DELAY_MS, type HeartbeatSettings, MIN_DELAY_CAP_MS, TunnelError } from '@tunnel/shared';
 import { decodeGivenKey } from '@tunnel/shared/node';
+import type { OutputSettings } from '../output/output-settings.ts';
 import {
   LINK_FLAGS,
-  type OutputSettings,
   readHeartbeat,
   readIdleHeartbeat,
   readOutputSettings,
+  STATE_AND_OUTPUT_FLAGS,
 } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { chooseProxy, type ChosenProxy, readProxy, type UnusedProxy, unusedProxy } from './proxy-choice.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
-import { WATCHDOG_SUBJECTS, type WatchdogSubject } from '../systemd/client-state.ts';
 import type { AdminAddress } from '../values/admin-address.ts';
 import { parseChoice } from '../values/choice.ts';
 import { parseDuration } from '../values/duration.ts';
@@ -25,6 +25,11 @@ import { readVisitorOptions, VISITOR_FLAGS } from './visitor-settings.ts';
 import { CommandError } from '../hints/command-error.ts';
 
 export const DEFAULT_LOCAL_HOST = 'localhost';
+
+/** What the watchdog watches: whether the client does its work, also that of coming back, or whether its link lives. */
+const WATCHDOG_SUBJECTS = ['process', 'link'] as const;
+export type WatchdogSubject = (typeof WATCHDOG_SUBJECTS)[number];
+
 const DEFAULT_WATCHDOG: WatchdogSubject = 'process';
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const MIN_CONNECT_TIMEOUT_MS = 100;
@@ -105,10 +110,7 @@ export const LOCAL_FLAGS = {
     read: (given) => parseChoice(given, WATCHDOG_SUBJECTS),
     place: 'process',
   },
-  'state-dir': LINK_FLAGS['state-dir'],
-  'log-level': LINK_FLAGS['log-level'],
-  'log-format': LINK_FLAGS['log-format'],
-  output: LINK_FLAGS.output,
+  ...STATE_AND_OUTPUT_FLAGS,
 } as const satisfies Readonly<Record<string, Flag>>;
 
 export type LocalFlags = GivenFlags<typeof LOCAL_FLAGS>;

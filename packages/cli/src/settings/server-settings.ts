@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { Requirement } from '@tunnel/server';
 import { type HeartbeatSettings } from '@tunnel/shared';
-import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
+import type { OutputSettings } from '../output/output-settings.ts';
+import { LINK_FLAGS, readHeartbeat, readOutputSettings, STATE_AND_OUTPUT_FLAGS } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import type { AdminAddress } from '../values/admin-address.ts';
@@ -108,10 +109,7 @@ export const SERVER_FLAGS = {
   'heartbeat-interval': LINK_FLAGS['heartbeat-interval'],
   'heartbeat-timeout': LINK_FLAGS['heartbeat-timeout'],
   admin: LINK_FLAGS.admin,
-  'state-dir': LINK_FLAGS['state-dir'],
-  'log-level': LINK_FLAGS['log-level'],
-  'log-format': LINK_FLAGS['log-format'],
-  output: LINK_FLAGS.output,
+  ...STATE_AND_OUTPUT_FLAGS,
 } as const satisfies Readonly<Record<string, Flag>>;
 
 export type ServerFlags = GivenFlags<typeof SERVER_FLAGS>;

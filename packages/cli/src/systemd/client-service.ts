@@ -3,7 +3,8 @@ import { monotonicNow } from '@tunnel/shared/node';
 import type { ClientPlan } from '../settings/client-plan.ts';
 import type { Environment } from '../settings/flags.ts';
 import type { Output } from '../output/output.ts';
-import { ClientWatch, stateOfClients, type WatchdogSubject } from './client-state.ts';
+import type { WatchdogSubject } from '../settings/local-settings.ts';
+import { ClientWatch, stateOfClients } from './client-state.ts';
 import { Service } from './service.ts';
 
 /** Tells systemd of the clients of this process. */

@@ -1,27 +1,16 @@
 import type { ClientStatus } from '@tunnel/client';
 import { describe, expect, test } from 'vitest';
+import { FRESH_STATUS } from '../reports/client-status.fixture.ts';
 import { ClientWatch, stateOfClients } from './client-state.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const HOUR_MS = 3_600_000;
 
 const connecting: ClientStatus = {
-  state: 'connecting',
-  since: '2026-01-01T00:00:00.000Z',
-  server: 'ws://example.org:7835',
-  proxy: undefined,
+  ...FRESH_STATUS,
   tunnels: [
     { target: { host: 'localhost', port: 22 }, url: 'tcp://example.org:9022', port: 9022, isOpen: false, refused: 0 },
   ],
-  roundTripMs: undefined,
-  streams: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-  reconnects: 0,
-  resumedStreams: 0,
-  lostStreams: 0,
-  lastError: undefined,
-  nextAttempt: undefined,
 };
 const ready: ClientStatus = { ...connecting, state: 'ready', roundTripMs: 0 };
 const waiting: ClientStatus = {

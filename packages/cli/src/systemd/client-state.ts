@@ -1,10 +1,7 @@
 import type { ClientStatus } from '@tunnel/client';
+import type { WatchdogSubject } from '../settings/local-settings.ts';
 import { formatTarget } from '../values/target.ts';
 import type { ServiceState } from './service.ts';
-
-/** What the watchdog watches: whether the client does its work, also that of coming back, or whether its link lives. */
-export const WATCHDOG_SUBJECTS = ['process', 'link'] as const;
-export type WatchdogSubject = (typeof WATCHDOG_SUBJECTS)[number];
 
 /** An attempt may take this many times what it is given: several follow one another without a wait between them. */
 const ATTEMPTS = 3;

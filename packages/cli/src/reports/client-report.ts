@@ -34,6 +34,16 @@ export interface ClientReport {
   readonly nextAttempt: { readonly attempt: number; readonly inMs: number; readonly at: string } | null;
 }
 
+/** A process that is there and does not tell what it does. */
+interface UnknownClient {
+  readonly pid: number;
+  readonly state: 'unknown';
+  /** A clause about "it". */
+  readonly problem: string;
+}
+
+export type SurveyedClient = ClientReport | UnknownClient;
+
 /** The status of this process's client. Every field is there, also in JSON: what is not known is null. */
 export function reportOf(status: ClientStatus): ClientReport {
   return {

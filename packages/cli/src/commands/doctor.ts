@@ -3,7 +3,7 @@ import { accessTo, encodeKey, nodeCrypto, oddityOf, SAFE_SECRET_CHARACTERS } fro
 import { type ClientPlan, planClient } from '../settings/client-plan.ts';
 import { type GivenSecret, readGivenSecret } from '../settings/common-flags.ts';
 import { loadConfig } from '../config/config-file.ts';
-import type { Context } from '../commands/context.ts';
+import type { Context } from '../process/context.ts';
 import { type Arguments, GivenFlags } from '../settings/flags.ts';
 import {
   DEFAULT_LOCAL_HOST,
@@ -14,13 +14,13 @@ import {
 } from '../settings/local-settings.ts';
 import { jsonEmitter } from '../reports/json-events.ts';
 import { whyDirect } from '../settings/proxy-choice.ts';
-import { handleSignals } from '../commands/signals.ts';
+import { handleSignals } from '../process/signals.ts';
 import { parseTarget } from '../values/target.ts';
-import { checkClock, checkFiles } from './files.ts';
-import { type DoctorReport, jsonReport, textReport } from './report.ts';
-import { failed, passed, type Step, type Trouble, troubleOf, warned } from './step.ts';
-import { verdictOf } from './verdict.ts';
-import { walkConnection } from './walk.ts';
+import { checkClock, checkFiles } from '../doctor/files.ts';
+import { type DoctorReport, jsonReport, textReport } from '../doctor/report.ts';
+import { failed, passed, type Step, type Trouble, troubleOf, warned } from '../doctor/step.ts';
+import { verdictOf } from '../doctor/verdict.ts';
+import { walkConnection } from '../doctor/walk.ts';
 
 /** How long `--long` stays, in ms: longer than the minute after which many proxies cut what is silent. */
 const STAY_MS = 70_000;

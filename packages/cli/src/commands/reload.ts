@@ -2,8 +2,8 @@ import { TunnelError } from '@tunnel/shared';
 import type { FileTable } from '../settings/flags.ts';
 import { type Output, tellRefusal } from '../output/output.ts';
 import { adviceFor } from '../hints/advice-for.ts';
-import { ConfigError } from './config-error.ts';
-import type { ConfigFile } from './config-file.ts';
+import { ConfigError } from '../config/config-error.ts';
+import type { ConfigFile } from '../config/config-file.ts';
 
 /** Reads the file again. Undefined where it is wrong, which is told, or where there is none. */
 export async function reloadConfig(

@@ -1,14 +1,14 @@
 import { LINK_FLAGS } from '../settings/common-flags.ts';
-import type { Context } from '../commands/context.ts';
+import type { Context } from '../process/context.ts';
 import type { EnvironmentFindings } from '../settings/environment.ts';
 import { overrideLines } from '../notices/environment-notices.ts';
 import { type Arguments, type Environment, type Flag, GivenFlags } from '../settings/flags.ts';
 import { LOCAL_FLAGS } from '../settings/local-settings.ts';
 import { printable } from '../output/printable.ts';
 import { SERVER_FLAGS } from '../settings/server-settings.ts';
-import { type ConfigFile, requireConfig } from './config-file.ts';
+import { type ConfigFile, requireConfig } from '../config/config-file.ts';
 import { unknownWord } from '../usage/unknown-words.ts';
-import { tablesOfTunnel } from './config-keys.ts';
+import { tablesOfTunnel } from '../config/config-keys.ts';
 
 export const CONFIG_FLAGS = { config: LINK_FLAGS.config } as const satisfies Readonly<Record<string, Flag>>;
 

@@ -1,1 +1,0 @@
-export function refusalOfNode(version: string): readonly string[] | undefined;
