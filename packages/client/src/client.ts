@@ -156,6 +156,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#record.started();
     this.#surroundings = new SurroundingsWatch((change) => void this.#onSurroundings(change), this.#options.lookAround);
     this.#run().catch((cause: unknown) => this.#finish(asTunnelError(cause)));
+    this.#tunnels.lookAtTargets();
   }
 
   /** Ends cleanly: no new visitors, running streams get a short time, ports are given back. Resolves after `stopped`. */

@@ -1,4 +1,4 @@
-import type { ClientEvents, LocalTarget, OpenTunnel } from '@tunnel/client';
+import type { ClientEvents, OpenTunnel } from '@tunnel/client';
 import { ERRORS } from '@tunnel/shared';
 import { formatDuration } from '../values/duration.ts';
 import { formatTarget } from '../values/target.ts';
@@ -15,6 +15,9 @@ export interface ClientTextContext {
   /** Whether Enter on the terminal retries now. */
   readonly canPressEnter: boolean;
 }
+
+/** No such port, or no such Unix socket. */
+const NOTHING_THERE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOENT']);
 
 /** Tells a person at a terminal what a client does. Lines about what happened begin with the time. */
 export function clientTextReporter(say: (line: string) => void, context: ClientTextContext): Reporter<ClientEvents> {
@@ -75,7 +78,7 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
     },
     service: (event) => {
       tell(describeService(event));
-      if (event.state === 'down' && event.code === 'ECONNREFUSED') hint(ERRORS['service-unavailable'].hint);
+      if (event.state === 'down' && NOTHING_THERE.has(event.code)) hint(ERRORS['service-unavailable'].hint);
     },
     'visitors-refused': (event, repeats) => tell(`${describeRefused(event)}${repeatedText(repeats)}`),
     stopped: ({ exitCode, reason }) => {
@@ -101,7 +104,7 @@ export function count(number: number, noun: string): string {
 
 /** Says what became of visitors, for lines and logs alike. */
 export function describeService(event: ClientEvents['service']): string {
-  const target: string = formatTarget(event.target satisfies LocalTarget);
+  const target = formatTarget(event.target);
   const turnedAway = event.refused === 0 ? '' : `, ${count(event.refused, 'visitor')} turned away`;
   const waiting = event.held === 0 ? '' : `, ${count(event.held, 'visitor')} waiting`;
   switch (event.state) {

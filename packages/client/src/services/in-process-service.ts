@@ -5,7 +5,7 @@ import type { Visit, VisitorService } from './visitor-service.ts';
 import { VisitorSocket } from './visitor-socket.ts';
 
 /** How events and the server are told of a target in this process. */
-export const IN_PROCESS: LocalTarget = { host: 'in-process', port: 0 };
+export const IN_PROCESS = { host: 'in-process', port: 0 } as const satisfies LocalTarget;
 
 type InProcessTarget = VisitorHandler | ConnectionServer;
 
@@ -36,6 +36,8 @@ export class InProcessService implements VisitorService {
   get isOver(): boolean {
     return this.#isClosed && (this.#idle?.isUnused ?? true);
   }
+
+  lookAtStart(): void {}
 
   serve({ pipe, addresses, header, answers }: Visit): void {
     const { target } = this.#options;

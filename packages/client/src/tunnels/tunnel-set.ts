@@ -11,13 +11,14 @@ import {
 } from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
 import type { DueAttempt } from '../uplink/client-record.ts';
-import { formatHostAndPort, formatServerAddress } from '../dial/address.ts';
+import { formatServerAddress } from '../dial/address.ts';
 import type { OpenTunnel } from '../events.ts';
 import { IN_PROCESS, InProcessService, isInProcess } from '../services/in-process-service.ts';
 import { LocalService, type LocalServiceOptions } from '../services/local-service.ts';
 import type { ClientOptions, LocalTarget, TunnelOptions } from '../options.ts';
 import { type RefusedCounts, RefusedTally } from './refused-tally.ts';
 import type { TunnelStatus } from '../status.ts';
+import { formatTarget } from '../services/target.ts';
 import { TunnelAnswers } from './tunnel-answers.ts';
 import { visitorRules } from './visitor-rules.ts';
 import type { VisitorService } from '../services/visitor-service.ts';
@@ -73,6 +74,7 @@ export class TunnelSet {
   readonly #answers = new TunnelAnswers();
   /** Also former ones, whose connections go on. */
   readonly #services = new Set<VisitorService>();
+  #looksAtTargets = false;
 
   /** Throws `usage` or `tunnel-limit` for tunnels that cannot be. */
   constructor(options: ClientOptions, handlers: TunnelSetHandlers) {
@@ -130,6 +132,13 @@ export class TunnelSet {
   /** There is a link again: what stood still without one was not idle. */
   linkAccepted(): void {
     for (const service of this.#services) service.restartIdleTimeout();
+  }
+
+  /** Looks once at each target, and from here on at those that come. Nothing waits for it. */
+  lookAtTargets(): void {
+    if (this.#options.looksAtTargets === false) return;
+    this.#looksAtTargets = true;
+    for (const { service } of this.#tunnels.values()) service.lookAtStart();
   }
 
   /** Looks up which ports earlier processes had. */
@@ -302,6 +311,7 @@ export class TunnelSet {
     for (const service of this.#services) if (service.isOver) this.#services.delete(service);
     const service = this.#makeService(options);
     this.#services.add(service);
+    if (this.#looksAtTargets) service.lookAtStart();
     return service;
   }
 
@@ -395,7 +405,7 @@ function urlOf({ publicHost, port = 0 }: Pick<Tunnel, 'publicHost' | 'port'>): s
 
 function nameOf({ name, target }: TunnelOptions): string {
   if (name !== undefined) return name;
-  return isInProcess(target) ? IN_PROCESS.host : formatHostAndPort(target.host, target.port);
+  return isInProcess(target) ? IN_PROCESS.host : formatTarget(target);
 }
 
 /** Whether a server could not tell them apart. */
