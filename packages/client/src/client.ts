@@ -133,6 +133,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#tunnels = new TunnelSet(options, {
       onHealth: (target, report) => this.emit('service', { target, ...report }),
       onVisitorsRefused: (target, counts) => this.emit('visitors-refused', { target, ...counts }),
+      onVisitorIdle: (target, visitor) => this.emit('visitor-idle', { target, visitor }),
       onRetrying: (error, attempt, delayMs) => {
         this.#record.failed(error);
         this.#tellRetrying(error, attempt, delayMs, 0);

@@ -57,6 +57,7 @@ const EVENTS = [
   'warning',
   'service',
   'visitors-refused',
+  'visitor-idle',
   'stream',
   'stopped',
 ] as const satisfies readonly (keyof TunnelEvents)[];
@@ -64,7 +65,15 @@ const EVENTS = [
 /** What a tunnel tells, by event name: these of a client's. */
 export type TunnelEvents = Pick<
   ClientEvents,
-  'ready' | 'disconnected' | 'retrying' | 'warning' | 'service' | 'visitors-refused' | 'stream' | 'stopped'
+  | 'ready'
+  | 'disconnected'
+  | 'retrying'
+  | 'warning'
+  | 'service'
+  | 'visitors-refused'
+  | 'visitor-idle'
+  | 'stream'
+  | 'stopped'
 >;
 
 /**

@@ -7,7 +7,7 @@ const client: ClientReport = reportOf({
   since: '2026-01-01T00:00:00.000Z',
   server: 'ws://example.org:7835',
   proxy: undefined,
-  tunnels: [{ target: { host: '::1', port: 1 }, url: undefined, port: undefined, isOpen: false, refused: 0 }],
+  tunnels: [{ target: { host: '::1', port: 1 }, url: undefined, port: undefined, isOpen: false, refused: 0, idle: 0 }],
   roundTripMs: undefined,
   streams: 0,
   bytesIn: 0,
@@ -44,7 +44,7 @@ describe('answers', () => {
     expect(parseAnswer(formatAnswer({ client }))).toEqual({ client });
     expect(client).toMatchObject({
       pid: process.pid,
-      tunnels: [{ target: '[::1]:1', url: null, port: null, open: false, refused: 0 }],
+      tunnels: [{ target: '[::1]:1', url: null, port: null, open: false, refused: 0, idle: 0 }],
       proxy: null,
       roundTripMs: null,
       lastError: null,

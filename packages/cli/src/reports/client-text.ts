@@ -81,6 +81,7 @@ export function clientTextReporter(say: (line: string) => void, context: ClientT
       if (event.state === 'down' && NOTHING_THERE.has(event.code)) hint(ERRORS['service-unavailable'].hint);
     },
     'visitors-refused': (event, repeats) => tell(`${describeRefused(event)}${repeatedText(repeats)}`),
+    'visitor-idle': (event, repeats) => tell(`${describeIdle(event)}${repeatedText(repeats)}`),
     stopped: ({ exitCode, reason }) => {
       if (exitCode === 0) tell(reason);
     },
@@ -123,6 +124,10 @@ function describeRefused({ target, denied, overLimit }: ClientEvents['visitors-r
     ...(overLimit === 0 ? [] : [`${overLimit} beyond --max-connections`]),
   ];
   return `${formatTarget(target)}: ${count(denied + overLimit, 'visitor')} kept out so far, ${causes.join(', ')}`;
+}
+
+export function describeIdle({ target, visitor }: ClientEvents['visitor-idle']): string {
+  return `${formatTarget(target)}: visitor ${visitor} reset, nothing moved for as long as --idle-timeout`;
 }
 
 /** What stands in front of a tunnel's address. */

@@ -11,7 +11,14 @@ const connecting: ClientStatus = {
   server: 'ws://example.org:7835',
   proxy: undefined,
   tunnels: [
-    { target: { host: 'localhost', port: 22 }, url: 'tcp://example.org:9022', port: 9022, isOpen: false, refused: 0 },
+    {
+      target: { host: 'localhost', port: 22 },
+      url: 'tcp://example.org:9022',
+      port: 9022,
+      isOpen: false,
+      refused: 0,
+      idle: 0,
+    },
   ],
   roundTripMs: undefined,
   streams: 0,

@@ -25,6 +25,7 @@ function serviceAt(
     idleTimeoutMs: undefined,
     waitMs: 0,
     onHealth: (report) => told.push(report),
+    onIdle: () => {},
     onLoop: () => {},
     ...options,
   });

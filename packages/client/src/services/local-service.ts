@@ -5,6 +5,7 @@ import type { Lookup } from '../dial/name-lookups.ts';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { LocalTarget } from '../options.ts';
 import { ownConnections } from './own-connections.ts';
+import type { VisitorAddresses } from './proxy-header.ts';
 import { rememberedLookup } from './remembered-lookup.ts';
 import { type HealthReport, type ServiceFailure, ServiceHealth } from './service-health.ts';
 import { formatTarget, requireTarget } from './target.ts';
@@ -24,6 +25,8 @@ export interface LocalServiceOptions {
   readonly waitMs: number;
   /** `held`: visitors that wait now. */
   readonly onHealth: (report: HealthReport & { readonly held: number }) => void;
+  /** A visitor was reset by the idle timeout. */
+  readonly onIdle: (visitor: VisitorAddresses) => void;
   /** Told once, where the target leads back to a public port of this client. */
   readonly onLoop: (error: TunnelError) => void;
   /** Other than the system's resolver only in tests. */
@@ -173,9 +176,13 @@ export class LocalService implements VisitorService {
     this.#step();
   }
 
-  #join({ pipe, header, answers }: Visit, socket: Socket): void {
+  #join({ pipe, header, answers, addresses }: Visit, socket: Socket): void {
     if (header) socket.write(header);
-    this.#idle?.watch({ socket, answers, end: () => pipe.reset('stream-idle') });
+    const end = (): void => {
+      pipe.reset('stream-idle');
+      this.#options.onIdle(addresses);
+    };
+    this.#idle?.watch({ socket, answers, end });
     pipe.attach(socket);
   }
 

@@ -18,6 +18,7 @@ import { LocalService, type LocalServiceOptions } from '../services/local-servic
 import type { ClientOptions, LocalTarget, TunnelOptions } from '../options.ts';
 import { type RefusedCounts, RefusedTally } from './refused-tally.ts';
 import type { TunnelStatus } from '../status.ts';
+import { nameOfVisitor, type VisitorAddresses } from '../services/proxy-header.ts';
 import { formatTarget } from '../services/target.ts';
 import { TunnelAnswers } from './tunnel-answers.ts';
 import { visitorRules } from './visitor-rules.ts';
@@ -31,6 +32,8 @@ interface Tunnel {
   readonly name: string;
   rules: readonly VisitorRule[];
   readonly refused: RefusedTally;
+  /** Visitors that the idle timeout reset, over all services that it had. */
+  readonly idle: IdleCount;
   /** The public port that was granted, and is asked for again. */
   port: number | undefined;
   /** The port that an earlier process had: a wish. */
@@ -44,6 +47,10 @@ interface Tunnel {
   isGivenUp: boolean;
 }
 
+interface IdleCount {
+  count: number;
+}
+
 /** What a visitor of a tunnel has to do with. */
 export interface VisitedTunnel {
   readonly service: VisitorService;
@@ -55,6 +62,8 @@ export interface TunnelSetHandlers {
   onHealth(target: LocalTarget, ...told: Parameters<LocalServiceOptions['onHealth']>): void;
   /** The server kept visitors out: so many since the start. */
   onVisitorsRefused(target: LocalTarget, counts: RefusedCounts): void;
+  /** The idle timeout reset one. */
+  onVisitorIdle(target: LocalTarget, visitor: string): void;
   /** The server refused one, and it is asked for again after a while. */
   onRetrying(error: TunnelError, attempt: number, delayMs: number): void;
   /** The server refused one for good, and that is the end. */
@@ -113,6 +122,7 @@ export class TunnelSet {
       port: tunnel.port,
       isOpen: tunnel.isOpen,
       refused: tunnel.refused.total.denied + tunnel.refused.total.overLimit,
+      idle: tunnel.idle.count,
     }));
   }
 
@@ -290,13 +300,15 @@ export class TunnelSet {
 
   #make(options: TunnelOptions): Tunnel {
     this.#lastId += 1;
+    const idle = { count: 0 };
     return {
       id: this.#lastId,
       options,
-      service: this.#serve(options),
+      service: this.#serve(options, idle),
       name: nameOf(options),
       rules: visitorRules(options),
       refused: new RefusedTally(),
+      idle,
       port: undefined,
       rememberedPort: undefined,
       isOpen: false,
@@ -307,23 +319,31 @@ export class TunnelSet {
     };
   }
 
-  #serve(options: TunnelOptions): VisitorService {
+  #serve(options: TunnelOptions, idle: IdleCount): VisitorService {
     for (const service of this.#services) if (service.isOver) this.#services.delete(service);
-    const service = this.#makeService(options);
+    const service = this.#makeService(options, idle);
     this.#services.add(service);
     if (this.#looksAtTargets) service.lookAtStart();
     return service;
   }
 
-  #makeService({ target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions): VisitorService {
+  #makeService(
+    { target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions,
+    idle: IdleCount,
+  ): VisitorService {
+    const onIdle = (visitor: VisitorAddresses): void => {
+      idle.count += 1;
+      this.#handlers.onVisitorIdle(isInProcess(target) ? IN_PROCESS : target, nameOfVisitor(visitor));
+    };
     if (isInProcess(target)) {
       const onFailure = (error: TunnelError): void => this.#handlers.onWarning(error);
-      return new InProcessService({ target, idleTimeoutMs, onFailure });
+      return new InProcessService({ target, idleTimeoutMs, onFailure, onIdle });
     }
     return new LocalService({
       target,
       waitMs: localWaitMs,
       idleTimeoutMs,
+      onIdle,
       onHealth: (report) => this.#handlers.onHealth(target, report),
       onLoop: (error) => this.#handlers.onWarning(error),
     });
@@ -334,7 +354,7 @@ export class TunnelSet {
     tunnel.service.close();
     tunnel.options = options;
     tunnel.rules = visitorRules(options);
-    tunnel.service = this.#serve(options);
+    tunnel.service = this.#serve(options, tunnel.idle);
   }
 
   #giveUp(tunnel: Tunnel, error: TunnelError): void {
