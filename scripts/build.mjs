@@ -1,5 +1,6 @@
-// Bundles the command into packages/cli/dist/main.js, unless the bundle is newer than all it is made of. Next to it go
-// tunnel.js, which starts it, and the list of its inputs, for the licences of `npm run pack`.
+// Bundles the command into packages/cli/dist/main.mjs, unless the bundle is newer than all it is made of. Next to it go
+// tunnel.js, which starts it, a package.json that makes that one CommonJS, and the list of the bundle's inputs, for the licences
+// of `npm run pack`.
 import { chmodSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputsOf } from './npm-pack.mjs';
@@ -7,8 +8,9 @@ import { inputsOf } from './npm-pack.mjs';
 const root = join(import.meta.dirname, '..');
 const source = join(root, 'packages/cli/src');
 const dist = join(root, 'packages/cli/dist');
-const program = join(dist, 'main.js');
+const program = join(dist, 'main.mjs');
 const starter = join(dist, 'tunnel.js');
+const starterKind = join(dist, 'package.json');
 
 const modifiedMs = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
@@ -25,7 +27,7 @@ function newestMs(folder) {
 
 function isStale() {
   const builtMs = modifiedMs(program);
-  if (builtMs === 0 || modifiedMs(starter) === 0) return true;
+  if (builtMs === 0 || modifiedMs(starter) === 0 || modifiedMs(starterKind) === 0) return true;
   const packages = join(root, 'packages');
   const settings = ['build.mjs', 'bundle.mjs'].map((name) => join(import.meta.dirname, name));
   const inputs = [...settings, join(root, 'pnpm-lock.yaml')].map(modifiedMs);
@@ -72,7 +74,9 @@ async function build() {
     entryPoints: [join(source, 'entry.js')],
     outfile: starter,
     write: false,
-    external: ['./main.js'],
+    // An ES module would use the thread pool before it can set its size.
+    format: 'cjs',
+    external: ['./main.mjs'],
     // It has to parse on any Node. One that is too old for import() never gets there.
     target: 'node10',
     supported: { 'dynamic-import': true },
@@ -84,6 +88,7 @@ async function build() {
   // edited during the build stays newer than the bundle.
   const files = [
     { path: `${program}.inputs.json`, contents: JSON.stringify(inputsOf(metafile)) },
+    { path: starterKind, contents: `${JSON.stringify({ type: 'commonjs' })}\n` },
     ...outputFiles,
     ...starterFiles,
   ];

@@ -7,7 +7,7 @@ import { npmPack, readJson, run, thirdPartyLicences } from './npm-pack.mjs';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'packages/cli/dist');
-const bundle = join(dist, 'main.js');
+const bundle = join(dist, 'main.mjs');
 
 function manifest() {
   const { name, version, description, type, engines, bin } = readJson(join(root, 'packages/cli/package.json'));
@@ -19,12 +19,12 @@ function stage(folder) {
   for (const name of ['dist', 'completions']) mkdirSync(join(folder, name));
   // The map is four times as large as the program.
   const program = readFileSync(bundle, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\n*$/, '\n');
-  writeFileSync(join(folder, 'dist/main.js'), program);
-  cpSync(join(dist, 'tunnel.js'), join(folder, 'dist/tunnel.js'));
+  writeFileSync(join(folder, 'dist/main.mjs'), program);
+  for (const name of ['tunnel.js', 'package.json']) cpSync(join(dist, name), join(folder, 'dist', name));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
   writeFileSync(
     join(folder, 'THIRD-PARTY-LICENCES'),
-    thirdPartyLicences('dist/main.js', readJson(`${bundle}.inputs.json`)),
+    thirdPartyLicences('dist/main.mjs', readJson(`${bundle}.inputs.json`)),
   );
   for (const name of ['README.md', 'docs', 'packaging']) {
     cpSync(join(root, name), join(folder, name), { recursive: true });

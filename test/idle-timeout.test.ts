@@ -29,6 +29,7 @@ test('resets a visitor who is silent, and none who speaks, until it is silent, t
   expect(bytes).toBeGreaterThan(1);
   expect(await talker.waitForEnding()).toBe('ECONNRESET');
   await service.waitForOpenConnections(0);
+  await tunnel.client.waitForStderr(/visitor reset by --idle-timeout/);
   expect(tunnel.client.events.map(({ event }) => event)).toEqual(['ready']);
 });
 

@@ -5,8 +5,9 @@ import { connect, type Socket } from 'node:net';
 import type { PortMemory } from '@tunnel/client';
 import { expect, test } from 'vitest';
 import { startClient, startServer } from './support/pair.ts';
+import { startRelay } from './support/relay.ts';
 import { startEcho } from './support/services.ts';
-import { visit } from './support/visitor.ts';
+import { isAnswered, visit } from './support/visitor.ts';
 
 test.each(['resets', 'stays'])(
   'a target that leads back: a visitor who %s makes no more than one other',
@@ -75,6 +76,31 @@ test.runIf(process.platform === 'linux')(
     }
   },
 );
+
+test('nothing behind a target is told before any visitor comes, and once over all links', async () => {
+  await using echo = await startEcho();
+  const gone = await startEcho();
+  await gone.close();
+  await using server = await startServer();
+  await using relay = await startRelay({ targetPort: server.port });
+  await using client = await startClient(relay.port, [gone.port, echo.port], {
+    looksAtTargets: true,
+    maxReconnectDelayMs: 100,
+  });
+  const { event } = await client.log.waitFor('service');
+  const target = { host: '127.0.0.1', port: gone.port };
+  expect(event).toMatchObject({ target, state: 'down', code: 'ECONNREFUSED', refused: 0 });
+  const back = client.next('ready');
+  relay.resetAll();
+  expect(await back).toMatchObject({ resumed: true });
+  expect(await isAnswered(client.ports[1]!)).toBe(true);
+  // A tunnel that comes later is looked at, too, and no other one.
+  const told = client.next('service');
+  const tunnels = [gone.port, echo.port].map((port) => ({ target: { host: '127.0.0.1', port } }));
+  await client.client.setTunnels([...tunnels, { name: 'later', target }]);
+  expect(await told).toMatchObject({ target, state: 'down' });
+  expect(client.log.all('service')).toHaveLength(2);
+});
 
 test('a port that was asked for by number does not displace the remembered one', async () => {
   const remembered: number[] = [];

@@ -67,7 +67,8 @@ test('it holds what somebody needs who has no checkout, and nothing else', async
       'completions/_tunnel',
       'completions/tunnel.bash',
       'completions/tunnel.fish',
-      'dist/main.js',
+      'dist/main.mjs',
+      'dist/package.json',
       'dist/tunnel.js',
       'docs/operations.md',
       'packaging/systemd/tunnel-client-key@.service',
@@ -87,7 +88,7 @@ test('it holds what somebody needs who has no checkout, and nothing else', async
 
 test('the licences are those of the packages in the bundle', async () => {
   const inputs = JSON.parse(
-    await readFile(join(root, 'packages/cli/dist/main.js.inputs.json'), 'utf8'),
+    await readFile(join(root, 'packages/cli/dist/main.mjs.inputs.json'), 'utf8'),
   ) as readonly string[];
   const inBundle = inputs.flatMap((path) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []);
   const text = await readFile(join(installed, 'THIRD-PARTY-LICENCES'), 'utf8');

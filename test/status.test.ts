@@ -78,6 +78,7 @@ describe('tunnel status', SLOW, () => {
           port: publicPort,
           open: true,
           refused: 0,
+          idle: 0,
         },
       ],
       roundTripMs: expect.any(Number),

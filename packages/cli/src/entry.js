@@ -4,8 +4,11 @@ import { refusalOfNode } from './node-version.js';
 
 const refusal = refusalOfNode(process.versions.node);
 if (refusal === undefined) {
+  // Half of the thread pool is for name lookups, of which one that hangs takes a thread for half a minute. The pool reads this
+  // when it is first used, and that is to load an ES module: so this file becomes CommonJS. An idle thread costs next to nothing.
+  if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '16';
   // Next to this file in dist. Not awaited: an old Node cannot parse top-level `await`.
-  void import('./main.js');
+  void import('./main.mjs');
 } else {
   for (const line of refusal) console.error(line);
   process.exitCode = 2;

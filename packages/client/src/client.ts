@@ -133,6 +133,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#tunnels = new TunnelSet(options, {
       onHealth: (target, report) => this.emit('service', { target, ...report }),
       onVisitorsRefused: (target, counts) => this.emit('visitors-refused', { target, ...counts }),
+      onVisitorIdle: (target, visitor) => this.emit('visitor-idle', { target, visitor }),
       onRetrying: (error, attempt, delayMs) => {
         this.#record.failed(error);
         this.#tellRetrying(error, attempt, delayMs, 0);
@@ -156,6 +157,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     this.#record.started();
     this.#surroundings = new SurroundingsWatch((change) => void this.#onSurroundings(change), this.#options.lookAround);
     this.#run().catch((cause: unknown) => this.#finish(asTunnelError(cause)));
+    this.#tunnels.lookAtTargets();
   }
 
   /** Ends cleanly: no new visitors, running streams get a short time, ports are given back. Resolves after `stopped`. */

@@ -8,6 +8,7 @@ import { parseProxyAddress, type ProxyAddress } from './dial/proxy-address.ts';
 import type { ClientEvents } from './events.ts';
 import { LastPorts } from './tunnels/last-ports.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
+import { problemOfSocketPath, socketPathOf } from './services/target.ts';
 import { PinDirectory } from './trust/pins.ts';
 import type { ClientStatus } from './status.ts';
 
@@ -30,7 +31,7 @@ export interface ConnectOptions
     > {
   /** The server: host, host:port, [v6]:port, ws://host:port/path or wss://host/path. A bare host means `ws` and port 7835. */
   readonly to: string;
-  /** What visitors reach: a port of this machine, `host:port`, or a function or server of this process. */
+  /** What visitors reach: a port of this machine, `host:port`, `unix:/path`, or a function or server of this process. */
   readonly target: number | string | TunnelOptions['target'];
   /** The server's public key: 43 characters of base64url, or 32 bytes. Default: whoever answers first and knows the secret. */
   readonly serverKey?: string | Uint8Array | undefined;
@@ -56,6 +57,7 @@ const EVENTS = [
   'warning',
   'service',
   'visitors-refused',
+  'visitor-idle',
   'stream',
   'stopped',
 ] as const satisfies readonly (keyof TunnelEvents)[];
@@ -63,7 +65,15 @@ const EVENTS = [
 /** What a tunnel tells, by event name: these of a client's. */
 export type TunnelEvents = Pick<
   ClientEvents,
-  'ready' | 'disconnected' | 'retrying' | 'warning' | 'service' | 'visitors-refused' | 'stream' | 'stopped'
+  | 'ready'
+  | 'disconnected'
+  | 'retrying'
+  | 'warning'
+  | 'service'
+  | 'visitors-refused'
+  | 'visitor-idle'
+  | 'stream'
+  | 'stopped'
 >;
 
 /**
@@ -129,6 +139,9 @@ export async function connect(options: ConnectOptions): Promise<Tunnel> {
   const client = new Client(await toClientOptions(options));
   const tunnel = new Tunnel(client);
   if (onRetrying) client.on('retrying', onRetrying);
+  const early: TunnelEvents['service'][] = [];
+  const keep = (event: TunnelEvents['service']): void => void early.push(event);
+  client.on('service', keep);
   await new Promise<void>((resolve, reject) => {
     client.once('ready', () => resolve());
     client.once('stopped', () => reject(client.error ?? new TunnelError('stopped')));
@@ -143,6 +156,9 @@ export async function connect(options: ConnectOptions): Promise<Tunnel> {
     else signal.addEventListener('abort', close, { once: true });
     client.once('stopped', () => signal.removeEventListener('abort', close));
   });
+  client.off('service', keep);
+  // What the look at the target found before there was a tunnel to listen to: once whoever waits for it can.
+  if (early.length > 0) setImmediate(() => early.forEach((event) => tunnel.emit('service', event)));
   return tunnel;
 }
 
@@ -194,6 +210,11 @@ function readTarget(target: ConnectOptions['target']): TunnelOptions['target'] {
       hint: { id: 'target-forms' },
     });
   };
+  const path = socketPathOf(text);
+  if (path !== undefined) {
+    const problem = problemOfSocketPath(path);
+    return problem === undefined ? { path } : refuse(problem);
+  }
   const { host, port } = parseHostAndPort(text, refuse);
   return port === undefined ? refuse('the port is missing') : { host, port };
 }

@@ -100,6 +100,12 @@ export interface ClientEvents {
   };
   /** The server keeps visitors out. Told at once at first, then as sums, ever more seldom: numbers since the start. */
   readonly 'visitors-refused': RefusedCounts & { readonly target: LocalTarget };
+  /** A visitor's connection was reset since nothing moved on it for `idleTimeoutMs`. */
+  readonly 'visitor-idle': {
+    readonly target: LocalTarget;
+    /** Address and port; `unknown` where the server did not know it. */
+    readonly visitor: string;
+  };
   /** A visitor's connection began or ended. */
   readonly stream: {
     readonly state: 'opened' | 'closed' | 'reset';

@@ -4,11 +4,8 @@ import type { ProxyAddress } from './dial/proxy-address.ts';
 import type { VisitorSocket } from './services/visitor-socket.ts';
 import type { Surroundings } from './uplink/surroundings.ts';
 
-/** A local service that visitors are to reach. */
-export interface LocalTarget {
-  readonly host: string;
-  readonly port: number;
-}
+/** A local service that visitors are to reach: over TCP, or through a Unix socket with an absolute path. */
+export type LocalTarget = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /**
  * Serves one visitor, in this process. Where it throws or rejects, the visitor is reset and a `warning` tells of it with the
@@ -91,6 +88,11 @@ export interface ClientOptions {
   readonly linkLifeMs?: number | undefined;
   /** How long a visitor is held while the local service is down, in ms. Default 0: it is reset at once. */
   readonly localWaitMs?: number;
+  /**
+   * Default true: each target is connected to once at the start, and hung up on, so that `service` tells at once where nothing
+   * is there; with `localWaitMs` after that time.
+   */
+  readonly looksAtTargets?: boolean;
   /** CA certificates in PEM for `wss`; default the system's. */
   readonly ca?: string | undefined;
   /** Default true. False is possible where `serverKey` is given: then the handshake says who the server is. */

@@ -58,6 +58,8 @@ export interface TunnelStatus {
   readonly isOpen: boolean;
   /** Visitors whom the server kept out since the start, by `allow`, `deny` and `maxConnections`, as far as it told. */
   readonly refused: number;
+  /** Visitors that `idleTimeoutMs` reset since the start. */
+  readonly idle: number;
 }
 
 export interface NextAttempt {

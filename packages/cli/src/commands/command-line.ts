@@ -106,7 +106,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       (command) =>
         addFlags(command, LOCAL_FLAGS)
           .usage(
-            '$0 local <target> [target…]\n\nOpens a public port on the server for each target: 3000, host:3000, [::1]:3000 or a range such as 18000-18010.',
+            '$0 local <target> [target…]\n\nOpens a public port on the server for each target: 3000, host:3000, [::1]:3000, unix:/run/app.sock or a range such as 18000-18010.',
           )
           .example('$0 local 3000', 'through the server on this machine')
           .example('$0 local 3000 --to tunnel.example.org --port 8001', 'with a public port of your choice'),
@@ -158,7 +158,10 @@ export async function runCommandLine(args: readonly string[], context: Context):
       COMMANDS.doctor.describe,
       (command) =>
         addFlags(command, DOCTOR_FLAGS)
-          .positional('target', { describe: 'a local service to check as well: 3000, host:3000', type: 'string' })
+          .positional('target', {
+            describe: 'a local service to check as well: 3000, host:3000, unix:/run/app.sock',
+            type: 'string',
+          })
           .usage(
             '$0 doctor [target]\n\nWalks a connection step by step, with the flags of `tunnel local`: the name, TCP, the proxy, TLS, WebSocket, the handshake, the secret, and the way back through a public port of its own.',
           )

@@ -5,7 +5,7 @@ import { parseTarget } from '../values/target.ts';
 
 /** The service of a tunnel, which on the command line is an argument and no flag. */
 const TARGET: Flag = {
-  describe: 'the local service: 3000, host:3000 or [::1]:3000',
+  describe: 'the local service: 3000, host:3000, [::1]:3000 or unix:/run/app.sock',
   read: (given) => parseTarget(given, 'localhost'),
   place: 'target',
 };

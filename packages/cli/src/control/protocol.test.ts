@@ -6,7 +6,7 @@ import { FRESH_STATUS } from '../reports/client-status.fixture.ts';
 const client: ClientReport = reportOf({
   ...FRESH_STATUS,
   state: 'waiting',
-  tunnels: [{ target: { host: '::1', port: 1 }, url: undefined, port: undefined, isOpen: false, refused: 0 }],
+  tunnels: [{ target: { host: '::1', port: 1 }, url: undefined, port: undefined, isOpen: false, refused: 0, idle: 0 }],
   nextAttempt: { attempt: 1, inMs: 5, at: '2026-01-01T00:00:00.005Z' },
 });
 
@@ -35,7 +35,7 @@ describe('answers', () => {
     expect(parseAnswer(formatAnswer({ client }))).toEqual({ client });
     expect(client).toMatchObject({
       pid: process.pid,
-      tunnels: [{ target: '[::1]:1', url: null, port: null, open: false, refused: 0 }],
+      tunnels: [{ target: '[::1]:1', url: null, port: null, open: false, refused: 0, idle: 0 }],
       proxy: null,
       roundTripMs: null,
       lastError: null,

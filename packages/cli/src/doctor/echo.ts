@@ -1,14 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import type { LocalTarget } from '@tunnel/client';
 import { randomBytes } from '@tunnel/shared/node';
 
 const TOKEN_BYTES = 32;
 
 /** A service of this process that sends back what it gets, but only to who begins with its token: the port is public. */
 export interface Echo extends AsyncDisposable {
-  readonly target: LocalTarget;
+  readonly target: { readonly host: string; readonly port: number };
   readonly token: Uint8Array;
 }
 

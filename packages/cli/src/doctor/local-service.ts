@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
-import type { LocalTarget } from '@tunnel/client';
+import type { Socket } from 'node:net';
+import { dialTarget, type LocalTarget } from '@tunnel/client';
 import { TunnelError } from '@tunnel/shared';
-import { describeSystemError, monotonicNow } from '@tunnel/shared/node';
+import { monotonicNow } from '@tunnel/shared/node';
 import { formatTarget } from '../values/target.ts';
 import { failed, passed, type Step, troubleOf } from './step.ts';
 
@@ -13,25 +12,26 @@ const END_GRACE_MS = 500;
 export async function checkLocalService(target: LocalTarget, signal: AbortSignal, timeoutMs: number): Promise<Step> {
   const name = formatTarget(target);
   const began = monotonicNow();
-  const socket = connect({ ...target, autoSelectFamily: true, allowHalfOpen: true, signal });
-  const timer = setTimeout(() => socket.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })), timeoutMs);
+  const outcome = await dialTarget(target, { signal, timeoutMs });
+  signal.throwIfAborted();
+  const elapsedMs = monotonicNow() - began;
+  if (outcome.kind === 'failed') {
+    const error = new TunnelError('service-unavailable', { detail: `${name}, ${outcome.reason}` });
+    return failed('service', troubleOf(error), elapsedMs);
+  }
+  const whatItDoes = await afterEnd(outcome.socket);
+  return passed('service', `${name} accepts connections, and ${whatItDoes} when a visitor ends its side`, elapsedMs);
+}
+
+async function afterEnd(socket: Socket): Promise<string> {
+  let timer: NodeJS.Timeout | undefined;
   try {
-    await once(socket, 'connect');
-    const elapsedMs = monotonicNow() - began;
-    const ending = new Promise<string>((resolve) => {
-      setTimeout(() => resolve('stays open for the answer'), END_GRACE_MS);
+    return await new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve('stays open for the answer'), END_GRACE_MS);
       socket.on('error', () => resolve('breaks off the connection'));
       socket.on('end', () => resolve('ends the connection'));
+      socket.resume().end();
     });
-    socket.resume().end();
-    return passed(
-      'service',
-      `${name} accepts connections, and ${await ending} when a visitor ends its side`,
-      elapsedMs,
-    );
-  } catch (cause) {
-    const error = new TunnelError('service-unavailable', { detail: `${name}, ${describeSystemError(cause)}`, cause });
-    return failed('service', troubleOf(error), monotonicNow() - began);
   } finally {
     clearTimeout(timer);
     socket.destroy();

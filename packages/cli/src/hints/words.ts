@@ -174,7 +174,7 @@ export const SPECIAL_ADVICE: SpecialAdvice = {
     advise(
       'give the proxy as http://host:port, https://host:port, socks5://host:port or socks5h://host:port, with user:password@ before the host if it requires them',
     ),
-  'target-forms': () => advise('give a port or host:port'),
+  'target-forms': () => advise('give a port, host:port, unix:/path, or a function or server of this process'),
 
   // ── the steps of an attempt ──
   'name-server-silent': () => advise('check that this machine is online and its name server answers'),

@@ -53,6 +53,10 @@ export function clientLogReporter(
       const fields = { target: formatTarget(target), denied, overLimit, ...repeatFields(repeats) };
       ofLiving().warn(fields, 'visitors kept out');
     },
+    'visitor-idle': ({ target, visitor }, repeats) => {
+      const fields = { target: formatTarget(target), visitor, code: 'stream-idle', ...repeatFields(repeats) };
+      ofLiving().info(fields, 'visitor reset by --idle-timeout');
+    },
     stream: ({ state, target, visitor, code }) => {
       current.debug(
         { target: formatTarget(target), visitor, ...(code === undefined ? {} : { code }) },

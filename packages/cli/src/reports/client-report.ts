@@ -17,6 +17,7 @@ export interface ClientReport {
     readonly port: number | null;
     readonly open: boolean;
     readonly refused: number;
+    readonly idle: number;
   }[];
   readonly roundTripMs: number | null;
   readonly streams: number;
@@ -52,13 +53,14 @@ export function reportOf(status: ClientStatus): ClientReport {
     since: status.since,
     server: status.server,
     proxy: status.proxy ?? null,
-    tunnels: status.tunnels.map(({ name, target, url, port, isOpen, refused }) => ({
+    tunnels: status.tunnels.map(({ name, target, url, port, isOpen, refused, idle }) => ({
       name: name ?? null,
       target: formatTarget(target),
       url: url ?? null,
       port: port ?? null,
       open: isOpen,
       refused,
+      idle,
     })),
     roundTripMs: status.roundTripMs ?? null,
     streams: status.streams,
@@ -113,6 +115,8 @@ export const isClientReport: (value: unknown) => value is ClientReport = object<
       port: orNull(number),
       open: boolean,
       refused: number,
+      // A client of an earlier version has none.
+      idle: (value) => value === undefined || number(value),
     }),
   ),
   roundTripMs: orNull(number),

@@ -1,4 +1,4 @@
-import type { ClientEvents, LocalTarget, OpenTunnel } from '@tunnel/client';
+import type { ClientEvents, OpenTunnel } from '@tunnel/client';
 import type { Advice } from '../hints/advice.ts';
 import type { AdvisedClientEvents } from '../hints/advice-for.ts';
 import { ADVICE_BY_CODE } from '../hints/words.ts';
@@ -17,6 +17,9 @@ export interface ClientTextContext {
   /** Whether Enter on the terminal retries now. */
   readonly canPressEnter: boolean;
 }
+
+/** No such port, or no such Unix socket. */
+const NOTHING_THERE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOENT']);
 
 /** Tells a person at a terminal what a client does. Lines about what happened begin with the time. */
 export function clientTextReporter(
@@ -80,9 +83,10 @@ export function clientTextReporter(
     },
     service: (event) => {
       tell(describeService(event));
-      if (event.state === 'down' && event.code === 'ECONNREFUSED') hint(ADVICE_BY_CODE['service-unavailable']);
+      if (event.state === 'down' && NOTHING_THERE.has(event.code)) hint(ADVICE_BY_CODE['service-unavailable']);
     },
     'visitors-refused': (event, repeats) => tell(`${describeRefused(event)}${repeatedText(repeats)}`),
+    'visitor-idle': (event, repeats) => tell(`${describeIdle(event)}${repeatedText(repeats)}`),
     stopped: ({ exitCode, reason }) => {
       if (exitCode === 0) tell(reason);
     },
@@ -101,7 +105,7 @@ export function count(number: number, noun: string): string {
 
 /** Says what became of visitors, for lines and logs alike. */
 export function describeService(event: ClientEvents['service']): string {
-  const target: string = formatTarget(event.target satisfies LocalTarget);
+  const target = formatTarget(event.target);
   const turnedAway = event.refused === 0 ? '' : `, ${count(event.refused, 'visitor')} turned away`;
   const waiting = event.held === 0 ? '' : `, ${count(event.held, 'visitor')} waiting`;
   switch (event.state) {
@@ -120,6 +124,10 @@ function describeRefused({ target, denied, overLimit }: ClientEvents['visitors-r
     ...(overLimit === 0 ? [] : [`${overLimit} beyond --max-connections`]),
   ];
   return `${formatTarget(target)}: ${count(denied + overLimit, 'visitor')} kept out so far, ${causes.join(', ')}`;
+}
+
+export function describeIdle({ target, visitor }: ClientEvents['visitor-idle']): string {
+  return `${formatTarget(target)}: visitor ${visitor} reset, nothing moved for as long as --idle-timeout`;
 }
 
 /** What stands in front of a tunnel's address. */

@@ -39,6 +39,7 @@ function rows(client: ClientReport, now: Date): readonly Row[] {
   const { server, proxy, pid, roundTripMs, streams, resumedStreams, lostStreams, reconnects, lastError, nextAttempt } =
     client;
   const refused = client.tunnels.reduce((sum, tunnel) => sum + tunnel.refused, 0);
+  const idle = client.tunnels.reduce((sum, tunnel) => sum + (tunnel.idle || 0), 0);
   const carried = `${resumedStreams} carried over a break, ${lostStreams} lost`;
   return [
     ['state', describeState(client, now)],
@@ -51,6 +52,7 @@ function rows(client: ClientReport, now: Date): readonly Row[] {
     ...(roundTripMs === null ? [] : [['round trip', describeRoundTrip(roundTripMs)] as const]),
     ['connections', `${streams} open${resumedStreams + lostStreams === 0 ? '' : `; ${carried}`}`],
     ...(refused === 0 ? [] : [['kept out', count(refused, 'visitor')] as const]),
+    ...(idle === 0 ? [] : [['reset as idle', count(idle, 'visitor')] as const]),
     ['traffic', `${formatBytes(client.bytesIn)} in, ${formatBytes(client.bytesOut)} out`],
     ...(reconnects === 0 ? [] : [['reconnects', String(reconnects)] as const]),
     ['process', String(pid)],

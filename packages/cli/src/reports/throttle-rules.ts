@@ -54,6 +54,7 @@ export const CLIENT_LINES: ThrottleRules<AdvisedClientEvents> = {
   retrying: { key: ({ code }) => code, limits: FROM_PEERS },
   warning: { key: ({ code }) => code, limits: FROM_PEERS },
   'visitors-refused': { key: ({ target }) => formatTarget(target), limits: FROM_PEERS },
+  'visitor-idle': { key: ({ target }) => formatTarget(target), limits: FROM_ANYBODY },
 };
 
 /** As `SERVER_SCRIPT_EVENTS`. */

@@ -167,3 +167,19 @@ test('a script gets every event but warnings and sums, which it gets with their 
     ['stopped', { exitCode: 0, code: 'stopped', reason: '', hint: '' }],
   ]);
 });
+
+test('a crowd of visitors that were idle is one line and a sum', () => {
+  const lines: string[] = [];
+  const context = { server: 's', fingerprint: String, now: () => new Date(), canPressEnter: false };
+  const reporter = throttled(
+    clientTextReporter((line) => lines.push(line), context),
+    CLIENT_LINES,
+    () => 0,
+  );
+  const target = { path: '/run/app.sock' };
+  for (let port = 1; port <= 1_000; port += 1) reporter['visitor-idle']?.({ target, visitor: `192.0.2.1:${port}` });
+  reporter.stopped?.({ code: 'stopped', reason: 'stopped', exitCode: 1, advice: noNeed('') });
+  expect(lines).toHaveLength(2);
+  expect(lines[0]).toContain('unix:/run/app.sock: visitor 192.0.2.1:1 reset, nothing moved for as long as');
+  expect(lines[1]).toContain('999');
+});

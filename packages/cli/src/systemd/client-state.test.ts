@@ -9,7 +9,14 @@ const HOUR_MS = 3_600_000;
 const connecting: ClientStatus = {
   ...FRESH_STATUS,
   tunnels: [
-    { target: { host: 'localhost', port: 22 }, url: 'tcp://example.org:9022', port: 9022, isOpen: false, refused: 0 },
+    {
+      target: { host: 'localhost', port: 22 },
+      url: 'tcp://example.org:9022',
+      port: 9022,
+      isOpen: false,
+      refused: 0,
+      idle: 0,
+    },
   ],
 };
 const ready: ClientStatus = { ...connecting, state: 'ready', roundTripMs: 0 };

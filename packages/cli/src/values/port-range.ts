@@ -6,7 +6,7 @@ const RANGE_LIMIT = 256;
 
 /** `18000-18010` or `host:18000-18010` as its single ports; whatever ends in no range, as it is. */
 export function expandPortRange(given: Given): readonly Given[] {
-  const [, prefix = '', firstText = '', lastText = ''] = /^(.*:)?(\d+)-(\d+)$/.exec(given.text) ?? [];
+  const [, prefix = '', firstText = '', lastText = ''] = /^(?!unix:)(.*:)?(\d+)-(\d+)$/.exec(given.text) ?? [];
   if (firstText === '') return [given];
   const first = toPort(firstText);
   const last = toPort(lastText);

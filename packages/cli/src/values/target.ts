@@ -1,14 +1,25 @@
 import { isIPv6 } from 'node:net';
-import type { LocalTarget } from '@tunnel/client';
+import { resolve } from 'node:path';
+import { type LocalTarget, problemOfSocketPath, socketPathOf } from '@tunnel/client';
 import { type Given, unusable } from './given.ts';
 import { toHost } from './host.ts';
 import { toPort } from './port.ts';
 import { withoutHabits } from './target-habits.ts';
 
-const HINT = 'a local service is given as 3000, host:3000 or [::1]:3000';
+const HINT = 'a local service is given as 3000, host:3000, [::1]:3000 or unix:/run/app.sock';
 
-/** Reads `3000`, `host:3000` or `[::1]:3000`, and what `withoutHabits` makes of other forms. `defaultHost` is that of a bare port. */
+export { formatTarget } from '@tunnel/client';
+
+/** What can only be meant as a path. */
+const PATH = /^\.{0,2}\/|\.sock$/;
+
+/** Reads `3000`, `host:3000`, `[::1]:3000` or `unix:/path`, and what `withoutHabits` makes of other forms. `defaultHost` is that of a bare port. */
 export function parseTarget(given: Given, defaultHost: string): LocalTarget {
+  const path = socketPathOf(given.text);
+  if (path !== undefined) return { path: toSocketPath(given, path) };
+  if (PATH.test(given.text)) {
+    throw unusable(given, 'that is a path', `a Unix socket is given as unix:${resolve(given.text)}`);
+  }
   const text = withoutHabits(given);
   const colon = text.lastIndexOf(':');
   const port = toPort(text.slice(colon + 1));
@@ -23,7 +34,8 @@ export function parseTarget(given: Given, defaultHost: string): LocalTarget {
   return { host, port };
 }
 
-/** A target as text, as `parseTarget` reads it. */
-export function formatTarget({ host, port }: LocalTarget): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+function toSocketPath(given: Given, path: string): string {
+  const problem = problemOfSocketPath(path);
+  if (problem !== undefined) throw unusable(given, problem, 'a Unix socket is given as unix:/run/app.sock');
+  return path;
 }

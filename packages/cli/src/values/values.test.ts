@@ -6,6 +6,7 @@ import { formatDuration, parseDuration } from './duration.ts';
 import type { Given } from './given.ts';
 import { parseHost } from './host.ts';
 import { parsePort } from './port.ts';
+import { expandPortRange } from './port-range.ts';
 import { formatTarget, parseTarget } from './target.ts';
 
 const given = (text: string): Given => ({ text, source: '--flag' });
@@ -124,6 +125,29 @@ describe('targets', () => {
     const target = parseTarget(given(text), 'localhost');
     expect(target).toEqual({ host, port });
     expect(parseTarget(given(formatTarget(target)), 'elsewhere')).toEqual(target);
+  });
+
+  test.each([
+    ['unix:/run/app.sock', '/run/app.sock'],
+    ['unix:///run/app.sock', '/run/app.sock'],
+    ['unix:/run/a b:1-2', '/run/a b:1-2'],
+  ])('%s', (text, path) => {
+    const target = parseTarget(given(text), 'localhost');
+    expect(target).toEqual({ path });
+    expect(parseTarget(given(formatTarget(target)), 'elsewhere')).toEqual(target);
+    expect(expandPortRange(given(text))).toEqual([given(text)]);
+  });
+
+  test.each(['unix:', 'unix:x.sock', 'unix:./x.sock', `unix:/${'x'.repeat(103)}`])('"%s" is none', (text) => {
+    expect(refusal(text, (value) => parseTarget(value, 'localhost')).hint).toContain('unix:/run/app.sock');
+  });
+
+  test.each([
+    ['/run/app.sock', 'unix:/run/app.sock'],
+    ['./x.sock', `unix:${process.cwd()}/x.sock`],
+    ['x.sock', `unix:${process.cwd()}/x.sock`],
+  ])('a bare path, %s, has a hint', (text, target) => {
+    expect(refusal(text, (value) => parseTarget(value, 'localhost')).hint).toContain(target);
   });
 
   test.each(['', '0', '70000', 'db', 'db:', 'db:0', 'db:x', '::1', '::1:3000', 'a b:1'])('"%s" is none', (text) => {

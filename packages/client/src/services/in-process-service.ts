@@ -1,11 +1,12 @@
 import { TunnelError } from '@tunnel/shared';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { ConnectionServer, LocalTarget, TunnelOptions, VisitorHandler } from '../options.ts';
+import type { VisitorAddresses } from './proxy-header.ts';
 import type { Visit, VisitorService } from './visitor-service.ts';
 import { VisitorSocket } from './visitor-socket.ts';
 
 /** How events and the server are told of a target in this process. */
-export const IN_PROCESS: LocalTarget = { host: 'in-process', port: 0 };
+export const IN_PROCESS = { host: 'in-process', port: 0 } as const satisfies LocalTarget;
 
 type InProcessTarget = VisitorHandler | ConnectionServer;
 
@@ -14,6 +15,8 @@ export interface InProcessServiceOptions {
   /** A connection on which nothing moved for so long, in ms, is reset; undefined for never. */
   readonly idleTimeoutMs: number | undefined;
   readonly onFailure: (error: TunnelError) => void;
+  /** A visitor was reset by the idle timeout. */
+  readonly onIdle: (visitor: VisitorAddresses) => void;
 }
 
 /** Whether visitors are served in this process. */
@@ -37,6 +40,8 @@ export class InProcessService implements VisitorService {
     return this.#isClosed && (this.#idle?.isUnused ?? true);
   }
 
+  lookAtStart(): void {}
+
   serve({ pipe, addresses, header, answers }: Visit): void {
     const { target } = this.#options;
     const { tunnel, program } = VisitorSocket.pair(
@@ -46,7 +51,11 @@ export class InProcessService implements VisitorService {
         : { allowHalfOpen: target.allowHalfOpen ?? true, resetOn: 'loss' },
     );
     if (header) tunnel.write(header);
-    this.#idle?.watch({ socket: tunnel, answers, end: () => pipe.reset('stream-idle') });
+    const end = (): void => {
+      pipe.reset('stream-idle');
+      this.#options.onIdle(addresses);
+    };
+    this.#idle?.watch({ socket: tunnel, answers, end });
     pipe.attach(tunnel);
     // Apart from the session, which has more to do with the record that this visitor came in.
     void Promise.resolve().then(() => this.#hand(program));

@@ -1,24 +1,21 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
-import { describeSystemError, monotonicNow, prepareSocket } from '@tunnel/shared/node';
-import { formatHostAndPort } from '../dial/address.ts';
-import { connectToFirst, interleaveFamilies } from '../dial/happy-eyeballs.ts';
-import type { IpAddress } from '../dial/name-lookups.ts';
+import { monotonicNow, prepareSocket } from '@tunnel/shared/node';
+import type { Lookup } from '../dial/name-lookups.ts';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { LocalTarget } from '../options.ts';
 import { ownConnections } from './own-connections.ts';
+import type { VisitorAddresses } from './proxy-header.ts';
 import { rememberedLookup } from './remembered-lookup.ts';
 import { type HealthReport, type ServiceFailure, ServiceHealth } from './service-health.ts';
+import { formatTarget, requireTarget } from './target.ts';
+import { dialTarget, type DialOutcome } from './target-dial.ts';
+import { isUdpPort } from './udp-listeners.ts';
 import { VisitorQueue } from './visitor-queue.ts';
 import type { Visit, VisitorService } from './visitor-service.ts';
 
-/** A service that does not answer at all is given up after this, in ms. */
-const CONNECT_TIMEOUT_MS = 10_000;
-
-const NO_ANSWER: ServiceFailure = { reason: `no answer within ${CONNECT_TIMEOUT_MS / 1000}s`, code: 'ETIMEDOUT' };
-
-/** What a machine says of an address of a family that it has not. */
-const UNREACHABLE: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EHOSTUNREACH', 'ENETUNREACH']);
+/** What is said besides of a port that refuses connections, where something else than TCP has it. */
+const ONLY_UDP = '; only UDP has this port, and a tunnel carries TCP';
 
 export interface LocalServiceOptions {
   readonly target: LocalTarget;
@@ -28,31 +25,48 @@ export interface LocalServiceOptions {
   readonly waitMs: number;
   /** `held`: visitors that wait now. */
   readonly onHealth: (report: HealthReport & { readonly held: number }) => void;
+  /** A visitor was reset by the idle timeout. */
+  readonly onIdle: (visitor: VisitorAddresses) => void;
   /** Told once, where the target leads back to a public port of this client. */
   readonly onLoop: (error: TunnelError) => void;
+  /** Other than the system's resolver only in tests. */
+  readonly lookup?: Lookup;
 }
 
 /** Connects visitors' streams to one local target. Where it cannot be reached they are reset, at once or after a while. */
 export class LocalService implements VisitorService {
   readonly #options: LocalServiceOptions;
-  readonly #lookup = rememberedLookup();
+  readonly #lookup: Lookup;
   readonly #queue: VisitorQueue<Visit>;
   readonly #idle: IdleTimeout | undefined;
   readonly #health = new ServiceHealth();
-  /** Attempts that run, each with what ends it. */
-  readonly #attempts = new Map<AbortController, NodeJS.Timeout>();
+  /** What ends the attempts that run. */
+  readonly #attempts = new Set<AbortController>();
   #timer: NodeJS.Timeout | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
+  /** A visitor has asked for it, so there is nothing to look for any more. */
+  #wasTried = false;
+  #refusedNote = '';
   #wasLoopTold = false;
   #isClosed = false;
 
   constructor(options: LocalServiceOptions) {
+    requireTarget(options.target);
     this.#options = options;
+    this.#lookup = rememberedLookup(options.lookup);
     this.#queue = new VisitorQueue(options.waitMs);
     if (options.idleTimeoutMs !== undefined) this.#idle = new IdleTimeout(options.idleTimeoutMs);
   }
 
   get target(): LocalTarget {
     return this.#options.target;
+  }
+
+  lookAtStart(): void {
+    const { waitMs } = this.#options;
+    // A service that visitors wait for has the same time to come up before it is told as missing.
+    if (waitMs > 0) this.#lookTimer = setTimeout(() => void this.#look(), waitMs).unref();
+    else void this.#look();
   }
 
   serve(visit: Visit): void {
@@ -78,10 +92,8 @@ export class LocalService implements VisitorService {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    for (const [abort, timer] of this.#attempts) {
-      clearTimeout(timer);
-      abort.abort();
-    }
+    clearTimeout(this.#lookTimer);
+    for (const abort of this.#attempts) abort.abort();
     this.#attempts.clear();
     for (const { pipe } of this.#queue.clear()) pipe.reset('tunnel-closed');
     this.#tell(this.#health.takeLastReport(monotonicNow()));
@@ -93,7 +105,7 @@ export class LocalService implements VisitorService {
     const { attempts, refused } = this.#queue.step(now);
     for (const { pipe } of refused) pipe.reset('service-unavailable');
     this.#health.turnedAway(refused.length, now);
-    for (let begun = 0; begun < attempts; begun += 1) this.#attempt();
+    for (let begun = 0; begun < attempts; begun += 1) void this.#attempt();
     const deadline = Math.min(this.#queue.deadline, this.#health.deadline);
     clearTimeout(this.#timer);
     if (deadline < Infinity) this.#timer = setTimeout(() => this.#step(), Math.max(0, Math.ceil(deadline - now)));
@@ -102,40 +114,59 @@ export class LocalService implements VisitorService {
   }
 
   /** Goes on when the visitor who made it necessary leaves: else visitors who leave at once would cause as many attempts. */
-  #attempt(): void {
-    const abort = new AbortController();
-    let isResolving = true;
-    this.#attempts.set(
-      abort,
-      setTimeout(() => {
-        fail(isResolving ? notResolved(this.#options.target.host) : NO_ANSWER);
-        abort.abort();
-      }, CONNECT_TIMEOUT_MS),
-    );
-    const fail = (failure: ServiceFailure): void => {
-      if (!this.#forget(abort)) return;
-      const now = monotonicNow();
-      this.#queue.failed(now);
-      this.#health.failed(failure, now);
-      this.#step();
-    };
-    const connectToService = async (): Promise<Socket> => {
-      const { host, port } = this.#options.target;
-      const addresses = interleaveFamilies(await this.#lookup(host));
-      isResolving = false;
-      return connectToFirst(addresses, port, { signal: abort.signal, connect: startConnection });
-    };
-    connectToService().then(
-      (socket) => this.#onConnected(abort, socket),
-      (error: unknown) => fail(failureOf(error)),
-    );
-  }
-
-  #onConnected(attempt: AbortController, socket: Socket): void {
-    if (!this.#forget(attempt)) {
-      socket.destroy();
+  async #attempt(): Promise<void> {
+    this.#wasTried = true;
+    const outcome = await this.#dial();
+    if (this.#isClosed) {
+      if (outcome.kind === 'connected') outcome.socket.destroy();
       return;
     }
+    if (outcome.kind === 'connected') {
+      this.#onConnected(outcome.socket);
+      return;
+    }
+    const now = monotonicNow();
+    this.#queue.failed(now);
+    this.#health.failed(this.#withNote(outcome), now);
+    this.#step();
+  }
+
+  /** Connects and hangs up. What a visitor finds out goes before it. */
+  async #look(): Promise<void> {
+    if (this.#isClosed || this.#wasTried) return;
+    const outcome = await this.#dial();
+    if (outcome.kind === 'connected') {
+      // Known for a while: where the target leads back, this is a visitor.
+      ownConnections.add(outcome.socket);
+      outcome.socket.destroy();
+      return;
+    }
+    if (outcome.code === 'ECONNREFUSED' && (await this.#isUdp())) this.#refusedNote = ONLY_UDP;
+    if (this.#isClosed || this.#wasTried) return;
+    this.#health.failed(this.#withNote(outcome), monotonicNow());
+    this.#step();
+  }
+
+  async #dial(): Promise<DialOutcome> {
+    const abort = new AbortController();
+    this.#attempts.add(abort);
+    const outcome = await dialTarget(this.#options.target, { signal: abort.signal, lookup: this.#lookup });
+    this.#attempts.delete(abort);
+    return outcome;
+  }
+
+  async #isUdp(): Promise<boolean> {
+    const { target } = this.#options;
+    return 'port' in target && isUdpPort(await this.#lookup(target.host), target.port);
+  }
+
+  /** Also for the visitors that come later, so that it is one reason, and told once. */
+  #withNote({ reason, code }: ServiceFailure): ServiceFailure {
+    return { reason: code === 'ECONNREFUSED' ? `${reason}${this.#refusedNote}` : reason, code };
+  }
+
+  #onConnected(socket: Socket): void {
+    this.#refusedNote = '';
     prepareSocket(socket);
     ownConnections.add(socket);
     const visit = this.#queue.succeeded();
@@ -145,23 +176,20 @@ export class LocalService implements VisitorService {
     this.#step();
   }
 
-  #join({ pipe, header, answers }: Visit, socket: Socket): void {
+  #join({ pipe, header, answers, addresses }: Visit, socket: Socket): void {
     if (header) socket.write(header);
-    this.#idle?.watch({ socket, answers, end: () => pipe.reset('stream-idle') });
+    const end = (): void => {
+      pipe.reset('stream-idle');
+      this.#options.onIdle(addresses);
+    };
+    this.#idle?.watch({ socket, answers, end });
     pipe.attach(socket);
-  }
-
-  /** The attempt has its outcome. False where it had one before. */
-  #forget(attempt: AbortController): boolean {
-    clearTimeout(this.#attempts.get(attempt));
-    return this.#attempts.delete(attempt);
   }
 
   #tellLoop(): void {
     if (this.#wasLoopTold) return;
     this.#wasLoopTold = true;
-    const { host, port } = this.#options.target;
-    this.#options.onLoop(new TunnelError('target-loop', { detail: formatHostAndPort(host, port) }));
+    this.#options.onLoop(new TunnelError('target-loop', { detail: formatTarget(this.#options.target) }));
   }
 
   #tell(report: HealthReport | undefined): void {
@@ -171,20 +199,4 @@ export class LocalService implements VisitorService {
     const held = waitMs === 0 ? 0 : this.#queue.size;
     onHealth({ ...report, downMs: Math.round(report.downMs), held });
   }
-}
-
-function startConnection({ address, family }: IpAddress, port: number): Socket {
-  return connect({ host: address, port, family, allowHalfOpen: true, autoSelectFamily: false });
-}
-
-function notResolved(host: string): ServiceFailure {
-  return { reason: `the name ${host} could not be resolved within ${CONNECT_TIMEOUT_MS / 1000}s`, code: 'EAI_AGAIN' };
-}
-
-/** Of several addresses the one that says most: a machine without IPv6 reaches none of that family. */
-function failureOf(error: unknown): ServiceFailure {
-  const cause = error instanceof TunnelError ? error.cause : error;
-  const errors = (cause instanceof AggregateError ? cause.errors : [cause]) as NodeJS.ErrnoException[];
-  const telling = errors.find(({ code }) => !UNREACHABLE.has(code ?? '')) ?? errors[0];
-  return { reason: describeSystemError(telling), code: telling?.code ?? '' };
 }

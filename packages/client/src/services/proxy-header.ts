@@ -1,5 +1,6 @@
 // The PROXY protocol, versions 1 and 2: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
 import { canonicalAddress } from '@tunnel/shared/node';
+import { formatHostAndPort } from '../dial/address.ts';
 
 /** Both ends of a visitor's connection. */
 export interface VisitorAddresses {
@@ -8,6 +9,11 @@ export interface VisitorAddresses {
   /** The server's address that the visitor connected to; empty where it is not known. */
   readonly destination: string;
   readonly destinationPort: number;
+}
+
+/** As events tell it. The server does not know the address of a visitor that was gone before it was accepted. */
+export function nameOfVisitor({ address, port }: Pick<VisitorAddresses, 'address' | 'port'>): string {
+  return address === '' ? 'unknown' : formatHostAndPort(address, port);
 }
 
 /** Section 2.2. */

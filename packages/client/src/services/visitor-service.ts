@@ -16,6 +16,8 @@ export interface Visit {
 export interface VisitorService {
   /** As events tell it. */
   readonly target: LocalTarget;
+  /** Looks once whether anything is there, and tells where nothing is. */
+  lookAtStart(): void;
   serve(visit: Visit): void;
   /** There is a link again. */
   restartIdleTimeout(): void;

@@ -11,13 +11,15 @@ import {
 } from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
 import type { DueAttempt } from '../uplink/client-record.ts';
-import { formatHostAndPort, formatServerAddress } from '../dial/address.ts';
+import { formatServerAddress } from '../dial/address.ts';
 import type { OpenTunnel } from '../events.ts';
 import { IN_PROCESS, InProcessService, isInProcess } from '../services/in-process-service.ts';
 import { LocalService, type LocalServiceOptions } from '../services/local-service.ts';
 import type { ClientOptions, LocalTarget, TunnelOptions } from '../options.ts';
 import { type RefusedCounts, RefusedTally } from './refused-tally.ts';
 import type { TunnelStatus } from '../status.ts';
+import { nameOfVisitor, type VisitorAddresses } from '../services/proxy-header.ts';
+import { formatTarget } from '../services/target.ts';
 import { TunnelAnswers } from './tunnel-answers.ts';
 import { visitorRules } from './visitor-rules.ts';
 import type { VisitorService } from '../services/visitor-service.ts';
@@ -30,6 +32,8 @@ interface Tunnel {
   readonly name: string;
   rules: readonly VisitorRule[];
   readonly refused: RefusedTally;
+  /** Visitors that the idle timeout reset, over all services that it had. */
+  readonly idle: IdleCount;
   /** The public port that was granted, and is asked for again. */
   port: number | undefined;
   /** The port that an earlier process had: a wish. */
@@ -43,6 +47,10 @@ interface Tunnel {
   isGivenUp: boolean;
 }
 
+interface IdleCount {
+  count: number;
+}
+
 /** What a visitor of a tunnel has to do with. */
 export interface VisitedTunnel {
   readonly service: VisitorService;
@@ -54,6 +62,8 @@ export interface TunnelSetHandlers {
   onHealth(target: LocalTarget, ...told: Parameters<LocalServiceOptions['onHealth']>): void;
   /** The server kept visitors out: so many since the start. */
   onVisitorsRefused(target: LocalTarget, counts: RefusedCounts): void;
+  /** The idle timeout reset one. */
+  onVisitorIdle(target: LocalTarget, visitor: string): void;
   /** The server refused one, and it is asked for again after a while. */
   onRetrying(error: TunnelError, attempt: number, delayMs: number): void;
   /** The server refused one for good, and that is the end. */
@@ -73,6 +83,7 @@ export class TunnelSet {
   readonly #answers = new TunnelAnswers();
   /** Also former ones, whose connections go on. */
   readonly #services = new Set<VisitorService>();
+  #looksAtTargets = false;
 
   /** Throws `usage` or `tunnel-limit` for tunnels that cannot be. */
   constructor(options: ClientOptions, handlers: TunnelSetHandlers) {
@@ -111,6 +122,7 @@ export class TunnelSet {
       port: tunnel.port,
       isOpen: tunnel.isOpen,
       refused: tunnel.refused.total.denied + tunnel.refused.total.overLimit,
+      idle: tunnel.idle.count,
     }));
   }
 
@@ -130,6 +142,13 @@ export class TunnelSet {
   /** There is a link again: what stood still without one was not idle. */
   linkAccepted(): void {
     for (const service of this.#services) service.restartIdleTimeout();
+  }
+
+  /** Looks once at each target, and from here on at those that come. Nothing waits for it. */
+  lookAtTargets(): void {
+    if (this.#options.looksAtTargets === false) return;
+    this.#looksAtTargets = true;
+    for (const { service } of this.#tunnels.values()) service.lookAtStart();
   }
 
   /** Looks up which ports earlier processes had. */
@@ -281,13 +300,15 @@ export class TunnelSet {
 
   #make(options: TunnelOptions): Tunnel {
     this.#lastId += 1;
+    const idle = { count: 0 };
     return {
       id: this.#lastId,
       options,
-      service: this.#serve(options),
+      service: this.#serve(options, idle),
       name: nameOf(options),
       rules: visitorRules(options),
       refused: new RefusedTally(),
+      idle,
       port: undefined,
       rememberedPort: undefined,
       isOpen: false,
@@ -298,22 +319,31 @@ export class TunnelSet {
     };
   }
 
-  #serve(options: TunnelOptions): VisitorService {
+  #serve(options: TunnelOptions, idle: IdleCount): VisitorService {
     for (const service of this.#services) if (service.isOver) this.#services.delete(service);
-    const service = this.#makeService(options);
+    const service = this.#makeService(options, idle);
     this.#services.add(service);
+    if (this.#looksAtTargets) service.lookAtStart();
     return service;
   }
 
-  #makeService({ target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions): VisitorService {
+  #makeService(
+    { target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions,
+    idle: IdleCount,
+  ): VisitorService {
+    const onIdle = (visitor: VisitorAddresses): void => {
+      idle.count += 1;
+      this.#handlers.onVisitorIdle(isInProcess(target) ? IN_PROCESS : target, nameOfVisitor(visitor));
+    };
     if (isInProcess(target)) {
       const onFailure = (error: TunnelError): void => this.#handlers.onWarning(error);
-      return new InProcessService({ target, idleTimeoutMs, onFailure });
+      return new InProcessService({ target, idleTimeoutMs, onFailure, onIdle });
     }
     return new LocalService({
       target,
       waitMs: localWaitMs,
       idleTimeoutMs,
+      onIdle,
       onHealth: (report) => this.#handlers.onHealth(target, report),
       onLoop: (error) => this.#handlers.onWarning(error),
     });
@@ -324,7 +354,7 @@ export class TunnelSet {
     tunnel.service.close();
     tunnel.options = options;
     tunnel.rules = visitorRules(options);
-    tunnel.service = this.#serve(options);
+    tunnel.service = this.#serve(options, tunnel.idle);
   }
 
   #giveUp(tunnel: Tunnel, error: TunnelError): void {
@@ -393,7 +423,7 @@ function urlOf({ publicHost, port = 0 }: Pick<Tunnel, 'publicHost' | 'port'>): s
 
 function nameOf({ name, target }: TunnelOptions): string {
   if (name !== undefined) return name;
-  return isInProcess(target) ? IN_PROCESS.host : formatHostAndPort(target.host, target.port);
+  return isInProcess(target) ? IN_PROCESS.host : formatTarget(target);
 }
 
 /** Whether a server could not tell them apart. */

@@ -6,10 +6,9 @@ import {
   type MemoryBudget,
 } from '@tunnel/shared';
 import { type DriverEvent, SessionDriver } from '@tunnel/shared/node';
-import { formatHostAndPort } from '../dial/address.ts';
 import type { ClientEvents } from '../events.ts';
 import type { LocalTarget } from '../options.ts';
-import { proxyHeader } from '../services/proxy-header.ts';
+import { nameOfVisitor, proxyHeader } from '../services/proxy-header.ts';
 import type { VisitedTunnel } from '../tunnels/tunnel-set.ts';
 
 /** How long the link has to answer before a visitor on whose connection nothing moves is reset, in ms. */
@@ -90,7 +89,7 @@ export class ClientSession {
       destination: event.destination ?? '',
       destinationPort: port,
     };
-    const visitor = { target: service.target, visitor: nameOf(event) };
+    const visitor = { target: service.target, visitor: nameOfVisitor(event) };
     this.#visitors.set(event.streamId, visitor);
     this.#handlers.onStream({ state: 'opened', ...visitor });
     service.serve({
@@ -125,9 +124,4 @@ export class ClientSession {
       code === undefined ? { state: 'closed', ...visitor } : { state: 'reset', ...visitor, code },
     );
   }
-}
-
-/** The server does not know the address of a visitor that was gone before it was accepted. */
-function nameOf({ address, port }: Pick<Extract<DriverEvent, { type: 'stream-opened' }>, 'address' | 'port'>): string {
-  return address === '' ? 'unknown' : formatHostAndPort(address, port);
 }
