@@ -139,7 +139,7 @@ describe('targets', () => {
   });
 
   test.each(['unix:', 'unix:x.sock', 'unix:./x.sock', `unix:/${'x'.repeat(103)}`])('"%s" is none', (text) => {
-    expect(refusal(text, (value) => parseTarget(value, 'localhost')).hint).toContain('unix:/run/app.sock');
+    expect(refusal(text, (value) => parseTarget(value, 'localhost')).advice).toContain('unix:/run/app.sock');
   });
 
   test.each([
@@ -147,7 +147,7 @@ describe('targets', () => {
     ['./x.sock', `unix:${process.cwd()}/x.sock`],
     ['x.sock', `unix:${process.cwd()}/x.sock`],
   ])('a bare path, %s, has a hint', (text, target) => {
-    expect(refusal(text, (value) => parseTarget(value, 'localhost')).hint).toContain(target);
+    expect(refusal(text, (value) => parseTarget(value, 'localhost')).advice).toContain(target);
   });
 
   test.each(['', '0', '70000', 'db', 'db:', 'db:0', 'db:x', '::1', '::1:3000', 'a b:1'])('"%s" is none', (text) => {
