@@ -5,7 +5,7 @@ import { Server, type ServerSeams } from './server.ts';
 
 export type { Choice, EndpointKind, OpenEndpoint, VisitorHandlers, Wish } from './endpoints/endpoint.ts';
 
-/** A server that also opens these kinds of endpoint; one that is named as a kind of its own takes its place. */
+/** A server that also opens these kinds of endpoint; one with the number of a kind of its own takes its place. */
 export function createServerWith(endpointKinds: readonly EndpointKind[], options: ServerOptions): Server {
   const seams: ServerOptions & ServerSeams = { ...options, endpointKinds };
   return new Server(seams);

@@ -207,7 +207,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
 
   #openClaims(kinds: readonly EndpointKind[]): Promise<LocalClaims> {
     return LocalClaims.open({
-      kinds: kinds.map(({ kind }) => kind),
+      kinds: kinds.map(({ prefix }) => prefix),
       store: this.#options.leases,
       onDamaged: ({ message }) => this.emit('warning', { code: 'cache-damaged', reason: message }),
       onWriteFailed: (error) => {

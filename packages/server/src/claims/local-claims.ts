@@ -7,7 +7,7 @@ import { LeaseWriter } from './lease-writer.ts';
 const REFRESH_MS = 24 * 60 * 60 * 1000;
 
 export interface LocalClaimsOptions {
-  /** Kinds of endpoint. */
+  /** What names begin with: the prefixes of all kinds of endpoint. */
   readonly kinds: readonly string[];
   /** Undefined: what is remembered lasts as long as the server. */
   readonly store: LeaseStore | undefined;

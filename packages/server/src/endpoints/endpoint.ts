@@ -60,8 +60,10 @@ export interface Wish {
  * visitors there. Who has a name, and who takes it over, is decided for all kinds alike, by `Endpoints`.
  */
 export interface EndpointKind {
-  /** Names it in requests and in the registry: `port`. */
-  readonly kind: string;
+  /** In requests of the protocol. */
+  readonly number: number;
+  /** What its names begin with where those of all kinds stand together: `port`, for `port/8001`. */
+  readonly prefix: string;
   /** The code for a name that somebody has. */
   readonly takenCode: ErrorCode;
   /** Throws if the key may not have what it wants. */

@@ -72,7 +72,7 @@ function outcomesOf(
 ): Promise<readonly string[]> {
   const outcomes = wanted.map(async (port) => {
     try {
-      toClose.push(await endpoints.open('port', port, holder(clientKey)));
+      toClose.push(await endpoints.open(1, port, holder(clientKey)));
       return 'granted';
     } catch (error) {
       return error instanceof TunnelError ? error.code : String(error);
@@ -102,7 +102,7 @@ test('nor does one whose port turns out to be taken', async () => {
 
 test('a place is free again once its tunnel is closed', async () => {
   const endpoints = endpointsFor(1);
-  const first = await endpoints.open('port', '', holder('limited'));
+  const first = await endpoints.open(1, '', holder('limited'));
   expect(await outcomesOf(endpoints, [''])).toEqual(['tunnel-limit']);
   first.close();
   expect(await outcomesOf(endpoints, ['', ''])).toEqual(['granted', 'tunnel-limit']);
@@ -111,7 +111,7 @@ test('a place is free again once its tunnel is closed', async () => {
 test('processes that do not answer any more make room, as many as are wanted at once', async () => {
   const endpoints = endpointsFor(3);
   const dead = [1, 2, 3].map(() => ({ ...holder('limited'), answers: async () => false }));
-  for (const each of dead) toClose.push(await endpoints.open('port', '', each));
+  for (const each of dead) toClose.push(await endpoints.open(1, '', each));
   expect(await outcomesOf(endpoints, ['', ''])).toEqual(['granted', 'granted']);
   expect(dead.filter(({ isGone }) => isGone).length).toBe(2);
 });
@@ -119,8 +119,8 @@ test('processes that do not answer any more make room, as many as are wanted at 
 test('whoever took a port over keeps it when the one before closes it', async () => {
   const endpoints = endpointsFor(2);
   const dead = { ...holder('limited'), answers: async () => false };
-  const before = await endpoints.open('port', '', dead);
-  const after = await endpoints.open('port', before.name, holder('limited'));
+  const before = await endpoints.open(1, '', dead);
+  const after = await endpoints.open(1, before.name, holder('limited'));
   expect(after.name).toBe(before.name);
   before.close();
   expect(endpoints.count).toBe(1);
@@ -131,11 +131,11 @@ test('whoever took a port over keeps it when the one before closes it', async ()
 test('a client does not learn whether a client or another program has a port; the operator does', async () => {
   const endpoints = endpointsFor(9);
   const byProgram = await occupiedPort();
-  const byClient = await endpoints.open('port', '', holder('other'));
+  const byClient = await endpoints.open(1, '', holder('other'));
   toClose.push(byClient);
   const refusals = await Promise.all(
     [byProgram, byClient.name].map((name) =>
-      endpoints.open('port', name, holder('limited')).catch((error: unknown) => error),
+      endpoints.open(1, name, holder('limited')).catch((error: unknown) => error),
     ),
   );
   const said = refusals.map((refusal) => (refusal instanceof EndpointRefusal ? refusal : undefined));

@@ -18,7 +18,6 @@ export interface EndpointHolder extends Claimant, VisitorHandlers {
 
 /** An endpoint that a tunnel has. */
 export interface GrantedEndpoint {
-  readonly kind: string;
   /** As it would be asked for again. */
   readonly name: string;
   /** URLs, the best first. */
@@ -30,6 +29,7 @@ export interface GrantedEndpoint {
 }
 
 export interface EndpointsOptions {
+  /** Of several with one number the last counts. */
   readonly kinds: readonly EndpointKind[];
   readonly claims: Claims;
   /** Tunnels that a key may have at a time. */
@@ -78,13 +78,13 @@ class Held implements Occupant {
  */
 export class Endpoints {
   readonly #options: EndpointsOptions;
-  readonly #kinds: ReadonlyMap<string, EndpointKind>;
+  readonly #kinds: ReadonlyMap<number, EndpointKind>;
   readonly #held = new Map<PublicName, Held>();
   readonly #places: TunnelPlaces<Held>;
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
-    this.#kinds = new Map(options.kinds.map((kind) => [kind.kind, kind]));
+    this.#kinds = new Map(options.kinds.map((kind) => [kind.number, kind]));
     this.#places = new TunnelPlaces(options.tunnelLimitOf);
   }
 
@@ -94,14 +94,13 @@ export class Endpoints {
   }
 
   /** Opens what a tunnel wants; any name for an empty one. Rejects with a `TunnelError`. */
-  async open(kindName: string, wanted: string, holder: EndpointHolder): Promise<GrantedEndpoint> {
-    const kind = this.#kinds.get(kindName);
-    if (!kind) throw new TunnelError('rules-refused', { detail: `this server has no endpoints of kind ${kindName}` });
+  async open(kindNumber: number, wanted: string, holder: EndpointHolder): Promise<GrantedEndpoint> {
+    const kind = this.#kinds.get(kindNumber);
+    if (!kind) throw new TunnelError('rules-refused', { detail: `this server has no endpoints of kind ${kindNumber}` });
     // Before it takes a place: what is refused anyway leaves it to others.
     if (wanted !== '') this.#requireObtainable(kind, wanted, holder);
     const held = await this.#places.fill(holder.clientKey, () => this.#choose(kind, wanted, holder));
     return {
-      kind: kindName,
       name: held.name,
       addresses: held.endpoint?.addresses ?? [],
       get isPermitted() {
@@ -142,11 +141,11 @@ export class Endpoints {
 
   #wishOf(kind: EndpointKind, wanted: string, { clientKey, label }: EndpointHolder): Wish {
     const { claims, wallNow } = this.#options;
-    const remembered = claims.nameFor(clientKey, label, kind.kind, wallNow());
+    const remembered = claims.nameFor(clientKey, label, kind.prefix, wallNow());
     return {
       wanted,
       clientKey,
-      remembered: remembered?.slice(kind.kind.length + 1),
+      remembered: remembered?.slice(kind.prefix.length + 1),
       isRemembered: (name) => claims.recordOf(publicName(kind, name), wallNow()) !== undefined,
     };
   }
@@ -255,8 +254,8 @@ export class Endpoints {
   }
 }
 
-function publicName({ kind }: EndpointKind, name: string): PublicName {
-  return `${kind}/${name}`;
+function publicName({ prefix }: EndpointKind, name: string): PublicName {
+  return `${prefix}/${name}`;
 }
 
 function refusalOf(kind: EndpointKind, name: string, because: 'held' | 'held-by-itself' | 'kept'): TunnelError {

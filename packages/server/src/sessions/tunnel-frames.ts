@@ -5,8 +5,10 @@ import type { VisitorAttributes } from '../endpoints/endpoint.ts';
 import type { GrantedEndpoint } from '../endpoints/endpoints.ts';
 import type { TunnelRequest } from './tunnel-requests.ts';
 
+const TCP_PORT = 1;
+
 export function readRequest({ tunnelId, port, name, rules = [] }: TunnelRequestFrame): TunnelRequest {
-  return { tunnelId, kind: 'port', wanted: port === 0 ? '' : String(port), label: name, terms: rules };
+  return { tunnelId, kind: TCP_PORT, wanted: port === 0 ? '' : String(port), label: name, terms: rules };
 }
 
 export function sendGrant(driver: SessionDriver, tunnelId: number, endpoint: GrantedEndpoint): void {

@@ -5,7 +5,7 @@ const BURST = 1024;
 const A_SECOND = 64;
 
 function request(tunnelId: number, terms: TunnelRequest['terms'] = []): TunnelRequest {
-  return { tunnelId, kind: 'port', wanted: '', label: '', terms };
+  return { tunnelId, kind: 1, wanted: '', label: '', terms };
 }
 
 /** Answers all that can be answered now; returns how many. */

@@ -15,8 +15,8 @@ const TERM_OVERHEAD_BYTES = 32;
 /** What a tunnel asks for. */
 export interface TunnelRequest {
   readonly tunnelId: number;
-  /** Of the endpoint. */
-  readonly kind: string;
+  /** Of the endpoint, by its number. */
+  readonly kind: number;
   /** Its name; empty: any. */
   readonly wanted: string;
   /** What the server remembers it under. */

@@ -26,7 +26,8 @@ export interface TcpPortsOptions {
 
 /** TCP ports of the server's machine, each for one tunnel. Their names are decimal numbers. */
 export class TcpPorts implements EndpointKind {
-  readonly kind = 'port';
+  readonly number = 1;
+  readonly prefix = 'port';
   readonly takenCode = 'port-in-use';
   readonly #options: TcpPortsOptions;
   readonly #ephemeral = ephemeralPorts();
