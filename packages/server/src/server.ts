@@ -111,9 +111,9 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     } catch (error) {
       control.close();
       updates?.[Symbol.dispose]();
-      names[Symbol.dispose]();
       throw error;
     }
+    names.keepFresh();
     this.#state = {
       kind: 'listening',
       control,

@@ -21,7 +21,8 @@ export interface LocalClaimsOptions {
 export class LocalClaims implements Disposable {
   readonly claims: Claims;
   readonly #writer: LeaseWriter | undefined;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #isDisposed = false;
 
   /** What the store holds becomes remembered names: whoever held them, holds them no more. */
   static async open(options: LocalClaimsOptions): Promise<LocalClaims> {
@@ -31,7 +32,10 @@ export class LocalClaims implements Disposable {
   }
 
   private constructor({ kinds, store, onWriteFailed }: LocalClaimsOptions, leases: readonly Lease[]) {
-    const registry = new MemoryRegistry(leases.map(toEntry), () => this.#writer?.changed());
+    const registry = new MemoryRegistry(leases.map(toEntry), () => {
+      // Another server may have the store by then.
+      if (!this.#isDisposed) this.#writer?.changed();
+    });
     this.claims = new Claims({
       registry,
       kinds,
@@ -40,6 +44,10 @@ export class LocalClaims implements Disposable {
       onLost: () => {},
     });
     this.#writer = store && new LeaseWriter(() => leasesOf(this.claims), store, onWriteFailed);
+  }
+
+  /** From now on until it is disposed of, names that are held do not grow old. */
+  keepFresh(): void {
     this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS).unref();
   }
 
@@ -49,6 +57,7 @@ export class LocalClaims implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     clearInterval(this.#timer);
     this.claims[Symbol.dispose]();
     void this.#writer?.flush();

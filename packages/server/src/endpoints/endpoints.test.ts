@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { Claims, MemoryRegistry, TunnelError } from '@tunnel/shared';
+import { Claims, formatRecord, MemoryRegistry, TunnelError } from '@tunnel/shared';
 import { afterEach, expect, test } from 'vitest';
 import { Access } from '../access/access.ts';
 import { AuthorizedKeys } from '../access/authorized-keys.ts';
 import { PortPolicy } from '../access/port-policy.ts';
 import { PeerReader } from '../front/peer-reader.ts';
+import type { Choice, EndpointKind, OpenEndpoint, Wish } from './endpoint.ts';
 import { EndpointRefusal } from './endpoint-refusal.ts';
 import { type EndpointHolder, Endpoints, type GrantedEndpoint } from './endpoints.ts';
 import { TcpPorts } from './tcp/tcp-ports.ts';
@@ -34,6 +35,61 @@ function endpointsFor(tunnels: number): Endpoints {
     monotonicNow: () => 0,
     wallNow: () => 0,
   });
+}
+
+/** A kind without sockets: the names are letters, and one may be reserved, for `owner`. */
+class Letters implements EndpointKind {
+  readonly number = 2;
+  readonly prefix = 'letter';
+  readonly takenCode = 'port-in-use';
+  readonly forbidden = new Set<string>();
+  readonly opened: string[] = [];
+  /** What happens while a name is being opened. */
+  whileOpening: () => Promise<unknown> = () => Promise.resolve();
+  reserved: string | undefined;
+
+  choose({ wanted, remembered }: Wish): Choice {
+    if (wanted !== '') return { kind: 'one', name: wanted };
+    const names = [...(remembered === undefined ? [] : [remembered]), 'a', 'b', 'c'];
+    return {
+      kind: 'any',
+      candidates: names.map((name) => ({ name, takenFrom: 'nobody' })),
+      exhausted: (areSomeKept) => new TunnelError('port-unavailable', { detail: areSomeKept ? 'kept' : 'none' }),
+    };
+  }
+
+  permits(name: string): boolean {
+    return !this.forbidden.has(name);
+  }
+
+  refusalOf(name: string): TunnelError {
+    return new TunnelError('port-not-allowed', { detail: name });
+  }
+
+  isReserved(name: string, clientKey: string): boolean {
+    return name === this.reserved && clientKey === 'owner';
+  }
+
+  async open(name: string): Promise<OpenEndpoint> {
+    this.opened.push(name);
+    await this.whileOpening();
+    return { addresses: [`letter:${name}`], close: () => void this.opened.splice(this.opened.indexOf(name), 1) };
+  }
+}
+
+/** Names are kept while the clock is below 1,000. */
+function lettersWith(clock: { nowMs: number } = { nowMs: 1_000 }): { letters: Letters; endpoints: Endpoints } {
+  const letters = new Letters();
+  const remembered = { clientKey: 'before', label: 'web', share: 'before', holder: undefined, usedAt: 0, nonce: '' };
+  let nonceCount = 0;
+  const claims = new Claims({
+    registry: new MemoryRegistry([['letter/b', formatRecord(remembered)]]),
+    kinds: ['letter'],
+    nonce: () => `${(nonceCount += 1)}`,
+    onLost: () => {},
+  });
+  const times = { keptUntil: 1_000, monotonicNow: () => clock.nowMs, wallNow: () => clock.nowMs };
+  return { letters, endpoints: new Endpoints({ kinds: [letters], claims, tunnelLimitOf: () => Infinity, ...times }) };
 }
 
 let sessionCount = 0;
@@ -147,4 +203,67 @@ test('a client does not learn whether a client or another program has a port; th
     `the public port is in use: ${byProgram}, by another program on this machine`,
     `the public port is in use: ${byClient.name}, by another client`,
   ]);
+});
+
+test('any name is the same one again, and none that somebody has', async () => {
+  const { endpoints } = lettersWith();
+  const back = await endpoints.open(2, '', { ...holder('before'), label: 'web' });
+  expect([back.name, back.addresses]).toEqual(['b', ['letter:b']]);
+  const names = [];
+  for (const key of ['x', 'y']) names.push((await endpoints.open(2, '', holder(key))).name);
+  expect(names).toEqual(['a', 'c']);
+  await expect(endpoints.open(2, '', holder('z'))).rejects.toThrow('none');
+  back.close();
+  expect((await endpoints.open(2, '', { ...holder('before'), label: 'web' })).name).toBe('b');
+});
+
+test('after a start a name is kept for who had it, but from nobody that it is reserved for', async () => {
+  const clock = { nowMs: 999 };
+  const { letters, endpoints } = lettersWith(clock);
+  letters.forbidden.add('a').add('c');
+  await expect(endpoints.open(2, 'b', holder('owner'))).rejects.toThrow('b is kept for the client that had it before');
+  await expect(endpoints.open(2, '', holder('owner'))).rejects.toThrow('kept');
+  letters.reserved = 'b';
+  const opened = await endpoints.open(2, 'b', holder('owner'));
+  opened.close();
+  letters.reserved = undefined;
+  await expect(endpoints.open(2, 'b', holder('other'))).rejects.toThrow('b is kept for the client that had it before');
+  clock.nowMs = 1_000;
+  expect((await endpoints.open(2, 'b', holder('other'))).name).toBe('b');
+});
+
+test('what a key may not have any more by the time that it is open is given back', async () => {
+  const { letters, endpoints } = lettersWith();
+  letters.whileOpening = async () => letters.forbidden.add('a');
+  await expect(endpoints.open(2, 'a', holder('x'))).rejects.toMatchObject({ code: 'port-not-allowed' });
+  expect(letters.opened).toEqual([]);
+  expect(endpoints.count).toBe(0);
+});
+
+test('a name is had although it was forgotten, for another one, while it was being opened', async () => {
+  const { letters, endpoints } = lettersWith();
+  const web = (): EndpointHolder => ({ ...holder('before'), label: 'web' });
+  // The tunnel has another name then: this one is not remembered any more, so its record is not as it was.
+  letters.whileOpening = async () => {
+    letters.whileOpening = () => Promise.resolve();
+    await endpoints.open(2, 'c', web());
+  };
+  expect((await endpoints.open(2, 'b', web())).name).toBe('b');
+  expect(endpoints.count).toBe(2);
+});
+
+test('of two that open one name at the same time, the second is refused, and the name stays open', async () => {
+  const { letters, endpoints } = lettersWith();
+  letters.whileOpening = async () => {
+    letters.whileOpening = () => Promise.resolve();
+    await endpoints.open(2, 'a', holder('faster'));
+  };
+  await expect(endpoints.open(2, 'a', holder('slower'))).rejects.toMatchObject({ code: 'port-in-use' });
+  expect(letters.opened).toEqual(['a']);
+  expect(endpoints.count).toBe(1);
+});
+
+test('a kind that the server does not have is refused', async () => {
+  const { endpoints } = lettersWith();
+  await expect(endpoints.open(7, '', holder('x'))).rejects.toThrow('no endpoints of kind 7');
 });

@@ -133,6 +133,22 @@ test('a client with ever new tunnels forgets its own oldest names, and nobody el
   expect(claims.nameFor('greedy', 'tunnel 10101', 'port', NOW)).toBe('port/10101');
 });
 
+test('newcomers with a name each cost the greedy client, not each other', async () => {
+  const claims = claimsOver(new MemoryRegistry());
+  const use = async (port: number, clientKey: string): Promise<void> => {
+    await take(claims, `port/${port}`, claimant(clientKey, `to ${port}`), NOW + port);
+    await claims.release(`port/${port}`, claimant(clientKey, `to ${port}`), NOW + port);
+  };
+  for (let port = 1; port <= 10; port += 1) await use(port, 'a few');
+  for (let port = 10_000; port < 10_000 + 2 * REMEMBERED_LIMIT; port += 1) await use(port, 'greedy');
+  for (let port = 100; port < 200; port += 1) await use(port, `newcomer ${port}`);
+  expect(claims.recordOf('port/1', NOW)?.clientKey).toBe('a few');
+  expect([100, 199].map((port) => claims.recordOf(`port/${port}`, NOW)?.clientKey)).toEqual([
+    'newcomer 100',
+    'newcomer 199',
+  ]);
+});
+
 test('keys that cost nothing to make count as one where they share an address', async () => {
   const registry = new MemoryRegistry([['port/1', remembered('absent', 'web', NOW)]]);
   const claims = claimsOver(registry);
