@@ -244,8 +244,8 @@ export class Endpoints {
 
   #close(held: Held): void {
     const { kind, name, holder, endpoint } = held;
-    endpoint?.close();
     if (this.#held.get(publicName(kind, name)) !== held) return;
+    endpoint?.close();
     this.#held.delete(publicName(kind, name));
     this.#places.leave(holder.clientKey, held);
     const { claims, wallNow } = this.#options;

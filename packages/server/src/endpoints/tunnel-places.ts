@@ -2,6 +2,8 @@ import { TunnelError } from '@tunnel/shared';
 
 /** What takes a place: the endpoint of a tunnel. */
 export interface Occupant {
+  /** Who has it now: another process may have taken it over. */
+  readonly holder: unknown;
   /** Whether the process that holds it answers, asked just now. */
   answers(): Promise<boolean>;
   /** Its place goes to another process of the same client. */
@@ -69,10 +71,14 @@ export class TunnelPlaces<T extends Occupant> {
         continue;
       }
       const asked = await Promise.all(
-        [...share.occupants].map(async (occupant) => ({ occupant, answers: await occupant.answers() })),
+        [...share.occupants].map(async (occupant) => {
+          const { holder } = occupant;
+          return { occupant, holder, answers: await occupant.answers() };
+        }),
       );
-      for (const { occupant, answers } of asked) {
-        if (!answers && isFull() && share.occupants.has(occupant)) occupant.giveUp();
+      for (const { occupant, holder, answers } of asked) {
+        const isAsItWas = share.occupants.has(occupant) && occupant.holder === holder;
+        if (!answers && isAsItWas && isFull()) occupant.giveUp();
       }
       if (isFull() && share.openingCount === 0) {
         throw new TunnelError('tunnel-limit', { detail: `this key may have ${this.#limitOf(clientKey)} at a time` });

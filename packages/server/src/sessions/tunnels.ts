@@ -6,7 +6,7 @@ import type { ServerEvents, SessionInfo } from '../events.ts';
 import type { FairTurns, Worker } from '../shares/fair-turns.ts';
 import { Lobby } from '../visitors/lobby.ts';
 import { VisitorGate } from '../visitors/visitor-gate.ts';
-import { Tunnel } from './tunnel.ts';
+import { Tunnel, type TunnelSurroundings } from './tunnel.ts';
 import { portOf, readRequest, sendGrant } from './tunnel-frames.ts';
 import { type TunnelRequest, TunnelRequests } from './tunnel-requests.ts';
 
@@ -39,6 +39,7 @@ export interface SessionTunnelsOptions {
 /** The tunnels of one session: what its client asks for, has, and gives back. */
 export class SessionTunnels implements Worker {
   readonly #options: SessionTunnelsOptions;
+  readonly #surroundings: TunnelSurroundings;
   readonly #tunnels = new Map<number, Tunnel>();
   readonly #lobby = new Lobby();
   readonly #requests = new TunnelRequests();
@@ -54,6 +55,13 @@ export class SessionTunnels implements Worker {
 
   constructor(options: SessionTunnelsOptions) {
     this.#options = options;
+    this.#surroundings = {
+      driver: options.driver,
+      lobby: this.#lobby,
+      takesVisitors: () => this.#phase === 'running',
+      onVisitor: () => (this.#visitorCount += 1),
+      onRefused: (tunnel, code) => this.#onVisitorRefused(tunnel, code),
+    };
   }
 
   /** Visitors that were let in so far. */
@@ -139,22 +147,28 @@ export class SessionTunnels implements Worker {
   }
 
   #answer(request: TunnelRequest): void {
-    const { tunnelId, terms } = request;
-    const existing = this.#tunnels.get(tunnelId);
+    const existing = this.#tunnels.get(request.tunnelId);
+    let gate: VisitorGate;
     try {
-      if (this.#phase === 'draining') throw stopping();
-      if (!existing && this.#tunnels.size >= TUNNEL_LIMIT) {
-        throw new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` });
-      }
-      const gate = this.#gateFor(terms, existing?.gate);
-      this.#ruleCount += gate.rules.length - (existing?.gate.rules.length ?? 0);
-      if (existing) this.#change(existing, gate);
-      else void this.#open(request, gate);
+      gate = this.#admit(request, existing);
     } catch (error) {
       const refusal = error instanceof TunnelError ? error : new TunnelError('rules-refused', { cause: error });
-      if (existing) this.#close(tunnelId, this.#phase === 'draining' ? 'server-stopped' : refusal.code);
-      this.#refuse(tunnelId, refusal);
+      if (existing) this.#close(existing.id, this.#phase === 'draining' ? 'server-stopped' : refusal.code);
+      this.#refuse(request.tunnelId, refusal);
+      return;
     }
+    this.#ruleCount += gate.rules.length - (existing?.gate.rules.length ?? 0);
+    if (existing) this.#change(existing, gate);
+    else void this.#open(request, gate);
+  }
+
+  /** The gate for a request's terms. Throws if the session may not have the tunnel, or not on these terms. */
+  #admit({ terms }: TunnelRequest, existing: Tunnel | undefined): VisitorGate {
+    if (this.#phase === 'draining') throw stopping();
+    if (!existing && this.#tunnels.size >= TUNNEL_LIMIT) {
+      throw new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` });
+    }
+    return this.#gateFor(terms, existing?.gate);
   }
 
   /** The client asks again for a tunnel that it has, perhaps on other terms. */
@@ -177,13 +191,7 @@ export class SessionTunnels implements Worker {
   }
 
   async #open({ tunnelId, kind, wanted, label }: TunnelRequest, gate: VisitorGate): Promise<void> {
-    const tunnel = new Tunnel(tunnelId, label, gate, {
-      driver: this.#options.driver,
-      lobby: this.#lobby,
-      takesVisitors: () => this.#phase === 'running',
-      onVisitor: () => (this.#visitorCount += 1),
-      onRefused: (refusing, code) => this.#onVisitorRefused(refusing, code),
-    });
+    const tunnel = new Tunnel(tunnelId, label, gate, this.#surroundings);
     this.#tunnels.set(tunnelId, tunnel);
     this.#openingCount += 1;
     const outcome = await this.#options.endpoints.open(kind, wanted, this.#holderFor(tunnel)).catch(toRefusal);
@@ -194,18 +202,22 @@ export class SessionTunnels implements Worker {
 
   /** Much may have happened while the endpoint was being opened. */
   #conclude(tunnel: Tunnel, outcome: GrantedEndpoint | TunnelError): void {
-    const refusal = outcome instanceof TunnelError ? outcome : this.#phase === 'running' ? undefined : stopping();
-    if (!(outcome instanceof TunnelError) && (tunnel.isClosed || refusal)) outcome.close();
-    if (tunnel.isClosed) return;
-    if (outcome instanceof TunnelError || refusal) {
-      this.#forget(tunnel);
-      this.#refuse(tunnel.id, refusal ?? stopping());
+    const isOpen = !(outcome instanceof TunnelError);
+    if (isOpen && !tunnel.isClosed && this.#phase === 'running') {
+      this.#grant(tunnel, outcome);
       return;
     }
-    tunnel.opened(outcome);
-    sendGrant(this.#options.driver, tunnel.id, outcome);
-    const { emit, info } = this.#options;
-    emit('tunnel-opened', { ...info, port: portOf(outcome), name: tunnel.label });
+    if (isOpen) outcome.close();
+    if (tunnel.isClosed) return;
+    this.#forget(tunnel);
+    this.#refuse(tunnel.id, isOpen ? stopping() : outcome);
+  }
+
+  #grant(tunnel: Tunnel, endpoint: GrantedEndpoint): void {
+    const { driver, emit, info } = this.#options;
+    tunnel.opened(endpoint);
+    sendGrant(driver, tunnel.id, endpoint);
+    emit('tunnel-opened', { ...info, port: portOf(endpoint), name: tunnel.label });
   }
 
   #holderFor(tunnel: Tunnel): EndpointHolder {
