@@ -7,6 +7,9 @@ import { type Occupant, TunnelPlaces } from './tunnel-places.ts';
 /** So often a name is claimed while its record changes under the claim; then it counts as somebody else's. */
 const CLAIM_TRIES = 8;
 
+/** From which of the client's own processes a name may be taken; `silent`: from one that does not answer when it is asked. */
+type TakenFrom = Candidate['takenFrom'] | 'silent';
+
 /** The tunnel that an endpoint is for. */
 export interface EndpointHolder extends Claimant, VisitorHandlers {
   readonly hasLink: boolean;
@@ -156,12 +159,7 @@ export class Endpoints {
     return claims.judge(publicName(kind, name), holder, wallNow(), isKept);
   }
 
-  async #openThis(
-    kind: EndpointKind,
-    name: string,
-    holder: EndpointHolder,
-    takenFrom: Candidate['takenFrom'] | 'silent',
-  ): Promise<Held> {
+  async #openThis(kind: EndpointKind, name: string, holder: EndpointHolder, takenFrom: TakenFrom): Promise<Held> {
     const verdict = this.#judge(kind, name, holder);
     switch (verdict.kind) {
       case 'refused':
@@ -174,12 +172,7 @@ export class Endpoints {
   }
 
   /** From another process of the same client. */
-  async #takeOver(
-    kind: EndpointKind,
-    name: string,
-    holder: EndpointHolder,
-    takenFrom: Candidate['takenFrom'] | 'silent',
-  ): Promise<Held> {
+  async #takeOver(kind: EndpointKind, name: string, holder: EndpointHolder, takenFrom: TakenFrom): Promise<Held> {
     const held = this.#held.get(publicName(kind, name));
     const before = held?.holder;
     if (!held || !before || takenFrom === 'nobody' || (takenFrom === 'linkless' && before.hasLink)) {
