@@ -55,7 +55,9 @@ class UnixSockets implements EndpointKind {
     );
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen(path, () => resolve({ addresses: [`unix:${path}`], close: () => void server.close() }));
+      server.listen(path, () =>
+        resolve({ addresses: [`tcp://sockets.test:${name}`], close: () => void server.close() }),
+      );
     });
   }
 }
