@@ -1,4 +1,4 @@
-/** Those who wait until the last of something is gone. */
+/** Lets callers wait until the last of something is gone, without polling. */
 export class Ends {
   readonly #waiting = new Set<() => void>();
 

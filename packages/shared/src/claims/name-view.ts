@@ -44,7 +44,7 @@ export class NameView {
     return this.#byOwner.get(ownerOf(clientKey, label)) ?? NONE;
   }
 
-  /** The longest unused name of whom most are remembered for. */
+  /** Of whoever has most names remembered, the longest unused one. */
   get oldestOfLargest(): PublicName | undefined {
     return this.#remembered.oldestOfGreatest;
   }
