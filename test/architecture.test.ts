@@ -16,7 +16,7 @@ const arrows: Record<string, string[]> = {
   server: ['@tunnel/shared', '@tunnel/shared/node'],
   cli: ['@tunnel/client', '@tunnel/server', '@tunnel/shared', '@tunnel/shared/node'],
 };
-const doors = [...new Set(Object.values(arrows).flat()), '@tunnel/cli'];
+const doors = [...new Set(Object.values(arrows).flat()), '@tunnel/cli', '@tunnel/server/internal'];
 
 const importForms = [
   // import a from 'x'; import type { a } from 'x'; export * from 'x'; over several lines as well

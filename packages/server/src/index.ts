@@ -1,17 +1,18 @@
 export { listen } from './listen.ts';
 export type { ListenOptions } from './listen.ts';
 export { createServer, Server } from './server.ts';
-export type { LinkInfo, ServerEvents, ServerOptions, SessionInfo } from './options.ts';
+export type { LinkInfo, ServerEvents, SessionInfo } from './events.ts';
+export type { ServerOptions } from './options.ts';
 export type { ServerStatus } from './observe/status.ts';
 export { authorizedKeysFile } from './access/authorized-keys-file.ts';
 export type { AuthorizedKeySource } from './access/authorized-keys-file.ts';
 export { AuthorizedKeys } from './access/authorized-keys.ts';
 export type { AuthorizedKey } from './access/authorized-keys.ts';
 export type { Requirement } from './access/access.ts';
-export type { PortRange } from './endpoints/tcp/port-ranges.ts';
+export type { PortRange } from './access/port-ranges.ts';
 export type { CertificateFiles } from './certificates/certificate-files.ts';
-export { leaseFile } from './leases/leases.ts';
-export type { Lease, LeaseStore } from './leases/leases.ts';
+export { leaseFile } from './claims/lease-file.ts';
+export type { Lease, LeaseStore } from './claims/lease-file.ts';
 export { TunnelError } from '@tunnel/shared';
 export type {
   Disposition,

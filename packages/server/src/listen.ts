@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { generateIdentity, loadOrCreateIdentity } from '@tunnel/shared/node';
-import { leaseFile } from './leases/leases.ts';
+import { leaseFile } from './claims/lease-file.ts';
 import type { ServerOptions } from './options.ts';
 import { Server } from './server.ts';
 

@@ -6,16 +6,19 @@ import { derivePsk, encodeKey, hostToDial, monotonicNow, nodeCrypto } from '@tun
 import { Access, type Requirement } from './access/access.ts';
 import { AccessUpdates } from './access/access-updates.ts';
 import { type Certificate, CertificateWatch, readCertificate } from './certificates/certificate-files.ts';
+import { LocalClaims } from './claims/local-claims.ts';
+import { Endpoints } from './endpoints/endpoints.ts';
+import type { EndpointKind } from './endpoints/endpoint.ts';
+import { TcpPorts } from './endpoints/tcp/tcp-ports.ts';
+import type { ServerEvents } from './events.ts';
 import { Connections } from './front/connections.ts';
 import { ControlPort } from './front/control-port.ts';
 import { FairTurns } from './shares/fair-turns.ts';
-import { LeaseWriter } from './leases/lease-writer.ts';
-import { Leases } from './leases/leases.ts';
 import { LinkAcceptor } from './links/link-acceptor.ts';
-import type { ServerEvents, ServerOptions } from './options.ts';
+import type { ServerOptions } from './options.ts';
 import { PeerReader } from './front/peer-reader.ts';
-import type { PortRange } from './endpoints/tcp/port-ranges.ts';
-import { PublicPorts } from './endpoints/tcp/public-ports.ts';
+import type { PortRange } from './access/port-ranges.ts';
+import { PortPolicy } from './access/port-policy.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { NO_SESSIONS, type ServerStatus } from './observe/status.ts';
 
@@ -23,10 +26,6 @@ const DEFAULT_PORT = 7835;
 const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
 const DEFAULT_RESUME_WINDOW_MS = 120_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
-const DRAIN_POLL_MS = 20;
-
-/** How often the leases of tunnels that are open are written down anew, in ms: well within their life. */
-const LEASE_REFRESH_MS = 24 * 60 * 60 * 1000;
 
 /** What clients of a stopping server are told: when to come back, and over how long to spread, in ms. */
 const RETRY_AFTER_MS = 1_000;
@@ -43,10 +42,14 @@ type State =
       readonly acceptor: LinkAcceptor;
       readonly sessions: Sessions;
       readonly updates: AccessUpdates | undefined;
-      readonly leaseWriter: LeaseWriter | undefined;
-      readonly leaseTimer: NodeJS.Timeout;
+      readonly names: LocalClaims;
     }
   | { readonly kind: 'stopped' };
+
+/** What `internal.ts` adds to the options. */
+export interface ServerSeams {
+  readonly endpointKinds?: readonly EndpointKind[];
+}
 
 /** Makes a server. Nothing happens before `start`. */
 export function createServer(options: ServerOptions): Server {
@@ -55,7 +58,7 @@ export function createServer(options: ServerOptions): Server {
 
 /** Accepts clients and opens public ports for them. Tells what happens as events. `await using` stops it. */
 export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEvents[K]] }> implements AsyncDisposable {
-  readonly #options: ServerOptions;
+  readonly #options: ServerOptions & ServerSeams;
   readonly #connections = new Connections();
   readonly #peers: PeerReader;
   readonly #requirement: Requirement;
@@ -83,9 +86,9 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     const certificate = tls && (await readCertificate(tls));
     const secrets = [secret, previousSecret].filter((each) => each !== undefined);
     const access = new Access(this.#requirement, await Promise.all(secrets.map((each) => derivePsk(each))));
-    const leases = await this.#readLeases();
-    const leaseWriter = this.#makeLeaseWriter(leases);
-    const sessions = this.#makeSessions(access, leases, leaseWriter);
+    const kinds = this.#endpointKinds(access);
+    const names = await this.#openClaims(kinds);
+    const sessions = this.#makeSessions(access, kinds, names);
     const acceptor = new LinkAcceptor({
       identity,
       access,
@@ -112,6 +115,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       updates?.[Symbol.dispose]();
       throw error;
     }
+    names.keepFresh();
     this.#state = {
       kind: 'listening',
       control,
@@ -119,12 +123,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       acceptor,
       sessions,
       updates,
-      leaseWriter,
-      leaseTimer: setInterval(() => {
-        leases.refresh(Date.now());
-        leaseWriter?.changed();
-        void leaseWriter?.flush();
-      }, LEASE_REFRESH_MS).unref(),
+      names,
     };
     const listening = {
       port: this.port,
@@ -162,7 +161,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       await this.#drain(state.sessions);
       state.control.close();
       await state.control.closed();
-      await state.leaseWriter?.flush();
+      await state.names.flush();
     }
     this.abort();
   }
@@ -173,14 +172,13 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
     if (state.kind === 'listening' || state.kind === 'draining') {
-      clearInterval(state.leaseTimer);
-      void state.leaseWriter?.flush();
       state.certificateWatch?.[Symbol.dispose]();
       state.control.close();
       state.acceptor.close();
       state.updates?.[Symbol.dispose]();
       state.sessions.endAll('server-stopped');
       this.#connections.destroyAll();
+      state.names[Symbol.dispose]();
     }
     this.emit('stopped', {});
   }
@@ -204,28 +202,20 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       LEAST_RETRY_SPREAD_MS,
       Math.min(GREATEST_RETRY_SPREAD_MS, sessions.count * RETRY_SPREAD_MS_PER_SESSION),
     );
-    const end = monotonicNow() + graceMs;
     sessions.drain(RETRY_AFTER_MS, spreadMs, graceMs);
-    // A turn of the event loop for the announcement, before the first good-byes.
-    do {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-      for (const session of sessions.all) if (!session.hasVisitors) session.end('server-stopped');
-    } while (sessions.count > 0 && monotonicNow() < end && this.#state.kind === 'draining');
+    await sessions.ended(graceMs);
     sessions.endAll('server-stopped');
   }
 
-  async #readLeases(): Promise<Leases> {
-    const stored = await this.#options.leases?.read();
-    if (stored?.damage) this.emit('warning', { code: 'cache-damaged', reason: stored.damage.message });
-    return new Leases(stored?.value ?? [], Date.now());
-  }
-
-  #makeLeaseWriter(leases: Leases): LeaseWriter | undefined {
-    const store = this.#options.leases;
-    if (!store) return undefined;
-    return new LeaseWriter(leases, store, (error) => {
-      const { code, message } = error instanceof TunnelError ? error : new TunnelError('internal', { cause: error });
-      this.emit('warning', { code, reason: message });
+  #openClaims(kinds: readonly EndpointKind[]): Promise<LocalClaims> {
+    return LocalClaims.open({
+      kinds: kinds.map(({ prefix }) => prefix),
+      store: this.#options.leases,
+      onDamaged: ({ message }) => this.emit('warning', { code: 'cache-damaged', reason: message }),
+      onWriteFailed: (error) => {
+        const { code, message } = error instanceof TunnelError ? error : new TunnelError('internal', { cause: error });
+        this.emit('warning', { code, reason: message });
+      },
     });
   }
 
@@ -251,26 +241,30 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return { first: minPort, last: maxPort };
   }
 
-  #makeSessions(access: Access, leases: Leases, leaseWriter: LeaseWriter | undefined): Sessions {
-    const { heartbeat, resumeWindowMs = DEFAULT_RESUME_WINDOW_MS, publicHost, agent } = this.#options;
-    const { host, tunnelHost } = this.#options;
-    const ports = new PublicPorts({
-      host: tunnelHost ?? host,
-      bounds: this.#portBounds,
-      access,
-      leases,
-      reservedUntil: monotonicNow() + resumeWindowMs,
-      onLeased: () => leaseWriter?.changed(),
-      peers: this.#peers,
+  #endpointKinds(access: Access): readonly EndpointKind[] {
+    const { host, tunnelHost, publicHost = '', endpointKinds = [] } = this.#options;
+    const policy = new PortPolicy(access, this.#portBounds);
+    const tcpPorts = new TcpPorts({ host: tunnelHost ?? host, publicHost, policy, peers: this.#peers });
+    return [tcpPorts, ...endpointKinds];
+  }
+
+  #makeSessions(access: Access, kinds: readonly EndpointKind[], { claims }: LocalClaims): Sessions {
+    const { heartbeat, resumeWindowMs = DEFAULT_RESUME_WINDOW_MS, agent } = this.#options;
+    const endpoints = new Endpoints({
+      kinds,
+      claims,
+      tunnelLimitOf: (clientKey) => access.entryOf(clientKey)?.tunnels ?? Infinity,
+      keptUntil: monotonicNow() + resumeWindowMs,
+      monotonicNow,
+      wallNow: Date.now,
     });
     return new Sessions(
       {
         heartbeat: heartbeat ?? DEFAULT_HEARTBEAT,
         resumeWindowMs,
-        publicHost: publicHost ?? '',
         agent: agent ?? 'tunnel',
         access,
-        ports,
+        endpoints,
         budget: new MemoryBudget(MEMORY_BUDGET_BYTES),
         turns: new FairTurns(),
         emit: (name, event) => this.emit(name, ...([event] as never)),

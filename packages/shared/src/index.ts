@@ -32,3 +32,9 @@ export type { ResumePoint } from './session/session.ts';
 export { Backoff, DEFAULT_MAX_RECONNECT_DELAY_MS, GREATEST_DELAY_MS, MIN_DELAY_CAP_MS } from './reconnect/backoff.ts';
 export { RetryPolicy } from './reconnect/retry-policy.ts';
 export type { RetryDecision } from './reconnect/retry-policy.ts';
+
+export { Claims, NAME_LIFE_MS } from './claims/claims.ts';
+export type { Claimant, Verdict } from './claims/claims.ts';
+export { MemoryRegistry } from './claims/memory-registry.ts';
+export { formatRecord } from './claims/name-record.ts';
+export type { NameRecord, PublicName } from './claims/name-record.ts';

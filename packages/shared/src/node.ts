@@ -14,7 +14,7 @@ export { RecordLink } from './transport/record-link.ts';
 export { SessionDriver } from './transport/session-driver.ts';
 export type { DriverEvent, SessionDriverHandlers } from './transport/session-driver.ts';
 export { readBeforeReset } from './transport/socket-ending.ts';
-export type { StreamPipe, Traffic } from './transport/stream-pipe.ts';
+export type { PipeSocket, StreamPipe, Traffic } from './transport/stream-pipe.ts';
 export { canonicalAddress, hostToDial, NetworkList, parseNetwork } from './net/networks.ts';
 export type { Network } from './net/networks.ts';
 export { KEEPALIVE_DELAY_MS, localAddressOf, prepareSocket, remoteAddressOf } from './net/tcp.ts';

@@ -1,7 +1,7 @@
 import { TunnelError } from '@tunnel/shared';
 import type { Access } from './access.ts';
 import type { AuthorizedKeySource } from './authorized-keys-file.ts';
-import type { PortRange } from '../endpoints/tcp/port-ranges.ts';
+import type { PortRange } from './port-ranges.ts';
 
 /** How often the clock is looked at while a key is going to expire, in ms: it may be set, and timers stop in a sleep. */
 const EXPIRY_LOOK_MS = 1_000;

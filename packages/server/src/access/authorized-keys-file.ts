@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError } from '@tunnel/shared/node';
 import { type AuthorizedKeys, parseAuthorizedKeys } from './authorized-keys.ts';
-import type { PortRange } from '../endpoints/tcp/port-ranges.ts';
+import type { PortRange } from './port-ranges.ts';
 
 /** How often the file is looked at where nothing says that it changed (network file systems do not), in ms. */
 const LOOK_MS = 2_000;

@@ -1,6 +1,6 @@
 import { TunnelError } from '@tunnel/shared';
 import { decodeKey, isUtf16, withoutByteOrderMark } from '@tunnel/shared/node';
-import { clipRanges, formatRanges, includesPort, mergeRanges, type PortRange } from '../endpoints/tcp/port-ranges.ts';
+import { clipRanges, formatRanges, includesPort, mergeRanges, type PortRange } from './port-ranges.ts';
 
 /** A client's key, and what its owner may ask for. */
 export interface AuthorizedKey {

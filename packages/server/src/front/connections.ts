@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { sourceOf } from './client-address.ts';
+import { Ends } from '../shares/ends.ts';
 import { FairTable } from '../shares/fair-table.ts';
 import { type Peer, peerOf } from './peer.ts';
 
@@ -12,12 +13,18 @@ export const UNPROVEN_CONNECTION_LIMIT = 8192;
 /** Every connection to the control port, so that none outlives the server and no address takes all there can be. */
 export class Connections {
   readonly #all = new Set<Socket>();
+  readonly #ends = new Ends();
   readonly #unproven = new FairTable<Socket>(UNPROVEN_CONNECTION_LIMIT);
   /** By both ends: TLS wraps a socket into another one, which does not tell what is below it. */
   readonly #byEnds = new Map<string, { readonly socket: Socket; peer: Peer }>();
 
   get count(): number {
     return this.#all.size;
+  }
+
+  /** Waits until there are none, `timeoutMs` at most. */
+  ended(timeoutMs: number): Promise<void> {
+    return this.#ends.wait(this.#all.size === 0, timeoutMs);
   }
 
   add(socket: Socket): void {
@@ -27,6 +34,7 @@ export class Connections {
     this.#byEnds.set(ends, { socket, peer });
     socket.once('close', () => {
       this.#all.delete(socket);
+      if (this.#all.size === 0) this.#ends.reached();
       this.#unproven.delete(socket);
       if (this.#byEnds.get(ends)?.socket === socket) this.#byEnds.delete(ends);
     });

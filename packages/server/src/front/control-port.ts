@@ -1,4 +1,9 @@
-import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server as HttpServer,
+} from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import {
   type AddressInfo,
@@ -8,10 +13,9 @@ import {
   type Socket,
 } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
-import { describeSystemError, monotonicNow, prepareSocket } from '@tunnel/shared/node';
+import { describeSystemError, prepareSocket } from '@tunnel/shared/node';
 import type { Certificate } from '../certificates/certificate-files.ts';
 import type { Connections } from './connections.ts';
-import type { LinkAcceptor } from '../links/link-acceptor.ts';
 import type { PeerReader } from './peer-reader.ts';
 
 /** A connection that does not send its request within this is ended, in ms. */
@@ -24,7 +28,8 @@ export interface ControlPortOptions {
   /** Undefined: without TLS. */
   readonly certificate: Certificate | undefined;
   readonly connections: Connections;
-  readonly acceptor: Pick<LinkAcceptor, 'upgrade'>;
+  /** Takes the requests of clients. */
+  readonly acceptor: { upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void };
   readonly peers: PeerReader;
   /** A connection came to nothing before there was a request. */
   readonly onRefused: (error: TunnelError, address: string) => void;
@@ -73,10 +78,7 @@ export class ControlPort {
   /** After `close`, and where links were told to close: waits for their connections, a second at most. */
   async closed(): Promise<void> {
     this.#http.closeIdleConnections();
-    const end = monotonicNow() + CLOSE_GRACE_MS;
-    while (this.#options.connections.count > 0 && monotonicNow() < end) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await this.#options.connections.ended(CLOSE_GRACE_MS);
   }
 
   #onConnection(socket: Socket): void {

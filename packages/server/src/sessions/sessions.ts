@@ -1,6 +1,7 @@
 import { encodeFrame, type ErrorCode, TunnelError } from '@tunnel/shared';
 import { encodeKey, monotonicNow } from '@tunnel/shared/node';
 import type { ClaimedLink } from '../links/link-acceptor.ts';
+import { Ends } from '../shares/ends.ts';
 import { ServerSession, type ServerSessionOptions } from './server-session.ts';
 import { type SessionOwner, SessionTable } from './session-table.ts';
 import type { SessionsStatus } from '../observe/status.ts';
@@ -25,6 +26,7 @@ export class Sessions {
   readonly #options: Omit<ServerSessionOptions, 'onEnd'>;
   readonly #onRefused: OnRefused;
   readonly #table = new SessionTable<ServerSession>();
+  readonly #ends = new Ends();
   #drain: Drain | undefined;
   /** Of sessions that are over. */
   readonly #past = { visitors: 0, bytesIn: 0, bytesOut: 0 };
@@ -47,7 +49,7 @@ export class Sessions {
       ...this.#past,
       linkedSessions: 0,
       waitingSessions: 0,
-      publicPorts: this.#options.ports.count,
+      publicPorts: this.#options.endpoints.count,
       streams: 0,
       resumeLogBytes: 0,
     };
@@ -91,10 +93,15 @@ export class Sessions {
     }
   }
 
-  /** Tells all to come back. Nobody is taken any more but who carries on a session that has visitors. */
+  /** Tells all to come back, and ends each session once its visitors are gone. Only those that have some can be carried on. */
   drain(retryAfterMs: number, spreadMs: number, graceMs: number): void {
     this.#drain = { retryAfterMs, spreadMs, endsAt: monotonicNow() + graceMs };
     for (const session of this.all) announce(session, this.#drain);
+  }
+
+  /** Waits until all are over, `timeoutMs` at most. */
+  ended(timeoutMs: number): Promise<void> {
+    return this.#ends.wait(this.count === 0, timeoutMs);
   }
 
   /** Who is admitted, or what for, changed: ends what is not permitted any more. */
@@ -122,6 +129,7 @@ export class Sessions {
       this.#past.visitors += ended.visitorCount;
       this.#past.bytesIn += ended.driver.traffic.sentBytes;
       this.#past.bytesOut += ended.driver.traffic.receivedBytes;
+      if (this.count === 0) this.#ends.reached();
     };
     const session = new ServerSession({ ...this.#options, onEnd }, link);
     this.#table.add(session, owner);

@@ -1,12 +1,11 @@
-import type { TunnelRequestFrame } from '@tunnel/shared';
 import { expect, test } from 'vitest';
-import { TunnelRequests } from './tunnel-requests.ts';
+import { type TunnelRequest, TunnelRequests } from './tunnel-requests.ts';
 
 const BURST = 1024;
 const A_SECOND = 64;
 
-function request(tunnelId: number, rules: TunnelRequestFrame['rules'] = []): TunnelRequestFrame {
-  return { type: 'tunnel-request', tunnelId, port: 0, name: '', rules };
+function request(tunnelId: number, terms: TunnelRequest['terms'] = []): TunnelRequest {
+  return { tunnelId, kind: 1, wanted: '', label: '', terms };
 }
 
 /** Answers all that can be answered now; returns how many. */

@@ -1,4 +1,4 @@
-import { TUNNEL_LIMIT, type TunnelRequestFrame } from '@tunnel/shared';
+import { TUNNEL_LIMIT, type VisitorRule } from '@tunnel/shared';
 
 /** Requests of a session that wait for their answer, and what they may take up. A client that sends more breaks the protocol. */
 const REQUEST_LIMIT = 2 * TUNNEL_LIMIT;
@@ -8,12 +8,24 @@ const REQUEST_QUEUE_BYTES = 8 * 1024 * 1024;
 const REQUEST_BURST = TUNNEL_LIMIT;
 const REQUESTS_PER_SECOND = 64;
 
-/** What a request and each of its rules take up besides the text of the rules, in bytes: about as much as in memory. */
+/** What a request and each of its terms take up besides their text, in bytes: about as much as in memory. */
 const REQUEST_OVERHEAD_BYTES = 256;
-const RULE_OVERHEAD_BYTES = 32;
+const TERM_OVERHEAD_BYTES = 32;
+
+/** What a tunnel asks for. */
+export interface TunnelRequest {
+  readonly tunnelId: number;
+  /** Of the endpoint, by its number. */
+  readonly kind: number;
+  /** Its name; empty: any. */
+  readonly wanted: string;
+  /** What the server remembers it under. */
+  readonly label: string;
+  readonly terms: readonly VisitorRule[];
+}
 
 interface Waiting {
-  readonly request: TunnelRequestFrame;
+  readonly request: TunnelRequest;
   readonly bytes: number;
 }
 
@@ -32,12 +44,12 @@ export class TunnelRequests {
     return this.#waiting.size;
   }
 
-  get first(): TunnelRequestFrame | undefined {
+  get first(): TunnelRequest | undefined {
     return this.#waiting.values().next().value?.request;
   }
 
   /** False where there is no room for it. */
-  add(request: TunnelRequestFrame): boolean {
+  add(request: TunnelRequest): boolean {
     const waiting = { request, bytes: sizeOf(request) };
     if (this.#waiting.size >= REQUEST_LIMIT || this.#bytes + waiting.bytes > REQUEST_QUEUE_BYTES) return false;
     this.#waiting.add(waiting);
@@ -95,10 +107,10 @@ export class TunnelRequests {
   }
 }
 
-function sizeOf({ name, rules = [] }: TunnelRequestFrame): number {
-  let bytes = REQUEST_OVERHEAD_BYTES + name.length;
-  for (const rule of rules) {
-    bytes += RULE_OVERHEAD_BYTES + ('network' in rule ? rule.network.length : 'value' in rule ? rule.value.length : 0);
+function sizeOf({ wanted, label, terms }: TunnelRequest): number {
+  let bytes = REQUEST_OVERHEAD_BYTES + wanted.length + label.length;
+  for (const term of terms) {
+    bytes += TERM_OVERHEAD_BYTES + ('network' in term ? term.network.length : 'value' in term ? term.value.length : 0);
   }
   return bytes;
 }

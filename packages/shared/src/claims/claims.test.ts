@@ -12,6 +12,7 @@ let nonceCount = 0;
 function claimsOver(registry: Registry): Claims {
   return new Claims({
     registry,
+    kinds: ['port', 'host'],
     nonce: () => `nonce ${(nonceCount += 1)}`,
     onLost: (error) => {
       throw error;
@@ -20,7 +21,7 @@ function claimsOver(registry: Registry): Claims {
 }
 
 function claimant(clientKey: string, label = 'web', holder = `session of ${clientKey}`): Claimant {
-  return { clientKey, label, holder };
+  return { clientKey, label, share: clientKey, holder };
 }
 
 /** As a server does: by what the record says at this moment. */
@@ -31,7 +32,7 @@ function take(claims: Claims, name: PublicName, claimantOfIt: Claimant, now: num
 }
 
 function remembered(clientKey: string, label: string, usedAt: number): string {
-  return formatRecord({ clientKey, label, holder: undefined, usedAt, nonce: '' });
+  return formatRecord({ clientKey, label, share: clientKey, holder: undefined, usedAt, nonce: '' });
 }
 
 function namesIn(registry: MemoryRegistry): string[] {
@@ -130,6 +131,58 @@ test('a client with ever new tunnels forgets its own oldest names, and nobody el
   expect(claims.nameFor('absent', 'web', 'port', NOW)).toBe('port/1');
   expect(claims.nameFor('greedy', 'tunnel 10100', 'port', NOW)).toBeUndefined();
   expect(claims.nameFor('greedy', 'tunnel 10101', 'port', NOW)).toBe('port/10101');
+});
+
+test('newcomers with a name each cost the greedy client, not each other', async () => {
+  const claims = claimsOver(new MemoryRegistry());
+  const use = async (port: number, clientKey: string): Promise<void> => {
+    await take(claims, `port/${port}`, claimant(clientKey, `to ${port}`), NOW + port);
+    await claims.release(`port/${port}`, claimant(clientKey, `to ${port}`), NOW + port);
+  };
+  for (let port = 1; port <= 10; port += 1) await use(port, 'a few');
+  for (let port = 10_000; port < 10_000 + 2 * REMEMBERED_LIMIT; port += 1) await use(port, 'greedy');
+  for (let port = 100; port < 200; port += 1) await use(port, `newcomer ${port}`);
+  expect(claims.recordOf('port/1', NOW)?.clientKey).toBe('a few');
+  expect([100, 199].map((port) => claims.recordOf(`port/${port}`, NOW)?.clientKey)).toEqual([
+    'newcomer 100',
+    'newcomer 199',
+  ]);
+});
+
+test('keys that cost nothing to make count as one where they share an address', async () => {
+  const registry = new MemoryRegistry([['port/1', remembered('absent', 'web', NOW)]]);
+  const claims = claimsOver(registry);
+  for (let port = 10_000; port < 10_000 + 2 * REMEMBERED_LIMIT; port += 1) {
+    const newcomer = { ...claimant(`key ${port}`), share: '203.0.113.7' };
+    await take(claims, `port/${port}`, newcomer, NOW + port);
+    await claims.release(`port/${port}`, newcomer, NOW + port);
+  }
+  expect([...registry.entries].length).toBe(REMEMBERED_LIMIT);
+  expect(claims.recordOf('port/1', NOW)?.clientKey).toBe('absent');
+});
+
+test('names that are held, however many, cost nobody what is remembered', async () => {
+  const registry = new MemoryRegistry([['port/1', remembered('absent', 'web', NOW)]]);
+  const claims = claimsOver(registry);
+  const names = Array.from({ length: 3 * REMEMBERED_LIMIT }, (_, index): PublicName => `port/${10_000 + index}`);
+  for (const name of names) await take(claims, name, claimant('greedy', name), NOW);
+  expect([...registry.entries].length).toBe(names.length + 1);
+  for (const name of names) await claims.release(name, claimant('greedy', name), NOW);
+  expect([...registry.entries].length).toBe(REMEMBERED_LIMIT);
+  expect(claims.recordOf('port/1', NOW)?.clientKey).toBe('absent');
+});
+
+test('a clock that is behind at the start costs no name, also once it was put right', async () => {
+  const claims = claimsOver(
+    new MemoryRegistry([
+      ['port/1', remembered('a', 'new', NOW)],
+      ['port/2', remembered('a', 'old', NOW - 31 * DAY_MS)],
+    ]),
+  );
+  await claims.refresh(DAY_MS);
+  expect(claims.recordOf('port/1', DAY_MS)?.label).toBe('new');
+  expect(claims.recordOf('port/1', NOW)?.label).toBe('new');
+  expect(claims.recordOf('port/2', NOW)).toBeUndefined();
 });
 
 test('a name whose record cannot be read belongs to somebody', () => {

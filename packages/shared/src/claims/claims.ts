@@ -6,7 +6,7 @@ import type { Registry, Written } from './registry.ts';
 /** A name that nobody used for this long is forgotten, in ms. */
 export const NAME_LIFE_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** Names that are remembered for clients that do not hold them now. Beyond it the client with the most forgets its oldest. */
+/** Names that are remembered for clients that do not hold them now. Beyond it whoever has most of them forgets the oldest. */
 export const REMEMBERED_LIMIT = 4096;
 
 /** Who asks for a name. */
@@ -14,6 +14,8 @@ export interface Claimant {
   /** Public key, base64url. */
   readonly clientKey: string;
   readonly label: string;
+  /** Who the name counts for once it is only remembered: a key, or an address. */
+  readonly share: string;
   /** Tells sessions apart. */
   readonly holder: string;
 }
@@ -32,6 +34,8 @@ export type Verdict =
 
 export interface ClaimsOptions {
   readonly registry: Registry;
+  /** Kinds of names: what the keys of names begin with in the registry. */
+  readonly kinds: Iterable<string>;
   /** A new random text for each call. */
   readonly nonce: () => string;
   /** Nothing is heard of the registry until it is back. */
@@ -44,11 +48,12 @@ export interface ClaimsOptions {
  */
 export class Claims implements Disposable {
   readonly #options: ClaimsOptions;
-  readonly #view = new NameView();
+  readonly #view: NameView;
   readonly #watch: Disposable;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
+    this.#view = new NameView(options.kinds);
     this.#watch = options.registry.watch({
       snapshot: (entries) => this.#view.replace(entries),
       changed: (change) => this.#view.changed(change),
@@ -60,6 +65,11 @@ export class Claims implements Disposable {
     this.#watch[Symbol.dispose]();
   }
 
+  /** All names, held and remembered. */
+  get records(): Iterable<readonly [name: PublicName, record: NameRecord]> {
+    return this.#view.all;
+  }
+
   /** Who has this name or had it last; undefined if nobody did in the last 30 days. */
   recordOf(name: PublicName, now: number): NameRecord | undefined {
     const record = this.#view.get(name)?.record;
@@ -67,7 +77,7 @@ export class Claims implements Disposable {
   }
 
   /** The name that this client had for this tunnel, one that nobody holds first. */
-  nameFor(clientKey: string, label: string, kind: 'port' | 'host', now: number): PublicName | undefined {
+  nameFor(clientKey: string, label: string, kind: string, now: number): PublicName | undefined {
     const names = [...this.#view.namesOf(clientKey, label)].filter((name) => name.startsWith(`${kind}/`));
     const alive = names.filter((name) => this.recordOf(name, now) !== undefined);
     return alive.find((name) => this.#view.get(name)?.record?.holder === undefined) ?? alive[0];
@@ -97,11 +107,11 @@ export class Claims implements Disposable {
    */
   async take(
     name: PublicName,
-    { clientKey, label, holder }: Claimant,
+    { clientKey, label, share, holder }: Claimant,
     now: number,
     revision: number,
   ): Promise<boolean> {
-    const record = { clientKey, label, holder, usedAt: now, nonce: this.#options.nonce() };
+    const record = { clientKey, label, share, holder, usedAt: now, nonce: this.#options.nonce() };
     if (!(await this.#write(name, record, revision))) return false;
     // A tunnel is remembered under one name.
     await Promise.all(

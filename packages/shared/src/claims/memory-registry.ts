@@ -23,8 +23,8 @@ export class MemoryRegistry implements Registry {
     const current = this.#entries.get(key);
     if ((current?.revision ?? 0) !== expected) return Promise.resolve({ ok: false, current });
     const change = value === undefined ? this.#delete(key) : this.#put(key, value);
-    this.#onChange?.();
     for (const watcher of this.#watchers) watcher.changed(change);
+    this.#onChange?.();
     return Promise.resolve({ ok: true, revision: change.revision });
   }
 

@@ -1,5 +1,5 @@
-/** A public name that a tunnel can have: `port/8001`, and later `host/shop.example.org`. */
-export type PublicName = `${'port' | 'host'}/${string}`;
+/** A public name that a tunnel can have: the kind of its endpoint and a name of that kind, such as `port/8001`. */
+export type PublicName = `${string}/${string}`;
 
 /** Who has a public name, or had it last. */
 export interface NameRecord {
@@ -7,6 +7,8 @@ export interface NameRecord {
   readonly clientKey: string;
   /** What the client calls the tunnel: it gets the same name again under the same label. */
   readonly label: string;
+  /** Who the name counts for once it is only remembered: the client's key, or its address where keys cost nothing to make. */
+  readonly share: string;
   /** Which session holds the name. Undefined: none does, and the name is remembered for the client. */
   readonly holder: string | undefined;
   /** When it was last in use: wall-clock ms. */
@@ -27,12 +29,13 @@ export function parseRecord(value: string): NameRecord | undefined {
   } catch {
     return undefined;
   }
-  const { clientKey, label, holder, usedAt, nonce } = fields ?? {};
+  const { clientKey, label, share, holder, usedAt, nonce } = fields ?? {};
   const isRecord =
     typeof clientKey === 'string' &&
     typeof label === 'string' &&
+    typeof share === 'string' &&
     (holder === undefined || typeof holder === 'string') &&
     typeof usedAt === 'number' &&
     typeof nonce === 'string';
-  return isRecord ? { clientKey, label, holder, usedAt, nonce } : undefined;
+  return isRecord ? { clientKey, label, share, holder, usedAt, nonce } : undefined;
 }

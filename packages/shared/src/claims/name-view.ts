@@ -1,5 +1,6 @@
 import { type NameRecord, parseRecord, type PublicName } from './name-record.ts';
 import type { Change, Entry } from './registry.ts';
+import { RememberedShares } from './remembered-shares.ts';
 
 /** What a registry holds under a name. No record: it cannot be read here, and belongs to somebody all the same. */
 interface Known {
@@ -14,13 +15,18 @@ const NONE: ReadonlySet<PublicName> = new Set();
  * them; what it tells late counts only if its revision is higher.
  */
 export class NameView {
+  readonly #kinds: ReadonlySet<string>;
   readonly #known = new Map<PublicName, Known>();
   /** Names that this process deleted, with the revision, until the registry has told of it. */
   readonly #deleted = new Map<PublicName, number>();
   readonly #byOwner = new Map<string, Set<PublicName>>();
-  /** Names that nobody holds, by the client's key, in the order in which they were last used. */
-  readonly #remembered = new Map<string, Set<PublicName>>();
-  #rememberedCount = 0;
+  /** Names that nobody holds. */
+  readonly #remembered = new RememberedShares<PublicName>();
+
+  /** `kinds`: what names begin with. Other keys of the registry are none of its business. */
+  constructor(kinds: Iterable<string>) {
+    this.#kinds = new Set(kinds);
+  }
 
   get(name: PublicName): Known | undefined {
     return this.#known.get(name);
@@ -31,19 +37,16 @@ export class NameView {
   }
 
   get rememberedCount(): number {
-    return this.#rememberedCount;
+    return this.#remembered.count;
   }
 
   namesOf(clientKey: string, label: string): ReadonlySet<PublicName> {
     return this.#byOwner.get(ownerOf(clientKey, label)) ?? NONE;
   }
 
-  /** The longest unused name of the client for which most are remembered. */
+  /** Of whoever has most names remembered, the longest unused one. */
   get oldestOfLargest(): PublicName | undefined {
-    let largest: ReadonlySet<PublicName> = NONE;
-    for (const names of this.#remembered.values()) if (names.size > largest.size) largest = names;
-    const [oldest] = largest;
-    return oldest;
+    return this.#remembered.oldestOfGreatest;
   }
 
   replace(entries: readonly Entry[]): void {
@@ -51,15 +54,14 @@ export class NameView {
     this.#deleted.clear();
     this.#byOwner.clear();
     this.#remembered.clear();
-    this.#rememberedCount = 0;
-    const names = entries.filter(({ key }) => isName(key));
+    const names = entries.filter(({ key }) => this.#isName(key));
     const usedAt = new Map(names.map((entry) => [entry, parseRecord(entry.value)?.usedAt ?? 0]));
     for (const entry of names.toSorted((a, b) => usedAt.get(a)! - usedAt.get(b)!)) this.#apply(entry);
   }
 
   /** This process wrote it, or found it when it tried to. */
   written(change: Change): void {
-    if (change.value === undefined && isName(change.key)) this.#deleted.set(change.key, change.revision);
+    if (change.value === undefined && this.#isName(change.key)) this.#deleted.set(change.key, change.revision);
     this.#apply(change);
   }
 
@@ -70,7 +72,7 @@ export class NameView {
   }
 
   #apply({ key, value, revision }: Change): void {
-    if (!isName(key)) return;
+    if (!this.#isName(key)) return;
     const before = this.#known.get(key);
     if (revision <= (before?.revision ?? 0) || revision < (this.#deleted.get(key) ?? 0)) return;
     if (before?.record) this.#forget(key, before.record);
@@ -80,27 +82,24 @@ export class NameView {
     if (record) this.#remember(key, record);
   }
 
+  #isName(key: string): key is PublicName {
+    const end = key.indexOf('/');
+    return end > 0 && this.#kinds.has(key.slice(0, end));
+  }
+
   *#records(): Generator<readonly [PublicName, NameRecord], undefined> {
     for (const [name, { record }] of this.#known) if (record) yield [name, record];
   }
 
   #remember(name: PublicName, record: NameRecord): void {
     setOf(this.#byOwner, ownerOf(record.clientKey, record.label)).add(name);
-    if (record.holder !== undefined) return;
-    setOf(this.#remembered, record.clientKey).add(name);
-    this.#rememberedCount += 1;
+    if (record.holder === undefined) this.#remembered.add(record.share, name);
   }
 
   #forget(name: PublicName, record: NameRecord): void {
     removeFrom(this.#byOwner, ownerOf(record.clientKey, record.label), name);
-    if (record.holder !== undefined) return;
-    removeFrom(this.#remembered, record.clientKey, name);
-    this.#rememberedCount -= 1;
+    if (record.holder === undefined) this.#remembered.remove(record.share, name);
   }
-}
-
-function isName(key: string): key is PublicName {
-  return key.startsWith('port/') || key.startsWith('host/');
 }
 
 function ownerOf(clientKey: string, label: string): string {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { PortRange } from './port-ranges.ts';
+import type { PortRange } from '../../access/port-ranges.ts';
 
 /** RFC 6335, section 6. */
 const DYNAMIC_PORTS: PortRange = { first: 49_152, last: 65_535 };

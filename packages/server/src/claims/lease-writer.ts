@@ -1,5 +1,5 @@
 import { monotonicNow } from '@tunnel/shared/node';
-import type { Leases, LeaseStore } from './leases.ts';
+import type { Lease, LeaseStore } from './lease-file.ts';
 
 /** The next write comes at least so long after the last one, in ms, … */
 const LEAST_PAUSE_MS = 1_000;
@@ -11,7 +11,7 @@ const PAUSE_FACTOR = 20;
  * change: what is written is what they are then.
  */
 export class LeaseWriter {
-  readonly #leases: Leases;
+  readonly #leases: () => readonly Lease[];
   readonly #store: LeaseStore;
   readonly #onFailure: (error: unknown) => void;
   readonly #now: () => number;
@@ -22,7 +22,7 @@ export class LeaseWriter {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
-    leases: Leases,
+    leases: () => readonly Lease[],
     store: LeaseStore,
     onFailure: (error: unknown) => void,
     now: () => number = monotonicNow,
@@ -63,7 +63,7 @@ export class LeaseWriter {
     this.#isDue = false;
     const began = this.#now();
     const writing = this.#store
-      .write(this.#leases.all)
+      .write(this.#leases())
       .catch(this.#onFailure)
       .then(() => {
         // Another one may have followed for a flush.

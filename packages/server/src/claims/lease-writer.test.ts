@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { LeaseWriter } from './lease-writer.ts';
-import { type Lease, Leases } from './leases.ts';
+import type { Lease } from './lease-file.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -22,19 +22,24 @@ class SlowStore {
   };
 }
 
-function setUp(): { leases: Leases; store: SlowStore; writer: LeaseWriter; open: (count: number) => void } {
-  const leases = new Leases([], 0);
+function setUp(): { store: SlowStore; writer: LeaseWriter; open: (count: number) => void } {
+  const leases: Lease[] = [];
   const store = new SlowStore();
-  const writer = new LeaseWriter(leases, store, (error) => store.failures.push(error), Date.now);
+  const writer = new LeaseWriter(
+    () => leases,
+    store,
+    (error) => store.failures.push(error),
+    Date.now,
+  );
   let port = 1_024;
   const open = (count: number): void => {
     for (let each = 0; each < count; each += 1) {
-      leases.record('key', `to ${port}`, port, 0);
+      leases.push({ name: `port/${port}`, clientKey: 'key', label: `to ${port}`, usedAt: 0 });
       writer.changed();
       port += 1;
     }
   };
-  return { leases, store, writer, open };
+  return { store, writer, open };
 }
 
 test('the first change is written at once, all others together when their time comes, as they are then', async () => {
