@@ -1,11 +1,13 @@
 import { EventEmitter } from 'node:events';
 import {
+  DEFAULT_HEARTBEAT,
   ERRORS,
   type ErrorCode,
   GREATEST_DELAY_MS,
   type HeartbeatSettings,
   MIN_DELAY_CAP_MS,
   MIN_HEARTBEAT_TIMEOUT_MS,
+  PROBE_MS,
   RetryPolicy,
   TunnelError,
   MEMORY_BUDGET_BYTES,
@@ -33,12 +35,8 @@ import type { ClientStatus } from './status.ts';
 import { type SurroundingsChange, SurroundingsWatch } from './uplink/surroundings.ts';
 import { TunnelSet } from './tunnels/tunnel-set.ts';
 
-const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_STOP_GRACE_MS = 1_000;
-
-/** How long a link has to answer after the machine woke or the network changed, in ms. */
-const PROBE_MS = 1_000;
 
 /** What a server says of a tunnel. */
 type TunnelFrame = Extract<DriverEvent, { type: 'tunnel-granted' | 'tunnel-refused' | 'tunnel-close' }>;

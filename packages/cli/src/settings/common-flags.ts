@@ -1,4 +1,4 @@
-import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS, TunnelError } from '@tunnel/shared';
+import { DEFAULT_HEARTBEAT, type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS, TunnelError } from '@tunnel/shared';
 import { readSecretFile, requireSecret } from '@tunnel/shared/node';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { parseAdminAddress } from '../values/admin-address.ts';
@@ -10,7 +10,6 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as cons
 const LOG_FORMATS = ['pretty', 'json'] as const;
 const OUTPUTS = ['text', 'json'] as const;
 
-const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2000, timeoutMs: 8000 };
 const MIN_HEARTBEAT_INTERVAL_MS = 10;
 /** An interval fits into its timeout this many times: one lost heartbeat kills no link. */
 const INTERVALS_PER_TIMEOUT = 4;

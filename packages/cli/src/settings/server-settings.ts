@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Requirement } from '@tunnel/server';
-import { type HeartbeatSettings, TunnelError } from '@tunnel/shared';
+import { DEFAULT_CONTROL_PORT, type HeartbeatSettings, TunnelError } from '@tunnel/shared';
 import { LINK_FLAGS, type OutputSettings, readHeartbeat, readOutputSettings } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
@@ -12,7 +12,6 @@ import { parseHost } from '../values/host.ts';
 import { parseNetworks } from '../values/networks.ts';
 import { parsePort } from '../values/port.ts';
 
-const DEFAULT_PORT = 7835;
 const DEFAULT_MIN_PORT = 1024;
 const DEFAULT_MAX_PORT = 65_535;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
@@ -31,7 +30,7 @@ export const SERVER_FLAGS = {
   port: {
     describe: 'control port; 0 picks a free one',
     variable: 'TUNNEL_PORT',
-    default: '7835',
+    default: String(DEFAULT_CONTROL_PORT),
     read: (given) => parsePort(given, { zero: true }),
   },
   'tunnel-host': { describe: 'address that public ports are opened on', default: 'as --host', read: parseHost },
@@ -148,7 +147,7 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
   const state = stateDirectory(stateDir, environment);
   return {
     host: flags.read('host'),
-    port: flags.read('port') ?? DEFAULT_PORT,
+    port: flags.read('port') ?? DEFAULT_CONTROL_PORT,
     tunnelHost: flags.read('tunnel-host'),
     ...readPortRange(flags),
     publicHost: flags.read('public-host'),

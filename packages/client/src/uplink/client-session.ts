@@ -1,4 +1,5 @@
 import {
+  PROBE_MS,
   type Claim,
   type ErrorCode,
   type HeartbeatSettings,
@@ -11,9 +12,6 @@ import type { ClientEvents } from '../events.ts';
 import type { LocalTarget } from '../options.ts';
 import { proxyHeader } from '../services/proxy-header.ts';
 import type { VisitedTunnel } from '../tunnels/tunnel-set.ts';
-
-/** How long the link has to answer before a visitor on whose connection nothing moves is reset, in ms. */
-const PROBE_MS = 1_000;
 
 export interface ClientSessionHandlers {
   onEvent(session: ClientSession, event: DriverEvent): void;

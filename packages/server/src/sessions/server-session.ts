@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import {
   type ErrorCode,
   type HeartbeatSettings,
+  PROBE_MS,
   type ResumePoint,
   RESUME_TOKEN_BYTES,
   SESSION_ID_BYTES,
@@ -49,9 +50,6 @@ export interface ServerSessionOptions {
   /** The session is over. */
   readonly onEnd: (session: ServerSession) => void;
 }
-
-/** How long a link that may be dead has to answer before its port goes to another process of the same client, in ms. */
-const PROBE_MS = 1_000;
 
 /** Ports that a session opens at a time; further requests wait. Some wait a second for another process to answer. */
 const OPENING_LIMIT = 256;
