@@ -11,18 +11,15 @@ export type {
   VisitorHandler,
 } from './options.ts';
 export { Client, createClient } from './client.ts';
-export type { AttemptEvent, AttemptPhase, Cause, ClientEvents, OpenTunnel } from './events.ts';
-export type { RefusedCounts } from './tunnels/refused-tally.ts';
+export type { AttemptEvent, AttemptPhase, Cause, ClientEvents, OpenTunnel, RefusedCounts } from './events.ts';
 export type { ClientStatus, NextAttempt, TunnelStatus } from './status.ts';
 export { formatServerAddress, parseServerAddress } from './dial/address.ts';
 export type { ServerAddress } from './dial/address.ts';
-export { tryEachAddress } from './dial/each-address.ts';
-export type { AddressFinding } from './dial/each-address.ts';
-export { lookUpAddresses } from './dial/happy-eyeballs.ts';
 export { formatProxyAddress, parseProxyAddress } from './dial/proxy-address.ts';
 export type { ProxyAddress } from './dial/proxy-address.ts';
 export { LastPorts } from './tunnels/last-ports.ts';
 export { PinDirectory } from './trust/pins.ts';
+export { publicKeyOf } from './trust/public-key.ts';
 export { TunnelError } from '@tunnel/shared';
 export type {
   Disposition,

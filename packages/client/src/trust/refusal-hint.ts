@@ -1,6 +1,7 @@
 import { TunnelError } from '@tunnel/shared';
-import { encodeKey, nodeCrypto, oddityOf } from '@tunnel/shared/node';
+import { oddityOf } from '@tunnel/shared/node';
 import type { ClientOptions } from '../options.ts';
+import { publicKeyOf } from './public-key.ts';
 
 /** Adds what only the client knows about why it was refused: its public key, and what is suspicious about its secret. */
 export function withHint(error: TunnelError, options: Pick<ClientOptions, 'identity' | 'secret'>): TunnelError {
@@ -20,7 +21,7 @@ function hintFor(
     case 'secret-refused':
       return doubt === '' ? undefined : `${doubt}${hint}`;
     case 'key-refused': {
-      const key = encodeKey(nodeCrypto.publicKey(identity));
+      const key = publicKeyOf(identity);
       // The person who reads this has to hand it on.
       return secret === undefined
         ? `ask the server's admin to add this line to its authorized keys: ${key}`
