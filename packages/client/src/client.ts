@@ -95,7 +95,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     for (const uplink of this.#uplinks) uplink.change(changes);
     for (const tunnel of changes.added) {
       if (!(await this.#tunnels.recallPortOf(tunnel))) continue;
-      for (const uplink of this.#uplinks) uplink.ask(tunnel);
+      for (const uplink of this.#uplinks) uplink.tunnels.ask(tunnel);
     }
   }
 
@@ -126,7 +126,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     let denied = 0;
     let overLimit = 0;
     for (const uplink of this.#uplinks) {
-      const counts = uplink.refusedBy(tunnel);
+      const counts = uplink.tunnels.refusedBy(tunnel);
       denied += counts.denied;
       overLimit += counts.overLimit;
     }

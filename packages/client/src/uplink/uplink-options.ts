@@ -1,4 +1,10 @@
-import type { MemoryBudget } from '@tunnel/shared';
+import {
+  GREATEST_DELAY_MS,
+  type MemoryBudget,
+  MIN_DELAY_CAP_MS,
+  MIN_HEARTBEAT_TIMEOUT_MS,
+  TunnelError,
+} from '@tunnel/shared';
 import type { ClientOptions } from '../options.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -20,4 +26,21 @@ export interface UplinkOptions extends Omit<ClientOptions, 'tunnels' | 'localWai
 export interface InternalClientOptions extends ClientOptions, UplinkSeams {
   /** One uplink each, with these in place of the client's options. Default: a single one. */
   readonly uplinks?: readonly Partial<UplinkOptions>[] | undefined;
+}
+
+/** Throws `usage` for options that cannot work. */
+export function requireUsable({ verifyCertificate, serverKey, heartbeat, maxReconnectDelayMs }: UplinkOptions): void {
+  const refuse = (detail: string): never => {
+    throw new TunnelError('usage', { detail });
+  };
+  if (verifyCertificate === false && serverKey === undefined) {
+    refuse('a certificate must be verified where the server key is not given');
+  }
+  if (heartbeat && heartbeat.timeoutMs < MIN_HEARTBEAT_TIMEOUT_MS) {
+    refuse(`a heartbeat timeout is at least ${MIN_HEARTBEAT_TIMEOUT_MS} ms`);
+  }
+  const cap = maxReconnectDelayMs ?? MIN_DELAY_CAP_MS;
+  if (!(cap >= MIN_DELAY_CAP_MS && cap <= GREATEST_DELAY_MS)) {
+    refuse(`the longest delay between attempts is ${MIN_DELAY_CAP_MS} to ${GREATEST_DELAY_MS} ms`);
+  }
 }

@@ -8,7 +8,7 @@ import {
   PROBE_MS,
   type TunnelError,
 } from '@tunnel/shared';
-import { type DriverEvent, SessionDriver } from '@tunnel/shared/node';
+import { type DriverEvent, monotonicNow, SessionDriver } from '@tunnel/shared/node';
 import { formatHostAndPort } from '../dial/address.ts';
 import type { ClientEvents } from '../events.ts';
 import type { LocalTarget } from '../options.ts';
@@ -132,6 +132,12 @@ export class UplinkSession {
     clearTimeout(this.#expiryTimer);
   }
 
+  /** Asks for a sign of life. Resolves with the time that took in ms, or undefined where none came in time. */
+  async roundTrip(timeoutMs: number): Promise<number | undefined> {
+    const began = monotonicNow();
+    return (await this.driver.answersWithin(timeoutMs)) ? monotonicNow() - began : undefined;
+  }
+
   /** Resolves when the last connection has ended, the link is gone, or the grace is over. */
   drained(graceMs: number): Promise<void> {
     if (this.driver.pipeCount === 0 || !this.driver.hasLink) return Promise.resolve();
@@ -212,4 +218,9 @@ export class UplinkSession {
 
 function textOf(sessionId: Uint8Array): string {
   return Buffer.from(sessionId).toString('hex');
+}
+
+/** Whether the session itself is gone, and not only its link. */
+export function isSessionLost(code: ErrorCode): boolean {
+  return code === 'session-unknown' || code === 'session-expired' || code === 'session-taken-over';
 }

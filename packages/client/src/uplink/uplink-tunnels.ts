@@ -9,6 +9,7 @@ import type { VisitorService } from '../services/visitor-service.ts';
 import { asError } from './establish-link.ts';
 import { TunnelAnswers } from '../tunnels/tunnel-answers.ts';
 import { grantedAddress, type PublicAddress, type TunnelFrame, tunnelRequest } from './tunnel-frames.ts';
+import type { UplinkOptions } from './uplink-options.ts';
 
 type TunnelState =
   /** There is no session, or the tunnel is not to be asked for in it yet. */
@@ -39,15 +40,7 @@ export interface VisitedTunnel {
   readonly proxyProtocol: ClientTunnel['options']['proxyProtocol'];
 }
 
-export interface UplinkTunnelsOptions {
-  /** Public addresses that name no host are at the one that was dialed. */
-  readonly dialedHost: string;
-  /** False: what is refused once is not asked for again. */
-  readonly asksAgain: boolean;
-  /** False: one tunnel that is refused for good is the end of all. */
-  readonly outlivesTunnels: boolean;
-  readonly maxReconnectDelayMs: number | undefined;
-}
+type UplinkTunnelsOptions = Pick<UplinkOptions, 'server' | 'reconnect' | 'outlivesTunnels' | 'maxReconnectDelayMs'>;
 
 export interface UplinkTunnelsHandlers {
   /** The server granted one, or gave one up that the others need not wait for. */
@@ -216,7 +209,7 @@ export class UplinkTunnels {
     // Given back, which crossed with it.
     if (!entry || !this.#driver) return true;
     if (frame.type === 'tunnel-granted') {
-      this.#granted(entry, grantedAddress(frame, this.#options.dialedHost));
+      this.#granted(entry, grantedAddress(frame, this.#options.server.host));
       return true;
     }
     this.#handlers.onClosed();
@@ -253,7 +246,7 @@ export class UplinkTunnels {
       return;
     }
     const isFatal = disposition === 'fatal' || (disposition === 'fatal-at-start' && !hadIt);
-    if (isFatal || !this.#options.asksAgain) {
+    if (isFatal || this.#options.reconnect === false) {
       this.#giveUp(entry, error);
       return;
     }
@@ -265,7 +258,7 @@ export class UplinkTunnels {
   #giveUp(entry: UplinkTunnel, error: TunnelError): void {
     become(entry, { kind: 'given-up' });
     const isLast = this.#inOrder.every(({ state }) => state.kind === 'given-up');
-    if (!this.#options.outlivesTunnels || isLast) {
+    if (this.#options.outlivesTunnels !== true || isLast) {
       this.#handlers.onFatal(error);
       return;
     }

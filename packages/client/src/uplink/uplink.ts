@@ -1,10 +1,7 @@
 import {
   DEFAULT_HEARTBEAT,
   type ErrorCode,
-  GREATEST_DELAY_MS,
   type HeartbeatSettings,
-  MIN_DELAY_CAP_MS,
-  MIN_HEARTBEAT_TIMEOUT_MS,
   PROBE_MS,
   RetryPolicy,
   TunnelError,
@@ -12,21 +9,20 @@ import {
 import { monotonicNow } from '@tunnel/shared/node';
 import { formatServerAddress } from '../dial/address.ts';
 import { formatProxyAddress } from '../dial/proxy-address.ts';
-import type { ClientEvents, RefusedCounts } from '../events.ts';
 import type { ClientStatus } from '../status.ts';
 import { ServerKey } from '../trust/server-key.ts';
 import type { ClientTunnel, TunnelChanges, TunnelSet } from '../tunnels/tunnel-set.ts';
-import { asTunnelError, causeOf } from './causes.ts';
+import { asTunnelError } from './causes.ts';
 import { asError, type EstablishedLink } from './establish-link.ts';
 import { LinkDialer } from './link-dialer.ts';
 import { LiveLink } from './live-link.ts';
-import { Readiness } from './readiness.ts';
 import { Replacement } from './replacement.ts';
 import { RetryWait } from './retry-wait.ts';
 import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
-import type { UplinkOptions } from './uplink-options.ts';
-import { nextOf, UplinkRecord } from './uplink-record.ts';
-import { type LinkEvent, UplinkSession } from './uplink-session.ts';
+import { requireUsable, type UplinkOptions } from './uplink-options.ts';
+import { nextOf } from './uplink-record.ts';
+import { type TellUplinkEvent, UplinkReport } from './uplink-report.ts';
+import { isSessionLost, type LinkEvent, UplinkSession } from './uplink-session.ts';
 import { UplinkTunnels } from './uplink-tunnels.ts';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -35,19 +31,14 @@ const DEFAULT_STOP_GRACE_MS = 1_000;
 /** Where an uplink stands. `linked` begins when message 3 was sent. */
 type State =
   | { readonly kind: 'new' }
-  /** Reads what is on disk, before the first attempt. */
-  | { readonly kind: 'preparing' }
   | { readonly kind: 'attempting'; readonly abort: AbortController }
   | { readonly kind: 'linked'; readonly live: LiveLink }
   | { readonly kind: 'waiting'; readonly wait: RetryWait }
   | { readonly kind: 'stopping'; readonly live: LiveLink }
   | { readonly kind: 'stopped' };
 
-/** What an uplink tells by itself; the rest is told by services and by the client around it. */
-type UplinkEvents = Omit<ClientEvents, 'service' | 'visitors-refused' | 'stopped'>;
-
 export interface UplinkHandlers {
-  tell<K extends keyof UplinkEvents>(name: K, event: UplinkEvents[K]): void;
+  readonly tell: TellUplinkEvent;
   onVisitorsRefused(tunnel: ClientTunnel): void;
   /** It stopped by itself or was ended, for good. */
   onEnd(error: TunnelError): void;
@@ -67,9 +58,8 @@ export class Uplink {
   readonly #serverKey: ServerKey;
   readonly #dialer: LinkDialer;
   readonly #replacement: Replacement;
-  readonly #tunnels: UplinkTunnels;
-  readonly #record = new UplinkRecord();
-  readonly #readiness = new Readiness();
+  readonly tunnels: UplinkTunnels;
+  readonly #report: UplinkReport;
   #state: State = { kind: 'new' };
   /** It outlives links, and waits between them. */
   #session: UplinkSession | undefined;
@@ -78,10 +68,11 @@ export class Uplink {
   /** Throws `usage` for options that cannot work. */
   constructor(options: UplinkOptions, set: TunnelSet, handlers: UplinkHandlers) {
     requireUsable(options);
-    const { maxReconnectDelayMs, heartbeat = DEFAULT_HEARTBEAT, connectTimeoutMs, server } = options;
+    const { maxReconnectDelayMs, heartbeat = DEFAULT_HEARTBEAT, connectTimeoutMs } = options;
     this.#options = options;
     this.#handlers = handlers;
     this.#set = set;
+    this.#report = new UplinkReport(handlers.tell);
     this.#heartbeat = heartbeat;
     this.#connectTimeoutMs = connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
     this.#policy = new RetryPolicy({
@@ -95,36 +86,20 @@ export class Uplink {
       connectTimeoutMs: this.#connectTimeoutMs,
       serverKey: this.#serverKey,
       onAttempt: (event) => handlers.tell('attempt', event),
-      onWarning: (error) => this.#warn(error),
+      onWarning: (error) => this.#report.warn(error),
     });
     this.#replacement = new Replacement({
       connectTimeoutMs: this.#connectTimeoutMs,
       dial: ({ session }, signal, isWanted) => this.#dial(session, signal, isWanted),
       isLive: (live) => this.#live === live,
-      onDoubtConfirmed: (doubt) => this.#tellDisconnected(doubt),
+      onDoubtConfirmed: (doubt) => this.#report.disconnected(doubt),
     });
-    const tunnels = {
-      dialedHost: server.host,
-      asksAgain: options.reconnect !== false,
-      outlivesTunnels: options.outlivesTunnels === true,
-      maxReconnectDelayMs,
-    };
-    this.#tunnels = new UplinkTunnels(set, tunnels, {
+    this.tunnels = new UplinkTunnels(set, options, {
       onProgress: () => this.#readyIfAllOpen(),
-      onClosed: () => {
-        this.#readiness.withdraw();
-        this.#record.changed(false);
-      },
-      onRetrying: (error, attempt, delayMs) => {
-        this.#record.failed(error);
-        this.#tellRetrying(error, { attempt, delayMs, downMs: 0 });
-      },
+      onClosed: () => this.#report.tunnelClosed(),
+      onRetrying: (error, attempt, delayMs) => this.#report.retrying(error, { attempt, delayMs, downMs: 0 }),
       onFatal: (error) => this.end(error),
-      onGivenUp: (name, error) => {
-        this.#record.failed(error);
-        const { code, message, hint } = error;
-        handlers.tell('warning', { code, reason: `the tunnel ${name} stays closed: ${message}`, hint });
-      },
+      onGivenUp: (name, error) => this.#report.tunnelGivenUp(name, error),
       onVisitorsRefused: (tunnel) => handlers.onVisitorsRefused(tunnel),
     });
   }
@@ -133,8 +108,8 @@ export class Uplink {
 
   start(): void {
     if (this.#state.kind !== 'new') return;
-    this.#state = { kind: 'preparing' };
-    this.#record.started();
+    this.#state = { kind: 'attempting', abort: new AbortController() };
+    this.#report.record.started();
     this.#surroundings = new SurroundingsWatch((change) => void this.#onSurroundings(change), this.#options.lookAround);
     this.#run().catch((cause: unknown) => this.end(asTunnelError(cause)));
   }
@@ -144,7 +119,7 @@ export class Uplink {
     const live = this.#live;
     if (!live?.session.driver.hasLink) return;
     this.#state = { kind: 'stopping', live };
-    this.#tunnels.giveAllBack();
+    this.tunnels.giveAllBack();
     await live.session.drained(this.#options.stopGraceMs ?? DEFAULT_STOP_GRACE_MS);
   }
 
@@ -153,7 +128,7 @@ export class Uplink {
     const state = this.#state;
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
-    this.#record.changed(false);
+    this.#report.record.changed(false);
     if (state.kind === 'attempting') state.abort.abort();
     if (state.kind === 'waiting') state.wait.endAfter(0);
     this.#replacement.abort();
@@ -172,35 +147,24 @@ export class Uplink {
   retryNow(): void {
     const leftMs = this.#policy.requestedByUser(monotonicNow());
     if (this.#state.kind === 'waiting') this.#state.wait.endAfter(leftMs);
-    this.#tunnels.retryNow();
+    this.tunnels.retryNow();
   }
 
-  /** The set of tunnels has become another one. What was added is asked for by `ask`, once its port was looked up. */
+  /** The set of tunnels has become another one. What was added is asked for by `tunnels.ask`. */
   change(changes: TunnelChanges): void {
-    this.#tunnels.change(changes);
-    this.#readiness.withdraw();
-    if (!this.#tunnels.areAllOpen) this.#record.changed(false);
-    else this.#readyIfAllOpen();
-  }
-
-  ask(tunnel: ClientTunnel): void {
-    this.#tunnels.ask(tunnel);
+    this.tunnels.change(changes);
+    this.#report.tunnelsChanged(this.tunnels.areAllOpen);
+    this.#readyIfAllOpen();
   }
 
   /** Asks the server for a sign of life. Resolves with the time that took in ms, or undefined where none came in time. */
   async probe(timeoutMs: number): Promise<number | undefined> {
-    const began = monotonicNow();
-    const answers = await this.#session?.driver.answersWithin(timeoutMs);
-    return answers === true ? monotonicNow() - began : undefined;
+    return this.#session?.roundTrip(timeoutMs);
   }
 
   /** All tunnels were open once. */
   get wasReady(): boolean {
-    return this.#record.wasReady;
-  }
-
-  refusedBy(tunnel: ClientTunnel): RefusedCounts {
-    return this.#tunnels.refusedBy(tunnel);
+    return this.#report.record.wasReady;
   }
 
   status(): ClientStatus {
@@ -208,25 +172,24 @@ export class Uplink {
     const state = this.#publicState;
     const linkAttempt = this.#state.kind === 'waiting' ? [this.#state.wait.due] : [];
     return {
-      ...this.#record.status(driver?.traffic),
+      ...this.#report.record.status(driver?.traffic),
       state,
       server: formatServerAddress(this.#dialer.server),
       proxy: this.#options.proxy && formatProxyAddress(this.#options.proxy),
-      tunnels: this.#tunnels.status,
+      tunnels: this.tunnels.status,
       roundTripMs: driver?.roundTripMs,
       streams: driver?.pipeCount ?? 0,
-      nextAttempt: state === 'waiting' ? nextOf([...linkAttempt, ...this.#tunnels.dueAttempts]) : undefined,
+      nextAttempt: state === 'waiting' ? nextOf([...linkAttempt, ...this.tunnels.dueAttempts]) : undefined,
     };
   }
 
   get #publicState(): ClientStatus['state'] {
     switch (this.#state.kind) {
-      case 'preparing':
       case 'attempting':
         return 'connecting';
       case 'linked':
-        if (this.#readiness.isReady) return 'ready';
-        return this.#tunnels.dueAttempts.length > 0 ? 'waiting' : 'connecting';
+        if (this.#report.isReady) return 'ready';
+        return this.tunnels.dueAttempts.length > 0 ? 'waiting' : 'connecting';
       default:
         return this.#state.kind;
     }
@@ -237,17 +200,17 @@ export class Uplink {
   async #run(): Promise<void> {
     await this.#serverKey.read();
     await this.#set.recallPorts();
-    this.#tunnels.recalled();
+    this.tunnels.recalled();
     while (!this.#isOver()) {
       const error = await this.#attempt();
       if (this.#isOver()) return;
-      this.#record.failed(error);
       const decision = this.#policy.failed({ error, now: monotonicNow() });
       if (decision.kind === 'stop' || this.#options.reconnect === false) {
+        this.#report.record.failed(error);
         this.end(error);
         return;
       }
-      this.#tellRetrying(error, { ...decision, downMs: this.#record.downMs });
+      this.#report.retrying(error, { ...decision, downMs: this.#report.record.downMs });
       // Whoever was told may have stopped it.
       if (this.#isOver()) return;
       const wait = new RetryWait(decision.attempt, decision.delayMs);
@@ -300,8 +263,8 @@ export class Uplink {
   #onLinkEnd(session: UplinkSession, error: TunnelError, wasUp: boolean): void {
     const { accepted } = session;
     if (wasUp) {
-      this.#record.linkLost();
-      this.#tellDisconnected(error);
+      this.#report.record.linkLost();
+      this.#report.disconnected(error);
     }
     const isOver = isSessionLost(error.code) || session.driver.isBroken;
     if (!accepted || isOver || accepted.resumeWindowMs === 0 || this.#options.reconnect === false) {
@@ -340,7 +303,7 @@ export class Uplink {
   #newSession(): UplinkSession {
     const { budget, linkLifeMs } = this.#options;
     return new UplinkSession(
-      { budget, linkLifeMs, tunnels: this.#tunnels },
+      { budget, linkLifeMs, tunnels: this.tunnels },
       {
         onEvent: (session, event) => this.#onEvent(session, event),
         onLinkEnd: (error) => this.#endLink(error),
@@ -360,10 +323,8 @@ export class Uplink {
     if (this.#session !== session) return;
     this.#session = undefined;
     const lostStreams = session.dispose(code);
-    this.#readiness.streamsLost(lostStreams);
-    this.#record.sessionEnded(lostStreams, session.driver.traffic);
-    this.#tunnels.lost();
-    if (session.id !== undefined) this.#handlers.tell('session-ended', { sessionId: session.id, lostStreams });
+    this.tunnels.lost();
+    this.#report.sessionEnded(session.id, lostStreams, session.driver.traffic);
   }
 
   #onEvent(session: UplinkSession, event: LinkEvent): void {
@@ -403,7 +364,7 @@ export class Uplink {
     const { agent, resumeWindowMs, heartbeatTimeoutMs } = frame;
     const sessionId = session.accept(frame);
     this.#handlers.tell('linked', { sessionId, resumed: session.isResumed });
-    this.#record.accepted(session.driver.pipeCount);
+    this.#report.record.accepted(session.driver.pipeCount);
     this.#set.restartIdleTimeouts();
     this.#handlers.tell('attempt', { type: 'accepted', agent, resumeWindowMs, heartbeatTimeoutMs });
     this.#live?.accepted();
@@ -411,87 +372,28 @@ export class Uplink {
     this.#readyIfAllOpen();
   }
 
-  /** At first contact. `ready` waits for it. */
+  /** At first contact. `ready` waits for it: who relies on an address relies on the server being the right one. */
   #pinKey(): void {
     const key = this.#live?.current.serverKey;
     if (!key || this.#serverKey.expected) return;
-    this.#readiness.pinning();
-    const settle = (path: string | undefined): void => {
-      this.#readiness.pinned(path);
-      this.#readyIfAllOpen();
-    };
-    this.#serverKey.pin(key).then(settle, (cause: unknown) => {
-      const error = asTunnelError(cause);
-      if (error.code === 'server-key-changed') {
-        this.end(error);
-        return;
-      }
-      this.#warn(error);
-      settle(undefined);
-    });
+    this.#serverKey
+      .pin(key)
+      .then(
+        (path) => this.#report.keyPinned(path),
+        (cause: unknown) => {
+          const error = asTunnelError(cause);
+          if (error.code === 'server-key-changed') this.end(error);
+          else this.#report.warn(error);
+        },
+      )
+      .finally(() => this.#readyIfAllOpen());
   }
-
-  // ── what it tells ──
 
   #readyIfAllOpen(): void {
-    const session = this.#session;
+    const { id } = this.#session ?? {};
     const live = this.#live;
-    const { isReady, isPinning } = this.#readiness;
-    if (isReady || isPinning || !live || session?.id === undefined || !this.#tunnels.areAllOpen) return;
-    this.#record.changed(true);
-    this.#handlers.tell('ready', {
-      ...this.#readiness.take(),
-      tunnels: this.#tunnels.open,
-      sessionId: session.id,
-      resumed: session.isResumed,
-      serverKey: Buffer.from(live.current.serverKey).toString('base64url'),
-    });
+    if (this.#report.isReady || this.#serverKey.isPinning || !live || id === undefined || !this.tunnels.areAllOpen)
+      return;
+    this.#report.ready(live.session, id, live.current.serverKey, this.tunnels.open);
   }
-
-  #tellDisconnected(error: TunnelError): void {
-    // Once: where a doubtful link was replaced in vain it was told already.
-    if (!this.#readiness.withdraw()) return;
-    this.#record.changed(false);
-    this.#record.failed(error);
-    this.#handlers.tell('disconnected', causeOf(error));
-  }
-
-  #tellRetrying(
-    error: TunnelError,
-    { attempt, delayMs, downMs }: Readonly<Record<'attempt' | 'delayMs' | 'downMs', number>>,
-  ): void {
-    this.#handlers.tell('retrying', {
-      ...causeOf(error),
-      attempt,
-      delayMs: Math.round(delayMs),
-      hint: error.hint,
-      downMs: Math.round(downMs),
-      since: this.#record.since,
-    });
-  }
-
-  #warn(error: TunnelError): void {
-    this.#handlers.tell('warning', { ...causeOf(error), hint: error.hint });
-  }
-}
-
-function requireUsable({ verifyCertificate, serverKey, heartbeat, maxReconnectDelayMs }: UplinkOptions): void {
-  const refuse = (detail: string): never => {
-    throw new TunnelError('usage', { detail });
-  };
-  if (verifyCertificate === false && serverKey === undefined) {
-    refuse('a certificate must be verified where the server key is not given');
-  }
-  if (heartbeat && heartbeat.timeoutMs < MIN_HEARTBEAT_TIMEOUT_MS) {
-    refuse(`a heartbeat timeout is at least ${MIN_HEARTBEAT_TIMEOUT_MS} ms`);
-  }
-  const cap = maxReconnectDelayMs ?? MIN_DELAY_CAP_MS;
-  if (!(cap >= MIN_DELAY_CAP_MS && cap <= GREATEST_DELAY_MS)) {
-    refuse(`the longest delay between attempts is ${MIN_DELAY_CAP_MS} to ${GREATEST_DELAY_MS} ms`);
-  }
-}
-
-/** Whether the session itself is gone, and not only its link. */
-function isSessionLost(code: ErrorCode): boolean {
-  return code === 'session-unknown' || code === 'session-expired' || code === 'session-taken-over';
 }
