@@ -4,15 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const INTRODUCTION = `# The libraries
-
-What \`@tunnel/client\` and \`@tunnel/server\` export. Made from their docstrings by \`node scripts/api.mjs\`; do not edit it.
-
-Programs begin with \`connect\` and \`listen\`; [examples](../examples) has whole ones. \`createClient\` and \`createServer\`
-stand below them: several tunnels over one link, and stores of one's own. The libraries write nothing to the terminal, end no
-process and install no signal handlers. Times are in ms unless said otherwise, keys are 32 bytes, or 43 characters of base64url as
-text. What fails does so as a \`TunnelError\`, whose codes are in [errors.md](errors.md).
-`;
+const INTRODUCTION = readFileSync(join(import.meta.dirname, 'api-introduction.md'), 'utf8');
 
 /** The declarations that `tsc -b` makes. */
 function declarationsOf(file) {
@@ -22,7 +14,8 @@ function declarationsOf(file) {
 /** Which file a package or a file beside `from` is. */
 function resolveModule(specifier, from) {
   if (specifier.startsWith('.')) return join(dirname(from), specifier);
-  return join(root, 'packages', specifier.replace('@tunnel/', ''), 'src/index.ts');
+  const [, name, room = 'index'] = specifier.split('/');
+  return join(root, 'packages', name, `src/${room}.ts`);
 }
 
 /** Names that a file exports from others, each with the file that declares it, in their order. */
@@ -72,7 +65,10 @@ function proseOf(comment) {
 
 function sectionOf(name, file) {
   const { comment, code } = findDeclaration(name, file);
-  const shown = code.replaceAll(/^ *(?:#private|private constructor\(.*\));\n/gm, '');
+  const shown = code
+    .replaceAll(/^ *(?:#private|private constructor\(.*\));\n/gm, '')
+    // What Node calls, and nobody else.
+    .replaceAll(/^(?: *\/\*\*.*\*\/\n)? *_(?:read|write|final|destroy)\(.*\n/gm, '');
   return [`### ${name}`, proseOf(comment), `\`\`\`ts\n${shown}\n\`\`\``].filter((part) => part !== '').join('\n\n');
 }
 

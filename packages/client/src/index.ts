@@ -1,5 +1,5 @@
 export { connect, Tunnel } from './connect.ts';
-export type { ConnectOptions, TunnelEvents } from './connect.ts';
+export type { ConnectOptions, ConnectTarget, TargetOptions, TunnelEvents } from './connect.ts';
 export { VisitorSocket } from './services/visitor-socket.ts';
 export type {
   ClientOptions,
@@ -20,6 +20,8 @@ export type { ProxyAddress } from './dial/proxy-address.ts';
 export { LastPorts } from './tunnels/last-ports.ts';
 export { PinDirectory } from './trust/pins.ts';
 export { publicKeyOf } from './trust/public-key.ts';
+export { generateIdentity, loadOrCreateIdentity, nodeCrypto } from '@tunnel/shared/node';
+export type { Identity } from '@tunnel/shared/node';
 export { TunnelError } from '@tunnel/shared';
 export type {
   Disposition,

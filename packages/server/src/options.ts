@@ -1,4 +1,4 @@
-import type { HeartbeatSettings } from '@tunnel/shared';
+import type { ErrorCode, HeartbeatSettings } from '@tunnel/shared';
 import type { Requirement } from './access/access.ts';
 import type { AuthorizedKeySource } from './access/authorized-keys-file.ts';
 import type { CertificateFiles } from './certificates/certificate-files.ts';
@@ -67,7 +67,7 @@ export interface ServerEvents {
     };
   /** A session lost its link and waits for the next one, or ended (`ended`). */
   readonly 'client-disconnected': SessionInfo & {
-    readonly code: string;
+    readonly code: ErrorCode;
     readonly reason: string;
     readonly ended: boolean;
   };
@@ -77,7 +77,7 @@ export interface ServerEvents {
   readonly 'client-expired': SessionInfo & { readonly lostStreams: number };
   /** A link came to nothing. */
   readonly 'client-refused': {
-    readonly code: string;
+    readonly code: ErrorCode;
     readonly reason: string;
     readonly address: string;
     /** Where the handshake came that far. It may not be proven. */
@@ -88,10 +88,10 @@ export interface ServerEvents {
   /** The authorized keys were read anew. */
   readonly 'keys-changed': { readonly count: number };
   readonly 'tunnel-opened': SessionInfo & { readonly port: number; readonly name: string };
-  readonly 'tunnel-closed': SessionInfo & { readonly port: number; readonly code: string };
-  readonly 'visitor-refused': SessionInfo & { readonly code: string; readonly port: number };
+  readonly 'tunnel-closed': SessionInfo & { readonly port: number; readonly code: ErrorCode };
+  readonly 'visitor-refused': SessionInfo & { readonly code: ErrorCode; readonly port: number };
   /** Something an operator should know that ends nothing. */
-  readonly warning: { readonly code: string; readonly reason: string };
+  readonly warning: { readonly code: ErrorCode; readonly reason: string };
   readonly stopped: Record<string, never>;
 }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import {
   type ErrorCode,
   type HeartbeatSettings,
+  isErrorCode,
   PROBE_MS,
   type ResumePoint,
   RESUME_TOKEN_BYTES,
@@ -428,7 +429,8 @@ export class ServerSession {
     this.#forget(tunnelId, tunnel);
     if (!tunnel.port) return;
     tunnel.port.close();
-    this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port.port, code });
+    const known = isErrorCode(code) ? code : 'tunnel-closed';
+    this.#options.emit('tunnel-closed', { ...this.info, port: tunnel.port.port, code: known });
   }
 
   #forget(tunnelId: number, { gate, refused }: Tunnel): void {
