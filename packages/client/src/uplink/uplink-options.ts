@@ -9,7 +9,7 @@ import type { ClientOptions } from '../options.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** What tests replace, and no program needs to. */
-export interface UplinkSeams {
+interface UplinkSeams {
   /** Looks at the machine's clocks and addresses; default the real ones. */
   readonly lookAround?: (() => Surroundings) | undefined;
   /** A link is replaced by one with fresh keys after this, in ms; default a day. */

@@ -6,7 +6,7 @@ import { UplinkRecord } from './uplink-record.ts';
 import type { UplinkSession } from './uplink-session.ts';
 
 /** What an uplink tells by itself; the rest is told by services and by the client around it. */
-export type UplinkEvents = Omit<ClientEvents, 'service' | 'visitors-refused' | 'stopped'>;
+type UplinkEvents = Omit<ClientEvents, 'service' | 'visitors-refused' | 'stopped'>;
 
 export type TellUplinkEvent = <K extends keyof UplinkEvents>(name: K, event: UplinkEvents[K]) => void;
 
