@@ -146,6 +146,21 @@ describe('connect and listen', () => {
     expect(publicKeyOf(privateKey)).toBe(opened.tunnel.publicKey);
   });
 
+  test('close when the last connection has ended, not when the grace is over', async () => {
+    await using service = await startEcho();
+    await using opened = await open(service.port, { stopGraceMs: 600_000 });
+    const visitor = connectSocket(opened.port, HOST);
+    visitor.write('one');
+    expect(String(await once(visitor, 'data'))).toBe('one');
+    const stopped = once(opened.tunnel, 'stopped');
+    const closed = opened.tunnel.close();
+    visitor.write('two');
+    expect(String(await once(visitor, 'data'))).toBe('two');
+    visitor.end();
+    await closed;
+    await stopped;
+  });
+
   test('a client is stopped at the end of its block', async () => {
     await using service = await startEcho();
     await using server = await listen({ host: HOST, port: 0, secret: SECRET });

@@ -52,6 +52,8 @@ export class TunnelSet {
   /** Also former ones, whose connections go on. */
   readonly #services = new Set<VisitorService>();
   #recalled: Promise<void> | undefined;
+  /** Whose ports were looked up. A second look would find that this process has them, and leave them alone. */
+  readonly #looked = new WeakSet<ClientTunnel>();
 
   /** Throws `usage` or `tunnel-limit` for tunnels that cannot be. */
   constructor(options: TunnelSetOptions, handlers: TunnelSetHandlers) {
@@ -169,7 +171,8 @@ export class TunnelSet {
 
   async #recallPort(tunnel: MutableTunnel): Promise<void> {
     const { ports, server } = this.#options;
-    if (!ports || tunnel.options.port) return;
+    if (!ports || tunnel.options.port || this.#looked.has(tunnel)) return;
+    this.#looked.add(tunnel);
     try {
       const { port, damage } = await ports.recall(server, tunnel.name);
       tunnel.rememberedPort = port;

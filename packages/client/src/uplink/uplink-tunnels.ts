@@ -33,6 +33,9 @@ interface UplinkTunnel {
   backoff: Backoff;
 }
 
+/** Sends what concerns tunnels to the server. */
+export type TunnelSender = Pick<SessionDriver, 'sendTunnelFrame'>;
+
 /** What a visitor of a tunnel has to do with. */
 export interface VisitedTunnel {
   readonly service: VisitorService;
@@ -65,7 +68,7 @@ export class UplinkTunnels {
   readonly #tunnels = new Map<number, UplinkTunnel>();
   readonly #answers = new TunnelAnswers();
   /** Of the session that asks for them; undefined between sessions, and once all were given back. */
-  #driver: SessionDriver | undefined;
+  #driver: TunnelSender | undefined;
 
   constructor(set: TunnelSet, options: UplinkTunnelsOptions, handlers: UplinkTunnelsHandlers) {
     this.#set = set;
@@ -137,7 +140,7 @@ export class UplinkTunnels {
   // ── sessions ──
 
   /** Asks for all of them, in a new session. */
-  begin(driver: SessionDriver): void {
+  begin(driver: TunnelSender): void {
     this.#driver = driver;
     for (const entry of this.#inOrder) this.#request(driver, entry);
   }
@@ -226,7 +229,7 @@ export class UplinkTunnels {
     this.#handlers.onProgress();
   }
 
-  #refused(driver: SessionDriver, entry: UplinkTunnel, error: TunnelError): void {
+  #refused(driver: TunnelSender, entry: UplinkTunnel, error: TunnelError): void {
     entry.refused.tunnelClosed();
     const { disposition } = ERRORS[error.code];
     const wantsPort = entry.tunnel.options.port !== undefined && entry.tunnel.options.port !== 0;
@@ -279,7 +282,7 @@ export class UplinkTunnels {
     });
   }
 
-  #request(driver: SessionDriver, entry: UplinkTunnel): void {
+  #request(driver: TunnelSender, entry: UplinkTunnel): void {
     const { tunnel, address, wishedPort } = entry;
     become(entry, { kind: 'asked' });
     this.#answers.requested(tunnel.id);
@@ -287,7 +290,7 @@ export class UplinkTunnels {
     driver.sendTunnelFrame(tunnelRequest(tunnel.id, { port, name: tunnel.name, rules: tunnel.rules }));
   }
 
-  #requestLater(driver: SessionDriver, entry: UplinkTunnel): { readonly attempt: number; readonly delayMs: number } {
+  #requestLater(driver: TunnelSender, entry: UplinkTunnel): { readonly attempt: number; readonly delayMs: number } {
     const delayMs = entry.backoff.delayMs(Math.random);
     const attempt = entry.backoff.count + 1;
     entry.backoff = entry.backoff.next();
