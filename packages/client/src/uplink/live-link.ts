@@ -70,7 +70,7 @@ export class LiveLink {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#acceptanceTimer);
-    this.session.driver.detach();
+    this.session.detach();
     this.#options.onEnd(error, this.#isUp);
     this.#resolve(error);
   }

@@ -150,6 +150,12 @@ export class UplinkSession {
     });
   }
 
+  /** Lets go of the link. */
+  detach(): void {
+    this.driver.detach();
+    this.#onDrained?.();
+  }
+
   /** The session is over: every connection is reset. Returns how many there were. */
   dispose(code: ErrorCode): number {
     this.#isOver = true;
