@@ -180,6 +180,34 @@ describe('connect and listen', () => {
     expect(events).toEqual(['stopped']);
   });
 
+  test('close behind the last answer, also on a slow link', async () => {
+    const sizeBytes = 2 * MIB;
+    const answer: VisitorHandler = async (visitor) => {
+      for await (const _chunk of visitor);
+      visitor.end(Buffer.alloc(sizeBytes, 'a'));
+    };
+    await using server = await listen({ host: HOST, port: 0, secret: SECRET, drainTimeoutMs: 100 });
+    await using relay = await startRelay({ targetPort: server.port });
+    await using tunnel = await connect({
+      to: `${HOST}:${relay.port}`,
+      secret: SECRET,
+      target: answer,
+      stopGraceMs: 600_000,
+    });
+    relay.throttle(MIB, { direction: 'to-target' });
+    const visitor = connectSocket(tunnel.port, HOST);
+    let received = 0;
+    visitor.on('data', (data: Buffer) => (received += data.length));
+    let isReset = false;
+    visitor.on('error', () => (isReset = true));
+    visitor.end('request');
+    await once(visitor, 'data');
+    const ended = new Promise((resolve) => visitor.once('close', resolve));
+    await tunnel.close();
+    await ended;
+    expect({ received, isReset }).toEqual({ received: sizeBytes, isReset: false });
+  });
+
   test('end by a signal, before and after they are open', async () => {
     await expectNothingLeftOpen(async () => {
       const reason = new Error('enough');

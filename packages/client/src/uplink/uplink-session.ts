@@ -55,14 +55,15 @@ export class UplinkSession {
   readonly #visitors = new Map<number, { readonly target: LocalTarget; readonly visitor: string }>();
   #expiryTimer: NodeJS.Timeout | undefined;
   #isOver = false;
-  #onDrained: (() => void) | undefined;
+  #onLinkGone: (() => void) | undefined;
+  #onLastStreamClosed: (() => void) | undefined;
 
   /** Asks for all tunnels at once: the requests go out with the first link. */
   constructor({ budget, linkLifeMs, tunnels }: UplinkSessionOptions, handlers: UplinkSessionHandlers) {
     this.#tunnels = tunnels;
     this.#handlers = handlers;
     const onLinkEnd = (error: TunnelError): void => {
-      this.#onDrained?.();
+      this.#onLinkGone?.();
       handlers.onLinkEnd(error);
     };
     this.driver = new SessionDriver(
@@ -138,22 +139,33 @@ export class UplinkSession {
     return (await this.driver.answersWithin(timeoutMs)) ? monotonicNow() - began : undefined;
   }
 
-  /** Resolves when the last connection has ended, the link is gone, or the grace is over. */
-  drained(graceMs: number): Promise<void> {
-    if (this.driver.pipeCount === 0 || !this.driver.hasLink) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, graceMs);
-      this.#onDrained = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+  /**
+   * Resolves when the last connection has ended and the server has all that it said, when the link is gone, or when the grace
+   * is over.
+   */
+  async drained(graceMs: number): Promise<void> {
+    const { driver } = this;
+    const isDrained = (): boolean => driver.pipeCount === 0 && driver.streamCount === 0;
+    if (isDrained() || !driver.hasLink) return;
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, graceMs, false);
+      this.#onLinkGone = () => resolve(false);
     });
+    const closed = new Promise<true>((resolve) => {
+      this.#onLastStreamClosed = () => resolve(true);
+      if (driver.pipeCount === 0) resolve(true);
+    });
+    let isWaiting = await Promise.race([over, closed]);
+    // Each record that comes may acknowledge the rest.
+    while (isWaiting && !isDrained()) isWaiting = await Promise.race([over, driver.answersWithin(graceMs)]);
+    clearTimeout(timer);
   }
 
   /** Lets go of the link. */
   detach(): void {
     this.driver.detach();
-    this.#onDrained?.();
+    this.#onLinkGone?.();
   }
 
   /** The session is over: every connection is reset. Returns how many there were. */
@@ -161,7 +173,7 @@ export class UplinkSession {
     this.#isOver = true;
     this.stopExpiry();
     const lostStreams = this.driver.dispose(code);
-    this.#onDrained?.();
+    this.#onLinkGone?.();
     return lostStreams;
   }
 
@@ -218,7 +230,7 @@ export class UplinkSession {
           : { state: 'reset', ...visitor, code: isErrorCode(code) ? code : 'stream-reset' },
       );
     }
-    if (this.driver.pipeCount === 0) this.#onDrained?.();
+    if (this.driver.pipeCount === 0) this.#onLastStreamClosed?.();
   }
 }
 
