@@ -5,16 +5,7 @@ import ts from '@typescript/typescript6';
 import { declarationsOf } from './declarations.mjs';
 
 const root = join(import.meta.dirname, '..');
-const INTRODUCTION = `# The libraries
-
-What \`@tunnel/client\` and \`@tunnel/server\` export. Made from their docstrings by \`node scripts/api.mjs\`; do not edit it.
-
-Programs begin with \`connect\` and \`listen\`; [examples](../examples) has whole ones. \`createClient\` and \`createServer\`
-stand below them: several tunnels over one link, and stores of one's own. The libraries write nothing to the terminal, end no
-process and install no signal handlers. Times are in ms unless said otherwise, keys are 32 bytes, or 43 characters of base64url as
-text. What fails does so as a \`TunnelError\`, whose codes are in [errors.md](errors.md). It has a
-\`code\`, a \`detail\`, and a \`hint\`: an id with data, by default the code itself. The words that the command has for it are in that table.
-`;
+const INTRODUCTION = readFileSync(join(import.meta.dirname, 'api-introduction.md'), 'utf8');
 
 const parse = (text) => ts.createSourceFile('declarations.ts', text, ts.ScriptTarget.Latest, true);
 

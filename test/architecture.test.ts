@@ -14,7 +14,7 @@ const arrows: Record<string, string[]> = {
   shared: [],
   client: ['@tunnel/shared', '@tunnel/shared/node'],
   server: ['@tunnel/shared', '@tunnel/shared/node'],
-  cli: ['@tunnel/client', '@tunnel/server', '@tunnel/shared', '@tunnel/shared/node'],
+  cli: ['@tunnel/client', '@tunnel/client/internal', '@tunnel/server', '@tunnel/shared', '@tunnel/shared/node'],
 };
 const doors = [...new Set(Object.values(arrows).flat()), '@tunnel/cli', '@tunnel/server/internal'];
 

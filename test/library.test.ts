@@ -11,6 +11,10 @@ import { connect as connectTls } from 'node:tls';
 import {
   connect,
   type ConnectOptions,
+  createClient,
+  generateIdentity,
+  parseServerAddress,
+  publicKeyOf,
   type Tunnel,
   type TunnelEvents,
   type VisitorHandler,
@@ -115,6 +119,93 @@ describe('connect and listen', () => {
     const stopped = once(tunnel, 'stopped');
     await tunnel.close();
     expect(await stopped).toMatchObject([{ code: 'stopped', exitCode: 0 }]);
+  });
+
+  test('open several tunnels, each with an address of its own and options of its own', async () => {
+    await using first = await startEcho();
+    const greet: VisitorHandler = (visitor) => void visitor.end('hello');
+    await using opened = await open([first.port, { target: greet, name: 'greeter', maxConnections: 1 }]);
+    const { tunnel } = opened;
+    const [echo, greeter] = tunnel.addresses;
+    expect(tunnel.addresses).toHaveLength(2);
+    expect(tunnel.url).toBe(echo?.url);
+    expect(greeter).toMatchObject({ name: 'greeter', url: `tcp://${HOST}:${greeter?.port}` });
+    expect(await answerTo(echo!.port, 'one')).toBe('one');
+    expect(await answerTo(greeter!.port, '')).toBe('hello');
+  });
+
+  test('refuse a port or a name that several targets would share', async () => {
+    const opened = connect({ to: HOST, secret: SECRET, target: [3000, 3001], port: 40_000 });
+    await expect(opened).rejects.toMatchObject({ code: 'usage' });
+  });
+
+  test('tell the public key of a client, also before it connects', async () => {
+    const { privateKey, publicKey } = generateIdentity();
+    await using opened = await open(() => {}, { identity: privateKey });
+    expect(opened.tunnel.publicKey).toBe(Buffer.from(publicKey).toString('base64url'));
+    expect(publicKeyOf(privateKey)).toBe(opened.tunnel.publicKey);
+  });
+
+  test('close when the last connection has ended, not when the grace is over', async () => {
+    await using service = await startEcho();
+    await using opened = await open(service.port, { stopGraceMs: 600_000 });
+    const visitor = connectSocket(opened.port, HOST);
+    visitor.write('one');
+    expect(String(await once(visitor, 'data'))).toBe('one');
+    const stopped = once(opened.tunnel, 'stopped');
+    const closed = opened.tunnel.close();
+    visitor.write('two');
+    expect(String(await once(visitor, 'data'))).toBe('two');
+    visitor.end();
+    await closed;
+    await stopped;
+  });
+
+  test('a client is stopped at the end of its block', async () => {
+    await using service = await startEcho();
+    await using server = await listen({ host: HOST, port: 0, secret: SECRET });
+    const events: string[] = [];
+    await expectNothingLeftOpen(async () => {
+      await using client = createClient({
+        server: parseServerAddress(`${HOST}:${server.port}`),
+        identity: generateIdentity().privateKey,
+        secret: SECRET,
+        tunnels: [{ target: { host: HOST, port: service.port } }],
+      });
+      client.on('stopped', ({ code }) => events.push(code));
+      const ready = once(client, 'ready');
+      client.start();
+      await ready;
+    });
+    expect(events).toEqual(['stopped']);
+  });
+
+  test('close behind the last answer, also on a slow link', async () => {
+    const sizeBytes = 2 * MIB;
+    const answer: VisitorHandler = async (visitor) => {
+      for await (const _chunk of visitor);
+      visitor.end(Buffer.alloc(sizeBytes, 'a'));
+    };
+    await using server = await listen({ host: HOST, port: 0, secret: SECRET, drainTimeoutMs: 100 });
+    await using relay = await startRelay({ targetPort: server.port });
+    await using tunnel = await connect({
+      to: `${HOST}:${relay.port}`,
+      secret: SECRET,
+      target: answer,
+      stopGraceMs: 600_000,
+    });
+    relay.throttle(MIB, { direction: 'to-target' });
+    const visitor = connectSocket(tunnel.port, HOST);
+    let received = 0;
+    visitor.on('data', (data: Buffer) => (received += data.length));
+    let isReset = false;
+    visitor.on('error', () => (isReset = true));
+    visitor.end('request');
+    await once(visitor, 'data');
+    const ended = new Promise((resolve) => visitor.once('close', resolve));
+    await tunnel.close();
+    await ended;
+    expect({ received, isReset }).toEqual({ received: sizeBytes, isReset: false });
   });
 
   test('end by a signal, before and after they are open', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { type Client, createClient, parseServerAddress } from '@tunnel/client';
+import { type Client, parseServerAddress } from '@tunnel/client';
+import { createInternalClient } from '@tunnel/client/internal';
 import { nodeCrypto, randomBytes } from '@tunnel/shared/node';
 import { expect, test } from 'vitest';
 import { startTunnel, type TunnelProcess } from './support/command.ts';
@@ -24,7 +25,7 @@ class Swarm implements AsyncDisposable {
   constructor(serverPort: number) {
     const surroundings = { monotonicMs: 0, wallMs: 0, addresses: '' };
     for (let count = 0; count < SESSIONS; count += 1) {
-      const client = createClient({
+      const client = createInternalClient({
         server: parseServerAddress(`127.0.0.1:${serverPort}`),
         identity: randomBytes(32),
         secret: TEST_SECRET,

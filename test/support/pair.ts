@@ -1,4 +1,5 @@
-import { type Client, type ClientEvents, type ClientOptions, createClient, parseServerAddress } from '@tunnel/client';
+import { type Client, type ClientEvents, parseServerAddress } from '@tunnel/client';
+import { createInternalClient, type InternalClientOptions } from '@tunnel/client/internal';
 import { createServer, type Server, type ServerEvents, type ServerOptions } from '@tunnel/server';
 import { randomBytes } from '@tunnel/shared/node';
 import { EventLog } from './event-log.ts';
@@ -69,10 +70,10 @@ export interface RunningClient extends AsyncDisposable {
 export async function startClient(
   serverPort: number,
   targetPorts: readonly number[],
-  options: Partial<ClientOptions> & { readonly waitsForReady?: boolean } = {},
+  options: Partial<InternalClientOptions> & { readonly waitsForReady?: boolean } = {},
 ): Promise<RunningClient> {
   const { waitsForReady = true, ...rest } = options;
-  const client = createClient({
+  const client = createInternalClient({
     server: parseServerAddress(`127.0.0.1:${serverPort}`),
     identity: randomBytes(32),
     secret: TEST_SECRET,

@@ -5,12 +5,20 @@ import { decodeGivenKey, generateIdentity, loadOrCreateIdentity } from '@tunnel/
 import { Client } from './client.ts';
 import { parseHostAndPort, parseServerAddress } from './dial/address.ts';
 import { parseProxyAddress, type ProxyAddress } from './dial/proxy-address.ts';
-import type { ClientEvents } from './events.ts';
+import type { ClientEvents, OpenTunnel } from './events.ts';
 import { LastPorts } from './tunnels/last-ports.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
 import { problemOfSocketPath, socketPathOf } from './services/target.ts';
 import { PinDirectory } from './trust/pins.ts';
 import type { ClientStatus } from './status.ts';
+
+/** What visitors reach: a port of this machine, `host:port`, or a function or server of this process. */
+export type ConnectTarget = number | string | TunnelOptions['target'];
+
+/** One of several targets, with what is different for it from the options around it. */
+export interface TargetOptions extends Omit<TunnelOptions, 'target'> {
+  readonly target: ConnectTarget;
+}
 
 /** What `connect` needs: `to`, `target`, and a `secret` or a `serverKey`. */
 export interface ConnectOptions
@@ -31,8 +39,11 @@ export interface ConnectOptions
     > {
   /** The server: host, host:port, [v6]:port, ws://host:port/path or wss://host/path. A bare host means `ws` and port 7835. */
   readonly to: string;
-  /** What visitors reach: a port of this machine, `host:port`, `unix:/path`, or a function or server of this process. */
-  readonly target: number | string | TunnelOptions['target'];
+  /**
+   * What visitors reach: a port of this machine, `host:port`, `unix:/path`, or a function or server of this process. A list of
+   * these: then each gets a public address of its own, in the same order.
+   */
+  readonly target: ConnectTarget | readonly (ConnectTarget | TargetOptions)[];
   /** The server's public key: 43 characters of base64url, or 32 bytes. Default: whoever answers first and knows the secret. */
   readonly serverKey?: string | Uint8Array | undefined;
   /** What the link goes through, as in `http://user:password@host:port` or `socks5://host`; default the direct way. */
@@ -77,34 +88,43 @@ export type TunnelEvents = Pick<
 >;
 
 /**
- * An open tunnel, made by `connect`. It comes back by itself when its link breaks; `stopped` is its last event. `await using`
- * closes it.
+ * An open tunnel, or several, made by `connect`. It comes back by itself when its link breaks; `stopped` is its last event.
+ * `await using` closes it.
  */
 export class Tunnel extends EventEmitter<{ [K in keyof TunnelEvents]: [TunnelEvents[K]] }> implements AsyncDisposable {
   readonly #client: Client;
-  #url = '';
-  #port = 0;
+  #addresses: readonly OpenTunnel[] = [];
 
   /** Use `connect`. */
   constructor(client: Client) {
     super();
     this.#client = client;
     // First, so that who is told of `ready` finds the address of now.
-    client.on('ready', ({ tunnels: [tunnel] }) => {
-      this.#url = tunnel?.url ?? this.#url;
-      this.#port = tunnel?.port ?? this.#port;
-    });
+    client.on('ready', ({ tunnels }) => (this.#addresses = tunnels));
     for (const name of EVENTS) client.on(name, (...told: unknown[]) => this.emit(name, ...(told as never)));
   }
 
-  /** The public address, `tcp://host:port`. It stays the same; only where a restarted server may not open that port any more, another one comes with a `ready`. */
+  /**
+   * The public address, `tcp://host:port`; of several targets that of the first. It stays the same; only where a restarted
+   * server may not open that port any more, another one comes with a `ready`.
+   */
   get url(): string {
-    return this.#url;
+    return this.#addresses[0]?.url ?? '';
   }
 
-  /** The public port. */
+  /** The public port; of several targets that of the first. */
   get port(): number {
-    return this.#port;
+    return this.#addresses[0]?.port ?? 0;
+  }
+
+  /** The public addresses of all targets, in their order. */
+  get addresses(): readonly OpenTunnel[] {
+    return this.#addresses;
+  }
+
+  /** The client's public key, base64url: what the server's admin writes into the authorized keys. */
+  get publicKey(): string {
+    return this.#client.publicKey;
   }
 
   /** What it is doing now, and has been through. */
@@ -166,21 +186,21 @@ async function toClientOptions(options: ConnectOptions): Promise<ClientOptions> 
   const { to, target, port, name, allow, deny, maxConnections, proxyProtocol, idleTimeoutMs, ...rest } = options;
   const { serverKey, proxy, stateDirectory, signal: _signal, onRetrying: _onRetrying, ...settings } = rest;
   const kept = stateDirectory === undefined ? undefined : await readState(stateDirectory, options.identity);
+  const one = { ...(port !== undefined && { port }), ...(name !== undefined && { name }) };
+  const each = { allow, deny, maxConnections, proxyProtocol, idleTimeoutMs };
+  if (isList(target) && (port !== undefined || name !== undefined)) {
+    throw new TunnelError('usage', {
+      detail: 'a port or name for several targets: give each target its own',
+    });
+  }
+  const targets = isList(target) ? target : [{ ...one, target }];
   return {
     ...settings,
     server: parseServerAddress(to),
-    tunnels: [
-      {
-        target: readTarget(target),
-        ...(port !== undefined && { port }),
-        ...(name !== undefined && { name }),
-        allow,
-        deny,
-        maxConnections,
-        proxyProtocol,
-        idleTimeoutMs,
-      },
-    ],
+    tunnels: targets.map((given) => {
+      const own = isTargetOptions(given) ? given : { target: given };
+      return { ...each, ...own, target: readTarget(own.target) };
+    }),
     serverKey: typeof serverKey === 'string' ? decodeGivenKey(serverKey, 'serverKey') : serverKey,
     proxy: typeof proxy === 'string' ? parseProxyAddress(proxy) : proxy,
     identity: options.identity ?? kept?.identity ?? generateIdentity().privateKey,
@@ -201,7 +221,15 @@ async function readState(
   };
 }
 
-function readTarget(target: ConnectOptions['target']): TunnelOptions['target'] {
+function isList(target: ConnectOptions['target']): target is readonly (ConnectTarget | TargetOptions)[] {
+  return Array.isArray(target);
+}
+
+function isTargetOptions(given: ConnectTarget | TargetOptions): given is TargetOptions {
+  return typeof given === 'object' && 'target' in given;
+}
+
+function readTarget(target: ConnectTarget): TunnelOptions['target'] {
   if (typeof target !== 'number' && typeof target !== 'string') return target;
   const text = /^\d+$/.test(String(target)) ? `localhost:${target}` : String(target);
   const refuse = (reason: string): never => {

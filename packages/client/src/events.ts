@@ -2,7 +2,6 @@ import type { ErrorCode, Hint } from '@tunnel/shared';
 import type { DialPhase } from './dial/byte-stream.ts';
 import type { TlsFinding } from './dial/tls-finding.ts';
 import type { LocalTarget } from './options.ts';
-import type { RefusedCounts } from './tunnels/refused-tally.ts';
 
 /** A public address and what stands behind it. */
 export interface OpenTunnel {
@@ -12,6 +11,14 @@ export interface OpenTunnel {
   /** `tcp://host:port` */
   readonly url: string;
   readonly port: number;
+}
+
+/** Visitors that the server kept out. */
+export interface RefusedCounts {
+  /** Because of their addresses. */
+  readonly denied: number;
+  /** Because there were as many as `maxConnections` allows. */
+  readonly overLimit: number;
 }
 
 /** Why something ended or failed: `reason` is for people, `code` for programs. */
@@ -112,7 +119,7 @@ export interface ClientEvents {
     readonly target: LocalTarget;
     /** Address and port; `unknown` where the visitor was gone before the server could look. */
     readonly visitor: string;
-    readonly code?: string;
+    readonly code?: ErrorCode;
   };
   /** The last event. */
   readonly stopped: Cause & { readonly exitCode: number; readonly hint: Hint };

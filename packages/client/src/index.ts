@@ -1,5 +1,5 @@
 export { connect, Tunnel } from './connect.ts';
-export type { ConnectOptions, TunnelEvents } from './connect.ts';
+export type { ConnectOptions, ConnectTarget, TargetOptions, TunnelEvents } from './connect.ts';
 export { VisitorSocket } from './services/visitor-socket.ts';
 export type {
   ClientOptions,
@@ -11,14 +11,10 @@ export type {
   VisitorHandler,
 } from './options.ts';
 export { Client, createClient } from './client.ts';
-export type { AttemptEvent, AttemptPhase, Cause, ClientEvents, OpenTunnel } from './events.ts';
-export type { RefusedCounts } from './tunnels/refused-tally.ts';
+export type { AttemptEvent, AttemptPhase, Cause, ClientEvents, OpenTunnel, RefusedCounts } from './events.ts';
 export type { ClientStatus, NextAttempt, TunnelStatus } from './status.ts';
 export { formatServerAddress, parseServerAddress } from './dial/address.ts';
 export type { ServerAddress } from './dial/address.ts';
-export { tryEachAddress } from './dial/each-address.ts';
-export type { AddressFinding } from './dial/each-address.ts';
-export { lookUpAddresses } from './dial/happy-eyeballs.ts';
 export { formatProxyAddress, parseProxyAddress } from './dial/proxy-address.ts';
 export type { ProxyAddress } from './dial/proxy-address.ts';
 export { formatTarget, problemOfSocketPath, socketPathOf } from './services/target.ts';
@@ -27,6 +23,9 @@ export type { DialOutcome, TargetDialOptions } from './services/target-dial.ts';
 export type { ServiceFailure } from './services/service-health.ts';
 export { LastPorts } from './tunnels/last-ports.ts';
 export { PinDirectory } from './trust/pins.ts';
+export { publicKeyOf } from './trust/public-key.ts';
+export { generateIdentity, loadOrCreateIdentity, nodeCrypto } from '@tunnel/shared/node';
+export type { Identity } from '@tunnel/shared/node';
 export { TunnelError } from '@tunnel/shared';
 export type {
   Disposition,

@@ -2,7 +2,6 @@ import type { HeartbeatSettings, NoiseCrypto } from '@tunnel/shared';
 import type { ServerAddress } from './dial/address.ts';
 import type { ProxyAddress } from './dial/proxy-address.ts';
 import type { VisitorSocket } from './services/visitor-socket.ts';
-import type { Surroundings } from './uplink/surroundings.ts';
 
 /** A local service that visitors are to reach: over TCP, or through a Unix socket with an absolute path. */
 export type LocalTarget = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -84,8 +83,6 @@ export interface ClientOptions {
   readonly heartbeat?: HeartbeatSettings;
   /** For one attempt, all its steps. Default 10,000. */
   readonly connectTimeoutMs?: number;
-  /** A link is replaced by one with fresh keys after this, in ms. Default a day. */
-  readonly linkLifeMs?: number | undefined;
   /** How long a visitor is held while the local service is down, in ms. Default 0: it is reset at once. */
   readonly localWaitMs?: number;
   /**
@@ -101,8 +98,6 @@ export interface ClientOptions {
   readonly proxy?: ProxyAddress | undefined;
   /** How long running streams may go on after `stop`. Default 1,000. */
   readonly stopGraceMs?: number;
-  /** Looks at the machine's clocks and addresses; other than the real ones only in tests. */
-  readonly lookAround?: () => Surroundings;
   /** X25519 of tweetnacl by default; a process with very many clients wants Node's, `nodeCrypto`, which is faster. */
   readonly crypto?: NoiseCrypto;
   /** Program and version, told to the server. */

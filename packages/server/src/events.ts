@@ -1,3 +1,5 @@
+import type { ErrorCode } from '@tunnel/shared';
+
 /** What a server tells, by event name. `clientKey` is the client's public key, base64url. */
 export interface ServerEvents {
   readonly listening: {
@@ -17,7 +19,7 @@ export interface ServerEvents {
     };
   /** A session lost its link and waits for the next one, or ended (`ended`). */
   readonly 'client-disconnected': SessionInfo & {
-    readonly code: string;
+    readonly code: ErrorCode;
     readonly reason: string;
     readonly ended: boolean;
   };
@@ -27,7 +29,7 @@ export interface ServerEvents {
   readonly 'client-expired': SessionInfo & { readonly lostStreams: number };
   /** A link came to nothing. */
   readonly 'client-refused': {
-    readonly code: string;
+    readonly code: ErrorCode;
     readonly reason: string;
     readonly address: string;
     /** Where the handshake came that far. It may not be proven. */
@@ -38,10 +40,10 @@ export interface ServerEvents {
   /** The authorized keys were read anew. */
   readonly 'keys-changed': { readonly count: number };
   readonly 'tunnel-opened': SessionInfo & { readonly port: number; readonly name: string };
-  readonly 'tunnel-closed': SessionInfo & { readonly port: number; readonly code: string };
-  readonly 'visitor-refused': SessionInfo & { readonly code: string; readonly port: number };
+  readonly 'tunnel-closed': SessionInfo & { readonly port: number; readonly code: ErrorCode };
+  readonly 'visitor-refused': SessionInfo & { readonly code: ErrorCode; readonly port: number };
   /** Something an operator should know that ends nothing. */
-  readonly warning: { readonly code: string; readonly reason: string };
+  readonly warning: { readonly code: ErrorCode; readonly reason: string };
   readonly stopped: Record<string, never>;
 }
 

@@ -1,7 +1,14 @@
 import { EventEmitter } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
-import { type HeartbeatSettings, isPublicHost, MEMORY_BUDGET_BYTES, MemoryBudget, TunnelError } from '@tunnel/shared';
+import {
+  DEFAULT_CONTROL_PORT,
+  DEFAULT_HEARTBEAT,
+  isPublicHost,
+  MEMORY_BUDGET_BYTES,
+  MemoryBudget,
+  TunnelError,
+} from '@tunnel/shared';
 import { derivePsk, encodeKey, hostToDial, monotonicNow, nodeCrypto } from '@tunnel/shared/node';
 import { Access, type Requirement } from './access/access.ts';
 import { AccessUpdates } from './access/access-updates.ts';
@@ -22,8 +29,6 @@ import { PortPolicy } from './access/port-policy.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { NO_SESSIONS, type ServerStatus } from './observe/status.ts';
 
-const DEFAULT_PORT = 7835;
-const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
 const DEFAULT_RESUME_WINDOW_MS = 120_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 
@@ -82,7 +87,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
    * Listens. Rejects with `keys-unusable`, `listen-in-use`, `listen-denied`, `listen-failed`, `tls-unusable` or `usage`.
    */
   async start(): Promise<ServerEvents['listening']> {
-    const { identity, secret, previousSecret, host, port = DEFAULT_PORT, tls } = this.#options;
+    const { identity, secret, previousSecret, host, port = DEFAULT_CONTROL_PORT, tls } = this.#options;
     const certificate = tls && (await readCertificate(tls));
     const secrets = [secret, previousSecret].filter((each) => each !== undefined);
     const access = new Access(this.#requirement, await Promise.all(secrets.map((each) => derivePsk(each))));

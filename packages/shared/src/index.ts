@@ -23,6 +23,7 @@ export type { Psk } from './noise/handshake-state.ts';
 
 export { MEMORY_BUDGET_BYTES } from './session/constants.ts';
 export type { SessionEvent } from './session/events.ts';
+export { DEFAULT_HEARTBEAT, PROBE_MS } from './link/heartbeat.ts';
 export type { HeartbeatSettings } from './link/heartbeat.ts';
 export { MemoryBudget } from './session/memory-budget.ts';
 export { RecordBuilder } from './link/record-builder.ts';

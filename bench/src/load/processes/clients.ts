@@ -1,5 +1,6 @@
 // Very many clients in one process, each with a session of its own.
-import { type Client, createClient, parseServerAddress } from '@tunnel/client';
+import { type Client, parseServerAddress } from '@tunnel/client';
+import { createInternalClient } from '@tunnel/client/internal';
 import { nodeCrypto, randomBytes } from '@tunnel/shared/node';
 import { TEST_SECRET } from '@tunnel/test/support/pair';
 import { serveCalls } from '../calls.ts';
@@ -13,7 +14,7 @@ const surroundings = { monotonicMs: 0, wallMs: 0, addresses: '' };
 const linked = new Set<Client>();
 
 async function connect(serverPort: number): Promise<void> {
-  const client = createClient({
+  const client = createInternalClient({
     server: parseServerAddress(`127.0.0.1:${serverPort}`),
     identity: randomBytes(32),
     secret: TEST_SECRET,

@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { formatServerAddress } from '@tunnel/client';
+import { DEFAULT_CONTROL_PORT } from '@tunnel/shared';
 import { canonicalAddress, hostToDial } from '@tunnel/shared/node';
 import { isLoopback } from '../values/loopback.ts';
 import { formatTarget } from '../values/target.ts';
 
-const DEFAULT_PORT = 7835;
 /** Stands for a name that this program cannot know. */
 const PLACEHOLDER = 'NAME';
 
@@ -79,7 +79,7 @@ function addressOfProxy(publicHost: string | undefined): AddressForClients {
 
 /** The shortest text that names a server without TLS. */
 function plainAddress(host: string, port: number): string {
-  return port === DEFAULT_PORT && !host.includes(':') ? host : formatTarget({ host, port });
+  return port === DEFAULT_CONTROL_PORT && !host.includes(':') ? host : formatTarget({ host, port });
 }
 
 /** RFC 6125: an asterisk stands for one label. */

@@ -11,7 +11,7 @@ import { type Arguments, GivenFlags } from '../settings/flags.ts';
 import { warnAboutFiles } from '../notices/file-access.ts';
 import { LOCAL_FLAGS, readLocalSettings } from '../settings/local-settings.ts';
 import { clientReporters, tellConnecting } from '../reports/client-reporters.ts';
-import { openOutput, tellEnd, tellNewKey } from '../output/output.ts';
+import { openOutput, tellEnd, tellNewKey, tellStopping } from '../output/output.ts';
 import { adviceOf } from '../hints/advice-for.ts';
 import { adviceWithProxy } from '../settings/proxy-choice.ts';
 import { reportEvents } from '../output/reporter.ts';
@@ -57,8 +57,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   service.watch(client, plan);
   using signals = handleSignals({
     stop: (signal) => {
-      if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
-      else output.log.info({ signal }, 'stopping');
+      tellStopping(output, signal);
       void client.stop();
       service.stopping();
     },

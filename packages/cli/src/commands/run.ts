@@ -14,7 +14,7 @@ import { type Arguments, type FileTable, type Flag, GivenFlags } from '../settin
 import { LOCAL_FLAGS, type LocalFlags, readLocalSettings, readSupervision } from '../settings/local-settings.ts';
 import { nearest } from '../usage/nearest.ts';
 import { jsonEmitter } from '../reports/json-events.ts';
-import { openOutput, type Output, say, tellNewKey, warn } from '../output/output.ts';
+import { openOutput, type Output, say, tellNewKey, warn, tellStopping } from '../output/output.ts';
 import { RunningSessions } from './running-sessions.ts';
 import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from '../notices/secret-warnings.ts';
 import { handleSignals } from '../process/signals.ts';
@@ -77,8 +77,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
   };
   using signals = handleSignals({
     stop: (signal) => {
-      if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
-      else output.log.info({ signal }, 'stopping');
+      tellStopping(output, signal);
       sessions.stop();
       service.stopping();
     },

@@ -27,7 +27,7 @@ import { warnAboutFiles } from '../notices/file-access.ts';
 import { checkPrivateFiles, type Exposure } from '../settings/private-files.ts';
 import { type Arguments, GivenFlags } from '../settings/flags.ts';
 import { jsonEmitter, serverJsonReporter } from '../reports/json-events.ts';
-import { openOutput, type Output, say, tellNewKey, warn } from '../output/output.ts';
+import { openOutput, type Output, say, tellNewKey, warn, tellStopping } from '../output/output.ts';
 import { heldBack, reportEvents, type Reporter } from '../output/reporter.ts';
 import { serverLogReporter } from '../reports/server-log.ts';
 import { throttled } from '../reports/throttle.ts';
@@ -181,8 +181,7 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
   using signals = handleSignals({
     stop: (signal) => {
       stopSignal = signal;
-      if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
-      else output.log.info({ signal }, 'stopping');
+      tellStopping(output, signal);
       void server.stop();
       service?.stopping(settings.drainTimeoutMs);
     },

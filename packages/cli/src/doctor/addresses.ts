@@ -1,4 +1,5 @@
-import { type AddressFinding, lookUpAddresses, type ServerAddress, tryEachAddress } from '@tunnel/client';
+import type { ServerAddress } from '@tunnel/client';
+import { type AddressFinding, lookUpAddresses, tryEachAddress } from '@tunnel/client/internal';
 import { ERRORS, TunnelError } from '@tunnel/shared';
 import { monotonicNow } from '@tunnel/shared/node';
 import { formatTarget } from '../values/target.ts';

@@ -97,6 +97,12 @@ export function tellRefusal(output: Output, { code, reasons, hint }: FailureToTe
   else for (const reason of reasons) output.log.error({ code, hint }, reason);
 }
 
+/** What the first signal that ends the program brings. */
+export function tellStopping(output: Output, signal: string): void {
+  if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
+  else output.log.info({ signal }, 'stopping');
+}
+
 /** Tells why the program ends, whatever the log level: it is the last chance. `fields` are for logs alone. */
 export function tellEnd(output: Output, { code, reasons, hint }: FailureToTell, fields: object = {}): void {
   if (output.troubles === 'lines') for (const line of errorLines(reasons, hint)) output.stderr.write(line);

@@ -1,4 +1,4 @@
-import { type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS } from '@tunnel/shared';
+import { DEFAULT_HEARTBEAT, type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS } from '@tunnel/shared';
 import { readSecretFile, requireSecret } from '@tunnel/shared/node';
 import { LOG_FORMATS, LOG_LEVELS, type OutputSettings, OUTPUTS } from '../output/output-settings.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
@@ -8,7 +8,6 @@ import { formatDuration, parseDuration } from '../values/duration.ts';
 import { type Given, unusable } from '../values/given.ts';
 import { CommandError } from '../hints/command-error.ts';
 
-const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2000, timeoutMs: 8000 };
 const MIN_HEARTBEAT_INTERVAL_MS = 10;
 /** An interval fits into its timeout this many times: one lost heartbeat kills no link. */
 const INTERVALS_PER_TIMEOUT = 4;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Requirement } from '@tunnel/server';
-import { type HeartbeatSettings } from '@tunnel/shared';
+import { DEFAULT_CONTROL_PORT, type HeartbeatSettings } from '@tunnel/shared';
 import type { OutputSettings } from '../output/output-settings.ts';
 import { LINK_FLAGS, readHeartbeat, readOutputSettings, STATE_AND_OUTPUT_FLAGS } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
@@ -14,7 +14,6 @@ import { parseNetworks } from '../values/networks.ts';
 import { parsePort } from '../values/port.ts';
 import { CommandError } from '../hints/command-error.ts';
 
-const DEFAULT_PORT = 7835;
 const DEFAULT_MIN_PORT = 1024;
 const DEFAULT_MAX_PORT = 65_535;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
@@ -33,7 +32,7 @@ export const SERVER_FLAGS = {
   port: {
     describe: 'control port; 0 for any free one',
     variable: 'TUNNEL_PORT',
-    default: '7835',
+    default: String(DEFAULT_CONTROL_PORT),
     read: (given) => parsePort(given, { zero: true }),
   },
   'tunnel-host': { describe: 'address to open public ports on', default: 'as --host', read: parseHost },
@@ -147,7 +146,7 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
   const state = stateDirectory(stateDir, environment);
   return {
     host: flags.read('host'),
-    port: flags.read('port') ?? DEFAULT_PORT,
+    port: flags.read('port') ?? DEFAULT_CONTROL_PORT,
     tunnelHost: flags.read('tunnel-host'),
     ...readPortRange(flags),
     publicHost: flags.read('public-host'),

@@ -1,10 +1,7 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 
-import { TunnelError } from '@tunnel/shared';
-
-/** Where a server listens unless it is told otherwise, and what an address without scheme and port means. */
-const DEFAULT_SERVER_PORT = 7835;
+import { DEFAULT_CONTROL_PORT, TunnelError } from '@tunnel/shared';
 
 const WS_PORT = 80;
 const WSS_PORT = 443;
@@ -100,7 +97,7 @@ function formatUrl({ secure, port, path }: ServerAddress, host: string): string 
 }
 
 function defaultPort(scheme: string | undefined, secure: boolean): number {
-  if (scheme === undefined) return DEFAULT_SERVER_PORT;
+  if (scheme === undefined) return DEFAULT_CONTROL_PORT;
   return secure ? WSS_PORT : WS_PORT;
 }
 

@@ -1,6 +1,7 @@
 import { type Hint, TunnelError } from '@tunnel/shared';
-import { encodeKey, nodeCrypto, oddityOf } from '@tunnel/shared/node';
+import { oddityOf } from '@tunnel/shared/node';
 import type { ClientOptions } from '../options.ts';
+import { publicKeyOf } from './public-key.ts';
 
 /** Adds what only the client knows about why it was refused: its public key, and what is suspicious about its secret. */
 export function withHint(error: TunnelError, options: Pick<ClientOptions, 'identity' | 'secret'>): TunnelError {
@@ -18,7 +19,7 @@ function hintFor(
     case 'secret-refused':
       return oddity === undefined ? undefined : { id: 'secret-suspicious', oddity };
     case 'key-refused': {
-      const publicKey = encodeKey(nodeCrypto.publicKey(identity));
+      const publicKey = publicKeyOf(identity);
       return secret === undefined
         ? { id: 'key-not-listed', publicKey }
         : { id: 'key-and-secret-refused', publicKey, oddity };

@@ -7,6 +7,7 @@ export class ServerKey {
   readonly #options: Pick<ClientOptions, 'pins' | 'serverKey' | 'serverKeySource' | 'secret'>;
   readonly #address: string;
   #pinned: Uint8Array | undefined;
+  #isPinning = false;
 
   constructor(options: Pick<ClientOptions, 'pins' | 'serverKey' | 'serverKeySource' | 'secret' | 'server'>) {
     this.#options = options;
@@ -16,6 +17,11 @@ export class ServerKey {
   /** Undefined: whoever answers first is believed, if it knows the secret. */
   get expected(): Uint8Array | undefined {
     return this.#options.serverKey ?? this.#pinned;
+  }
+
+  /** It is being written down. */
+  get isPinning(): boolean {
+    return this.#isPinning;
   }
 
   /** Where the expected key comes from, for people. */
@@ -46,7 +52,12 @@ export class ServerKey {
   async pin(key: Uint8Array): Promise<string | undefined> {
     this.#pinned = key;
     const { pins } = this.#options;
-    await pins?.write(this.#address, key);
+    this.#isPinning = true;
+    try {
+      await pins?.write(this.#address, key);
+    } finally {
+      this.#isPinning = false;
+    }
     return pins?.describe(this.#address);
   }
 }

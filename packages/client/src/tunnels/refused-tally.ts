@@ -1,9 +1,4 @@
-export interface RefusedCounts {
-  /** Because of their addresses. */
-  readonly denied: number;
-  /** Because there were as many as `maxConnections` allows. */
-  readonly overLimit: number;
-}
+import type { RefusedCounts } from '../events.ts';
 
 const NONE: RefusedCounts = { denied: 0, overLimit: 0 };
 

@@ -237,7 +237,7 @@ export class ServerSession {
     this.#drainTimer ??= setTimeout(() => this.end('server-stopped'), LAST_BYTES_MS);
   }
 
-  #emitEnded(code: string, reason: string): void {
+  #emitEnded(code: ErrorCode, reason: string): void {
     this.#options.emit('client-disconnected', { ...this.info, code, reason, ended: true });
   }
 

@@ -1,4 +1,12 @@
-import { type ErrorCode, TUNNEL_LIMIT, TunnelError, type TunnelRequestFrame, type VisitorRule } from '@tunnel/shared';
+import {
+  type ErrorCode,
+  isErrorCode,
+  PROBE_MS,
+  TUNNEL_LIMIT,
+  TunnelError,
+  type TunnelRequestFrame,
+  type VisitorRule,
+} from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
 import { EndpointRefusal } from '../endpoints/endpoint-refusal.ts';
 import type { EndpointHolder, Endpoints, GrantedEndpoint } from '../endpoints/endpoints.ts';
@@ -9,9 +17,6 @@ import { VisitorGate } from '../visitors/visitor-gate.ts';
 import { Tunnel, type TunnelSurroundings } from './tunnel.ts';
 import { portOf, readRequest, sendGrant } from './tunnel-frames.ts';
 import { type TunnelRequest, TunnelRequests } from './tunnel-requests.ts';
-
-/** How long a link that may be dead has to answer before its endpoint goes to another process of the same client, in ms. */
-const PROBE_MS = 1_000;
 
 /** Endpoints that a session opens at a time; further requests wait. Some wait a second for another process to answer. */
 const OPENING_LIMIT = 256;
@@ -269,8 +274,10 @@ export class SessionTunnels implements Worker {
     this.#options.emit('warning', { code, reason });
   }
 
+  /** `code` may be a client's. */
   #emitClosed(endpoint: GrantedEndpoint | undefined, code: string): void {
-    this.#options.emit('tunnel-closed', { ...this.#options.info, port: endpoint ? portOf(endpoint) : 0, code });
+    const known = isErrorCode(code) ? code : 'tunnel-closed';
+    this.#options.emit('tunnel-closed', { ...this.#options.info, port: endpoint ? portOf(endpoint) : 0, code: known });
   }
 
   #onVisitorRefused({ endpoint }: Tunnel, code: ErrorCode): void {

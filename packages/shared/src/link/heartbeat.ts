@@ -11,6 +11,11 @@ export interface HeartbeatSettings {
   readonly idleMaxMs?: number | undefined;
 }
 
+export const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
+
+/** How long a link that may be dead has to answer when it is asked for a sign of life, in ms. */
+export const PROBE_MS = 1_000;
+
 /** On an idle link each interval is this much longer than the last. */
 const IDLE_GROWTH = 1.5;
 

@@ -241,6 +241,11 @@ export class SessionDriver {
     return this.#pipes.size;
   }
 
+  /** Streams that are not over: also those whose connection has ended here, until the peer has all that it said. */
+  get streamCount(): number {
+    return this.#session.streamCount;
+  }
+
   /** The session is over: every connection is reset. Returns how many there were. */
   dispose(code: string): number {
     const lost = this.#pipes.size;

@@ -26,6 +26,9 @@ export const DATA_HEADER_BYTES = FRAME_HEADER_BYTES + 4;
 /** What each direction of a stream may send before the first CREDIT frame, in bytes. */
 export const INITIAL_CREDIT_BYTES = 64 * 1024;
 
+/** The control port of a server that was not given another one. */
+export const DEFAULT_CONTROL_PORT = 7835;
+
 /** The least heartbeat timeout that may be announced, in ms. Below it, ordinary scheduling noise would look like death. */
 export const MIN_HEARTBEAT_TIMEOUT_MS = 500;
 

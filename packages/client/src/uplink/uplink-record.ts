@@ -1,17 +1,14 @@
 import type { TunnelError } from '@tunnel/shared';
 import { monotonicNow, type Traffic } from '@tunnel/shared/node';
 import type { ClientStatus, NextAttempt } from '../status.ts';
+import type { DueAttempt } from './retry-wait.ts';
 
-/** An attempt that is to come, in monotonic ms. */
-export interface DueAttempt {
-  readonly attempt: number;
-  readonly dueAt: number;
-}
-
-/** What a client keeps about its past, for its status. */
-export class ClientRecord {
+/** What an uplink keeps about its past, for its status. */
+export class UplinkRecord {
   readonly #traffic: Traffic = { receivedBytes: 0, sentBytes: 0 };
   #since = new Date();
+  /** Since when there is no link, in monotonic ms. */
+  #downSince = 0;
   #isReady = false;
   #wasReady = false;
   #reconnects = 0;
@@ -24,8 +21,24 @@ export class ClientRecord {
     return this.#since.toISOString();
   }
 
+  /** All its tunnels were open once. */
+  get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
+  /** How long there has been no link, in ms. */
+  get downMs(): number {
+    return monotonicNow() - this.#downSince;
+  }
+
   started(): void {
     this.#since = new Date();
+    this.#downSince = monotonicNow();
+  }
+
+  /** A link that the server had accepted is gone. */
+  linkLost(): void {
+    this.#downSince = monotonicNow();
   }
 
   /** It is ready, or not any more. */

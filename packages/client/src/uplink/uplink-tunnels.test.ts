@@ -1,0 +1,155 @@
+import type { TunnelRequestFrame } from '@tunnel/shared';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { ServerAddress } from '../dial/address.ts';
+import type { TunnelOptions } from '../options.ts';
+import { TunnelSet } from '../tunnels/tunnel-set.ts';
+import { type TunnelSender, UplinkTunnels } from './uplink-tunnels.ts';
+
+type Sent = Parameters<TunnelSender['sendTunnelFrame']>[0];
+
+const SERVER: ServerAddress = { secure: false, host: 'dialed.example', port: 7835, path: '/' };
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function optionsFor(...ports: readonly number[]): readonly TunnelOptions[] {
+  return ports.map((port) => ({ target: { host: '127.0.0.1', port } }));
+}
+
+/** The tunnels of an uplink without its link: what they send, and what they tell. */
+function startTunnels(
+  tunnels: readonly TunnelOptions[],
+  { outlivesTunnels = false, rememberedPort }: { outlivesTunnels?: boolean; rememberedPort?: number } = {},
+) {
+  const ports = { recall: async () => ({ port: rememberedPort }), remember: async () => {} };
+  const set = new TunnelSet(
+    { tunnels, localWaitMs: 0, ports, looksAtTargets: false, server: 'dialed.example' },
+    { onHealth: () => {}, onVisitorIdle: () => {}, onWarning: () => {} },
+  );
+  const told: string[] = [];
+  const sent: Sent[] = [];
+  const uplink = new UplinkTunnels(
+    set,
+    { server: SERVER, reconnect: true, outlivesTunnels, maxReconnectDelayMs: 1_000 },
+    {
+      onProgress: () => told.push('progress'),
+      onClosed: () => told.push('closed'),
+      onRetrying: ({ code }) => told.push(`retrying ${code}`),
+      onFatal: ({ code }) => told.push(`fatal ${code}`),
+      onGivenUp: (_name, { code }) => told.push(`given up ${code}`),
+      onVisitorsRefused: () => told.push('visitors refused'),
+    },
+  );
+  const driver: TunnelSender = { sendTunnelFrame: (frame) => void sent.push(frame) };
+  const requests = () => sent.filter((frame): frame is TunnelRequestFrame => frame.type === 'tunnel-request');
+  const grant = (tunnelId: number, port: number, host = '') =>
+    uplink.take({ type: 'tunnel-granted', tunnelId, port, host });
+  const refuse = (tunnelId: number, code: string) =>
+    uplink.take({ type: 'tunnel-refused', tunnelId, code, detail: '' });
+  const close = (tunnelId: number, code: string) => uplink.take({ type: 'tunnel-close', tunnelId, code });
+  return { set, uplink, driver, told, sent, requests, grant, refuse, close };
+}
+
+describe('the tunnels of an uplink', () => {
+  test('are asked for in each session, the second time with the port that was granted', () => {
+    const { uplink, driver, requests, grant } = startTunnels(optionsFor(3000));
+    uplink.begin(driver);
+    expect(requests().at(-1)).toMatchObject({ tunnelId: 1, port: 0, name: '127.0.0.1:3000' });
+    expect(grant(1, 40_000)).toBe(true);
+    expect(uplink.open).toMatchObject([{ url: 'tcp://dialed.example:40000', port: 40_000 }]);
+    uplink.lost();
+    expect(uplink.areAllOpen).toBe(false);
+    expect(uplink.status).toMatchObject([{ isOpen: false, url: 'tcp://dialed.example:40000' }]);
+    uplink.begin(driver);
+    expect(requests().at(-1)).toMatchObject({ port: 40_000 });
+  });
+
+  test('refuse what the server may not say', () => {
+    const { uplink, driver, grant, close } = startTunnels(optionsFor(3000));
+    uplink.begin(driver);
+    expect(close(1, 'stopped')).toBe(false);
+    expect(grant(2, 40_000)).toBe(false);
+    expect(grant(1, 40_000)).toBe(true);
+    expect(grant(1, 40_001)).toBe(false);
+  });
+
+  test('have no address once the server does not give the port any more, and get any other later', () => {
+    const { uplink, driver, told, requests, grant, close } = startTunnels(optionsFor(3000));
+    uplink.begin(driver);
+    grant(1, 40_000);
+    close(1, 'port-not-allowed');
+    expect(told).toEqual(['progress', 'closed']);
+    expect(uplink.status).toMatchObject([{ isOpen: false, url: undefined, port: undefined }]);
+    expect(requests()).toHaveLength(1);
+    expect(uplink.dueAttempts).toHaveLength(1);
+    vi.advanceTimersByTime(1_000);
+    expect(requests().at(-1)).toMatchObject({ port: 0 });
+    expect(uplink.dueAttempts).toEqual([]);
+  });
+
+  test('drop the wish for a former port where somebody else has it', async () => {
+    const { set, uplink, driver, requests, refuse } = startTunnels(optionsFor(3000), { rememberedPort: 41_000 });
+    await set.recallPorts();
+    uplink.recalled();
+    uplink.begin(driver);
+    expect(requests().at(-1)).toMatchObject({ port: 41_000 });
+    refuse(1, 'port-not-allowed');
+    expect(requests().at(-1)).toMatchObject({ port: 0 });
+  });
+
+  test('are asked for again after a while, or at once when somebody wants it', () => {
+    const { uplink, driver, told, requests, refuse } = startTunnels([{ ...optionsFor(3000)[0]!, port: 40_000 }]);
+    uplink.begin(driver);
+    refuse(1, 'port-unavailable');
+    expect(told).toEqual(['closed', 'retrying port-unavailable']);
+    uplink.retryNow();
+    expect(requests()).toHaveLength(2);
+    vi.advanceTimersByTime(60_000);
+    expect(requests()).toHaveLength(2);
+  });
+
+  test('are the end of their client when refused for good, unless others go on', () => {
+    const one = startTunnels(optionsFor(3000, 3001));
+    one.uplink.begin(one.driver);
+    one.refuse(1, 'tunnel-limit');
+    expect(one.told).toEqual(['closed', 'fatal tunnel-limit']);
+    const lasting = startTunnels(optionsFor(3000, 3001), { outlivesTunnels: true });
+    lasting.uplink.begin(lasting.driver);
+    lasting.refuse(1, 'tunnel-limit');
+    expect(lasting.uplink.areAllOpen).toBe(false);
+    lasting.grant(2, 40_001);
+    expect(lasting.uplink.areAllOpen).toBe(true);
+    lasting.close(2, 'tunnel-limit');
+    expect(lasting.told.at(-1)).toBe('fatal tunnel-limit');
+  });
+
+  test('that were given back are the end of nothing, whatever still comes of them', () => {
+    const { uplink, driver, told, sent, refuse } = startTunnels(optionsFor(3000));
+    uplink.begin(driver);
+    uplink.giveAllBack();
+    expect(sent.at(-1)).toEqual({ type: 'tunnel-close', tunnelId: 1, code: 'stopped' });
+    expect(refuse(1, 'tunnel-limit')).toBe(true);
+    expect(told).toEqual([]);
+  });
+
+  test('follow the set: what is gone is given back, what is new is asked for once its port was looked up', () => {
+    const { set, uplink, driver, sent, requests, grant } = startTunnels(optionsFor(3000, 3001));
+    uplink.begin(driver);
+    grant(1, 40_000);
+    grant(2, 40_001);
+    const changes = set.replace([{ ...optionsFor(3001)[0]!, maxConnections: 1 }, ...optionsFor(3002)]);
+    uplink.change(changes);
+    expect(sent.slice(2)).toMatchObject([
+      { type: 'tunnel-close', tunnelId: 1 },
+      { type: 'tunnel-request', tunnelId: 2, port: 40_001 },
+    ]);
+    expect(uplink.areAllOpen).toBe(false);
+    for (const tunnel of changes.added) uplink.ask(tunnel);
+    expect(requests().at(-1)).toMatchObject({ tunnelId: 3, port: 0 });
+    uplink.ask(changes.added[0]!);
+    expect(requests()).toHaveLength(4);
+    grant(2, 40_001);
+    grant(3, 40_002);
+    expect(uplink.open.map(({ port }) => port)).toEqual([40_001, 40_002]);
+  });
+});
