@@ -311,13 +311,13 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       serverKey: this.#serverKey.expected,
       keySource: this.#serverKey.source,
       keyHint: this.#serverKey.hint,
-      makeClaim: () => {
+      makeHello: () => {
         // While it was dialed for, the session may have come to its end.
         if (this.#session !== session) throw new TunnelError('session-expired');
         if (signal.aborted || !isWanted()) throw new TunnelError('link-replaced');
         this.#linkNumber += 1;
         const agent = this.#options.agent ?? 'tunnel';
-        return session.claim(this.#instance, this.#linkNumber, this.#heartbeat, agent);
+        return session.hello(this.#instance, this.#linkNumber, this.#heartbeat, agent);
       },
       onAttempt: (event) => this.emit('attempt', event),
       dial: {
@@ -366,7 +366,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
         resolve({ kind: 'replaced', next, wasUp: isUp });
       };
       this.#state = { kind: 'linked', session, confirm, end, replace };
-      driver.beginLink(link.records, this.#heartbeat, link.roundTripMs);
+      driver.beginLink(link.records, this.#heartbeat, link.roundTripMs, link.features);
     });
   }
 
@@ -421,7 +421,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       old.replace(next);
     } catch {
       // The old link goes on, or comes to its own end.
-      session.driver.withdrawClaim();
+      session.driver.withdrawHello();
     } finally {
       this.#replacements.delete(abort);
     }
@@ -551,7 +551,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       return;
     }
     if (type === 'tunnel-granted') {
-      this.#tunnels.granted(tunnelId, event.port, event.host);
+      this.#tunnels.granted(tunnelId, event);
       this.#readyIfAllOpen(session);
       return;
     }

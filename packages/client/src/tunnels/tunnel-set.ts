@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   Backoff,
+  ENDPOINT_KIND,
   ERRORS,
+  parsePublicAddress,
   TUNNEL_LIMIT,
   type TunnelCloseFrame,
   TunnelError,
@@ -201,9 +203,10 @@ export class TunnelSet {
     return this.#answers.take(type, tunnelId);
   }
 
-  granted(tunnelId: number, port: number, host: string): void {
+  granted(tunnelId: number, { addresses: [best = ''] }: TunnelGrantedFrame): void {
     const tunnel = this.#find(tunnelId);
-    if (!tunnel) return;
+    const { host, port } = parsePublicAddress(best) ?? { host: '', port: undefined };
+    if (!tunnel || port === undefined) return;
     const { ports, server } = this.#options;
     tunnel.port = port;
     tunnel.isOpen = true;
@@ -369,9 +372,10 @@ export class TunnelSet {
     driver.sendTunnelFrame({
       type: 'tunnel-request',
       tunnelId: tunnel.id,
-      port: tunnel.port ?? tunnel.options.port ?? tunnel.rememberedPort ?? 0,
-      name: tunnel.name,
-      rules: tunnel.rules,
+      kind: ENDPOINT_KIND.tcp,
+      name: String(tunnel.port || tunnel.options.port || tunnel.rememberedPort || ''),
+      label: tunnel.name,
+      terms: tunnel.rules,
     });
   }
 }

@@ -1,5 +1,7 @@
 import {
-  type Claim,
+  type AddressAndPort,
+  decodeAddresses,
+  type Hello,
   type ErrorCode,
   type HeartbeatSettings,
   type TunnelError,
@@ -46,7 +48,7 @@ export class ClientSession {
       {
         onEvent: (event) => handlers.onEvent(this, event),
         onLinkEnd: (error) => handlers.onLinkEnd(error),
-        // Without a good-bye: the server holds the public ports until this process claims its next session.
+        // Without a good-bye: the server holds the public ports until this process begins its next session.
         onBroken: (error) => {
           this.driver.detach();
           handlers.onLinkEnd(error);
@@ -62,7 +64,7 @@ export class ClientSession {
   }
 
   /** What to say of it in message 3 of its next link. The present one acknowledges nothing from here on. */
-  claim(instance: Uint8Array, linkNumber: number, heartbeat: HeartbeatSettings, agent: string): Claim {
+  hello(instance: Uint8Array, linkNumber: number, heartbeat: HeartbeatSettings, agent: string): Hello {
     const { accepted } = this;
     return {
       instance,
@@ -70,8 +72,9 @@ export class ClientSession {
       heartbeatIntervalMs: heartbeat.intervalMs,
       heartbeatTimeoutMs: heartbeat.timeoutMs,
       agent,
+      ...this.driver.firstCredit,
       ...(accepted && {
-        resume: { sessionId: accepted.id, token: accepted.token, ...this.driver.claim() },
+        resume: { sessionId: accepted.id, token: accepted.token, ...this.driver.helloPoint() },
       }),
     };
   }
@@ -84,13 +87,13 @@ export class ClientSession {
       return;
     }
     const { service, port, proxyProtocol } = tunnel;
+    const { visitor: from = UNKNOWN, destination } = decodeAddresses(event.attributes);
     const addresses = {
-      address: event.address,
-      port: event.port,
-      destination: event.destination ?? '',
-      destinationPort: port,
+      ...from,
+      destination: destination?.address ?? '',
+      destinationPort: destination?.port ?? port,
     };
-    const visitor = { target: service.target, visitor: nameOf(event) };
+    const visitor = { target: service.target, visitor: nameOf(from) };
     this.#visitors.set(event.streamId, visitor);
     this.#handlers.onStream({ state: 'opened', ...visitor });
     service.serve({
@@ -128,6 +131,8 @@ export class ClientSession {
 }
 
 /** The server does not know the address of a visitor that was gone before it was accepted. */
-function nameOf({ address, port }: Pick<Extract<DriverEvent, { type: 'stream-opened' }>, 'address' | 'port'>): string {
+const UNKNOWN: AddressAndPort = { address: '', port: 0 };
+
+function nameOf({ address, port }: AddressAndPort): string {
   return address === '' ? 'unknown' : formatHostAndPort(address, port);
 }

@@ -1,11 +1,12 @@
 import {
-  type Claim,
+  type Hello,
   ERRORS,
   type ErrorCode,
   HANDSHAKE_HEADER,
   HandshakeError,
   Initiator,
   isErrorCode,
+  KNOWN_FEATURES,
   MAX_RECORD_BYTES,
   type NoiseCrypto,
   PROTOCOL_VERSION,
@@ -31,7 +32,7 @@ export interface EstablishOptions {
   /** What to do where the server has another key; undefined where the registry's hint is right. */
   readonly keyHint?: string | undefined;
   /** Asked right before message 3 is written: what it says of the session holds until then. It may throw to give up. */
-  readonly makeClaim: () => Claim;
+  readonly makeHello: () => Hello;
   /** Told of each step, up to message 3. */
   readonly onAttempt: (event: ClientEvents['attempt']) => void;
   readonly dial: Pick<DialOptions, 'signal' | 'timeoutMs' | 'proxy' | 'ca' | 'verifyCertificate' | 'onWarning'>;
@@ -41,6 +42,8 @@ export interface EstablishOptions {
 export interface EstablishedLink {
   readonly records: RecordLink;
   readonly serverKey: Uint8Array;
+  /** The feature bits that both sides know. */
+  readonly features: number;
   /** From the upgrade request to its answer, in ms. */
   readonly roundTripMs: number;
 }
@@ -51,7 +54,7 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     crypto: options.crypto,
     s: options.identity,
     e: randomBytes(32),
-    offer: { versions: [PROTOCOL_VERSION], features: 0 },
+    offer: { versions: [PROTOCOL_VERSION], features: KNOWN_FEATURES },
   });
   const message1 = initiator.message1();
   const began = monotonicNow();
@@ -86,7 +89,7 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     if (answer.version === 0) throw versionUnsupported(options);
     options.onAttempt({ type: 'phase', phase: 'acceptance' });
     const psk = await options.psk;
-    webSocket.send(initiator.message3(options.makeClaim(), psk));
+    webSocket.send(initiator.message3(options.makeHello(), psk));
     const readRefusal = (message: Uint8Array): TunnelError | undefined => {
       try {
         const refusal = initiator.openRefusal(message);
@@ -99,6 +102,7 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     return {
       records: new RecordLink(webSocket, socket, initiator.transport, 'client', readRefusal),
       serverKey,
+      features: answer.features,
       roundTripMs,
     };
   } catch (error) {
@@ -115,7 +119,7 @@ const FATAL_REFUSALS: readonly ErrorCode[] = [
   'key-refused',
   'port-not-allowed',
   'tunnel-limit',
-  'rules-refused',
+  'terms-refused',
 ];
 
 /** Sealed, a server says only that the client's proof is not enough; anything else could come from an impostor at first contact. */

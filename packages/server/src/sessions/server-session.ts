@@ -1,6 +1,10 @@
 import type { Socket } from 'node:net';
 import {
+  type Attribute,
+  encodeAddresses,
+  ENDPOINT_KIND,
   type ErrorCode,
+  formatPublicAddress,
   type HeartbeatSettings,
   type ResumePoint,
   RESUME_TOKEN_BYTES,
@@ -23,7 +27,7 @@ import {
 } from '@tunnel/shared/node';
 import type { Access } from '../access/access.ts';
 import type { FairTurns } from '../shares/fair-turns.ts';
-import type { ClaimedLink } from '../links/link-acceptor.ts';
+import type { ProvenLink } from '../links/link-acceptor.ts';
 import type { ServerEvents, SessionInfo } from '../options.ts';
 import type { Peer } from '../front/peer.ts';
 import { type PortHolder, PortRefusal, type PublicPort, type PublicPorts } from '../endpoints/tcp/public-ports.ts';
@@ -99,11 +103,11 @@ export class ServerSession {
   #expiry: NodeJS.Timeout | undefined;
   #phase: 'running' | 'draining' | 'over' = 'running';
 
-  constructor(options: ServerSessionOptions, link: ClaimedLink) {
+  constructor(options: ServerSessionOptions, link: ProvenLink) {
     this.#options = options;
     this.#clientKey = link.clientKey;
     this.#source = link.source;
-    this.#instance = link.claim.instance;
+    this.#instance = link.hello.instance;
     this.#driver = new SessionDriver(
       { role: 'server', budget: options.budget },
       {
@@ -146,19 +150,19 @@ export class ServerSession {
   }
 
   /** Whether a client that says this may carry the session on: same key, same process, the token, and a point that fits. */
-  admits({ claim, clientKey }: ClaimedLink): boolean {
-    const { resume } = claim;
+  admits({ hello, clientKey }: ProvenLink): boolean {
+    const { resume } = hello;
     return (
       resume !== undefined &&
       constantTimeEqual(clientKey, this.#clientKey) &&
-      constantTimeEqual(claim.instance, this.#instance) &&
+      constantTimeEqual(hello.instance, this.#instance) &&
       constantTimeEqual(resume.token, this.#token) &&
       this.#driver.canResumeFrom(resume)
     );
   }
 
   /** The session's first link. */
-  begin(link: ClaimedLink): void {
+  begin(link: ProvenLink): void {
     this.#carry(link, { received: 0, next: 1 });
     const comment = this.#options.access.entryOf(this.info.clientKey)?.comment;
     this.#options.emit('client-connected', {
@@ -166,12 +170,12 @@ export class ServerSession {
       ...(comment !== undefined && { comment }),
       address: link.address,
       handshakeMs: link.handshakeMs,
-      agent: link.claim.agent,
+      agent: link.hello.agent,
     });
   }
 
   /** A newer link takes over, however alive the old one seems. `admits` must hold. */
-  carryOn(link: ClaimedLink, point: ResumePoint): void {
+  carryOn(link: ProvenLink, point: ResumePoint): void {
     this.#driver.detach();
     clearTimeout(this.#expiry);
     for (const streamId of this.#waiting.keys()) this.#stopWaiting(streamId);
@@ -219,14 +223,20 @@ export class ServerSession {
     }
   }
 
-  #carry({ records, claim, knowsSecret, roundTripMs }: ClaimedLink, point: ResumePoint): void {
-    this.#linkNumber = claim.linkNumber;
+  #carry({ records, hello, features, knowsSecret, roundTripMs }: ProvenLink, point: ResumePoint): void {
+    this.#linkNumber = hello.linkNumber;
     this.#knowsSecret = knowsSecret;
     this.#driver.acceptLink(
       records,
       this.#options.heartbeat,
       roundTripMs,
-      { ...point, heartbeat: { intervalMs: claim.heartbeatIntervalMs, timeoutMs: claim.heartbeatTimeoutMs } },
+      {
+        ...point,
+        heartbeat: { intervalMs: hello.heartbeatIntervalMs, timeoutMs: hello.heartbeatTimeoutMs },
+        firstCreditBytes: hello.firstCreditBytes,
+        firstCreditTotalBytes: hello.firstCreditTotalBytes,
+        features,
+      },
       {
         sessionId: this.#id,
         token: this.#token,
@@ -306,7 +316,7 @@ export class ServerSession {
   }
 
   #answer(request: TunnelRequestFrame): void {
-    const { tunnelId, rules } = request;
+    const { tunnelId, terms } = request;
     const existing = this.#tunnels.get(tunnelId);
     if (this.#phase === 'draining') {
       if (existing) this.#close(tunnelId, 'server-stopped');
@@ -319,10 +329,11 @@ export class ServerSession {
     }
     let gate: VisitorGate;
     try {
-      gate = this.#gateFor(rules, existing?.gate);
+      requireTcp(request);
+      gate = this.#gateFor(terms, existing?.gate);
     } catch (error) {
-      if (existing) this.#close(tunnelId, 'rules-refused');
-      this.#refuse(tunnelId, error instanceof TunnelError ? error : new TunnelError('rules-refused', { cause: error }));
+      if (existing) this.#close(tunnelId, 'terms-refused');
+      this.#refuse(tunnelId, error instanceof TunnelError ? error : new TunnelError('terms-refused', { cause: error }));
       return;
     }
     this.#ruleCount += gate.rules.length - (existing?.gate.rules.length ?? 0);
@@ -331,11 +342,11 @@ export class ServerSession {
     else void this.#open(request, gate);
   }
 
-  /** Throws `rules-refused`. */
+  /** Throws `terms-refused`. */
   #gateFor(rules: readonly VisitorRule[] = [], existing: VisitorGate | undefined): VisitorGate {
     if (existing?.hasRules(rules) === true) return existing;
     if (this.#ruleCount - (existing?.rules.length ?? 0) + rules.length > SESSION_RULE_LIMIT) {
-      throw new TunnelError('rules-refused', { detail: `this server allows ${SESSION_RULE_LIMIT} in a session` });
+      throw new TunnelError('terms-refused', { detail: `this server allows ${SESSION_RULE_LIMIT} in a session` });
     }
     if (!this.#lastGate.hasRules(rules)) {
       this.#requests.spend(rules.length / RULES_PER_REQUEST, monotonicNow());
@@ -344,7 +355,7 @@ export class ServerSession {
     return this.#lastGate;
   }
 
-  async #open({ tunnelId, port, name }: TunnelRequestFrame, gate: VisitorGate): Promise<void> {
+  async #open({ tunnelId, name: wanted, label: name }: TunnelRequestFrame, gate: VisitorGate): Promise<void> {
     const refused = new RefusedVisitors((counts) => {
       this.#driver.sendNotice({ type: 'visitors-refused', tunnelId, ...counts });
     });
@@ -353,7 +364,7 @@ export class ServerSession {
     this.#openingCount += 1;
     try {
       const holder = this.#holder(tunnelId, tunnel);
-      const opened = await this.#options.ports.open(port, holder);
+      const opened = await this.#options.ports.open(Number(wanted), holder);
       if (this.#tunnels.get(tunnelId) !== tunnel) {
         opened.close(); // given back, or the session ended, meanwhile
         return;
@@ -415,7 +426,8 @@ export class ServerSession {
   }
 
   #grant(tunnelId: number, port: number): void {
-    this.#driver.sendTunnelFrame({ type: 'tunnel-granted', tunnelId, port, host: this.#options.publicHost });
+    const address = formatPublicAddress({ scheme: 'tcp', host: this.#options.publicHost, port });
+    this.#driver.sendTunnelFrame({ type: 'tunnel-granted', tunnelId, name: String(port), addresses: [address] });
   }
 
   #refuse(tunnelId: number, error: TunnelError): void {
@@ -439,8 +451,8 @@ export class ServerSession {
     refused.close();
   }
 
-  #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket, { address, port, destination }: Peer): void {
-    const ruledOut = tunnel.gate.refusalOf(address, tunnel.visitors.size);
+  #onVisitor(tunnelId: number, tunnel: Tunnel, socket: Socket, peer: Peer): void {
+    const ruledOut = tunnel.gate.refusalOf(peer.address, tunnel.visitors.size);
     if (ruledOut === 'gone') {
       // Nobody was kept out: whoever it was left before anything could be said of it.
       socket.on('error', () => {}).destroy();
@@ -452,7 +464,7 @@ export class ServerSession {
       return;
     }
     const refusal = this.#refusalOfVisitor;
-    const pipe = refusal ? undefined : this.#driver.openStream(tunnelId, address, port, destination);
+    const pipe = refusal ? undefined : this.#driver.openStream(tunnelId, attributesOf(peer, tunnel.port?.port ?? 0));
     if (!pipe) {
       this.#turnAway(socket, tunnel, refusal ?? 'stream-limit');
       return;
@@ -499,6 +511,23 @@ export class ServerSession {
     for (const streamId of this.#waiting.keys()) this.#stopWaiting(streamId);
     this.#options.onEnd(this);
   }
+}
+
+/** Throws `terms-refused` for what this server does not have. */
+function requireTcp({ kind, name }: TunnelRequestFrame): void {
+  if (kind !== ENDPOINT_KIND.tcp) {
+    throw new TunnelError('terms-refused', { detail: `this server does not have endpoints of kind ${kind}` });
+  }
+  if (name !== '' && !(/^[1-9]\d{0,4}$/.test(name) && Number(name) <= 0xffff)) {
+    throw new TunnelError('terms-refused', { detail: `${name} is not a port` });
+  }
+}
+
+function attributesOf({ address, port, destination }: Peer, publicPort: number): Attribute[] {
+  return encodeAddresses({
+    visitor: address === '' ? undefined : { address, port },
+    destination: destination === undefined ? undefined : { address: destination, port: publicPort },
+  });
 }
 
 function stopping(): TunnelError {

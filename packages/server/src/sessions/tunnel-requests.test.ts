@@ -5,8 +5,8 @@ import { TunnelRequests } from './tunnel-requests.ts';
 const BURST = 1024;
 const A_SECOND = 64;
 
-function request(tunnelId: number, rules: TunnelRequestFrame['rules'] = []): TunnelRequestFrame {
-  return { type: 'tunnel-request', tunnelId, port: 0, name: '', rules };
+function request(tunnelId: number, terms: TunnelRequestFrame['terms'] = []): TunnelRequestFrame {
+  return { type: 'tunnel-request', tunnelId, kind: 1, name: '', label: '', terms };
 }
 
 /** Answers all that can be answered now; returns how many. */

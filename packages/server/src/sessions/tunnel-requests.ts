@@ -95,9 +95,9 @@ export class TunnelRequests {
   }
 }
 
-function sizeOf({ name, rules = [] }: TunnelRequestFrame): number {
-  let bytes = REQUEST_OVERHEAD_BYTES + name.length;
-  for (const rule of rules) {
+function sizeOf({ name, label, terms }: TunnelRequestFrame): number {
+  let bytes = REQUEST_OVERHEAD_BYTES + name.length + label.length;
+  for (const rule of terms) {
     bytes += RULE_OVERHEAD_BYTES + ('network' in rule ? rule.network.length : 'value' in rule ? rule.value.length : 0);
   }
   return bytes;

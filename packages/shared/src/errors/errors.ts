@@ -295,11 +295,11 @@ export const ERRORS = {
     'ask for fewer; the server has a limit for each session, and may have one for this key',
   ),
 
-  'rules-refused': kind(
+  'terms-refused': kind(
     'fatal',
     'usage',
     5,
-    'the server does not take these rules for visitors',
+    'the server does not take the terms of this tunnel',
     'bring the server to the version of this client, or leave out --allow, --deny and --max-connections',
   ),
 
