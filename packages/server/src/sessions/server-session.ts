@@ -329,7 +329,7 @@ export class ServerSession {
     }
     let gate: VisitorGate;
     try {
-      requireTcp(request);
+      if (!existing) requireTcp(request);
       gate = this.#gateFor(terms, existing?.gate);
     } catch (error) {
       if (existing) this.#close(tunnelId, 'terms-refused');

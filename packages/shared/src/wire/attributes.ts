@@ -7,7 +7,7 @@ export interface Attribute {
 }
 
 /** Wire numbers of the attributes that endpoints of version 1 have. */
-export const ATTRIBUTE_TYPE = { visitor: 1, destination: 2 } as const;
+const ATTRIBUTE_TYPE = { visitor: 1, destination: 2 } as const;
 
 export interface AddressAndPort {
   /** As text. */
