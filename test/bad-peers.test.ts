@@ -195,6 +195,20 @@ describe('a server', () => {
     expect(ids).toEqual([1, 1, 1, 2]);
   });
 
+  test('refuses a tunnel of a kind or a name that it does not have, and nothing else', async () => {
+    await using link = await connectByHand(server.port);
+    const names = ['http', '0', '080', '65536', '-1', ' 80'];
+    link.send({ ...tunnelRequest(1), kind: 2 }, ...names.map((name, index) => ({ ...tunnelRequest(index + 2), name })));
+    link.send(tunnelRequest(99));
+    await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 99);
+    const refusals = link.frames.flatMap((frame) => (frame.type === 'tunnel-refused' ? [frame] : []));
+    expect(refusals.map(({ detail }) => detail)).toEqual([
+      'this server does not have endpoints of kind 2',
+      ...names.map((name) => `${name} is not a port`),
+    ]);
+    expect(new Set(refusals.map(({ code }) => code))).toEqual(new Set(['terms-refused']));
+  });
+
   test('resets streams that a client opens, and goes on', async () => {
     await using link = await connectByHand(server.port);
     link.send(streamOpen(2, 1, 0));
@@ -377,6 +391,16 @@ describe('a client', () => {
     ['a stream with an id of the other side', 'protocol-error', (link) => link.send(streamOpen(2, 1))],
     ['data beyond its credit', 'protocol-error', (link) => link.send(streamOpen(1, 1, 10), dataOf(1, 11))],
     ['a second grant', 'protocol-error', (link) => link.send(tunnelGrant(1))],
+    [
+      'a grant of what is not an address',
+      'protocol-error',
+      (link) => link.send({ ...tunnelGrant(1), addresses: ['tcp://evil.example/path:80'] }),
+    ],
+    [
+      'a stream that takes more credit than is offered',
+      'protocol-error',
+      (link) => link.send(streamOpen(1, 1, 256 * 1024 + 1)),
+    ],
     ['a grant of a tunnel that never was', 'protocol-error', (link) => link.send(tunnelGrant(7))],
     [
       'a refusal of what it granted',
