@@ -5,9 +5,10 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { parseServerAddress } from '@tunnel/client';
+import { type Attribute, decodeAddresses, type VisitorAddresses } from '@tunnel/shared';
 import { describe, expect, test } from 'vitest';
 import { certificateFiles, readCertificates } from './support/certificates.ts';
-import { connectByHand, type HandLink } from './support/hand-driven.ts';
+import { connectByHand, type HandLink, portOf, tunnelRequest } from './support/hand-driven.ts';
 import { startClient, startServer } from './support/pair.ts';
 import { requirePrograms } from './support/program.ts';
 import { type ProxyProgram, startProxyProgram } from './support/proxy-programs.ts';
@@ -24,7 +25,7 @@ const HEADERS = {
   v1: Buffer.from('PROXY TCP4 203.0.113.7 192.0.2.1 51000 443\r\n'),
   v2: Buffer.from('0d0a0d0a000d0a515549540a2111000ccb007107c0000201c73801bb', 'hex'),
 };
-const VISITOR = { address: '203.0.113.7', port: 51_000, destination: '192.0.2.1' };
+const VISITOR = { visitor: { address: '203.0.113.7', port: 51_000 }, destination: { address: '192.0.2.1' } };
 
 /** What comes back until the other end closes. */
 async function answersTo(socket: Socket): Promise<string> {
@@ -35,9 +36,13 @@ async function answersTo(socket: Socket): Promise<string> {
   return text;
 }
 
+function addressesOf({ attributes }: { readonly attributes: readonly Attribute[] }): VisitorAddresses {
+  return decodeAddresses(attributes);
+}
+
 async function openPort(link: HandLink): Promise<number> {
-  link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
-  return (await link.waitFor('tunnel-granted')).port;
+  link.send(tunnelRequest(1));
+  return portOf(await link.waitFor('tunnel-granted'));
 }
 
 describe('a public port', () => {
@@ -58,7 +63,7 @@ describe('a public port', () => {
 
       await using inOnePiece = await visit(port);
       inOnePiece.socket.write(Buffer.concat([HEADERS[version], Buffer.from('at once')]));
-      expect(await link.waitFor('open', ({ streamId }) => streamId === 1)).toMatchObject(VISITOR);
+      expect(addressesOf(await link.waitFor('open'))).toMatchObject(VISITOR);
       expect(Buffer.from((await link.waitFor('data')).data).toString()).toBe('at once');
 
       await using byteByByte = await visit(port);
@@ -68,8 +73,9 @@ describe('a public port', () => {
         await new Promise((resolve) => setImmediate(resolve));
       }
       byteByByte.socket.end('later');
-      const { streamId } = await link.waitFor('open', (open) => open.streamId !== 1);
-      expect(await link.waitFor('open', (open) => open.streamId === streamId)).toMatchObject(VISITOR);
+      const open = await link.waitFor('open', (another) => another.streamId !== 1);
+      const { streamId } = open;
+      expect(addressesOf(open)).toMatchObject(VISITOR);
       expect(Buffer.from((await link.waitFor('data', (data) => data.streamId === streamId)).data).toString()).toBe(
         'later',
       );
@@ -89,7 +95,10 @@ describe('a public port', () => {
 
     await using direct = await visit(port, { from: ELSEWHERE });
     direct.socket.write(HEADERS.v1);
-    expect(await link.waitFor('open')).toMatchObject({ address: ELSEWHERE, destination: '127.0.0.1' });
+    expect(addressesOf(await link.waitFor('open'))).toMatchObject({
+      visitor: { address: ELSEWHERE },
+      destination: { address: '127.0.0.1', port },
+    });
     expect(Buffer.from((await link.waitFor('data')).data)).toEqual(HEADERS.v1);
     expect(link.frames.filter(({ type }) => type === 'open')).toHaveLength(1);
   });
@@ -209,8 +218,9 @@ test('haproxy with send-proxy and send-proxy-v2, in front of both', async (conte
     await using visitor = await visit(visitors.port, { from: '127.0.0.3' });
     visitor.socket.write('hello');
     // Before it came who looked whether haproxy listens.
-    const { streamId, port } = await link.waitFor('open', ({ address }) => address === '127.0.0.3');
-    expect(port).toBe(visitor.socket.localPort);
+    const open = await link.waitFor('open', (frame) => addressesOf(frame).visitor?.address === '127.0.0.3');
+    const { streamId } = open;
+    expect(addressesOf(open).visitor?.port).toBe(visitor.socket.localPort);
     expect(Buffer.from((await link.waitFor('data', (data) => data.streamId === streamId)).data).toString()).toBe(
       'hello',
     );

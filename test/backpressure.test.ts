@@ -2,7 +2,7 @@
 import { type DataFrame, MEMORY_BUDGET_BYTES } from '@tunnel/shared';
 import { describe, expect, test } from 'vitest';
 import type { TunnelProcess } from './support/command.ts';
-import { connectByHand } from './support/hand-driven.ts';
+import { connectByHand, portOf, tunnelRequest } from './support/hand-driven.ts';
 import { memoryOf, memoryProbe } from './support/memory-probe.ts';
 import { startClient, startServer } from './support/pair.ts';
 import { startRelay } from './support/relay.ts';
@@ -98,11 +98,11 @@ describe('a visitor who stops reading', () => {
     await using _server = server;
     // By hand, so that every record has something of both.
     await using link = await connectByHand(port);
-    link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
+    link.send(tunnelRequest(1));
     const tunnel = await link.waitFor('tunnel-granted');
-    await using slow = await visit(tunnel.port);
+    await using slow = await visit(portOf(tunnel));
     const { streamId: slowId } = await link.waitFor('open');
-    await using fast = await visit(tunnel.port);
+    await using fast = await visit(portOf(tunnel));
     const { streamId: fastId } = await link.waitFor('open', ({ streamId }) => streamId !== slowId);
     const before = await memoryOf(server);
     const data = (streamId: number, bytes: number): DataFrame => ({

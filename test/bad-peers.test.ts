@@ -1,6 +1,6 @@
 // Peers that break the protocol, knowingly or not: their own link or session ends, is told once, and nobody else notices.
 import { connect, type Socket } from 'node:net';
-import { type Claim, encodeFrame, type Frame, MAX_RECORD_BYTES, TUNNEL_LIMIT } from '@tunnel/shared';
+import { type Hello, encodeFrame, type Frame, MAX_RECORD_BYTES, TUNNEL_LIMIT } from '@tunnel/shared';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   accepted,
@@ -9,7 +9,11 @@ import {
   type HandLink,
   newInitiator,
   openUpgrade,
+  portOf,
   startHandServer,
+  streamOpen,
+  tunnelGrant,
+  tunnelRequest,
 } from './support/hand-driven.ts';
 import { HANDSHAKE_HEADER } from './support/middleman.ts';
 import { expectNothingLeftOpen } from './support/open-handles.ts';
@@ -23,10 +27,6 @@ const MiB = 1024 * 1024;
 /** Frames that no session has a use for: type, length of the payload, payload. */
 const rawFrame = (type: number, payload: readonly number[] = []): Uint8Array =>
   Uint8Array.of(type, 0, 0, payload.length, ...payload);
-
-const grantOf = (tunnelId: number, port = 4_001): Frame => ({ type: 'tunnel-granted', tunnelId, port, host: '' });
-
-const requestFor = (tunnelId: number, port = 0): Frame => ({ type: 'tunnel-request', tunnelId, port, name: 'by hand' });
 
 const dataOf = (streamId: number, bytes: number): Frame => ({ type: 'data', streamId, data: new Uint8Array(bytes) });
 
@@ -99,12 +99,8 @@ describe('a server', () => {
     ],
     ['an accepted', 'protocol-error', (link) => link.send(accepted())],
     ['a drain', 'protocol-error', (link) => link.send({ type: 'drain', retryAfterMs: 1, spreadMs: 1, graceMs: 1 })],
-    ['a grant', 'protocol-error', (link) => link.send({ type: 'tunnel-granted', tunnelId: 1, port: 80, host: '' })],
-    [
-      'a stream with an id of the other side',
-      'protocol-error',
-      (link) => link.send({ type: 'open', streamId: 7, tunnelId: 1, address: '', port: 0 }),
-    ],
+    ['a grant', 'protocol-error', (link) => link.send(tunnelGrant(1, 80))],
+    ['a stream with an id of the other side', 'protocol-error', (link) => link.send(streamOpen(7, 1))],
   ];
 
   test.each(afterHandshake)('ends the link of a client that sends %s', async (_name, code, act) => {
@@ -128,12 +124,16 @@ describe('a server', () => {
 
   test('ends the session of a client that sends beyond its credit', async () => {
     await using link = await connectByHand(server.port);
-    link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
-    const { port } = await link.waitFor('tunnel-granted');
+    link.send(tunnelRequest(1));
+    const port = portOf(await link.waitFor('tunnel-granted'));
     await using visitor = await visit(port);
-    const { streamId } = await link.waitFor('open');
-    // More at once than is granted before anything of it is taken.
-    link.send(dataOf(streamId, 200_000));
+    await link.waitFor('open');
+    // To a visitor that is gone: nothing of it is taken, so no more is granted.
+    const gone = await visit(port);
+    const { streamId } = await link.waitFor('open', (open) => open.streamId > 1);
+    gone.socket.resetAndDestroy();
+    await link.waitFor('reset');
+    for (let bytes = 0; bytes <= link.creditOf(streamId); bytes += 200_000) link.send(dataOf(streamId, 200_000));
     await link.closed;
     const { event } = await server.log.waitFor('client-disconnected', ({ sessionId }) => isOf(link, sessionId));
     expect(event).toMatchObject({ code: 'protocol-error', ended: true });
@@ -145,8 +145,8 @@ describe('a server', () => {
 
   test('keeps the session where what was wrong may not come again', async () => {
     await using link = await connectByHand(server.port);
-    link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
-    const { port } = await link.waitFor('tunnel-granted');
+    link.send(tunnelRequest(1));
+    const port = portOf(await link.waitFor('tunnel-granted'));
     await using visitor = await visit(port);
     await link.waitFor('open');
     link.send({ type: 'credit', streamId: 9, offset: 1 });
@@ -160,7 +160,11 @@ describe('a server', () => {
   test('ends the session of a client that asks on and on without waiting for answers', async () => {
     await using link = await connectByHand(server.port);
     for (let batch = 0; batch < 4; batch += 1) {
-      link.send(...Array.from({ length: TUNNEL_LIMIT }, (_, index) => requestFor(batch * TUNNEL_LIMIT + index, 80)));
+      link.send(
+        ...Array.from({ length: TUNNEL_LIMIT }, (_, index) =>
+          tunnelRequest(batch * TUNNEL_LIMIT + index, { port: 80 }),
+        ),
+      );
     }
     expect(await link.waitFor('goodbye')).toMatchObject({ code: 'protocol-error' });
     const { event } = await server.log.waitFor('client-disconnected', ({ sessionId }) => isOf(link, sessionId));
@@ -170,8 +174,8 @@ describe('a server', () => {
 
   test('gives no place in a session to requests that it refuses', async () => {
     await using link = await connectByHand(server.port);
-    const refused = Array.from({ length: TUNNEL_LIMIT }, (_, index) => requestFor(index + 1, 80));
-    link.send(...refused, requestFor(TUNNEL_LIMIT + 1));
+    const refused = Array.from({ length: TUNNEL_LIMIT }, (_, index) => tunnelRequest(index + 1, { port: 80 }));
+    link.send(...refused, tunnelRequest(TUNNEL_LIMIT + 1));
     expect(await link.waitFor('tunnel-granted')).toMatchObject({ tunnelId: TUNNEL_LIMIT + 1 });
     const codes = link.frames.flatMap((frame) => (frame.type === 'tunnel-refused' ? [frame.code] : []));
     expect(new Set(codes)).toEqual(new Set(['port-not-allowed']));
@@ -179,24 +183,43 @@ describe('a server', () => {
 
   test('answers each request, also those that are repeated while the first one is worked on', async () => {
     await using link = await connectByHand(server.port);
-    link.send(requestFor(1), requestFor(1), { type: 'tunnel-close', tunnelId: 1, code: 'stopped' }, requestFor(1));
-    link.send(requestFor(1), requestFor(1, 80), requestFor(2));
+    link.send(
+      tunnelRequest(1),
+      tunnelRequest(1),
+      { type: 'tunnel-close', tunnelId: 1, code: 'stopped' },
+      tunnelRequest(1),
+    );
+    link.send(tunnelRequest(1), tunnelRequest(1, { port: 80 }), tunnelRequest(2));
     await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 2);
     const ids = link.frames.flatMap((frame) => (frame.type === 'tunnel-granted' ? [frame.tunnelId] : []));
     expect(ids).toEqual([1, 1, 1, 2]);
   });
 
+  test('refuses a tunnel of a kind or a name that it does not have, and nothing else', async () => {
+    await using link = await connectByHand(server.port);
+    const names = ['http', '0', '080', '65536', '-1', ' 80'];
+    link.send({ ...tunnelRequest(1), kind: 2 }, ...names.map((name, index) => ({ ...tunnelRequest(index + 2), name })));
+    link.send(tunnelRequest(99));
+    await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 99);
+    const refusals = link.frames.flatMap((frame) => (frame.type === 'tunnel-refused' ? [frame] : []));
+    expect(refusals.map(({ detail }) => detail)).toEqual([
+      'this server does not have endpoints of kind 2',
+      ...names.map((name) => `${name} is not a port`),
+    ]);
+    expect(new Set(refusals.map(({ code }) => code))).toEqual(new Set(['terms-refused']));
+  });
+
   test('resets streams that a client opens, and goes on', async () => {
     await using link = await connectByHand(server.port);
-    link.send({ type: 'open', streamId: 2, tunnelId: 1, address: '127.0.0.1', port: 80 });
+    link.send(streamOpen(2, 1, 0));
     expect(await link.waitFor('reset')).toMatchObject({ streamId: 2, code: 'stream-unexpected' });
-    link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
+    link.send(tunnelRequest(1));
     await link.waitFor('tunnel-granted');
   });
 
   test('skips unknown frames that may be skipped', async () => {
     await using link = await connectByHand(server.port);
-    const request = encodeFrame({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
+    const request = encodeFrame(tunnelRequest(1));
     link.sendPlaintext(Buffer.concat([rawFrame(0x30, [1, 2, 3]), request]));
     expect(await link.waitFor('tunnel-granted')).toMatchObject({ tunnelId: 1 });
   });
@@ -364,23 +387,21 @@ describe('a client', () => {
     ['a frame of an unknown type', 'protocol-error', (link) => link.sendPlaintext(rawFrame(0x7f))],
     ['data for a stream that never was', 'protocol-error', (link) => link.send(dataOf(1, 10))],
     ['a second accepted', 'protocol-error', (link) => link.send(accepted())],
+    ['a tunnel request', 'protocol-error', (link) => link.send(tunnelRequest(1, { label: '' }))],
+    ['a stream with an id of the other side', 'protocol-error', (link) => link.send(streamOpen(2, 1))],
+    ['data beyond its credit', 'protocol-error', (link) => link.send(streamOpen(1, 1, 10), dataOf(1, 11))],
+    ['a second grant', 'protocol-error', (link) => link.send(tunnelGrant(1))],
     [
-      'a tunnel request',
+      'a grant of what is not an address',
       'protocol-error',
-      (link) => link.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: '' }),
+      (link) => link.send({ ...tunnelGrant(1), addresses: ['tcp://evil.example/path:80'] }),
     ],
     [
-      'a stream with an id of the other side',
+      'a stream that takes more credit than is offered',
       'protocol-error',
-      (link) => link.send({ type: 'open', streamId: 2, tunnelId: 1, address: '', port: 0 }),
+      (link) => link.send(streamOpen(1, 1, 256 * 1024 + 1)),
     ],
-    [
-      'data beyond its credit',
-      'protocol-error',
-      (link) => link.send({ type: 'open', streamId: 1, tunnelId: 1, address: '', port: 0 }, dataOf(1, 65_537)),
-    ],
-    ['a second grant', 'protocol-error', (link) => link.send(grantOf(1))],
-    ['a grant of a tunnel that never was', 'protocol-error', (link) => link.send(grantOf(7))],
+    ['a grant of a tunnel that never was', 'protocol-error', (link) => link.send(tunnelGrant(7))],
     [
       'a refusal of what it granted',
       'protocol-error',
@@ -400,7 +421,7 @@ describe('a client', () => {
       await using service = await startEcho();
       let count = 0;
       await using server = await startHandServer((link) => {
-        link.send(accepted(), { type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' });
+        link.send(accepted(), tunnelGrant(1));
         count += 1;
         if (count === 1) act(link);
       });
@@ -419,24 +440,24 @@ describe('a client', () => {
 
   test('begins a new session where a numbered frame is wrong, and asks for the same port', async () => {
     await using echo = await startEcho();
-    const claims: Claim[] = [];
+    const hellos: Hello[] = [];
     const links: HandLink[] = [];
-    await using server = await startHandServer((link, claim) => {
-      claims.push(claim);
+    await using server = await startHandServer((link, hello) => {
+      hellos.push(hello);
       links.push(link);
-      link.send(accepted(), { type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' });
+      link.send(accepted(), tunnelGrant(1));
     });
     await using client = await startClient(server.port, [echo.port]);
-    links[0]?.send({ type: 'open', streamId: 1, tunnelId: 1, address: '127.0.0.1', port: 1 }, dataOf(1, 10));
+    links[0]?.send(streamOpen(1, 1), dataOf(1, 10));
     await links[0]?.waitFor('data');
     links[0]?.sendPlaintext(rawFrame(0x7f));
     await client.log.waitFor('disconnected');
     await client.log.waitForNext('ready');
     // The connection to the service went with the session.
     await echo.waitForOpenConnections(0);
-    expect(claims[1]).toMatchObject({ instance: claims[0]?.instance });
-    expect(claims[1]?.resume).toBeUndefined();
-    expect(await links[1]?.waitFor('tunnel-request')).toMatchObject({ port: 4_000 });
+    expect(hellos[1]).toMatchObject({ instance: hellos[0]?.instance });
+    expect(hellos[1]?.resume).toBeUndefined();
+    expect(await links[1]?.waitFor('tunnel-request')).toMatchObject({ name: '4000' });
     expect(client.log.all('disconnected').map(({ event }) => event.code)).toEqual(['protocol-error']);
     const [retry] = client.log.all('retrying').map(({ event }) => event);
     expect(retry).toMatchObject({ code: 'protocol-error', attempt: 1 });
@@ -445,33 +466,33 @@ describe('a client', () => {
 
   test('gives its session up after three links in a row that end in a protocol error', async () => {
     await using echo = await startEcho();
-    const claims: Claim[] = [];
+    const hellos: Hello[] = [];
     const session = accepted();
-    await using server = await startHandServer((link, claim) => {
-      claims.push(claim);
+    await using server = await startHandServer((link, hello) => {
+      hellos.push(hello);
       link.send({
         ...session,
-        ...(claim.resume ? { received: claim.resume.next - 1, next: claim.resume.received + 1 } : {}),
+        ...(hello.resume ? { received: hello.resume.next - 1, next: hello.resume.received + 1 } : {}),
       });
-      if (!claim.resume) link.send({ type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' });
-      if (claims.length < 4)
+      if (!hello.resume) link.send(tunnelGrant(1));
+      if (hellos.length < 4)
         void link.waitFor('heartbeat').then(() => link.send({ type: 'credit', streamId: 9, offset: 1 }));
     });
     await using client = await startClient(server.port, [echo.port], {
       maxReconnectDelayMs: 100,
       waitsForReady: false,
     });
-    await expect.poll(() => claims.length, { timeout: 10_000 }).toBe(4);
-    expect(claims.map(({ resume }) => resume !== undefined)).toEqual([false, true, true, false]);
+    await expect.poll(() => hellos.length, { timeout: 10_000 }).toBe(4);
+    expect(hellos.map(({ resume }) => resume !== undefined)).toEqual([false, true, true, false]);
     await client.log.waitForNext('ready');
   });
 
   test('begins a new session where the server says that the protocol was broken', async () => {
     await using echo = await startEcho();
     let resumed: boolean | undefined;
-    await using server = await startHandServer((link, claim) => {
-      resumed = claim.resume !== undefined;
-      link.send(accepted(), { type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' });
+    await using server = await startHandServer((link, hello) => {
+      resumed = hello.resume !== undefined;
+      link.send(accepted(), tunnelGrant(1));
       if (server.linkCount === 1) link.send({ type: 'goodbye', code: 'protocol-error' });
     });
     await using client = await startClient(server.port, [echo.port], { waitsForReady: false });
@@ -483,7 +504,7 @@ describe('a client', () => {
   const beforeAccepted: readonly (readonly [name: string, code: string, act: (link: HandLink) => void])[] = [
     ['nothing', 'attempt-timeout', () => {}],
     ['a credit', 'protocol-error', (link) => link.send({ type: 'credit', streamId: 1, offset: 1 })],
-    ['a grant', 'protocol-error', (link) => link.send({ type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' })],
+    ['a grant', 'protocol-error', (link) => link.send(tunnelGrant(1))],
     ['an accepted from elsewhere', 'protocol-error', (link) => link.send({ ...accepted(), received: 77 })],
     ['a close', 'link-closed', ({ webSocket }) => webSocket.close(1008)],
   ];
@@ -506,12 +527,12 @@ describe('a client', () => {
     await using echo = await startEcho();
     await using server = await startHandServer((opened) => {
       link = opened;
-      link.send(accepted(), { type: 'tunnel-granted', tunnelId: 1, port: 4_000, host: '' });
+      link.send(accepted(), tunnelGrant(1));
     });
     await using client = await startClient(server.port, [echo.port]);
-    link?.send({ type: 'open', streamId: 1, tunnelId: 99, address: '127.0.0.1', port: 1 });
+    link?.send(streamOpen(1, 99));
     expect(await link?.waitFor('reset')).toMatchObject({ streamId: 1, code: 'tunnel-closed' });
-    link?.send({ type: 'open', streamId: 3, tunnelId: 1, address: '127.0.0.1', port: 1 }, dataOf(3, 10));
+    link?.send(streamOpen(3, 1), dataOf(3, 10));
     expect((await link?.waitFor('data'))?.data.length).toBe(10);
     expect(client.log.names).toEqual(['ready']);
   });

@@ -1,6 +1,6 @@
 // A server that is about to stop keeps its control port for one thing: sessions that still have visitors.
 import { expect, test } from 'vitest';
-import { connectByHand } from './support/hand-driven.ts';
+import { connectByHand, portOf, tunnelRequest } from './support/hand-driven.ts';
 import { cutOff, startClient, startServer } from './support/pair.ts';
 import { startRelay } from './support/relay.ts';
 import { startEcho, startSource } from './support/services.ts';
@@ -44,8 +44,8 @@ test('whoever resumes while the server drains is told again when to come back', 
   const identity = Buffer.alloc(32, 2);
   const first = await connectByHand(server.port, { instance }, { identity });
   const { sessionId, token } = await first.waitFor('accepted');
-  first.send({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'by hand' });
-  const { port } = await first.waitFor('tunnel-granted');
+  first.send(tunnelRequest(1));
+  const port = portOf(await first.waitFor('tunnel-granted'));
   await using visitor = await visit(port);
   await first.waitFor('open');
   const stopping = server.server.stop();

@@ -1,7 +1,7 @@
 // What comes with, or after, the end of something must not bring it back to life.
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { connectByHand } from './support/hand-driven.ts';
+import { connectByHand, portOf, tunnelRequest } from './support/hand-driven.ts';
 import { startClient, startServer } from './support/pair.ts';
 import { startRelay } from './support/relay.ts';
 import { startEcho, startSilent } from './support/services.ts';
@@ -11,7 +11,7 @@ test('a tunnel asked for in the same record as the good-bye is not opened', asyn
   await using server = await startServer();
   await using link = await connectByHand(server.port);
   const ended = server.log.waitForNext('client-disconnected', ({ ended: isEnded }) => isEnded);
-  link.send({ type: 'goodbye', code: 'stopped' }, { type: 'tunnel-request', tunnelId: 1, port: 0, name: 'late' });
+  link.send({ type: 'goodbye', code: 'stopped' }, tunnelRequest(1, { label: 'late' }));
   await ended;
   // A client that comes later gets its tunnel, so the late one had its time.
   await using service = await startEcho();
@@ -25,13 +25,14 @@ test('tunnels that are asked for and given back at once do not pile up', async (
   for (let round = 0; round < 10; round += 1) {
     const last = (round + 1) * 1_000;
     for (let tunnelId = last - 100; tunnelId < last; tunnelId += 1) {
-      link.send(
-        { type: 'tunnel-request', tunnelId, port: 0, name: `tunnel ${tunnelId}` },
-        { type: 'tunnel-close', tunnelId, code: 'stopped' },
-      );
+      link.send(tunnelRequest(tunnelId, { label: `tunnel ${tunnelId}` }), {
+        type: 'tunnel-close',
+        tunnelId,
+        code: 'stopped',
+      });
     }
     // No more at a time than may be open: what is given back before it is there counts until it is.
-    link.send({ type: 'tunnel-request', tunnelId: last, port: 0, name: 'the last' });
+    link.send(tunnelRequest(last, { label: 'the last' }));
     await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === last);
     link.send({ type: 'tunnel-close', tunnelId: last, code: 'stopped' });
   }
@@ -85,14 +86,13 @@ test('a server that drains takes no new client', async () => {
 test('a server that drains opens no port, and grants none again that it has closed', async () => {
   await using server = await startServer({ drainTimeoutMs: 10_000 });
   await using link = await connectByHand(server.port);
-  const request = { type: 'tunnel-request', port: 0, name: 'by hand' } as const;
-  link.send({ ...request, tunnelId: 1 });
-  const { port } = await link.waitFor('tunnel-granted');
+  link.send(tunnelRequest(1));
+  const port = portOf(await link.waitFor('tunnel-granted'));
   await using visitor = await visit(port);
   await link.waitFor('open');
   const stopping = server.server.stop();
   await link.waitFor('drain');
-  link.send({ ...request, tunnelId: 1 }, { ...request, tunnelId: 2 });
+  link.send(tunnelRequest(1), tunnelRequest(2));
   for (const id of [1, 2]) {
     const { code } = await link.waitFor('tunnel-refused', ({ tunnelId }) => tunnelId === id);
     expect(code).toBe('port-unavailable');
@@ -106,11 +106,7 @@ test('a server that drains grants no port that was being opened when it began', 
   await using server = await startServer();
   await using link = await connectByHand(server.port);
   const stopped = new Promise((resolve) => server.server.once('tunnel-opened', () => resolve(server.server.stop())));
-  link.send(
-    ...[1, 2, 3].map(
-      (tunnelId) => ({ type: 'tunnel-request', tunnelId, port: 0, name: `number ${tunnelId}` }) as const,
-    ),
-  );
+  link.send(...[1, 2, 3].map((tunnelId) => tunnelRequest(tunnelId, { label: `number ${tunnelId}` })));
   await stopped;
   await link.closed;
   const answers = link.frames.map(({ type }) => type).filter((type) => type.startsWith('tunnel-'));

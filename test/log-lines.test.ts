@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Frame } from '@tunnel/shared';
 import { expect, test } from 'vitest';
-import { accepted, connectByHand, startHandServer } from './support/hand-driven.ts';
+import { accepted, connectByHand, startHandServer, tunnelGrant, tunnelRequest } from './support/hand-driven.ts';
 import { startClientProcess, startServerProcess } from './support/tunnel-processes.ts';
 
 const SLOW = { timeout: 60_000 };
@@ -21,7 +21,7 @@ test('a server that tells of refused visitors again and again', SLOW, async () =
   await using server = await startHandServer((link) => {
     link.send(accepted());
     void link.waitFor('tunnel-request').then(() => {
-      link.send({ type: 'tunnel-granted', tunnelId: 1, port: 4242, host: '' });
+      link.send(tunnelGrant(1, 4242));
       for (let sent = 0; sent < NOTICES; sent += FRAMES_PER_RECORD) {
         const counts = Array.from({ length: FRAMES_PER_RECORD }, (_, index) => sent + index + 1);
         link.send(...counts.map((denied): Frame => ({ type: 'visitors-refused', tunnelId: 1, denied, overLimit: 0 })));
@@ -44,7 +44,7 @@ test('a client that opens and closes a tunnel again and again', SLOW, async () =
   await using _server = server;
   await using link = await connectByHand(port);
   for (let tunnelId = 1; tunnelId <= OPENINGS; tunnelId += 1) {
-    link.send({ type: 'tunnel-request', tunnelId, port: 0, name: 'again' });
+    link.send(tunnelRequest(tunnelId, { label: 'again' }));
     await link.waitFor('tunnel-granted', (grant) => grant.tunnelId === tunnelId);
     link.send({ type: 'tunnel-close', tunnelId, code: 'stopped' });
     link.frames.length = 0;

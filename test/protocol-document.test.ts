@@ -52,13 +52,13 @@ const FRAMES: { readonly [Type in Frame['type']]: Extract<Frame, { readonly type
   goodbye: { type: 'goodbye', code: '' },
   drain: { type: 'drain', retryAfterMs: 0, spreadMs: 0, graceMs: 0 },
   'visitors-refused': { type: 'visitors-refused', tunnelId: 0, denied: 0, overLimit: 0 },
-  open: { type: 'open', streamId: 0, tunnelId: 0, address: '', port: 0 },
+  open: { type: 'open', streamId: 0, tunnelId: 0, creditBytes: 0, takenBytes: 0, attributes: [] },
   data: { type: 'data', streamId: 0, data: Uint8Array.of(0) },
   end: { type: 'end', streamId: 0 },
   reset: { type: 'reset', streamId: 0, code: '' },
   void: { type: 'void', count: 1 },
-  'tunnel-request': { type: 'tunnel-request', tunnelId: 0, port: 0, name: '' },
-  'tunnel-granted': { type: 'tunnel-granted', tunnelId: 0, port: 0, host: '' },
+  'tunnel-request': { type: 'tunnel-request', tunnelId: 0, kind: 1, name: '', label: '', terms: [] },
+  'tunnel-granted': { type: 'tunnel-granted', tunnelId: 0, name: '', addresses: [] },
   'tunnel-refused': { type: 'tunnel-refused', tunnelId: 0, code: '', detail: '' },
   'tunnel-close': { type: 'tunnel-close', tunnelId: 0, code: '' },
 };
@@ -166,7 +166,7 @@ describe('stream states', () => {
 describe('the worked example', () => {
   const offer = JSON.parse(text('offer'));
   const answer = JSON.parse(text('answer'));
-  const claim = JSON.parse(text('claim'));
+  const hello = JSON.parse(text('hello'));
   const refusal = JSON.parse(text('refusal'));
 
   const makeInitiator = (): Initiator =>
@@ -183,7 +183,7 @@ describe('the worked example', () => {
     const initiator = makeInitiator();
     expect(hex(initiator.message1())).toBe(hex(bytes('message-1')));
     expect(initiator.readMessage2(bytes('message-2'))).toMatchObject({ answer });
-    const message3 = initiator.message3({ ...claim, instance: unhex(claim.instance) }, bytes('psk'));
+    const message3 = initiator.message3({ ...hello, instance: unhex(hello.instance) }, bytes('psk'));
     expect(hex(message3)).toBe(hex(bytes('message-3')));
     expect(initiator.openRefusal(bytes('sealed-refusal'))).toEqual(refusal);
     expect(hex(initiator.transport.sendKey)).toBe(hex(bytes('client-to-server')));
@@ -196,7 +196,7 @@ describe('the worked example', () => {
     expect(hex(responder.message2(answer))).toBe(hex(bytes('message-2')));
     const outcome = responder.readMessage3(bytes('message-3'), [bytes('psk')]);
     if (outcome.kind !== 'opened') throw new Error(outcome.kind);
-    expect(asJson(outcome.claim)).toEqual(claim);
+    expect(asJson(outcome.hello)).toEqual(hello);
     expect(hex(outcome.clientKey)).toBe(hex(nodeCrypto.publicKey(bytes('client-s'))));
     expect(hex(outcome.transport.sendKey)).toBe(hex(bytes('server-to-client')));
   });

@@ -1,8 +1,9 @@
 // Who is let in to a tunnel, and who is not: --allow, --deny, --max-connections.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { decodeAddresses } from '@tunnel/shared';
 import { describe, expect, test } from 'vitest';
-import { connectByHand } from './support/hand-driven.ts';
+import { connectByHand, portOf, tunnelRequest } from './support/hand-driven.ts';
 import { startClient, startServer } from './support/pair.ts';
 import { startRelay } from './support/relay.ts';
 import { startEcho } from './support/services.ts';
@@ -253,32 +254,31 @@ describe('a server', () => {
     await using server = await startServer();
     await using link = await connectByHand(server.port);
     link.send(
-      {
-        type: 'tunnel-request',
-        tunnelId: 1,
-        port: 0,
-        name: 'later',
-        rules: [{ rule: 'unknown', kind: 77, value: Uint8Array.of(1) }],
-      },
-      { type: 'tunnel-request', tunnelId: 2, port: 0, name: 'typo', rules: [{ rule: 'deny', network: '10.0.0.0/33' }] },
-      { type: 'tunnel-request', tunnelId: 3, port: 0, name: 'good', rules: [{ rule: 'deny', network: '127.0.0.1' }] },
+      tunnelRequest(1, { label: 'later', terms: [{ rule: 'unknown', type: 77, value: Uint8Array.of(1) }] }),
+      tunnelRequest(2, { label: 'typo', terms: [{ rule: 'deny', network: '10.0.0.0/33' }] }),
+      tunnelRequest(3, { label: 'good', terms: [{ rule: 'deny', network: '127.0.0.1' }] }),
     );
     expect(await link.waitFor('tunnel-refused', ({ tunnelId }) => tunnelId === 1)).toMatchObject({
-      code: 'rules-refused',
-      detail: 'this server does not know rules of kind 77',
+      code: 'terms-refused',
+      detail: 'this server does not know terms of type 77',
     });
     expect(await link.waitFor('tunnel-refused', ({ tunnelId }) => tunnelId === 2)).toMatchObject({
-      code: 'rules-refused',
+      code: 'terms-refused',
       detail: '10.0.0.0/33 is no network',
     });
-    const { port } = await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 3);
+    const port = portOf(await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 3));
     expect(await answerTo(port, 'hi')).toBe('ECONNRESET');
     // Other rules for the same tunnel hold from then on; none let everybody in.
-    link.send({ type: 'tunnel-request', tunnelId: 3, port: 0, name: 'good' });
+    link.send(tunnelRequest(3, { label: 'good' }));
     const grants = (): number => link.frames.filter((frame) => frame.type === 'tunnel-granted').length;
     await expect.poll(grants).toBe(2);
     await using _visitor = await visit(port);
-    expect(await link.waitFor('open')).toMatchObject({ tunnelId: 3, address: '127.0.0.1', destination: '127.0.0.1' });
+    const { tunnelId, attributes } = await link.waitFor('open');
+    expect(tunnelId).toBe(3);
+    expect(decodeAddresses(attributes)).toMatchObject({
+      visitor: { address: '127.0.0.1' },
+      destination: { address: '127.0.0.1', port },
+    });
     expect(link.frames.filter(({ type }) => type === 'visitors-refused')).toEqual([
       { type: 'visitors-refused', tunnelId: 3, denied: 1, overLimit: 0 },
     ]);

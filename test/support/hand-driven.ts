@@ -2,14 +2,18 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import {
-  type Claim,
+  type Hello,
   decodeFrames,
+  encodeAddresses,
   encodeFrame,
+  ENDPOINT_KIND,
+  formatPublicAddress,
   type Frame,
-  INITIAL_CREDIT_BYTES,
   Initiator,
+  KNOWN_FEATURES,
   Responder,
   TunnelError,
+  type VisitorRule,
 } from '@tunnel/shared';
 import { derivePsk, nodeCrypto, randomBytes, RecordLink } from '@tunnel/shared/node';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -43,6 +47,7 @@ export class HandLink implements AsyncDisposable {
     records.start({
       onRecord: (plaintext) => {
         for (const frame of decodeFrames(plaintext)) {
+          if (frame.type === 'open') this.#credits.set(frame.streamId, frame.creditBytes);
           if (frame.type === 'credit') this.#credits.set(frame.streamId, frame.offset);
           else this.frames.push(frame);
         }
@@ -79,7 +84,7 @@ export class HandLink implements AsyncDisposable {
 
   /** Up to which offset this end may send on the stream. */
   creditOf(streamId: number): number {
-    return this.#credits.get(streamId) ?? INITIAL_CREDIT_BYTES;
+    return this.#credits.get(streamId) ?? 0;
   }
 
   /** Resolves once this end may send up to `offset` on the stream. */
@@ -121,7 +126,7 @@ export async function openUpgrade(
 /** A client that has done everything right up to here: its session is accepted. */
 export async function connectByHand(
   port: number,
-  claim: Partial<Claim> = {},
+  hello: Partial<Hello> = {},
   { identity, localAddress }: { readonly identity?: Uint8Array; readonly localAddress?: string } = {},
 ): Promise<HandLink> {
   const initiator = newInitiator(identity);
@@ -129,7 +134,7 @@ export async function connectByHand(
   const { webSocket, answer } = await openUpgrade(port, { [HANDSHAKE_HEADER]: message1 }, localAddress);
   initiator.readMessage2(Buffer.from(String(answer.headers[HANDSHAKE_HEADER]), 'base64url'));
   testPsk ??= derivePsk(TEST_SECRET);
-  webSocket.send(initiator.message3(newClaim(claim), await testPsk));
+  webSocket.send(initiator.message3(newClaim(hello), await testPsk));
   const link = new HandLink(
     webSocket,
     answer.socket,
@@ -140,18 +145,20 @@ export async function connectByHand(
 }
 
 export function newInitiator(identity: Uint8Array = randomBytes(32)): Initiator {
-  const offer = { versions: [1], features: 0 };
+  const offer = { versions: [1], features: KNOWN_FEATURES };
   return new Initiator({ crypto: nodeCrypto, s: identity, e: randomBytes(32), offer });
 }
 
-function newClaim(claim: Partial<Claim>): Claim {
+function newClaim(hello: Partial<Hello>): Hello {
   return {
     instance: randomBytes(16),
     linkNumber: 1,
     heartbeatIntervalMs: HEARTBEAT_MS.interval,
     heartbeatTimeoutMs: HEARTBEAT_MS.timeout,
     agent: 'by hand',
-    ...claim,
+    firstCreditBytes: 256 * 1024,
+    firstCreditTotalBytes: 64 * 1024 * 1024,
+    ...hello,
   };
 }
 
@@ -162,7 +169,7 @@ export interface HandServer extends AsyncDisposable {
   readonly linkCount: number;
 }
 
-export async function startHandServer(onLink: (link: HandLink, claim: Claim) => void): Promise<HandServer> {
+export async function startHandServer(onLink: (link: HandLink, hello: Hello) => void): Promise<HandServer> {
   testPsk ??= derivePsk(TEST_SECRET);
   const psk = await testPsk;
   const s = randomBytes(32);
@@ -172,7 +179,7 @@ export async function startHandServer(onLink: (link: HandLink, claim: Claim) => 
   http.on('upgrade', (request, socket, head) => {
     const responder = new Responder({ crypto: nodeCrypto, s, e: randomBytes(32) });
     responder.readMessage1(Buffer.from(String(request.headers[HANDSHAKE_HEADER]), 'base64url'));
-    const message2 = Buffer.from(responder.message2({ version: 1, features: 0 })).toString('base64url');
+    const message2 = Buffer.from(responder.message2({ version: 1, features: KNOWN_FEATURES })).toString('base64url');
     webSockets.once('headers', (headers: string[]) => headers.push(`${HANDSHAKE_HEADER}: ${message2}`));
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on('error', () => {});
@@ -182,7 +189,7 @@ export async function startHandServer(onLink: (link: HandLink, claim: Claim) => 
         if (outcome.kind !== 'opened') throw new TunnelError('internal', { detail: `message 3 was ${outcome.kind}` });
         linkCount += 1;
         const records = new RecordLink(webSocket, socket as Socket, outcome.transport, 'server');
-        onLink(new HandLink(webSocket, socket as Socket, records), outcome.claim);
+        onLink(new HandLink(webSocket, socket as Socket, records), outcome.hello);
       });
     });
   });
@@ -200,6 +207,40 @@ export async function startHandServer(onLink: (link: HandLink, claim: Claim) => 
       await closed;
     },
   };
+}
+
+/** Asks for a public port: this one, or any. */
+export function tunnelRequest(
+  tunnelId: number,
+  {
+    label = 'by hand',
+    port,
+    terms = [],
+  }: { readonly label?: string; readonly port?: number; readonly terms?: readonly VisitorRule[] } = {},
+): Extract<Frame, { type: 'tunnel-request' }> {
+  return {
+    type: 'tunnel-request',
+    tunnelId,
+    kind: ENDPOINT_KIND.tcp,
+    name: port === undefined ? '' : String(port),
+    label,
+    terms,
+  };
+}
+
+export function tunnelGrant(tunnelId: number, port = 4_000): Extract<Frame, { type: 'tunnel-granted' }> {
+  const address = formatPublicAddress({ scheme: 'tcp', host: '', port });
+  return { type: 'tunnel-granted', tunnelId, name: String(port), addresses: [address] };
+}
+
+export function portOf(grant: Extract<Frame, { type: 'tunnel-granted' }>): number {
+  return Number(grant.name);
+}
+
+/** A visitor of a hand-driven server comes. */
+export function streamOpen(streamId: number, tunnelId: number, takenBytes = 1_024): Extract<Frame, { type: 'open' }> {
+  const attributes = encodeAddresses({ visitor: { address: '127.0.0.1', port: 1 } });
+  return { type: 'open', streamId, tunnelId, creditBytes: 65_536, takenBytes, attributes };
 }
 
 /** What a server says first, for `send`. */

@@ -100,7 +100,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       trustedProxies: this.#options.trustedProxies ?? [],
       connections: this.#connections,
       isKnown: (source) => sessions.comeFrom(source),
-      onClaim: (link) => sessions.claim(link),
+      onProven: (link) => sessions.proven(link),
       onFailure: (error, address, clientKey) => this.#onRefused(error, address, clientKey),
     });
     const updates = await this.#followKeys(access, sessions);

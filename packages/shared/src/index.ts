@@ -5,14 +5,19 @@ export type { Hint, HintId, SpecialHint } from './errors/hint.ts';
 export { RepeatDigest } from './errors/repeat-digest.ts';
 
 export * from './wire/constants.ts';
+export { ENDPOINT_KIND } from './wire/frame.ts';
 export type * from './wire/frame.ts';
+export { decodeAddresses, encodeAddresses } from './wire/attributes.ts';
+export type { AddressAndPort, Attribute, VisitorAddresses } from './wire/attributes.ts';
+export { formatPublicAddress, parsePublicAddress } from './wire/public-address.ts';
+export type { PublicAddress } from './wire/public-address.ts';
 export { encodeFrame } from './wire/encode.ts';
 export { decodeFrames } from './wire/decode.ts';
 export { isPublicHost } from './wire/public-host.ts';
 
 export { INSTANCE_BYTES, MAX_HANDSHAKE_BYTES } from './handshake/constants.ts';
 export { HandshakeError } from './handshake/error.ts';
-export type { Answer, Claim, Offer, Refusal, Resume } from './handshake/hello.ts';
+export type { Answer, Hello, Offer, Refusal, Resume } from './handshake/hello.ts';
 export { Initiator } from './handshake/initiator.ts';
 export { Responder } from './handshake/responder.ts';
 export type { Message3Outcome } from './handshake/responder.ts';
@@ -28,7 +33,7 @@ export type { HeartbeatSettings } from './link/heartbeat.ts';
 export { MemoryBudget } from './session/memory-budget.ts';
 export { RecordBuilder } from './link/record-builder.ts';
 export { Session } from './session/session.ts';
-export type { ResumePoint } from './session/session.ts';
+export type { FirstCredit, PeerHello, ResumePoint } from './session/session.ts';
 
 export { Backoff, DEFAULT_MAX_RECONNECT_DELAY_MS, GREATEST_DELAY_MS, MIN_DELAY_CAP_MS } from './reconnect/backoff.ts';
 export { RetryPolicy } from './reconnect/retry-policy.ts';

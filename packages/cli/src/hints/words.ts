@@ -93,7 +93,7 @@ export const ADVICE_BY_CODE: Readonly<Record<ErrorCode, Advice>> = {
     'fix the cause at the server; if no port is free, widen the range there (--min-port, --max-port)',
   ),
   'tunnel-limit': advise('ask for fewer; the server has a limit for each session, and may have one for this key'),
-  'rules-refused': advise(
+  'terms-refused': advise(
     "upgrade the server to this client's version, or leave out --allow, --deny and --max-connections",
   ),
 

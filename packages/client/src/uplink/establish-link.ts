@@ -1,5 +1,5 @@
 import {
-  type Claim,
+  type Hello,
   type ErrorCode,
   HANDSHAKE_HEADER,
   HandshakeError,
@@ -7,6 +7,7 @@ import {
   type Hint,
   isErrorCode,
   kindOf,
+  KNOWN_FEATURES,
   MAX_RECORD_BYTES,
   type NoiseCrypto,
   PROTOCOL_VERSION,
@@ -32,7 +33,7 @@ export interface EstablishOptions {
   /** What to do where the server has another key; undefined if the usual hint will do. */
   readonly keyHint?: Hint | undefined;
   /** Asked right before message 3 is written: what it says of the session holds until then. It may throw to give up. */
-  readonly makeClaim: () => Claim;
+  readonly makeHello: () => Hello;
   /** Told of each step, up to message 3. */
   readonly onAttempt: (event: ClientEvents['attempt']) => void;
   readonly dial: Pick<DialOptions, 'signal' | 'timeoutMs' | 'proxy' | 'ca' | 'verifyCertificate' | 'onWarning'>;
@@ -42,6 +43,8 @@ export interface EstablishOptions {
 export interface EstablishedLink {
   readonly records: RecordLink;
   readonly serverKey: Uint8Array;
+  /** The feature bits that both sides know. */
+  readonly features: number;
   /** From the upgrade request to its answer, in ms. */
   readonly roundTripMs: number;
 }
@@ -52,7 +55,7 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     crypto: options.crypto,
     s: options.identity,
     e: randomBytes(32),
-    offer: { versions: [PROTOCOL_VERSION], features: 0 },
+    offer: { versions: [PROTOCOL_VERSION], features: KNOWN_FEATURES },
   });
   const message1 = initiator.message1();
   const began = monotonicNow();
@@ -87,7 +90,7 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     if (answer.version === 0) throw versionUnsupported(options);
     options.onAttempt({ type: 'phase', phase: 'acceptance' });
     const psk = await options.psk;
-    webSocket.send(initiator.message3(options.makeClaim(), psk));
+    webSocket.send(initiator.message3(options.makeHello(), psk));
     const readRefusal = (message: Uint8Array): TunnelError | undefined => {
       try {
         const refusal = initiator.openRefusal(message);
@@ -100,6 +103,7 @@ export async function establishLink(options: EstablishOptions): Promise<Establis
     return {
       records: new RecordLink(webSocket, socket, initiator.transport, 'client', readRefusal),
       serverKey,
+      features: answer.features,
       roundTripMs,
     };
   } catch (error) {

@@ -48,12 +48,12 @@ export class LinkDialer {
       serverKey: serverKey.expected,
       keySource: serverKey.source,
       keyHint: serverKey.hint,
-      makeClaim: () => {
+      makeHello: () => {
         // It may have come to its end meanwhile.
         if (session.isOver) throw new TunnelError('session-expired');
         if (signal.aborted || !isWanted()) throw new TunnelError('link-replaced');
         this.#linkNumber += 1;
-        return session.claim(this.#instance, this.#linkNumber, heartbeat, uplink.agent ?? 'tunnel');
+        return session.hello(this.#instance, this.#linkNumber, heartbeat, uplink.agent ?? 'tunnel');
       },
       onAttempt,
       dial: {

@@ -43,13 +43,13 @@ export class LiveLink {
   /** `attemptBeganAt`: in monotonic ms. */
   begin(attemptBeganAt: number): void {
     const { connectTimeoutMs, heartbeat } = this.#options;
-    const { records, roundTripMs } = this.#current;
+    const { records, roundTripMs, features } = this.#current;
     clearTimeout(this.#acceptanceTimer);
     this.#acceptanceTimer = setTimeout(
       () => this.end(new TunnelError('attempt-timeout', { detail: 'given up while waiting for the server to accept' })),
       Math.max(0, attemptBeganAt + connectTimeoutMs - monotonicNow()),
     );
-    this.session.driver.beginLink(records, heartbeat, roundTripMs);
+    this.session.driver.beginLink(records, heartbeat, roundTripMs, features);
   }
 
   /** The server accepted it. */

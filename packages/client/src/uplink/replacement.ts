@@ -43,7 +43,7 @@ export class Replacement {
       live.replaceBy(next);
     } catch {
       // The present link goes on, or comes to its own end.
-      session.driver.withdrawClaim();
+      session.driver.withdrawHello();
     } finally {
       this.#dials.delete(abort);
     }

@@ -1,5 +1,12 @@
 // Everything that the client's tunnels and visitors look like on the wire.
-import type { TunnelGrantedFrame, TunnelRequestFrame, VisitorRule } from '@tunnel/shared';
+import {
+  decodeAddresses,
+  ENDPOINT_KIND,
+  parsePublicAddress,
+  type TunnelGrantedFrame,
+  type TunnelRequestFrame,
+  type VisitorRule,
+} from '@tunnel/shared';
 import type { DriverEvent } from '@tunnel/shared/node';
 import type { VisitorAddresses } from '../services/proxy-header.ts';
 
@@ -17,18 +24,23 @@ export function tunnelRequest(
   tunnelId: number,
   { port, name, rules }: { readonly port: number; readonly name: string; readonly rules: readonly VisitorRule[] },
 ): TunnelRequestFrame {
-  return { type: 'tunnel-request', tunnelId, port, name, rules };
+  const wanted = port === 0 ? '' : String(port);
+  return { type: 'tunnel-request', tunnelId, kind: ENDPOINT_KIND.tcp, name: wanted, label: name, terms: rules };
 }
 
-/** A server that does not know its public host is reached where the client dialed it. */
-export function grantedAddress({ host, port }: TunnelGrantedFrame, dialedHost: string): PublicAddress {
+/** The best one. A server that does not know its public host is reached where the client dialed it. */
+export function grantedAddress({ addresses }: TunnelGrantedFrame, dialedHost: string): PublicAddress {
+  const { host = '', port = 0 } = parsePublicAddress(addresses[0] ?? '') ?? {};
   return { host: host || dialedHost, port };
 }
 
-/** `publicPort`: the port that the visitor connected to. */
-export function visitorAddresses(
-  { address, port, destination = '' }: StreamOpened,
-  publicPort: number,
-): VisitorAddresses {
-  return { address, port, destination, destinationPort: publicPort };
+/** `publicPort`: the port that the visitor connected to, where the server does not say. */
+export function visitorAddresses({ attributes }: StreamOpened, publicPort: number): VisitorAddresses {
+  const { visitor, destination } = decodeAddresses(attributes);
+  return {
+    address: visitor?.address ?? '',
+    port: visitor?.port ?? 0,
+    destination: destination?.address ?? '',
+    destinationPort: destination?.port ?? publicPort,
+  };
 }

@@ -1,8 +1,8 @@
 import {
   type AcceptedFrame,
-  type Claim,
   type ErrorCode,
   type HeartbeatSettings,
+  type Hello,
   isErrorCode,
   type MemoryBudget,
   PROBE_MS,
@@ -108,7 +108,7 @@ export class UplinkSession {
   }
 
   /** What to say of it in message 3 of its next link. The present one acknowledges nothing from here on. */
-  claim(instance: Uint8Array, linkNumber: number, heartbeat: HeartbeatSettings, agent: string): Claim {
+  hello(instance: Uint8Array, linkNumber: number, heartbeat: HeartbeatSettings, agent: string): Hello {
     const accepted = this.#accepted;
     return {
       instance,
@@ -116,8 +116,9 @@ export class UplinkSession {
       heartbeatIntervalMs: heartbeat.intervalMs,
       heartbeatTimeoutMs: heartbeat.timeoutMs,
       agent,
+      ...this.driver.firstCredit,
       ...(accepted && {
-        resume: { sessionId: accepted.id, token: accepted.token, ...this.driver.claim() },
+        resume: { sessionId: accepted.id, token: accepted.token, ...this.driver.helloPoint() },
       }),
     };
   }

@@ -1,4 +1,4 @@
-import type { TunnelRequestFrame } from '@tunnel/shared';
+import { formatPublicAddress, type TunnelRequestFrame } from '@tunnel/shared';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ServerAddress } from '../dial/address.ts';
 import type { TunnelOptions } from '../options.ts';
@@ -43,7 +43,12 @@ function startTunnels(
   const driver: TunnelSender = { sendTunnelFrame: (frame) => void sent.push(frame) };
   const requests = () => sent.filter((frame): frame is TunnelRequestFrame => frame.type === 'tunnel-request');
   const grant = (tunnelId: number, port: number, host = '') =>
-    uplink.take({ type: 'tunnel-granted', tunnelId, port, host });
+    uplink.take({
+      type: 'tunnel-granted',
+      tunnelId,
+      name: String(port),
+      addresses: [formatPublicAddress({ scheme: 'tcp', host, port })],
+    });
   const refuse = (tunnelId: number, code: string) =>
     uplink.take({ type: 'tunnel-refused', tunnelId, code, detail: '' });
   const close = (tunnelId: number, code: string) => uplink.take({ type: 'tunnel-close', tunnelId, code });
@@ -54,14 +59,14 @@ describe('the tunnels of an uplink', () => {
   test('are asked for in each session, the second time with the port that was granted', () => {
     const { uplink, driver, requests, grant } = startTunnels(optionsFor(3000));
     uplink.begin(driver);
-    expect(requests().at(-1)).toMatchObject({ tunnelId: 1, port: 0, name: '127.0.0.1:3000' });
+    expect(requests().at(-1)).toMatchObject({ tunnelId: 1, name: '', label: '127.0.0.1:3000' });
     expect(grant(1, 40_000)).toBe(true);
     expect(uplink.open).toMatchObject([{ url: 'tcp://dialed.example:40000', port: 40_000 }]);
     uplink.lost();
     expect(uplink.areAllOpen).toBe(false);
     expect(uplink.status).toMatchObject([{ isOpen: false, url: 'tcp://dialed.example:40000' }]);
     uplink.begin(driver);
-    expect(requests().at(-1)).toMatchObject({ port: 40_000 });
+    expect(requests().at(-1)).toMatchObject({ name: '40000' });
   });
 
   test('refuse what the server may not say', () => {
@@ -83,7 +88,7 @@ describe('the tunnels of an uplink', () => {
     expect(requests()).toHaveLength(1);
     expect(uplink.dueAttempts).toHaveLength(1);
     vi.advanceTimersByTime(1_000);
-    expect(requests().at(-1)).toMatchObject({ port: 0 });
+    expect(requests().at(-1)).toMatchObject({ name: '' });
     expect(uplink.dueAttempts).toEqual([]);
   });
 
@@ -92,9 +97,9 @@ describe('the tunnels of an uplink', () => {
     await set.recallPorts();
     uplink.recalled();
     uplink.begin(driver);
-    expect(requests().at(-1)).toMatchObject({ port: 41_000 });
+    expect(requests().at(-1)).toMatchObject({ name: '41000' });
     refuse(1, 'port-not-allowed');
-    expect(requests().at(-1)).toMatchObject({ port: 0 });
+    expect(requests().at(-1)).toMatchObject({ name: '' });
   });
 
   test('are asked for again after a while, or at once when somebody wants it', () => {
@@ -141,11 +146,11 @@ describe('the tunnels of an uplink', () => {
     uplink.change(changes);
     expect(sent.slice(2)).toMatchObject([
       { type: 'tunnel-close', tunnelId: 1 },
-      { type: 'tunnel-request', tunnelId: 2, port: 40_001 },
+      { type: 'tunnel-request', tunnelId: 2, name: '40001' },
     ]);
     expect(uplink.areAllOpen).toBe(false);
     for (const tunnel of changes.added) uplink.ask(tunnel);
-    expect(requests().at(-1)).toMatchObject({ tunnelId: 3, port: 0 });
+    expect(requests().at(-1)).toMatchObject({ tunnelId: 3, name: '' });
     uplink.ask(changes.added[0]!);
     expect(requests()).toHaveLength(4);
     grant(2, 40_001);

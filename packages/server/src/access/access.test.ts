@@ -1,4 +1,4 @@
-import { type Claim, Initiator, type NoiseCrypto, Responder } from '@tunnel/shared';
+import { type Hello, Initiator, type NoiseCrypto, Responder } from '@tunnel/shared';
 import { encodeKey, nodeCrypto, randomBytes, ZERO_PSK } from '@tunnel/shared/node';
 import { expect, test } from 'vitest';
 import { Access, type Requirement } from './access.ts';
@@ -41,14 +41,16 @@ function attempt(requirement: Requirement, identity: Uint8Array, psk: Uint8Array
   const server = new Responder({ crypto, s: randomBytes(32), e: randomBytes(32) });
   server.readMessage1(client.message1());
   client.readMessage2(server.message2({ version: 1, features: 0 }));
-  const claim: Claim = {
+  const hello: Hello = {
     instance: randomBytes(16),
     linkNumber: 1,
     heartbeatIntervalMs: 2_000,
     heartbeatTimeoutMs: 8_000,
     agent: 'test',
+    firstCreditBytes: 262_144,
+    firstCreditTotalBytes: 2 ** 25,
   };
-  const outcome = server.readMessage3(client.message3(claim, psk), access.psks);
+  const outcome = server.readMessage3(client.message3(hello, psk), access.psks);
   const isOpen = outcome.kind === 'opened';
   const knowsSecret = isOpen && access.isSecret(outcome.pskIndex);
   const isAdmitted = isOpen && access.admits(encodeKey(outcome.clientKey), knowsSecret);
@@ -81,7 +83,7 @@ test.each<[Requirement, keyof typeof proofs, listed: string, stranger: string]>(
 });
 
 test.each<Requirement>(['key', 'either', 'both'])(
-  'with %s required, every refused claim costs the same operations, whatever was wrong with it',
+  'with %s required, every refused hello costs the same operations, whatever was wrong with it',
   (requirement) => {
     const refused = [LISTED, STRANGER].flatMap((identity) =>
       Object.values(proofs)

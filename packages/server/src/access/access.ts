@@ -24,7 +24,7 @@ export class Access {
   /** `secretPsks`: of the secret and, while it is rotated, the previous one. */
   constructor(requirement: Requirement, secretPsks: readonly Uint8Array[]) {
     this.requirement = requirement;
-    // Nobody has it: what a key that is not listed is tried with. So its claim does not open, just like one with a wrong
+    // Nobody has it: what a key that is not listed is tried with. So its hello does not open, just like one with a wrong
     // secret, and what is answered, and when, says nothing of the secret.
     const closed = randomBytes(32);
     const forListed =

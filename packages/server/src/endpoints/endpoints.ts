@@ -99,7 +99,7 @@ export class Endpoints {
   /** Opens what a tunnel wants; any name for an empty one. Rejects with a `TunnelError`. */
   async open(kindNumber: number, wanted: string, holder: EndpointHolder): Promise<GrantedEndpoint> {
     const kind = this.#kinds.get(kindNumber);
-    if (!kind) throw new TunnelError('rules-refused', { detail: `this server has no endpoints of kind ${kindNumber}` });
+    if (!kind) throw new TunnelError('terms-refused', { detail: `this server has no endpoints of kind ${kindNumber}` });
     // Before it takes a place: what is refused anyway leaves it to others.
     if (wanted !== '') this.#requireObtainable(kind, wanted, holder);
     const held = await this.#places.fill(holder.clientKey, () => this.#choose(kind, wanted, holder));

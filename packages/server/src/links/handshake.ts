@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import {
   HandshakeError,
+  KNOWN_FEATURES,
   MAX_HANDSHAKE_BYTES,
   type Message3Outcome,
   PROTOCOL_VERSION,
@@ -36,7 +37,10 @@ export function beginHandshake(identity: Uint8Array, message1: Uint8Array): Begu
   const responder = new Responder({ crypto: nodeCrypto, s: identity, e: randomBytes(32) });
   const offer = responder.readMessage1(message1);
   const goesOn = offer.versions.includes(PROTOCOL_VERSION);
-  const message2 = responder.message2({ version: goesOn ? PROTOCOL_VERSION : 0, features: 0 });
+  const message2 = responder.message2({
+    version: goesOn ? PROTOCOL_VERSION : 0,
+    features: (offer.features & KNOWN_FEATURES) >>> 0,
+  });
   return { message1, responder, message2, goesOn };
 }
 

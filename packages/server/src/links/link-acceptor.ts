@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import {
-  type Claim,
+  type Hello,
   HANDSHAKE_HEADER,
   HandshakeError,
   MAX_RECORD_BYTES,
@@ -29,9 +29,11 @@ const RETRY_AFTER_SPREAD_S = 10;
 const EMPTY = Buffer.alloc(0);
 
 /** A link whose client proved who it is. Nothing was sent on it yet: it is accepted or refused next. */
-export interface ClaimedLink {
+export interface ProvenLink {
   readonly records: RecordLink;
-  readonly claim: Claim;
+  readonly hello: Hello;
+  /** The feature bits that both sides know. */
+  readonly features: number;
   /** The client's public key. */
   readonly clientKey: Uint8Array;
   /** Whether it proved the shared secret besides its key. */
@@ -54,7 +56,7 @@ export interface LinkAcceptorOptions {
   readonly connections: Pick<Connections, 'peerOf' | 'countFor' | 'proven'>;
   /** Whether sessions come from there, with a link or about to be resumed. */
   readonly isKnown: (source: string) => boolean;
-  readonly onClaim: (link: ClaimedLink) => void;
+  readonly onProven: (link: ProvenLink) => void;
   /** `clientKey` where one was claimed: nothing proves it. */
   readonly onFailure: (error: TunnelError, address: string, clientKey?: Uint8Array) => void;
 }
@@ -210,14 +212,24 @@ export class LinkAcceptor {
       this.#options.onFailure(new TunnelError(code, { detail }), from.text, outcome.clientKey);
       return;
     }
-    const { claim, clientKey, transport, pskIndex } = outcome;
+    const { hello, features, clientKey, transport, pskIndex } = outcome;
     this.#options.connections.proven(socket);
     const records = new RecordLink(webSocket, socket, transport, 'server');
     const knowsSecret = this.#options.access.isSecret(pskIndex);
     // To the microsecond: it also goes into JSON that people read.
     const handshakeMs = Math.round((monotonicNow() - cameAt) * 1000) / 1000;
     const { text: address, source } = from;
-    this.#options.onClaim({ records, claim, clientKey, knowsSecret, address, source, roundTripMs, handshakeMs });
+    this.#options.onProven({
+      records,
+      hello,
+      features,
+      clientKey,
+      knowsSecret,
+      address,
+      source,
+      roundTripMs,
+      handshakeMs,
+    });
   }
 
   #leave(arrival: Arrival, isProven = false): void {

@@ -11,7 +11,7 @@ import { constantTimeEqual, type DriverEvent, encodeKey, randomBytes, SessionDri
 import type { Access } from '../access/access.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
 import type { ServerEvents, SessionInfo } from '../events.ts';
-import type { ClaimedLink } from '../links/link-acceptor.ts';
+import type { ProvenLink } from '../links/link-acceptor.ts';
 import type { FairTurns } from '../shares/fair-turns.ts';
 import { SessionTunnels } from './tunnels.ts';
 
@@ -54,10 +54,10 @@ export class ServerSession {
   #isDraining = false;
   #drainTimer: NodeJS.Timeout | undefined;
 
-  constructor(options: ServerSessionOptions, link: ClaimedLink) {
+  constructor(options: ServerSessionOptions, link: ProvenLink) {
     this.#options = options;
     this.#clientKey = link.clientKey;
-    this.#instance = link.claim.instance;
+    this.#instance = link.hello.instance;
     this.#driver = new SessionDriver(
       { role: 'server', budget: options.budget },
       {
@@ -113,19 +113,19 @@ export class ServerSession {
   }
 
   /** Whether a client that says this may carry the session on: same key, same process, the token, and a point that fits. */
-  admits({ claim, clientKey }: ClaimedLink): boolean {
-    const { resume } = claim;
+  admits({ hello, clientKey }: ProvenLink): boolean {
+    const { resume } = hello;
     return (
       resume !== undefined &&
       constantTimeEqual(clientKey, this.#clientKey) &&
-      constantTimeEqual(claim.instance, this.#instance) &&
+      constantTimeEqual(hello.instance, this.#instance) &&
       constantTimeEqual(resume.token, this.#token) &&
       this.#driver.canResumeFrom(resume)
     );
   }
 
   /** The session's first link. */
-  begin(link: ClaimedLink): void {
+  begin(link: ProvenLink): void {
     this.#carry(link, { received: 0, next: 1 });
     const comment = this.#options.access.entryOf(this.info.clientKey)?.comment;
     this.#options.emit('client-connected', {
@@ -133,12 +133,12 @@ export class ServerSession {
       ...(comment !== undefined && { comment }),
       address: link.address,
       handshakeMs: link.handshakeMs,
-      agent: link.claim.agent,
+      agent: link.hello.agent,
     });
   }
 
   /** A newer link takes over, however alive the old one seems. `admits` must hold. */
-  carryOn(link: ClaimedLink, point: ResumePoint): void {
+  carryOn(link: ProvenLink, point: ResumePoint): void {
     this.#driver.detach();
     this.#become({ kind: 'linked' });
     this.#carry(link, point);
@@ -173,14 +173,20 @@ export class ServerSession {
     this.end('key-refused');
   }
 
-  #carry({ records, claim, knowsSecret, roundTripMs }: ClaimedLink, point: ResumePoint): void {
-    this.#linkNumber = claim.linkNumber;
+  #carry({ records, hello, features, knowsSecret, roundTripMs }: ProvenLink, point: ResumePoint): void {
+    this.#linkNumber = hello.linkNumber;
     this.#knowsSecret = knowsSecret;
     this.#driver.acceptLink(
       records,
       this.#options.heartbeat,
       roundTripMs,
-      { ...point, heartbeat: { intervalMs: claim.heartbeatIntervalMs, timeoutMs: claim.heartbeatTimeoutMs } },
+      {
+        ...point,
+        heartbeat: { intervalMs: hello.heartbeatIntervalMs, timeoutMs: hello.heartbeatTimeoutMs },
+        firstCreditBytes: hello.firstCreditBytes,
+        firstCreditTotalBytes: hello.firstCreditTotalBytes,
+        features,
+      },
       {
         sessionId: this.#id,
         token: this.#token,

@@ -1,6 +1,6 @@
 import { encodeFrame, type ErrorCode, TunnelError } from '@tunnel/shared';
 import { encodeKey, monotonicNow } from '@tunnel/shared/node';
-import type { ClaimedLink } from '../links/link-acceptor.ts';
+import type { ProvenLink } from '../links/link-acceptor.ts';
 import { Ends } from '../shares/ends.ts';
 import { ServerSession, type ServerSessionOptions } from './server-session.ts';
 import { type SessionOwner, SessionTable } from './session-table.ts';
@@ -19,7 +19,7 @@ interface Drain {
 }
 
 /** Told of every link that is turned away; `sessionId` is that of the session that it was to carry on. */
-type OnRefused = (error: TunnelError, link: ClaimedLink, sessionId?: string) => void;
+type OnRefused = (error: TunnelError, link: ProvenLink, sessionId?: string) => void;
 
 /** All sessions of a server, and who may begin or carry on which. */
 export class Sessions {
@@ -74,10 +74,10 @@ export class Sessions {
   }
 
   /** A client proved who it is: begins a session, carries one on, or refuses. */
-  claim(link: ClaimedLink): void {
+  proven(link: ProvenLink): void {
     const owner = this.#ownerOf(link);
     const existing = this.#table.get(owner.process);
-    const { resume, linkNumber } = link.claim;
+    const { resume, linkNumber } = link.hello;
     if (this.#drain && !(resume && existing?.id === idOf(resume) && existing.hasVisitors)) {
       this.#refuse(link, 'server-stopped', { retryAfterMs: this.#drain.retryAfterMs + this.#drain.spreadMs });
     } else if (existing && linkNumber <= existing.linkNumber) {
@@ -113,7 +113,7 @@ export class Sessions {
     for (const session of this.all) session.end(code);
   }
 
-  #begin(link: ClaimedLink, owner: SessionOwner, existing: ServerSession | undefined): void {
+  #begin(link: ProvenLink, owner: SessionOwner, existing: ServerSession | undefined): void {
     if (existing) {
       existing.end('link-replaced');
     } else {
@@ -146,25 +146,25 @@ export class Sessions {
     session.end('at-capacity');
   }
 
-  #ownerOf({ clientKey, claim, source }: ClaimedLink): SessionOwner {
+  #ownerOf({ clientKey, hello, source }: ProvenLink): SessionOwner {
     const key = encodeKey(clientKey);
     const isListed = this.#options.access.entryOf(key) !== undefined;
     return {
       key,
-      process: `${key}/${Buffer.from(claim.instance).toString('hex')}`,
+      process: `${key}/${Buffer.from(hello.instance).toString('hex')}`,
       peer: isListed ? `key ${key}` : `address ${source}`,
       source,
     };
   }
 
   #refuse(
-    link: ClaimedLink,
+    link: ProvenLink,
     code: ErrorCode,
     { retryAfterMs = 0, detail = '' }: { readonly retryAfterMs?: number; readonly detail?: string } = {},
   ): void {
     link.records.send([encodeFrame({ type: 'refused', code, retryAfterMs, detail })]);
     link.records.close(1008, code);
-    const { resume } = link.claim;
+    const { resume } = link.hello;
     this.#onRefused(new TunnelError(code, { detail }), link, resume && idOf(resume));
   }
 }

@@ -1,33 +1,32 @@
 // What tunnels ask for and are given, in the words of the protocol: the only place that knows how frames name endpoints.
-import type { TunnelRequestFrame } from '@tunnel/shared';
+import { encodeAddresses, type TunnelRequestFrame } from '@tunnel/shared';
 import type { SessionDriver, StreamPipe } from '@tunnel/shared/node';
 import type { VisitorAttributes } from '../endpoints/endpoint.ts';
 import type { GrantedEndpoint } from '../endpoints/endpoints.ts';
 import type { TunnelRequest } from './tunnel-requests.ts';
 
-const TCP_PORT = 1;
-
-export function readRequest({ tunnelId, port, name, rules = [] }: TunnelRequestFrame): TunnelRequest {
-  return { tunnelId, kind: TCP_PORT, wanted: port === 0 ? '' : String(port), label: name, terms: rules };
+export function readRequest({ tunnelId, kind, name: wanted, label, terms }: TunnelRequestFrame): TunnelRequest {
+  return { tunnelId, kind, wanted, label, terms };
 }
 
-export function sendGrant(driver: SessionDriver, tunnelId: number, endpoint: GrantedEndpoint): void {
-  const [, inBrackets, plain = ''] = /^tcp:\/\/(?:\[(.*)\]|(.*)):\d+$/.exec(endpoint.addresses[0] ?? '') ?? [];
-  driver.sendTunnelFrame({
-    type: 'tunnel-granted',
-    tunnelId,
-    port: portOf(endpoint),
-    host: inBrackets ?? plain,
-  });
+export function sendGrant(driver: SessionDriver, tunnelId: number, { name, addresses }: GrantedEndpoint): void {
+  driver.sendTunnelFrame({ type: 'tunnel-granted', tunnelId, name, addresses });
 }
 
-/** Undefined if the session has as many streams as it may. */
+/** Undefined if the session has as many streams as it may. `publicPort`: the port that the visitor connected to. */
 export function openStream(
   driver: SessionDriver,
   tunnelId: number,
   { address, port, destination }: VisitorAttributes,
+  publicPort: number,
 ): StreamPipe | undefined {
-  return driver.openStream(tunnelId, address, port, destination);
+  return driver.openStream(
+    tunnelId,
+    encodeAddresses({
+      visitor: address === '' ? undefined : { address, port },
+      destination: destination === undefined ? undefined : { address: destination, port: publicPort },
+    }),
+  );
 }
 
 /** For events. 0 if it is no port. */

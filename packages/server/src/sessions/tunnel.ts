@@ -6,7 +6,7 @@ import type { Lobby } from '../visitors/lobby.ts';
 import { RefusedVisitors } from '../visitors/refused-visitors.ts';
 import { turnAway } from '../visitors/turn-away.ts';
 import type { VisitorGate } from '../visitors/visitor-gate.ts';
-import { openStream } from './tunnel-frames.ts';
+import { openStream, portOf } from './tunnel-frames.ts';
 
 /** What the tunnels of a session have in common. */
 export interface TunnelSurroundings {
@@ -98,7 +98,7 @@ export class Tunnel {
       this.#turnAway(connection, 'session-lost');
       return;
     }
-    const pipe = openStream(driver, this.id, attributes);
+    const pipe = openStream(driver, this.id, attributes, this.endpoint ? portOf(this.endpoint) : 0);
     if (!pipe) {
       this.#turnAway(connection, 'stream-limit');
       return;

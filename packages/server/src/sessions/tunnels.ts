@@ -157,7 +157,7 @@ export class SessionTunnels implements Worker {
     try {
       gate = this.#admit(request, existing);
     } catch (error) {
-      const refusal = error instanceof TunnelError ? error : new TunnelError('rules-refused', { cause: error });
+      const refusal = error instanceof TunnelError ? error : new TunnelError('terms-refused', { cause: error });
       if (existing) this.#close(existing.id, this.#phase === 'draining' ? 'server-stopped' : refusal.code);
       this.#refuse(request.tunnelId, refusal);
       return;
@@ -182,11 +182,11 @@ export class SessionTunnels implements Worker {
     if (tunnel.endpoint) sendGrant(this.#options.driver, tunnel.id, tunnel.endpoint);
   }
 
-  /** Throws `rules-refused`. */
+  /** Throws `terms-refused`. */
   #gateFor(rules: readonly VisitorRule[], existing: VisitorGate | undefined): VisitorGate {
     if (existing?.hasRules(rules) === true) return existing;
     if (this.#ruleCount - (existing?.rules.length ?? 0) + rules.length > SESSION_RULE_LIMIT) {
-      throw new TunnelError('rules-refused', { detail: `this server allows ${SESSION_RULE_LIMIT} in a session` });
+      throw new TunnelError('terms-refused', { detail: `this server allows ${SESSION_RULE_LIMIT} in a session` });
     }
     if (!this.#lastGate.hasRules(rules)) {
       this.#requests.spend(rules.length / RULES_PER_REQUEST, monotonicNow());

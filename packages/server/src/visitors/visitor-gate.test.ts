@@ -58,10 +58,10 @@ describe('a gate', () => {
   it.each<readonly [VisitorRule, string]>([
     [deny('example.org'), 'example.org is not a valid network'],
     [allow('10.0.0.0/33'), '10.0.0.0/33 is not a valid network'],
-    [{ rule: 'unknown', kind: 9, value: new Uint8Array() }, 'this server does not know rules of kind 9'],
+    [{ rule: 'unknown', type: 9, value: new Uint8Array() }, 'this server does not know terms of type 9'],
   ])('does not stand with a rule that it does not understand: %j', (rule, detail) => {
     expect(() => new VisitorGate([allow('::1'), rule])).toThrow(
-      expect.objectContaining({ code: 'rules-refused', detail }),
+      expect.objectContaining({ code: 'terms-refused', detail }),
     );
   });
 });

@@ -12,14 +12,14 @@ export class VisitorGate {
   readonly #denied: NetworkList | undefined;
   readonly #maxConnections: number;
 
-  /** Throws `rules-refused` where a rule is not understood: without it, visitors would come in who must not. */
+  /** Throws `terms-refused` where a rule is not understood: without it, visitors would come in who must not. */
   constructor(rules: readonly VisitorRule[] = []) {
     this.rules = rules;
     const networks = { allow: [] as string[], deny: [] as string[] };
     let maxConnections = Infinity;
     for (const rule of rules) {
       if (rule.rule === 'unknown') {
-        throw new TunnelError('rules-refused', { detail: `this server does not know rules of kind ${rule.kind}` });
+        throw new TunnelError('terms-refused', { detail: `this server does not know terms of type ${rule.type}` });
       }
       if (rule.rule === 'max-connections') maxConnections = Math.min(maxConnections, rule.limit);
       else networks[rule.rule].push(rule.network);
@@ -53,7 +53,7 @@ function listOf(texts: readonly string[]): NetworkList | undefined {
   return new NetworkList(
     texts.map((text) => {
       const network = parseNetwork(text);
-      if (!network) throw new TunnelError('rules-refused', { detail: `${text} is not a valid network` });
+      if (!network) throw new TunnelError('terms-refused', { detail: `${text} is not a valid network` });
       return network;
     }),
   );

@@ -89,7 +89,7 @@ export const ERRORS = {
   'port-in-use': kind('fatal-at-start', 'server', 5, 'the public port is in use'),
   'port-unavailable': kind('retry', 'server', 5, 'the server could not open a public port'),
   'tunnel-limit': kind('fatal', 'usage', 5, 'too many tunnels', { refusal: 'in-session' }),
-  'rules-refused': kind('fatal', 'usage', 5, 'the server does not support these visitor rules', {
+  'terms-refused': kind('fatal', 'usage', 5, 'the server does not support these visitor rules', {
     refusal: 'in-session',
   }),
 

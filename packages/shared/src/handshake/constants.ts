@@ -9,6 +9,8 @@ export const REFUSAL_LABEL: Uint8Array = new TextEncoder().encode('tunnel refusa
 /** No message before the end of the handshake is longer; a longer one is refused before it is parsed. */
 export const MAX_HANDSHAKE_BYTES = 4096;
 
+/** Zero bytes at the start of a hello. */
+export const ZERO_BLOCK_BYTES = 32;
 export const INSTANCE_BYTES = 16;
 export const SESSION_ID_BYTES = 16;
 export const RESUME_TOKEN_BYTES = 32;

@@ -6,19 +6,21 @@ import { HandshakeState } from '../noise/handshake-state.ts';
 import { XXpsk3 } from '../noise/patterns.ts';
 import { MAX_HANDSHAKE_BYTES, PROLOGUE } from './constants.ts';
 import { HandshakeError, type HandshakeErrorReason } from './error.ts';
-import { type Answer, type Claim, encodeClaim, encodeOffer, type Offer, type Refusal } from './hello.ts';
+import { type Answer, type Hello, encodeHello, encodeOffer, type Offer, type Refusal } from './hello.ts';
 import { Initiator } from './initiator.ts';
 import { type Message3Outcome, Responder } from './responder.ts';
 
 const OFFER: Offer = { versions: [1, 2], features: 5 };
 const ANSWER: Answer = { version: 1, features: 4 };
 const NO_VERSION: Answer = { version: 0, features: 0 };
-const CLAIM: Claim = {
+const HELLO: Hello = {
   instance: plain(randomBytes(16)),
   linkNumber: 3,
   heartbeatIntervalMs: 2000,
   heartbeatTimeoutMs: 8000,
   agent: 'tunnel/0.1.0',
+  firstCreditBytes: 262_144,
+  firstCreditTotalBytes: 2 ** 25,
   resume: { sessionId: plain(randomBytes(16)), token: plain(randomBytes(32)), received: 17, next: 42 },
 };
 const REFUSAL: Refusal = { code: 'secret-refused', retryAfterMs: 0, detail: 'wrong secret' };
@@ -57,7 +59,7 @@ function untilMessage3(psk: Uint8Array, client = initiator(), server = responder
   server.readMessage1(message1);
   const message2 = server.message2(ANSWER);
   client.readMessage2(message2);
-  return { client, server, message1, message2, message3: client.message3(CLAIM, psk) };
+  return { client, server, message1, message2, message3: client.message3(HELLO, psk) };
 }
 
 function refused(outcome: Message3Outcome): Extract<Message3Outcome, { kind: 'secret-refused' }> {
@@ -79,12 +81,12 @@ describe('a whole handshake', () => {
     const client = initiator();
     const server = responder();
     expect(server.readMessage1(client.message1())).toEqual(OFFER);
-    const hello = client.readMessage2(server.message2(ANSWER));
-    expect(hello).toEqual({ answer: ANSWER, serverKey: nodeCrypto.publicKey(SERVER_S) });
-    const outcome = server.readMessage3(client.message3(CLAIM, psk), PSKS);
+    const heard = client.readMessage2(server.message2(ANSWER));
+    expect(heard).toEqual({ answer: ANSWER, serverKey: nodeCrypto.publicKey(SERVER_S) });
+    const outcome = server.readMessage3(client.message3(HELLO, psk), PSKS);
     expect(outcome).toMatchObject({
       kind: 'opened',
-      claim: CLAIM,
+      hello: HELLO,
       clientKey: nodeCrypto.publicKey(CLIENT_S),
       pskIndex: index,
       transport: {
@@ -128,7 +130,7 @@ describe('a whole handshake', () => {
     const server = responder();
     server.readMessage1(client.message1());
     expect(client.readMessage2(server.message2(NO_VERSION)).answer).toEqual(NO_VERSION);
-    expect(() => client.message3(CLAIM, SECRET)).toThrow(reason('out-of-order'));
+    expect(() => client.message3(HELLO, SECRET)).toThrow(reason('out-of-order'));
     expect(() => server.readMessage3(new Uint8Array(100), PSKS)).toThrow(reason('out-of-order'));
   });
 });
@@ -147,7 +149,7 @@ describe('every bit flipped', { timeout: 60_000 }, () => {
       const client = initiator();
       client.message1();
       expect(() => client.readMessage2(altered)).toThrow(reason('unauthentic', 'zero-agreement'));
-      expect(() => client.message3(CLAIM, SECRET)).toThrow(reason('out-of-order'));
+      expect(() => client.message3(HELLO, SECRET)).toThrow(reason('out-of-order'));
     }
   });
 
@@ -222,10 +224,51 @@ describe('limits', () => {
     server.readMessage1(message1);
     noise.readMessage(server.message2(ANSWER));
     noise.setPsk(SECRET);
-    const claim = encodeClaim(CLAIM);
+    const hello = encodeHello(HELLO);
     const payload = new Uint8Array(MAX_HANDSHAKE_BYTES - 64);
-    payload.set(claim);
-    expect(server.readMessage3(noise.writeMessage(payload), PSKS)).toMatchObject({ kind: 'opened', claim: CLAIM });
+    payload.set(hello);
+    expect(server.readMessage3(noise.writeMessage(payload), PSKS)).toMatchObject({ kind: 'opened', hello: HELLO });
+  });
+});
+
+describe('a payload of message 3 that opens and is not a hello', () => {
+  /** Outcome of a message 3 with this payload, and how often the server had to do what takes time. */
+  function attempt(payload: Uint8Array, psk: Uint8Array): { readonly kind: string; readonly calls: object } {
+    const calls = { open: 0, dh: 0 };
+    const crypto: NoiseCrypto = {
+      ...nodeCrypto,
+      open: (...args) => {
+        calls.open += 1;
+        return nodeCrypto.open(...args);
+      },
+      dh: (...args) => {
+        calls.dh += 1;
+        return nodeCrypto.dh(...args);
+      },
+    };
+    const server = new Responder({ crypto, s: SERVER_S, e: randomBytes(32) });
+    const { noise, message1 } = rawClient(nodeCrypto);
+    server.readMessage1(message1);
+    noise.readMessage(server.message2(ANSWER));
+    noise.setPsk(psk);
+    const outcome = server.readMessage3(noise.writeMessage(payload), PSKS);
+    return { kind: outcome.kind, calls };
+  }
+
+  function altered(offset: number): Uint8Array {
+    const payload = encodeHello(HELLO);
+    payload[offset] = 1;
+    return payload;
+  }
+
+  it.each([
+    ['no zero at its start', altered(0)],
+    ['no zero at the end of its zero block', altered(31)],
+    ['nothing', new Uint8Array()],
+    ['half of it', encodeHello(HELLO).subarray(0, 60)],
+  ])('is answered as a wrong secret and costs as much: %s', (_, payload) => {
+    expect(attempt(payload, SECRET)).toEqual(attempt(encodeHello(HELLO), OTHER));
+    expect(attempt(encodeHello(HELLO), SECRET).kind).toBe('opened');
   });
 });
 
@@ -233,12 +276,12 @@ describe('order', () => {
   it('is kept by the initiator', () => {
     const client = initiator();
     expect(() => client.readMessage2(new Uint8Array())).toThrow(reason('out-of-order'));
-    expect(() => client.message3(CLAIM, SECRET)).toThrow(reason('out-of-order'));
+    expect(() => client.message3(HELLO, SECRET)).toThrow(reason('out-of-order'));
     expect(() => client.transport).toThrow(reason('out-of-order'));
     expect(() => client.openRefusal(new Uint8Array())).toThrow(reason('out-of-order'));
     client.message1();
     expect(() => client.message1()).toThrow(reason('out-of-order'));
-    expect(() => untilMessage3(SECRET).client.message3(CLAIM, SECRET)).toThrow(reason('out-of-order'));
+    expect(() => untilMessage3(SECRET).client.message3(HELLO, SECRET)).toThrow(reason('out-of-order'));
   });
 
   it('is kept by the responder', () => {
@@ -338,12 +381,14 @@ describe('the vector of this protocol', () => {
   const psk = unhex(vector?.init_psks?.[0]);
   const offer: Offer = { versions: [1, 2], features: 5 };
   const answer: Answer = { version: 1, features: 4 };
-  const claim: Claim = {
+  const hello: Hello = {
     instance: counting(16, 160),
     linkNumber: 7,
     heartbeatIntervalMs: 2000,
     heartbeatTimeoutMs: 8000,
     agent: 'tunnel/0.1.0',
+    firstCreditBytes: 262_144,
+    firstCreditTotalBytes: 2 ** 25,
     resume: { sessionId: counting(16, 176), token: counting(32, 192), received: 300, next: 2 ** 32 + 1 },
   };
 
@@ -381,7 +426,7 @@ describe('the vector of this protocol', () => {
     server.readMessage1(message1);
     const message2 = server.message2(answer);
     client.readMessage2(message2);
-    const message3 = client.message3(claim, psk);
+    const message3 = client.message3(hello, psk);
     expect([message1, message2, message3].map(hex)).toEqual(
       vector?.messages.slice(0, 3).map(({ ciphertext }) => ciphertext),
     );

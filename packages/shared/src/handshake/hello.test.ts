@@ -4,13 +4,13 @@ import { INSTANCE_BYTES, MAX_DETAIL_BYTES, RESUME_TOKEN_BYTES, SESSION_ID_BYTES 
 import { HandshakeError } from './error.ts';
 import {
   type Answer,
-  type Claim,
+  type Hello,
   decodeAnswer,
-  decodeClaim,
+  decodeHello,
   decodeOffer,
   decodeRefusal,
   encodeAnswer,
-  encodeClaim,
+  encodeHello,
   encodeOffer,
   encodeRefusal,
   type Offer,
@@ -32,15 +32,17 @@ function filled(length: number, byte: number): Uint8Array {
   return new Uint8Array(length).fill(byte);
 }
 
-const CLAIM_NEW: Claim = {
+const HELLO_NEW: Hello = {
   instance: filled(16, 0xaa),
   linkNumber: 7,
   heartbeatIntervalMs: 2000,
   heartbeatTimeoutMs: 8000,
   agent: 'tunnel/0.1.0',
+  firstCreditBytes: 0x40000,
+  firstCreditTotalBytes: 0x1400000,
 };
-const CLAIM_RESUME: Claim = {
-  ...CLAIM_NEW,
+const HELLO_RESUME: Hello = {
+  ...HELLO_NEW,
   linkNumber: Number.MAX_SAFE_INTEGER,
   resume: { sessionId: filled(16, 0xbb), token: filled(32, 0xcc), received: 300, next: 2 ** 32 + 1 },
 };
@@ -63,7 +65,7 @@ function codec<T extends object>(
   return { name, encode: () => encode(value), decode, value, bytes: bytes.replaceAll(' ', '') };
 }
 
-const CLAIM_HEAD = `${'aa'.repeat(16)} 0000000000000007 000007d0 00001f40 0c 74756e6e656c2f302e312e30`;
+const HELLO_HEAD = `${'00'.repeat(32)} ${'aa'.repeat(16)} 0000000000000007 000007d0 00001f40 0c 74756e6e656c2f302e312e30 00040000 01400000`;
 
 const CODECS: readonly Codec[] = [
   codec<Offer>(
@@ -74,13 +76,13 @@ const CODECS: readonly Codec[] = [
     '02 0001 ffff 80000001',
   ),
   codec<Answer>('answer', encodeAnswer, decodeAnswer, { version: 1, features: 0xffffffff }, '0001 ffffffff'),
-  codec<Claim>('claim of a new session', encodeClaim, decodeClaim, CLAIM_NEW, `${CLAIM_HEAD} 00`),
-  codec<Claim>(
-    'claim of a resume',
-    encodeClaim,
-    decodeClaim,
-    CLAIM_RESUME,
-    `${CLAIM_HEAD.replace('0000000000000007', '001fffffffffffff')} 01 ${'bb'.repeat(16)} ${'cc'.repeat(32)}
+  codec<Hello>('hello of a new session', encodeHello, decodeHello, HELLO_NEW, `${HELLO_HEAD} 00`),
+  codec<Hello>(
+    'hello of a resume',
+    encodeHello,
+    decodeHello,
+    HELLO_RESUME,
+    `${HELLO_HEAD.replace('0000000000000007', '001fffffffffffff')} 01 ${'bb'.repeat(16)} ${'cc'.repeat(32)}
      000000000000012c 0000000100000001`.replaceAll('\n', ''),
   ),
   codec<Refusal>(
@@ -165,13 +167,15 @@ const offers: fc.Arbitrary<Offer> = fc.record({
   features: u32,
 });
 const answers: fc.Arbitrary<Answer> = fc.record({ version: fc.nat(0xffff), features: u32 });
-const claims: fc.Arbitrary<Claim> = fc.record(
+const hellos: fc.Arbitrary<Hello> = fc.record(
   {
     instance: bytesOf(INSTANCE_BYTES),
     linkNumber: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
     heartbeatIntervalMs: u32,
     heartbeatTimeoutMs: u32,
     agent: text(255),
+    firstCreditBytes: u32,
+    firstCreditTotalBytes: u32,
     resume: fc.record({
       sessionId: bytesOf(SESSION_ID_BYTES),
       token: bytesOf(RESUME_TOKEN_BYTES),
@@ -179,7 +183,17 @@ const claims: fc.Arbitrary<Claim> = fc.record(
       next: u64,
     }),
   },
-  { requiredKeys: ['instance', 'linkNumber', 'heartbeatIntervalMs', 'heartbeatTimeoutMs', 'agent'] },
+  {
+    requiredKeys: [
+      'instance',
+      'linkNumber',
+      'heartbeatIntervalMs',
+      'heartbeatTimeoutMs',
+      'agent',
+      'firstCreditBytes',
+      'firstCreditTotalBytes',
+    ],
+  },
 );
 const refusals: fc.Arbitrary<Refusal> = fc.record({
   code: fc.stringMatching(/^[a-z0-9-]{1,255}$/),
@@ -204,10 +218,10 @@ describe('round trips', () => {
     );
   });
 
-  it('claim', () => {
+  it('hello', () => {
     fc.assert(
-      fc.property(claims, (value) => {
-        expect(decodeClaim(encodeClaim(value))).toEqual({ ...value });
+      fc.property(hellos, (value) => {
+        expect(decodeHello(encodeHello(value))).toEqual({ ...value });
       }),
     );
   });
@@ -231,16 +245,18 @@ describe('what is malformed', () => {
   });
 
   it.each([
-    ['link number 0', CLAIM_HEAD.replace('0000000000000007', '0000000000000000')],
-    ['a link number over 2^53 - 1', CLAIM_HEAD.replace('0000000000000007', '0020000000000000')],
-    ['a link number far over 2^53 - 1', CLAIM_HEAD.replace('0000000000000007', 'ffffffffffffffff')],
-    ['an agent that is not UTF-8', CLAIM_HEAD.replace('74756e', 'ff756e')],
-  ])('a claim with %s', (_, head) => {
-    expect(() => decodeClaim(unhex(`${head} 00`))).toThrow(MALFORMED);
+    ['link number 0', HELLO_HEAD.replace('0000000000000007', '0000000000000000')],
+    ['a link number over 2^53 - 1', HELLO_HEAD.replace('0000000000000007', '0020000000000000')],
+    ['a link number far over 2^53 - 1', HELLO_HEAD.replace('0000000000000007', 'ffffffffffffffff')],
+    ['an agent that is not UTF-8', HELLO_HEAD.replace('74756e', 'ff756e')],
+    ['a bit set at the start of its zero block', HELLO_HEAD.replace('00', '80')],
+    ['a bit set at the end of its zero block', HELLO_HEAD.replace('00 aa', '01 aa')],
+  ])('a hello with %s', (_, head) => {
+    expect(() => decodeHello(unhex(`${head} 00`))).toThrow(MALFORMED);
   });
 
-  it('a claim that wants something unknown', () => {
-    expect(() => decodeClaim(unhex(`${CLAIM_HEAD} 02`))).toThrow(MALFORMED);
+  it('a hello that wants something unknown', () => {
+    expect(() => decodeHello(unhex(`${HELLO_HEAD} 02`))).toThrow(MALFORMED);
   });
 
   it.each([
@@ -257,11 +273,11 @@ describe('what is malformed', () => {
     expect(() => encodeOffer({ versions: [0x10000], features: 0 })).toThrow(MALFORMED);
     expect(() => encodeOffer({ versions: [1], features: -1 })).toThrow(MALFORMED);
     expect(() => encodeAnswer({ version: 1.5, features: 0 })).toThrow(MALFORMED);
-    expect(() => encodeClaim({ ...CLAIM_NEW, instance: filled(15, 1) })).toThrow(MALFORMED);
-    expect(() => encodeClaim({ ...CLAIM_NEW, linkNumber: 0 })).toThrow(MALFORMED);
-    expect(() => encodeClaim({ ...CLAIM_NEW, linkNumber: 2 ** 53 })).toThrow(MALFORMED);
-    expect(() => encodeClaim({ ...CLAIM_NEW, heartbeatIntervalMs: Number.NaN })).toThrow(MALFORMED);
-    expect(() => encodeClaim({ ...CLAIM_NEW, agent: 'x'.repeat(256) })).toThrow(MALFORMED);
+    expect(() => encodeHello({ ...HELLO_NEW, instance: filled(15, 1) })).toThrow(MALFORMED);
+    expect(() => encodeHello({ ...HELLO_NEW, linkNumber: 0 })).toThrow(MALFORMED);
+    expect(() => encodeHello({ ...HELLO_NEW, linkNumber: 2 ** 53 })).toThrow(MALFORMED);
+    expect(() => encodeHello({ ...HELLO_NEW, heartbeatIntervalMs: Number.NaN })).toThrow(MALFORMED);
+    expect(() => encodeHello({ ...HELLO_NEW, agent: 'x'.repeat(256) })).toThrow(MALFORMED);
     expect(() => encodeRefusal({ code: 'x'.repeat(256), retryAfterMs: 0, detail: '' })).toThrow(MALFORMED);
     expect(() => encodeRefusal({ code: 'A', retryAfterMs: 0, detail: '' })).toThrow(MALFORMED);
   });

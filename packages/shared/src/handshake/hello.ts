@@ -1,4 +1,11 @@
-import { INSTANCE_BYTES, MAX_DETAIL_BYTES, MAX_VERSIONS, RESUME_TOKEN_BYTES, SESSION_ID_BYTES } from './constants.ts';
+import {
+  INSTANCE_BYTES,
+  MAX_DETAIL_BYTES,
+  MAX_VERSIONS,
+  RESUME_TOKEN_BYTES,
+  SESSION_ID_BYTES,
+  ZERO_BLOCK_BYTES,
+} from './constants.ts';
 import { HandshakeError } from './error.ts';
 import type { ByteReader } from '../wire/byte-reader.ts';
 import { FieldWriter, readFields, utf8Bytes } from './fields.ts';
@@ -35,7 +42,7 @@ export interface Resume {
 }
 
 /** Payload of message 3: who the client is, and what it wants. */
-export interface Claim {
+export interface Hello {
   /** 16 random bytes of the client's process. */
   readonly instance: Uint8Array;
   /** Rises with every link of the instance; 1 to 2^53 - 1. */
@@ -44,6 +51,10 @@ export interface Claim {
   readonly heartbeatTimeoutMs: number;
   /** The client's program and version, at most 255 bytes of UTF-8. */
   readonly agent: string;
+  /** How much each stream may carry to the client before its first `credit`. The hello that begins a session decides. */
+  readonly firstCreditBytes: number;
+  /** The most that the first credits of all open streams may add up to. */
+  readonly firstCreditTotalBytes: number;
   /** Without it, the client wants a new session. */
   readonly resume?: Resume;
 }
@@ -57,6 +68,13 @@ export interface Refusal {
   /** For people; cut to 512 bytes of UTF-8 when it is encoded. */
   readonly detail: string;
 }
+
+/**
+ * The hello commits to its key by beginning with these, which are checked. ChaCha20-Poly1305 does not: one ciphertext can
+ * authenticate under many keys (Len, Grubbs, Ristenpart: "Partitioning Oracle Attacks", 2021). For it to be a hello under two
+ * of them, their keystreams would have to agree in 32 bytes.
+ */
+const ZERO_BLOCK = new Uint8Array(ZERO_BLOCK_BYTES);
 
 const WANTS_NEW = 0;
 const WANTS_RESUME = 1;
@@ -104,40 +122,47 @@ export function requireOffered(answer: Answer, offer: Offer): void {
   requireThat((answer.features & ~offer.features) === 0, 'the answer has features not offered');
 }
 
-export function encodeClaim(claim: Claim): Uint8Array {
-  requireThat(claim.linkNumber >= 1, 'link numbers start at 1');
-  const agent = utf8Bytes(claim.agent);
+export function encodeHello(hello: Hello): Uint8Array {
+  requireThat(hello.linkNumber >= 1, 'link numbers start at 1');
+  const agent = utf8Bytes(hello.agent);
   const writer = new FieldWriter()
-    .bytes(claim.instance, INSTANCE_BYTES)
-    .u64(claim.linkNumber)
-    .u32(claim.heartbeatIntervalMs)
-    .u32(claim.heartbeatTimeoutMs)
+    .raw(ZERO_BLOCK)
+    .bytes(hello.instance, INSTANCE_BYTES)
+    .u64(hello.linkNumber)
+    .u32(hello.heartbeatIntervalMs)
+    .u32(hello.heartbeatTimeoutMs)
     .u8(agent.length)
-    .raw(agent);
-  if (claim.resume === undefined) return writer.u8(WANTS_NEW).finish();
+    .raw(agent)
+    .u32(hello.firstCreditBytes)
+    .u32(hello.firstCreditTotalBytes);
+  if (hello.resume === undefined) return writer.u8(WANTS_NEW).finish();
   return writer
     .u8(WANTS_RESUME)
-    .bytes(claim.resume.sessionId, SESSION_ID_BYTES)
-    .bytes(claim.resume.token, RESUME_TOKEN_BYTES)
-    .u64(claim.resume.received)
-    .u64(claim.resume.next)
+    .bytes(hello.resume.sessionId, SESSION_ID_BYTES)
+    .bytes(hello.resume.token, RESUME_TOKEN_BYTES)
+    .u64(hello.resume.received)
+    .u64(hello.resume.next)
     .finish();
 }
 
-export function decodeClaim(payload: Uint8Array): Claim {
+export function decodeHello(payload: Uint8Array): Hello {
   const reader = readFields(payload);
-  const claim: Claim = {
+  const isCommitted = reader.bytes(ZERO_BLOCK_BYTES).every((byte) => byte === 0);
+  requireThat(isCommitted, 'the hello does not begin with zeros');
+  const hello: Hello = {
     instance: new Uint8Array(reader.bytes(INSTANCE_BYTES)),
     linkNumber: reader.u64(),
     heartbeatIntervalMs: reader.u32(),
     heartbeatTimeoutMs: reader.u32(),
     agent: reader.text(reader.u8()),
+    firstCreditBytes: reader.u32(),
+    firstCreditTotalBytes: reader.u32(),
   };
-  requireThat(claim.linkNumber >= 1, 'link numbers start at 1');
+  requireThat(hello.linkNumber >= 1, 'link numbers start at 1');
   const wants = reader.u8();
-  if (wants === WANTS_NEW) return claim;
-  requireThat(wants === WANTS_RESUME, 'the claim wants something unknown');
-  return { ...claim, resume: decodeResume(reader) };
+  if (wants === WANTS_NEW) return hello;
+  requireThat(wants === WANTS_RESUME, 'the hello wants something unknown');
+  return { ...hello, resume: decodeResume(reader) };
 }
 
 function decodeResume(reader: ByteReader): Resume {

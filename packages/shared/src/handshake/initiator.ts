@@ -5,9 +5,9 @@ import { MAX_HANDSHAKE_BYTES, PROLOGUE } from './constants.ts';
 import { asHandshakeStep, HandshakeError } from './error.ts';
 import {
   type Answer,
-  type Claim,
+  type Hello,
   decodeAnswer,
-  encodeClaim,
+  encodeHello,
   encodeOffer,
   type Offer,
   type Refusal,
@@ -26,7 +26,7 @@ export interface InitiatorOptions {
 }
 
 /** What message 2 said. Nothing about the client has been sent yet: decide now whether `serverKey` may know it. */
-export interface ServerHello {
+export interface ServerAnswer {
   readonly answer: Answer;
   /** The server's identity, proven. */
   readonly serverKey: Uint8Array;
@@ -78,7 +78,7 @@ export class Initiator {
 
   // <- e, ee, s, es
   /** An answer with version 0 ends the handshake: there is no common version, and message 3 cannot be written. */
-  readMessage2(bytes: Uint8Array): ServerHello {
+  readMessage2(bytes: Uint8Array): ServerAnswer {
     const noise = this.#leave('reads-2');
     if (bytes.length > MAX_HANDSHAKE_BYTES) throw new HandshakeError('too-large', 'message 2 is too large');
     const answer = decodeAnswer(asHandshakeStep(() => noise.readMessage(bytes)));
@@ -91,12 +91,12 @@ export class Initiator {
 
   // -> s, se, psk
   /** Records may follow at once; whether the server accepts is said by its first record, or by a refusal. */
-  message3(claim: Claim, psk: Uint8Array): Uint8Array {
+  message3(hello: Hello, psk: Uint8Array): Uint8Array {
     const noise = this.#leave('writes-3');
     const seal = refusalSealOf(this.#crypto, noise);
     const message = asHandshakeStep(() => {
       noise.setPsk(psk);
-      return noise.writeMessage(encodeClaim(claim));
+      return noise.writeMessage(encodeHello(hello));
     });
     this.#step = {
       at: 'done',

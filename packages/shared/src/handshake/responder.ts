@@ -7,8 +7,8 @@ import { MAX_HANDSHAKE_BYTES, PROLOGUE } from './constants.ts';
 import { asHandshakeStep, HandshakeError } from './error.ts';
 import {
   type Answer,
-  type Claim,
-  decodeClaim,
+  type Hello,
+  decodeHello,
   decodeOffer,
   encodeAnswer,
   type Offer,
@@ -29,7 +29,9 @@ export interface ResponderOptions {
 export type Message3Outcome =
   | {
       readonly kind: 'opened';
-      readonly claim: Claim;
+      readonly hello: Hello;
+      /** The feature bits that both sides know. */
+      readonly features: number;
       /** The client's identity, proven. */
       readonly clientKey: Uint8Array;
       /** Which of the psks it was. */
@@ -54,7 +56,7 @@ export type Message3Outcome =
 type Step =
   | { readonly at: 'reads-1'; readonly noise: HandshakeState }
   | { readonly at: 'writes-2'; readonly noise: HandshakeState; readonly offer: Offer }
-  | { readonly at: 'reads-3'; readonly noise: HandshakeState }
+  | { readonly at: 'reads-3'; readonly noise: HandshakeState; readonly features: number }
   | { readonly at: 'over' };
 
 /** `s` and the payload have a tag each. */
@@ -92,7 +94,7 @@ export class Responder {
     const { noise, offer } = this.#leave('writes-2');
     requireOffered(answer, offer);
     const message = asHandshakeStep(() => noise.writeMessage(encodeAnswer(answer)));
-    if (answer.version !== 0) this.#step = { at: 'reads-3', noise };
+    if (answer.version !== 0) this.#step = { at: 'reads-3', noise, features: answer.features };
     return message;
   }
 
@@ -102,7 +104,7 @@ export class Responder {
    * client's key, and gives the others one that nobody knows: they fail in the way, and in the time, of a wrong secret.
    */
   readMessage3(bytes: Uint8Array, psks: readonly Psk[]): Message3Outcome {
-    const { noise } = this.#leave('reads-3');
+    const { noise, features } = this.#leave('reads-3');
     requireSize(bytes, 3);
     if (bytes.length < MIN_MESSAGE3_BYTES) throw new HandshakeError('malformed', 'message 3 is too short');
     // Noise without a psk would be another protocol; who admits by key only uses the zero psk, and says so.
@@ -110,11 +112,11 @@ export class Responder {
     let clientKey: Uint8Array | undefined;
     for (const [pskIndex, psk] of psks.entries()) {
       const attempt = noise.clone();
-      const claim = asHandshakeStep(() => tryMessage3(attempt, bytes, psk));
+      const hello = asHandshakeStep(() => tryMessage3(attempt, bytes, psk));
       clientKey = attempt.rs;
       if (clientKey === undefined) return { kind: 'unreadable' };
-      if (claim !== undefined) {
-        return { kind: 'opened', claim, clientKey, pskIndex, transport: transportOf(attempt) };
+      if (hello !== undefined) {
+        return { kind: 'opened', hello, features, clientKey, pskIndex, transport: transportOf(attempt) };
       }
     }
     if (clientKey === undefined) return { kind: 'unreadable' };
@@ -148,17 +150,16 @@ function requireSize(bytes: Uint8Array, number: 1 | 3): void {
 }
 
 /**
- * The claim, or undefined when this psk does not open it to one.
+ * The hello, or undefined if this psk does not open the payload to one.
  *
- * A payload that opens and is no claim must look like a wrong secret, not like an error of its own. ChaCha20-Poly1305
- * does not commit to its key: in 4 KiB fits one ciphertext that authenticates under some 250 guessed psks at once, and
- * a server that told "opened" from "did not open" would test them all with one attempt (Len, Grubbs, Ristenpart:
- * "Partitioning Oracle Attacks", 2021). An honest client's claim is never malformed, since its version was agreed.
+ * A payload that opens and is not a hello must look like a wrong secret, not like an error of its own: a server that told the
+ * two apart would let one ciphertext test many guessed psks at once. An honest client's hello is never malformed, since its
+ * version was agreed.
  */
-function tryMessage3(noise: HandshakeState, bytes: Uint8Array, psk: Psk): Claim | undefined {
+function tryMessage3(noise: HandshakeState, bytes: Uint8Array, psk: Psk): Hello | undefined {
   noise.setPsk(psk);
   try {
-    return decodeClaim(noise.readMessage(bytes));
+    return decodeHello(noise.readMessage(bytes));
   } catch (error) {
     if (error instanceof NoiseError && error.reason === 'unauthentic') return undefined;
     if (error instanceof HandshakeError && error.reason === 'malformed') return undefined;

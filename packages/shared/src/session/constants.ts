@@ -38,6 +38,24 @@ export const UNCONFIRMED_REPLAY_BYTES = 64 * 1024;
 /** Bytes of one stream that are taken from its socket before the link took them. Above it the socket is not read. */
 export const SEND_QUEUE_BYTES = 384 * 1024;
 
+/** The smallest receive window of a stream. It is not charged to the budget: without it the stream would stand still. */
+export const LEAST_WINDOW_BYTES = 16 * 1024;
+
+/** What a stream may carry before its first CREDIT, while memory is plentiful. */
+export const FIRST_CREDIT_BYTES = 256 * 1024;
+
+/**
+ * First credits come out of half of the budget: each new one is at most this part of what is left of that half. So idle streams
+ * alone never make a session crowded.
+ */
+export const FIRST_CREDIT_PARTS = 128;
+
+/** This part of what is left of a client's budget is the most that the first credits of all streams of a session add up to. */
+export const FIRST_CREDIT_TOTAL_PARTS = 4;
+
+/** Of what is left of that, a server takes this part for a stream, and not less than the smallest window while it can. */
+export const FIRST_CREDIT_TAKEN_PARTS = 128;
+
 /** The largest receive window of a stream. */
 export const MAX_WINDOW_BYTES = 16 * 1024 * 1024;
 

@@ -1,3 +1,4 @@
+import type { Attribute } from '../wire/attributes.ts';
 import type {
   AcceptedFrame,
   DrainFrame,
@@ -21,11 +22,8 @@ export type SessionEvent =
       readonly type: 'stream-opened';
       readonly streamId: number;
       readonly tunnelId: number;
-      /** The visitor's address and port. */
-      readonly address: string;
-      readonly port: number;
-      /** The server's address that it connected to, where the server says it. */
-      readonly destination?: string | undefined;
+      /** What the server says of the visitor. */
+      readonly attributes: readonly Attribute[];
     }
   /** A view into the record that was received; call `consumed` once the local side took it. */
   | { readonly type: 'stream-data'; readonly streamId: number; readonly data: Uint8Array }

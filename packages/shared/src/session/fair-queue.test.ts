@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FIRST_CREDIT_BYTES } from './constants.ts';
 import { FairQueue } from './fair-queue.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { ReceiveWindow } from './receive-window.ts';
@@ -19,8 +20,9 @@ class Bench {
       stream = new Stream(
         this.streams.size,
         0,
-        new ReceiveWindow(0, new MemoryBudget(0).share()),
+        new ReceiveWindow(0, new MemoryBudget(0).share(), FIRST_CREDIT_BYTES),
         new MemoryBudget(0).share(),
+        FIRST_CREDIT_BYTES,
       );
       this.streams.set(name, stream);
     }

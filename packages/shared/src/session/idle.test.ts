@@ -21,12 +21,12 @@ class IdlePair {
 
   constructor(idleMaxMs: number | undefined) {
     const own = { ...BASE, idleMaxMs };
-    this.client.beginLink(0, own, 2 * ONE_WAY_MS);
+    this.client.beginLink(0, own, 2 * ONE_WAY_MS, 0);
     this.server.acceptLink(
       0,
       BASE,
       2 * ONE_WAY_MS,
-      { received: 0, next: 1, heartbeat: BASE },
+      { received: 0, next: 1, heartbeat: BASE, ...this.client.firstCredit, features: 0 },
       { sessionId: new Uint8Array(16), token: new Uint8Array(32), resumeWindowMs: 0, agent: '' },
     );
     this.flush();
@@ -73,7 +73,7 @@ class IdlePair {
 
   /** A visitor comes, on the server's side. */
   visit(): void {
-    this.server.openStream(1, '192.0.2.1', 1234, this.now);
+    this.server.openStream(1, [], this.now);
     this.flush();
   }
 }

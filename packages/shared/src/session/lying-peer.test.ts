@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { TunnelError } from '../errors/errors.ts';
-import { MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
+import { KNOWN_FEATURES, MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { decodeFrames } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
@@ -85,8 +85,8 @@ class Pair {
       this.#startSessions();
       return;
     }
-    const peer = { ...client.resumePoint, heartbeat: HEARTBEAT };
-    client.beginLink(this.now, HEARTBEAT, 20);
+    const peer = { ...client.resumePoint, heartbeat: HEARTBEAT, ...client.firstCredit, features: KNOWN_FEATURES };
+    client.beginLink(this.now, HEARTBEAT, 20, KNOWN_FEATURES);
     server.acceptLink(this.now, HEARTBEAT, 20, peer, {
       sessionId: new Uint8Array(16),
       token: new Uint8Array(32),
@@ -169,7 +169,7 @@ class Pair {
     const streamId = random.chance(0.9) ? 1 + 2 * random.below(12) : random.below(10);
     switch (random.below(7)) {
       case 0:
-        if (role === 'server') session.openStream(1, '', 0, this.now);
+        if (role === 'server') session.openStream(1, [], this.now);
         break;
       case 1:
       case 2:
@@ -222,13 +222,20 @@ class Pair {
         heartbeatTimeoutMs: random.skewed(2 ** 32) - 1,
         agent: code,
       }),
-      () => ({ type: 'open', streamId, tunnelId, port: 1, address: '' }),
+      () => ({
+        type: 'open',
+        streamId,
+        tunnelId,
+        creditBytes: u32,
+        takenBytes: random.skewed(400_000) - 1,
+        attributes: [],
+      }),
       () => ({ type: 'data', streamId, data: new Uint8Array(1 + random.skewed(70_000)) }),
       () => ({ type: 'end', streamId }),
       () => ({ type: 'reset', streamId, code }),
       () => ({ type: 'void', count: random.skewed(2 ** 32 - 1) }),
-      () => ({ type: 'tunnel-request', tunnelId, port: 1, name: '' }),
-      () => ({ type: 'tunnel-granted', tunnelId, port: 1, host: '' }),
+      () => ({ type: 'tunnel-request', tunnelId, kind: 1, name: '', label: '', terms: [] }),
+      () => ({ type: 'tunnel-granted', tunnelId, name: '1', addresses: ['tcp://:1'] }),
       () => ({ type: 'tunnel-refused', tunnelId, code, detail: '' }),
       () => ({ type: 'tunnel-close', tunnelId, code }),
     ])();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeFrame } from '../wire/encode.ts';
-import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
-import { CROWDED_LOG_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
+import { KNOWN_FEATURES } from '../wire/constants.ts';
+import { CROWDED_LOG_BYTES, FIRST_CREDIT_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
 import type { SessionEvent } from './events.ts';
 import { MemoryBudget, type MemoryShare } from './memory-budget.ts';
 import { RecordBuilder } from '../link/record-builder.ts';
@@ -10,6 +10,7 @@ import { Session } from './session.ts';
 const KiB = 1024;
 const HEARTBEAT = { intervalMs: 2000, timeoutMs: 8000 };
 const IDENTITY = { sessionId: new Uint8Array(16), token: new Uint8Array(32), resumeWindowMs: 1000, agent: '' };
+const OFFER = { firstCreditBytes: FIRST_CREDIT_BYTES, firstCreditTotalBytes: 2 ** 26, features: KNOWN_FEATURES };
 const builder = new RecordBuilder();
 
 describe('a budget', () => {
@@ -77,13 +78,13 @@ class Server {
   constructor(budget: MemoryBudget) {
     this.session = new Session({ role: 'server', budget });
     this.session.onGivenUp = () => (this.givenUp += 1);
-    this.session.acceptLink(0, HEARTBEAT, 20, { received: 0, next: 1, heartbeat: HEARTBEAT }, IDENTITY);
+    this.session.acceptLink(0, HEARTBEAT, 20, { received: 0, next: 1, heartbeat: HEARTBEAT, ...OFFER }, IDENTITY);
     this.send();
   }
 
   /** Streams whose peer grants all there is. */
   open(count: number): number[] {
-    const ids = Array.from({ length: count }, () => this.session.openStream(1, '', 0, this.#now)!);
+    const ids = Array.from({ length: count }, () => this.session.openStream(1, [], this.#now)!);
     this.send();
     for (const streamId of ids) this.hear({ type: 'credit', streamId, offset: 1e12 });
     return ids;
@@ -159,11 +160,11 @@ describe('a session', () => {
   });
 
   it('that has most gives up what waits longest, for whoever needs it', () => {
-    const budget = new MemoryBudget((40 * 64 + 8) * KiB);
+    const budget = new MemoryBudget((40 * 16 + 8) * KiB);
     const greedy = new Server(budget);
     const honest = new Server(budget);
     const held = (server: Server, id: number): void =>
-      server.hear({ type: 'data', streamId: id, data: new Uint8Array(INITIAL_CREDIT_BYTES) });
+      server.hear({ type: 'data', streamId: id, data: new Uint8Array(16 * KiB) });
     const [mine] = honest.open(1);
     held(honest, mine!);
     const ids = greedy.open(39);
@@ -175,7 +176,7 @@ describe('a session', () => {
     expect(greedy.events.filter((event) => event.startsWith('stream-reset'))).toEqual([]);
     honest.pass(60_000);
     honest.send();
-    honest.session.write(mine!, new Uint8Array(64 * KiB));
+    honest.session.write(mine!, new Uint8Array(16 * KiB));
 
     // As much as was too much, and a sixteenth of all.
     const reset = greedy.events.filter((event) => event.startsWith('stream-reset'));
@@ -197,7 +198,7 @@ describe('a session', () => {
     expect(server.givenUp).toBeGreaterThan(0);
     // What is left of them is one void frame and their resets.
     server.session.endLink();
-    const peer = { received: ids.length, next: 1, heartbeat: HEARTBEAT };
+    const peer = { received: ids.length, next: 1, heartbeat: HEARTBEAT, ...OFFER };
     server.session.acceptLink(0, HEARTBEAT, 20, peer, IDENTITY);
     let sent = 0;
     for (let parts; (parts = server.session.nextRecord(0, builder, 65_536));) {

@@ -1,9 +1,11 @@
+import { FIRST_CREDIT_BYTES, FIRST_CREDIT_PARTS, LEAST_WINDOW_BYTES } from './constants.ts';
+
 /**
  * What all sessions of a process may keep waiting together, and promise to take in.
  *
  * Bytes *wait* where the next one does not take them: they arrived and no socket took them, or were read from a socket and the
- * link did not take them, or are kept until they are acknowledged. Bytes are *promised* where a window of a stream was grown
- * beyond its first size. A session is *crowded* once it uses as much as is left for everybody (the dynamic threshold of Choudhury
+ * link did not take them, or are kept until they are acknowledged. Bytes are *promised* where a window of a stream is larger
+ * than the smallest one. A session is *crowded* once it uses as much as is left for everybody (the dynamic threshold of Choudhury
  * and Hahne for shared buffers): of n sessions that want all there is each has 1/(n + 1), and whoever comes next still finds
  * as much. Beyond the limit, what waits longest and is most is given up, of the session that has most.
  */
@@ -95,14 +97,24 @@ export class MemoryShare {
   /** As much of `bytes` as this session may still promise. */
   promise(bytes: number): number {
     const granted = Math.max(0, Math.min(bytes, Math.floor((this.#leftBytes - this.usedBytes) / 2)));
-    this.#promisedBytes += granted;
-    this.#add(0, granted);
+    this.charge(granted);
     return granted;
   }
 
+  /** What a new stream may be promised before anything is known of it, beyond the smallest window. */
+  get firstPromiseBytes(): number {
+    const spareBytes = this.#leftBytes - this.usedBytes - this.#budget.limitBytes / 2;
+    return Math.max(0, Math.min(FIRST_CREDIT_BYTES - LEAST_WINDOW_BYTES, Math.floor(spareBytes / FIRST_CREDIT_PARTS)));
+  }
+
+  /** So much was promised, within what was offered before. */
+  charge(promisedBytes: number): void {
+    this.#promisedBytes += promisedBytes;
+    this.#add(0, promisedBytes);
+  }
+
   takeBack(promisedBytes: number): void {
-    this.#promisedBytes -= promisedBytes;
-    this.#add(0, -promisedBytes);
+    this.charge(-promisedBytes);
   }
 
   get #leftBytes(): number {

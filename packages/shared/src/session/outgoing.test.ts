@@ -19,7 +19,13 @@ const LARGEST = MAX_PLAINTEXT_BYTES - ACKNOWLEDGEMENT_BYTES;
 const builder = new RecordBuilder();
 
 function newStream(id: number): Stream {
-  const stream = new Stream(id, 0, new ReceiveWindow(0, new MemoryBudget(0).share()), new MemoryBudget(0).share());
+  const stream = new Stream(
+    id,
+    0,
+    new ReceiveWindow(0, new MemoryBudget(0).share(), 0),
+    new MemoryBudget(0).share(),
+    0,
+  );
   stream.raiseCredit(Number.MAX_SAFE_INTEGER);
   return stream;
 }
@@ -135,7 +141,7 @@ describe('a new link', () => {
   it('gets everything again that was not acknowledged, in the same frames', () => {
     const outgoing = new Outgoing();
     const stream = newStream(1);
-    outgoing.sendControl({ type: 'open', streamId: 1, tunnelId: 1, port: 1, address: '' });
+    outgoing.sendControl({ type: 'open', streamId: 1, tunnelId: 1, creditBytes: 0, takenBytes: 0, attributes: [] });
     write(outgoing, stream, 100);
     const first = drain(outgoing);
     write(outgoing, stream, 200);
@@ -183,7 +189,7 @@ describe('a new link', () => {
     const outgoing = new Outgoing();
     const doomed = newStream(1);
     const other = newStream(3);
-    outgoing.sendControl({ type: 'open', streamId: 1, tunnelId: 1, port: 1, address: '' });
+    outgoing.sendControl({ type: 'open', streamId: 1, tunnelId: 1, creditBytes: 0, takenBytes: 0, attributes: [] });
     write(outgoing, doomed, 10);
     drain(outgoing);
     write(outgoing, doomed, 20);
@@ -263,7 +269,7 @@ describe('bounds', () => {
     expect(outgoing.logBytes).toBeLessThanOrEqual(LOG_LIMIT_BYTES);
     const lastNumber = outgoing.next - 1;
     for (let id = 3; outgoing.next === lastNumber + 1 && id < 100; id += 2) {
-      outgoing.sendControl({ type: 'open', streamId: id, tunnelId: 1, port: 1, address: '' });
+      outgoing.sendControl({ type: 'open', streamId: id, tunnelId: 1, creditBytes: 0, takenBytes: 0, attributes: [] });
       drain(outgoing);
     }
     while (drain(outgoing).length > 0);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
-import { MAX_WINDOW_BYTES, WINDOW_SLACK_MS } from './constants.ts';
+import { LEAST_WINDOW_BYTES, MAX_WINDOW_BYTES, WINDOW_SLACK_MS } from './constants.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { ReceiveWindow } from './receive-window.ts';
 
+const FIRST_BYTES = 64 * 1024;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
 /** A sender that uses all its credit, over a link of this rate and round-trip time, and a reader that takes all at once. */
@@ -17,7 +17,7 @@ class Transfer {
   #credit = 0;
 
   constructor(budget: MemoryBudget, bytesPerMs: number, roundTripMs: number) {
-    this.window = new ReceiveWindow(0, budget.share());
+    this.window = new ReceiveWindow(0, budget.share(), FIRST_BYTES);
     this.#bytesPerMs = bytesPerMs;
     this.#roundTripMs = roundTripMs;
     this.#grants = [{ at: 0, offset: this.window.granted }];
@@ -66,64 +66,64 @@ describe('growth', () => {
     // 1 Mbit/s at 100 ms: 12.5 KB are on their way.
     const transfer = new Transfer(new MemoryBudget(NO_LIMIT), 125, 100).run(20_000);
     const { window } = transfer;
-    expect(window.windowBytes).toBe(INITIAL_CREDIT_BYTES);
+    expect(window.windowBytes).toBe(FIRST_BYTES);
   });
 
   it('is nothing for a reader that takes all at once after a pause', () => {
-    const window = new ReceiveWindow(0, new MemoryBudget(NO_LIMIT).share());
+    const window = new ReceiveWindow(0, new MemoryBudget(NO_LIMIT).share(), FIRST_BYTES);
     for (let round = 1; round <= 50; round += 1) {
-      const bytes = window.granted - (round - 1) * INITIAL_CREDIT_BYTES;
+      const bytes = window.granted - (round - 1) * FIRST_BYTES;
       window.receive(bytes);
       window.consume(bytes, round * 2000, 20);
       window.grant();
     }
-    expect(window.windowBytes).toBe(INITIAL_CREDIT_BYTES);
+    expect(window.windowBytes).toBe(FIRST_BYTES);
   });
 });
 
 describe('the budget', () => {
   it('is shared, and comes back', () => {
-    const budget = new MemoryBudget(300_000);
+    const budget = new MemoryBudget(300_000 + 2 * (FIRST_BYTES - LEAST_WINDOW_BYTES));
     const first = new Transfer(budget, 100_000, 50).run(1000);
     const second = new Transfer(budget, 100_000, 50).run(1000);
     // Each has as much as is left.
     expect(budget.promisedBytes).toBeGreaterThan(190_000);
-    expect(first.window.windowBytes).toBeGreaterThan(INITIAL_CREDIT_BYTES + 140_000);
-    expect(second.window.windowBytes).toBeGreaterThan(INITIAL_CREDIT_BYTES + 50_000);
+    expect(first.window.windowBytes).toBeGreaterThan(FIRST_BYTES + 140_000);
+    expect(second.window.windowBytes).toBeGreaterThan(FIRST_BYTES + 50_000);
     first.window.release();
     first.window.release();
     second.run(1000);
-    expect(second.window.windowBytes).toBeGreaterThan(INITIAL_CREDIT_BYTES + 140_000);
+    expect(second.window.windowBytes).toBeGreaterThan(FIRST_BYTES + 140_000);
     second.window.release();
     expect(budget.usedBytes).toBe(0);
   });
 
   it('is not touched any more by a window that was released', () => {
     const budget = new MemoryBudget(NO_LIMIT);
-    const window = new ReceiveWindow(0, budget.share());
-    window.receive(INITIAL_CREDIT_BYTES);
+    const window = new ReceiveWindow(0, budget.share(), FIRST_BYTES);
+    window.receive(FIRST_BYTES);
     window.release();
     for (let now = 1; now < 100; now += 1) window.consume(600, now, 1);
     expect(budget.usedBytes).toBe(0);
-    expect(window.heldBytes).toBe(INITIAL_CREDIT_BYTES - 99 * 600);
+    expect(window.heldBytes).toBe(FIRST_BYTES - 99 * 600);
   });
 });
 
 describe('credit', () => {
   it('is granted a quarter of a window at a time', () => {
-    const window = new ReceiveWindow(0, new MemoryBudget(0).share());
-    window.receive(INITIAL_CREDIT_BYTES);
-    expect(window.heldBytes).toBe(INITIAL_CREDIT_BYTES);
-    const quarter = INITIAL_CREDIT_BYTES / 4;
+    const window = new ReceiveWindow(0, new MemoryBudget(0).share(), FIRST_BYTES);
+    window.receive(FIRST_BYTES);
+    expect(window.heldBytes).toBe(FIRST_BYTES);
+    const quarter = FIRST_BYTES / 4;
     expect(window.consume(quarter - 1, 1000, 10)).toBe(false);
     expect(window.consume(1, 1000, 10)).toBe(true);
-    expect(window.grant()).toBe(INITIAL_CREDIT_BYTES + quarter);
-    expect(window.grant()).toBe(INITIAL_CREDIT_BYTES + quarter);
+    expect(window.grant()).toBe(FIRST_BYTES + quarter);
+    expect(window.grant()).toBe(FIRST_BYTES + quarter);
   });
 
   it('beyond it, data breaks the protocol', () => {
-    const window = new ReceiveWindow(0, new MemoryBudget(0).share());
-    window.receive(INITIAL_CREDIT_BYTES);
+    const window = new ReceiveWindow(0, new MemoryBudget(0).share(), FIRST_BYTES);
+    window.receive(FIRST_BYTES);
     expect(() => window.receive(1)).toThrow(expect.objectContaining({ code: 'protocol-error' }));
   });
 });

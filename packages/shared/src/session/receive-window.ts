@@ -1,6 +1,5 @@
 import { malformed } from '../wire/byte-reader.ts';
-import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
-import { MAX_WINDOW_BYTES, WINDOW_SLACK_MS } from './constants.ts';
+import { LEAST_WINDOW_BYTES, MAX_WINDOW_BYTES, WINDOW_SLACK_MS } from './constants.ts';
 import type { MemoryShare } from './memory-budget.ts';
 
 /**
@@ -9,25 +8,32 @@ import type { MemoryShare } from './memory-budget.ts';
  */
 export class ReceiveWindow {
   readonly #memory: MemoryShare;
-  #windowBytes = INITIAL_CREDIT_BYTES;
+  readonly #firstBytes: number;
+  #windowBytes: number;
   /** Offsets, counted from the start of the stream. */
   #received = 0;
   #consumed = 0;
-  #granted = INITIAL_CREDIT_BYTES;
+  #granted: number;
   /** `ending`: nothing more will come. `released`: nor is what came taken by anybody. */
   #state: 'open' | 'ending' | 'released' = 'open';
   /** A round is over when everything is taken that was granted at its start; a sender that waits for credit needs a round trip. */
   #roundAt: number;
   #roundFrom = 0;
   /** Undefined between two rounds. */
-  #roundEnd: number | undefined = INITIAL_CREDIT_BYTES;
+  #roundEnd: number | undefined;
   /** When the local side last took something. */
   movedAt: number;
 
-  constructor(now: number, memory: MemoryShare) {
+  /** The peer may send `firstBytes` before anything is granted. Charges the budget with what is beyond the smallest window. */
+  constructor(now: number, memory: MemoryShare, firstBytes: number) {
     this.#roundAt = now;
     this.movedAt = now;
     this.#memory = memory;
+    this.#firstBytes = firstBytes;
+    this.#granted = firstBytes;
+    this.#roundEnd = firstBytes > 0 ? firstBytes : undefined;
+    this.#windowBytes = Math.max(firstBytes, LEAST_WINDOW_BYTES);
+    memory.charge(this.#windowBytes - LEAST_WINDOW_BYTES);
   }
 
   /** Up to which offset the peer may send. */
@@ -35,9 +41,9 @@ export class ReceiveWindow {
     return this.#granted;
   }
 
-  /** More was granted than what every stream starts with. */
+  /** More was granted than what the stream began with. */
   get hasGranted(): boolean {
-    return this.#granted > INITIAL_CREDIT_BYTES;
+    return this.#granted > this.#firstBytes;
   }
 
   get windowBytes(): number {
@@ -68,6 +74,11 @@ export class ReceiveWindow {
     if (this.#state !== 'released') this.#memory.wait(-bytes);
     if (this.#state !== 'open') this.#shrink(this.heldBytes);
     else this.#measure(now, roundTripMs);
+    return this.isGrantDue;
+  }
+
+  /** A good part of the window is not granted. */
+  get isGrantDue(): boolean {
     const grantable = this.#consumed + this.#windowBytes - this.#granted;
     return grantable >= this.#windowBytes / 4;
   }
@@ -93,7 +104,7 @@ export class ReceiveWindow {
   }
 
   #shrink(bytes: number): void {
-    const windowBytes = Math.min(this.#windowBytes, Math.max(bytes, INITIAL_CREDIT_BYTES));
+    const windowBytes = Math.min(this.#windowBytes, Math.max(bytes, LEAST_WINDOW_BYTES));
     this.#memory.takeBack(this.#windowBytes - windowBytes);
     this.#windowBytes = windowBytes;
   }

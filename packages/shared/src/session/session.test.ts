@@ -1,13 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { CONTROL_QUEUE_LIMIT, HALF_CLOSED_IDLE_MS, SEND_QUEUE_BYTES, WRITABLE_AGAIN_BYTES } from './constants.ts';
-import { INITIAL_CREDIT_BYTES, MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
+import {
+  CONTROL_QUEUE_LIMIT,
+  FIRST_CREDIT_BYTES,
+  HALF_CLOSED_IDLE_MS,
+  LEAST_WINDOW_BYTES,
+  SEND_QUEUE_BYTES,
+} from './constants.ts';
+import { KNOWN_FEATURES, MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import type { SessionEvent } from './events.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { RecordBuilder } from '../link/record-builder.ts';
 import { Flight } from '../link/flight.ts';
-import { type ResumePoint, Session } from './session.ts';
+import { type FirstCredit, type ResumePoint, Session } from './session.ts';
 
 const HEARTBEAT = { intervalMs: 2000, timeoutMs: 8000 };
 const IDENTITY = {
@@ -28,19 +34,23 @@ class Pair {
   readonly server = new Session({ role: 'server', budget: this.budget });
   readonly told: { client: SessionEvent[]; server: SessionEvent[] } = { client: [], server: [] };
 
+  get offer(): FirstCredit & { readonly features: number } {
+    return { ...this.client.firstCredit, features: KNOWN_FEATURES };
+  }
+
   /** A new link; nothing has gone over it but message 3. */
   connect(): void {
-    const peer = { ...this.client.resumePoint, heartbeat: HEARTBEAT };
+    const peer = { ...this.client.resumePoint, heartbeat: HEARTBEAT, ...this.offer };
     if (!this.server.canResumeFrom(peer)) throw new Error('cannot resume');
-    this.client.beginLink(this.now, HEARTBEAT, 20);
+    this.client.beginLink(this.now, HEARTBEAT, 20, KNOWN_FEATURES);
     this.server.acceptLink(this.now, HEARTBEAT, 20, peer, IDENTITY);
   }
 
   /** A new link, for which the client said this. */
-  resume(claim: ResumePoint): void {
-    if (!this.server.canResumeFrom(claim)) throw new Error('cannot resume');
-    this.client.beginLink(this.now, HEARTBEAT, 20);
-    this.server.acceptLink(this.now, HEARTBEAT, 20, { ...claim, heartbeat: HEARTBEAT }, IDENTITY);
+  resume(hello: ResumePoint): void {
+    if (!this.server.canResumeFrom(hello)) throw new Error('cannot resume');
+    this.client.beginLink(this.now, HEARTBEAT, 20, KNOWN_FEATURES);
+    this.server.acceptLink(this.now, HEARTBEAT, 20, { ...hello, heartbeat: HEARTBEAT, ...this.offer }, IDENTITY);
   }
 
   disconnect(): void {
@@ -86,7 +96,7 @@ class Pair {
 
   /** A stream that both sides know. */
   open(): number {
-    const id = this.server.openStream(1, '192.0.2.1', 1234, this.now)!;
+    const id = this.server.openStream(1, [], this.now)!;
     this.settle();
     this.events('client');
     this.events('server');
@@ -124,11 +134,11 @@ describe('a link', () => {
       { type: 'end', streamId: 1 },
     ] satisfies Frame[]) {
       const pair = new Pair();
-      pair.client.beginLink(0, HEARTBEAT, 20);
+      pair.client.beginLink(0, HEARTBEAT, 20, KNOWN_FEATURES);
       expect(() => pair.client.receive(lie(frame), 0, 0)).toThrow(PROTOCOL_ERROR);
     }
     const pair = new Pair();
-    pair.client.beginLink(0, HEARTBEAT, 20);
+    pair.client.beginLink(0, HEARTBEAT, 20, KNOWN_FEATURES);
     pair.deliver('client', lie({ type: 'refused', code: 'draining', retryAfterMs: 9, detail: '' }));
     expect(pair.told.client).toEqual([{ type: 'refused', code: 'draining', retryAfterMs: 9, detail: '' }]);
   });
@@ -148,7 +158,7 @@ describe('a link', () => {
       { received: 0, next: 3 },
       { received: 1, next: 2 },
     ]) {
-      pair.client.beginLink(pair.now, HEARTBEAT, 20);
+      pair.client.beginLink(pair.now, HEARTBEAT, 20, KNOWN_FEATURES);
       const times = { heartbeatIntervalMs: 2000, heartbeatTimeoutMs: 8000 };
       expect(() => pair.client.receive(lie({ type: 'accepted', ...IDENTITY, ...times, ...point }), 0, 0)).toThrow(
         PROTOCOL_ERROR,
@@ -185,7 +195,7 @@ describe('a link', () => {
 describe('a stream', () => {
   it('that is opened without a link waits with its data', () => {
     const pair = new Pair();
-    const id = pair.server.openStream(7, '::1', 99, 0)!;
+    const id = pair.server.openStream(7, [], 0)!;
     pair.server.write(id, new Uint8Array(10));
     pair.server.end(id, 0);
     pair.connect();
@@ -202,7 +212,7 @@ describe('a stream', () => {
   it('may be resumed before its OPEN arrived', () => {
     const pair = new Pair();
     pair.connect();
-    pair.server.openStream(1, '', 0, 0);
+    pair.server.openStream(1, [], 0);
     pair.record('server');
     pair.disconnect();
     pair.connect();
@@ -292,7 +302,7 @@ describe('a stream', () => {
 });
 
 describe('a stream whose local side is gone', () => {
-  const MUCH = 3 * INITIAL_CREDIT_BYTES;
+  const MUCH = 3 * FIRST_CREDIT_BYTES;
 
   /** Consumes what the client is given until nothing more comes. */
   function takeAll(pair: Pair, id: number): { readonly bytes: number; readonly events: string[] } {
@@ -384,7 +394,7 @@ describe('a stream whose local side is gone', () => {
       pair.settle();
     }
     expectGone(pair);
-    expect(pair.client.heldBytes(id)).toBe(INITIAL_CREDIT_BYTES);
+    expect(pair.client.heldBytes(id)).toBe(FIRST_CREDIT_BYTES);
     pair.client.reset(id, 'stream-reset');
     expect([pair.client.heldBytes(id), pair.budget.usedBytes]).toEqual([0, 0]);
   });
@@ -408,7 +418,7 @@ describe('a stream whose local side is gone', () => {
     const pair = connected();
     const id = pair.open();
     pair.server.fail(id, 'stream-reset', pair.now);
-    const other = pair.server.openStream(1, '192.0.2.1', 1234, pair.now)!;
+    const other = pair.server.openStream(1, [], pair.now)!;
     pair.server.write(other, new Uint8Array(10));
     pair.settle();
     expect(pair.events('client')).toEqual([`stream-reset ${id}`, `stream-opened ${other}`, `stream-data ${other}`]);
@@ -421,30 +431,31 @@ describe('what a side holds of a stream whose peer has ended', () => {
     const pair = connected();
     const id = pair.open();
     for (let count = 0; count < 20; count += 1) {
-      pair.server.write(id, new Uint8Array(2 * INITIAL_CREDIT_BYTES));
+      pair.server.write(id, new Uint8Array(2 * FIRST_CREDIT_BYTES));
       pair.now += 4;
       for (let record = pair.record('server'); record; record = pair.record('server')) pair.deliver('client', record);
       pair.client.consumed(id, pair.client.heldBytes(id), pair.now);
       for (let record = pair.record('client'); record; record = pair.record('client')) pair.deliver('server', record);
     }
-    pair.server.write(id, new Uint8Array(4 * INITIAL_CREDIT_BYTES));
+    pair.server.write(id, new Uint8Array(4 * FIRST_CREDIT_BYTES));
     pair.server.end(id, pair.now);
     pair.settle();
     const heldBytes = pair.client.heldBytes(id);
-    expect(heldBytes).toBeGreaterThan(2 * INITIAL_CREDIT_BYTES);
-    expect(pair.budget.promisedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
+    expect(heldBytes).toBeGreaterThan(2 * FIRST_CREDIT_BYTES);
+    // The server's window is open as on the first day.
+    expect(pair.budget.promisedBytes).toBe(heldBytes - LEAST_WINDOW_BYTES + (FIRST_CREDIT_BYTES - LEAST_WINDOW_BYTES));
     pair.client.end(id, pair.now);
     pair.settle();
     expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
     expect(pair.client.heldBytes(id)).toBe(heldBytes);
-    expect(pair.budget.promisedBytes).toBe(heldBytes - INITIAL_CREDIT_BYTES);
+    expect(pair.budget.promisedBytes).toBe(heldBytes - LEAST_WINDOW_BYTES);
     return { pair, id, heldBytes };
   }
 
   it('counts until it is consumed', () => {
     const { pair, id, heldBytes } = overAndHeld();
     pair.client.consumed(id, 1000, pair.now);
-    expect(pair.budget.promisedBytes).toBe(heldBytes - 1000 - INITIAL_CREDIT_BYTES);
+    expect(pair.budget.promisedBytes).toBe(heldBytes - 1000 - LEAST_WINDOW_BYTES);
     pair.client.consumed(id, heldBytes - 1000, pair.now);
     expect(pair.budget.usedBytes).toBe(0);
     expect(pair.client.heldBytes(id)).toBe(0);
@@ -471,10 +482,10 @@ describe('what a side holds of a stream whose peer has ended', () => {
     pair.server.end(id, pair.now);
     pair.settle();
     expect(pair.server.streamCount).toBe(0);
-    for (let count = 1; count < STREAM_LIMIT; count += 1) expect(pair.server.openStream(1, '', 0, 0)).toBeDefined();
-    expect(pair.server.openStream(1, '', 0, 0)).toBeUndefined();
+    for (let count = 1; count < STREAM_LIMIT; count += 1) expect(pair.server.openStream(1, [], 0)).toBeDefined();
+    expect(pair.server.openStream(1, [], 0)).toBeUndefined();
     pair.server.consumed(id, 10, pair.now);
-    expect(pair.server.openStream(1, '', 0, 0)).toBeDefined();
+    expect(pair.server.openStream(1, [], 0)).toBeDefined();
   });
 });
 
@@ -482,14 +493,14 @@ describe('writing', () => {
   it('stops at the credit and goes on when told to', () => {
     const pair = connected();
     const id = pair.open();
-    expect(pair.server.write(id, new Uint8Array(INITIAL_CREDIT_BYTES - 1))).toBe(1);
+    expect(pair.server.write(id, new Uint8Array(FIRST_CREDIT_BYTES - 1))).toBe(1);
     // An empty chunk is no reason to wait for something that is never told.
     expect(pair.server.write(id, new Uint8Array())).toBe(1);
     expect(pair.server.write(id, new Uint8Array(1))).toBe(0);
     pair.settle();
     expect(pair.events('server')).toEqual([]);
-    expect(pair.client.heldBytes(id)).toBe(INITIAL_CREDIT_BYTES);
-    pair.client.consumed(id, WRITABLE_AGAIN_BYTES, pair.now);
+    expect(pair.client.heldBytes(id)).toBe(FIRST_CREDIT_BYTES);
+    pair.client.consumed(id, FIRST_CREDIT_BYTES / 4, pair.now);
     pair.settle();
     expect(pair.events('server')).toEqual(['stream-writable 1']);
   });
@@ -516,14 +527,14 @@ describe('writing', () => {
   });
 });
 
-describe('a claim', () => {
+describe('a hello', () => {
   it('is not overtaken by acknowledgements and credit on the old link', () => {
     const pair = connected();
     const id = pair.open();
-    const claim = pair.client.claim();
-    pair.server.write(id, new Uint8Array(INITIAL_CREDIT_BYTES));
+    const hello = pair.client.helloPoint();
+    pair.server.write(id, new Uint8Array(FIRST_CREDIT_BYTES));
     pair.deliver('client', pair.record('server')!);
-    pair.client.consumed(id, INITIAL_CREDIT_BYTES, pair.now);
+    pair.client.consumed(id, FIRST_CREDIT_BYTES, pair.now);
     pair.now = pair.client.deadline;
     pair.client.tick(pair.now, 0);
     expect(pair.client.deadline).toBeGreaterThan(pair.now);
@@ -531,8 +542,8 @@ describe('a claim', () => {
     // A heartbeat, and nothing else.
     expect(pair.record('client')).toHaveLength(21);
 
-    pair.resume(claim);
-    pair.server.write(id, new Uint8Array(INITIAL_CREDIT_BYTES));
+    pair.resume(hello);
+    pair.server.write(id, new Uint8Array(FIRST_CREDIT_BYTES));
     pair.settle();
     expect(pair.events('client').filter((event) => event.startsWith('stream-data'))).not.toEqual([]);
     expect(pair.server.logBytes).toBe(0);
@@ -541,8 +552,8 @@ describe('a claim', () => {
   it('that came to nothing lets the old link go on', () => {
     const pair = connected();
     const id = pair.open();
-    pair.client.claim();
-    pair.client.withdrawClaim();
+    pair.client.helloPoint();
+    pair.client.withdrawHello();
     pair.server.write(id, new Uint8Array(10));
     pair.settle();
     expect(pair.server.logBytes).toBe(0);
@@ -551,16 +562,16 @@ describe('a claim', () => {
   it('that an acknowledgement on the old link overtook is forgiven', () => {
     const pair = connected();
     const id = pair.open();
-    const claim = pair.client.resumePoint;
+    const hello = pair.client.resumePoint;
     pair.server.write(id, new Uint8Array(10).fill(1));
-    pair.settle(); // the server forgets what the claim says the client does not have
+    pair.settle(); // the server forgets what the hello says the client does not have
     expect(pair.server.logBytes).toBe(0);
     pair.server.write(id, new Uint8Array(20).fill(2));
     const lost = pair.record('server')!;
     expect(lost.length).toBeGreaterThan(20);
     pair.events('client');
 
-    pair.resume(claim);
+    pair.resume(hello);
     pair.settle();
     const data = pair.told.client.flatMap((event) => (event.type === 'stream-data' ? [...event.data] : []));
     expect(data).toEqual(Array.from({ length: 20 }, () => 2));
@@ -570,18 +581,18 @@ describe('a claim', () => {
   it('is no way back for a process that was set back: it has not what it acknowledged', () => {
     const pair = connected();
     const id = pair.open();
-    const claim = pair.client.resumePoint;
+    const hello = pair.client.resumePoint;
     pair.server.write(id, new Uint8Array(10));
     pair.settle();
 
     const client = new Session({ role: 'client', budget: pair.budget });
-    client.beginLink(pair.now, HEARTBEAT, 20);
+    client.beginLink(pair.now, HEARTBEAT, 20, KNOWN_FEATURES);
     client.receive(lie({ type: 'accepted', ...IDENTITY, ...TIMES, received: 0, next: 1 }), pair.now, 0);
-    client.receive(lie({ type: 'void', count: claim.received }), pair.now, 0);
-    expect(client.resumePoint).toEqual(claim);
+    client.receive(lie({ type: 'void', count: hello.received }), pair.now, 0);
+    expect(client.resumePoint).toEqual(hello);
     client.endLink();
-    client.beginLink(pair.now, HEARTBEAT, 20);
-    pair.server.acceptLink(pair.now, HEARTBEAT, 20, { ...claim, heartbeat: HEARTBEAT }, IDENTITY);
+    client.beginLink(pair.now, HEARTBEAT, 20, KNOWN_FEATURES);
+    pair.server.acceptLink(pair.now, HEARTBEAT, 20, { ...hello, heartbeat: HEARTBEAT, ...pair.offer }, IDENTITY);
     expect(() => client.receive(pair.record('server')!, pair.now, 0)).toThrow(PROTOCOL_ERROR);
     expect(client.isBroken).toBe(true);
   });
@@ -591,7 +602,7 @@ describe('a claim', () => {
     const id = pair.open();
     pair.client.write(id, new Uint8Array(10).fill(1));
     const record = pair.record('client')!;
-    const claim = pair.client.claim();
+    const hello = pair.client.helloPoint();
     pair.deliver('server', record);
     pair.now += 30;
     pair.server.tick(pair.now, 0);
@@ -600,7 +611,7 @@ describe('a claim', () => {
     pair.client.write(id, new Uint8Array(20).fill(2));
 
     pair.events('server');
-    pair.resume(claim);
+    pair.resume(hello);
     pair.settle();
     const data = pair.told.server.flatMap((event) => (event.type === 'stream-data' ? [...event.data] : []));
     expect(data).toEqual(Array.from({ length: 20 }, () => 2));
@@ -612,14 +623,14 @@ describe('a stream that is reset before anybody heard of it', () => {
     const pair = connected();
     pair.disconnect();
     for (let count = 0; count < CONTROL_QUEUE_LIMIT; count += 1) {
-      const id = pair.server.openStream(1, '', 0, 0)!;
+      const id = pair.server.openStream(1, [], 0)!;
       pair.server.write(id, new Uint8Array(1));
       pair.server.reset(id, 'stream-reset');
     }
-    const id = pair.server.openStream(1, '', 0, 0)!;
+    const id = pair.server.openStream(1, [], 0)!;
     expect(pair.server.streamCount).toBe(1);
     pair.connect();
-    pair.client.sendTunnelFrame({ type: 'tunnel-request', tunnelId: 1, port: 0, name: '' });
+    pair.client.sendTunnelFrame({ type: 'tunnel-request', tunnelId: 1, kind: 1, name: '', label: '', terms: [] });
     pair.settle();
     expect(pair.events('client')).toContain(`stream-opened ${id}`);
     expect(pair.events('server')).toContain('tunnel-request');
@@ -628,7 +639,7 @@ describe('a stream that is reset before anybody heard of it', () => {
 
   it('is withdrawn once', () => {
     const pair = connected();
-    const id = pair.server.openStream(1, '', 0, 0)!;
+    const id = pair.server.openStream(1, [], 0)!;
     pair.server.reset(id, 'stream-reset');
     pair.server.reset(id, 'stream-reset');
     expect(pair.server.write(id, new Uint8Array(1))).toBe(0);
@@ -640,7 +651,7 @@ describe('a stream that is reset before anybody heard of it', () => {
 
   it('is not told of where open and reset come together', () => {
     const pair = connected();
-    const ids = Array.from({ length: 5 }, () => pair.server.openStream(1, '', 0, 0)!);
+    const ids = Array.from({ length: 5 }, () => pair.server.openStream(1, [], 0)!);
     pair.server.write(ids[1]!, new Uint8Array(1));
     pair.server.end(ids[2]!, pair.now);
     const opens = pair.record('server')!;
@@ -703,7 +714,7 @@ describe('a fault of the peer', () => {
 
   it('before accepted is one of the link', () => {
     const pair = new Pair();
-    pair.client.beginLink(0, HEARTBEAT, 20);
+    pair.client.beginLink(0, HEARTBEAT, 20, KNOWN_FEATURES);
     expect(() => pair.client.receive(lie({ type: 'end', streamId: 1 }), 0, 0)).toThrow(PROTOCOL_ERROR);
     expect(pair.client.isBroken).toBe(false);
   });
@@ -730,9 +741,17 @@ describe('what a peer must not do', () => {
         { type: 'end', streamId: 1 },
       ],
     ],
-    ['an old stream id', 'client', [{ type: 'open', streamId: 1, tunnelId: 1, port: 1, address: '' }]],
-    ['a stream id of the other side', 'client', [{ type: 'open', streamId: 4, tunnelId: 1, port: 1, address: '' }]],
-    ['more than its credit', 'client', [{ type: 'data', streamId: 1, data: new Uint8Array(INITIAL_CREDIT_BYTES + 1) }]],
+    [
+      'an old stream id',
+      'client',
+      [{ type: 'open', streamId: 1, tunnelId: 1, creditBytes: 0, takenBytes: 0, attributes: [] }],
+    ],
+    [
+      'a stream id of the other side',
+      'client',
+      [{ type: 'open', streamId: 4, tunnelId: 1, creditBytes: 0, takenBytes: 0, attributes: [] }],
+    ],
+    ['more than its credit', 'client', [{ type: 'data', streamId: 1, data: new Uint8Array(FIRST_CREDIT_BYTES + 1) }]],
     ['an acknowledgement of what was not sent', 'server', [{ type: 'acknowledgement', number: 2 }]],
     [
       'a second accepted',
@@ -747,8 +766,16 @@ describe('what a peer must not do', () => {
     ['a late refusal', 'client', [{ type: 'refused', code: '', retryAfterMs: 0, detail: '' }]],
     ['a client that drains', 'server', [{ type: 'drain', retryAfterMs: 0, spreadMs: 0, graceMs: 0 }]],
     ['a client that refuses visitors', 'server', [{ type: 'visitors-refused', tunnelId: 1, denied: 1, overLimit: 0 }]],
-    ['a server that asks for a tunnel', 'client', [{ type: 'tunnel-request', tunnelId: 1, port: 1, name: '' }]],
-    ['a client that grants one', 'server', [{ type: 'tunnel-granted', tunnelId: 1, port: 1, host: '' }]],
+    [
+      'a server that asks for a tunnel',
+      'client',
+      [{ type: 'tunnel-request', tunnelId: 1, kind: 1, name: '', label: '', terms: [] }],
+    ],
+    [
+      'a client that grants one',
+      'server',
+      [{ type: 'tunnel-granted', tunnelId: 1, name: '1', addresses: ['tcp://:1'] }],
+    ],
     ['a client that refuses one', 'server', [{ type: 'tunnel-refused', tunnelId: 1, code: '', detail: '' }]],
   ])('%s', (_what, victim, frames) => {
     const pair = connected();
@@ -770,7 +797,10 @@ describe('what a peer must not do', () => {
     let streamId = 0;
     expect(() => {
       for (;;)
-        pair.deliver('server', lie({ type: 'open', streamId: (streamId += 2), tunnelId: 1, port: 1, address: '' }));
+        pair.deliver(
+          'server',
+          lie({ type: 'open', streamId: (streamId += 2), tunnelId: 1, creditBytes: 0, takenBytes: 0, attributes: [] }),
+        );
     }).toThrow(PROTOCOL_ERROR);
     expect(pair.server.streamCount).toBe(2 * STREAM_LIMIT);
   });
@@ -781,7 +811,7 @@ describe('what a peer must not do', () => {
     expect(() => {
       for (; asked < 1e6; asked += 1) {
         pair.server.sendTunnelFrame({ type: 'tunnel-refused', tunnelId: 1, code: 'tunnel-limit', detail: '' });
-        pair.deliver('server', lie({ type: 'tunnel-request', tunnelId: 1, port: 0, name: '' }));
+        pair.deliver('server', lie({ type: 'tunnel-request', tunnelId: 1, kind: 1, name: '', label: '', terms: [] }));
       }
     }).toThrow(PROTOCOL_ERROR);
     expect(asked).toBe(CONTROL_QUEUE_LIMIT - 1);
@@ -792,32 +822,32 @@ describe('limits', () => {
   it('a stream is refused at the limit, until slots are free again', () => {
     const pair = connected();
     for (let count = 0; count < STREAM_LIMIT; count += 1) {
-      expect(pair.server.openStream(1, '', 0, 0)).toBe(2 * count + 1);
+      expect(pair.server.openStream(1, [], 0)).toBe(2 * count + 1);
     }
     while (pair.record('server', MAX_PLAINTEXT_BYTES));
-    expect(pair.server.openStream(1, '', 0, 0)).toBeUndefined();
+    expect(pair.server.openStream(1, [], 0)).toBeUndefined();
     for (let count = 0; count < STREAM_LIMIT; count += 1) pair.server.reset(2 * count + 1, 'stream-reset');
-    expect(pair.server.openStream(1, '', 0, 0)).toBeUndefined();
+    expect(pair.server.openStream(1, [], 0)).toBeUndefined();
     pair.disconnect();
     pair.connect();
     pair.settle();
     expect(pair.server.streamCount).toBe(0);
     expect(pair.client.streamCount).toBe(0);
-    expect(pair.server.openStream(1, '', 0, 0)).toBe(2 * STREAM_LIMIT + 1);
+    expect(pair.server.openStream(1, [], 0)).toBe(2 * STREAM_LIMIT + 1);
   });
 
   it('what is unacknowledged stops streams, not heartbeats, and a new link gets them going again', () => {
     const pair = connected();
     const ids = Array.from({ length: 300 }, () => pair.open());
     for (const id of ids) {
-      pair.server.write(id, new Uint8Array(INITIAL_CREDIT_BYTES).fill(id));
+      pair.server.write(id, new Uint8Array(FIRST_CREDIT_BYTES).fill(id));
       pair.server.end(id, pair.now);
     }
     // Everything is lost on the way.
     while (pair.record('server'));
     const { limitBytes } = new Flight(0, 0);
     expect(pair.server.logBytes).toBeGreaterThanOrEqual(limitBytes);
-    expect(pair.server.logBytes).toBeLessThan(limitBytes + 2 * INITIAL_CREDIT_BYTES);
+    expect(pair.server.logBytes).toBeLessThan(limitBytes + 2 * FIRST_CREDIT_BYTES);
     pair.server.probe(0);
     expect(pair.record('server')).toHaveLength(21);
     // What is reset waits for room as well, and still is told.
@@ -829,23 +859,26 @@ describe('limits', () => {
     const told = pair.events('client').filter((event) => event.startsWith('stream-ended'));
     expect(told).toEqual(ids.slice(1).map((id) => `stream-ended ${id}`));
     expect(pair.client.heldBytes(ids[0]!)).toBe(0);
-    expect(ids.slice(1).every((id) => pair.client.heldBytes(id) === INITIAL_CREDIT_BYTES)).toBe(true);
+    expect(ids.slice(1).every((id) => pair.client.heldBytes(id) === FIRST_CREDIT_BYTES)).toBe(true);
     expect(pair.client.streamCount).toBe(299);
   });
 
   it('streams that a client opens are reset', () => {
     const pair = connected();
-    pair.deliver('server', lie({ type: 'open', streamId: 2, tunnelId: 1, port: 1, address: '' }));
+    pair.deliver(
+      'server',
+      lie({ type: 'open', streamId: 2, tunnelId: 1, creditBytes: 0, takenBytes: 0, attributes: [] }),
+    );
     expect(pair.events('server')).not.toContain('stream-opened 2');
     expect(pair.record('server')?.includes(0x43)).toBe(true);
   });
 
   it('a record has room for the credit of as many streams as there may be, and no more than it may hold', () => {
     const pair = connected();
-    for (let count = 0; count < STREAM_LIMIT; count += 1) pair.server.openStream(1, '', 0, 0);
+    for (let count = 0; count < STREAM_LIMIT; count += 1) pair.server.openStream(1, [], 0);
     pair.settle();
-    for (let id = 1; id < 2 * STREAM_LIMIT; id += 2) pair.client.consumed(id, INITIAL_CREDIT_BYTES, pair.now);
-    pair.server.openStream(1, '', 0, 0);
+    for (let id = 1; id < 2 * STREAM_LIMIT; id += 2) pair.client.consumed(id, FIRST_CREDIT_BYTES, pair.now);
+    pair.server.openStream(1, [], 0);
     pair.server.reset(1, 'stream-reset');
     pair.deliver('client', pair.record('server')!);
     const full = pair.record('client', Infinity)!;
@@ -859,7 +892,7 @@ describe('limits', () => {
     const pair = connected();
     const id = pair.open();
     for (let count = 0; count < 50; count += 1) {
-      pair.server.write(id, new Uint8Array(INITIAL_CREDIT_BYTES));
+      pair.server.write(id, new Uint8Array(FIRST_CREDIT_BYTES));
       pair.settle();
       pair.client.consumed(id, pair.client.heldBytes(id), pair.now);
     }
@@ -877,7 +910,7 @@ describe('tunnel frames and notices', () => {
   it('tunnel frames arrive once and in order, notices where the link lasts', () => {
     const pair = connected();
     pair.events('server');
-    pair.client.sendTunnelFrame({ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'a' });
+    pair.client.sendTunnelFrame({ type: 'tunnel-request', tunnelId: 1, kind: 1, name: '', label: 'a', terms: [] });
     pair.client.sendNotice({ type: 'goodbye', code: 'stopped' });
     const lost = pair.record('client')!;
     expect(lost.includes(0x48)).toBe(true);

@@ -1,5 +1,6 @@
 import { malformed } from '../wire/byte-reader.ts';
-import { MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
+import type { Attribute } from '../wire/attributes.ts';
+import { FEATURE, MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { FrameReader } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import {
@@ -19,8 +20,11 @@ import {
   CREDIT_BYTES,
   CROWDED_LOG_BYTES,
   FAULT_LIMIT,
+  FIRST_CREDIT_TAKEN_PARTS,
+  FIRST_CREDIT_TOTAL_PARTS,
   HALF_CLOSED_IDLE_MS,
   HEARTBEAT_BYTES,
+  LEAST_WINDOW_BYTES,
   NOTICE_LIMIT,
   WRITABLE_AGAIN_BYTES,
   YOUNG_MS,
@@ -44,6 +48,21 @@ export interface ResumePoint {
   readonly next: number;
 }
 
+/** What a client offers for the streams of a session when the session begins: they carry so much before any CREDIT. */
+export interface FirstCredit {
+  /** On each. */
+  readonly firstCreditBytes: number;
+  /** On all that are open, together. */
+  readonly firstCreditTotalBytes: number;
+}
+
+/** What a server knows from a hello. */
+export interface PeerHello extends ResumePoint, FirstCredit {
+  readonly heartbeat: HeartbeatSettings;
+  /** The feature bits that both sides know. */
+  readonly features: number;
+}
+
 /** Numbered frames about tunnels. */
 export type TunnelFrame = Extract<NumberedFrame, { tunnelId: number }> & { type: `tunnel-${string}` };
 
@@ -51,6 +70,7 @@ export type TunnelFrame = Extract<NumberedFrame, { tunnelId: number }> & { type:
 export type Notice = GoodbyeFrame | DrainFrame | VisitorsRefusedFrame;
 
 interface Link {
+  readonly features: number;
   readonly heartbeat: Heartbeat;
   readonly flight: Flight;
   /** Number of the next numbered frame that the peer sends on this link. Unknown to a client until `accepted`. */
@@ -62,7 +82,7 @@ interface Link {
   isAnswered: boolean;
 }
 
-const MAX_STREAM_ID = 0xffff_ffff;
+const MAX_U32 = 0xffff_ffff;
 
 /**
  * What a client and a server share across links: streams, their order, what is not acknowledged. One object for either side.
@@ -102,8 +122,12 @@ export class Session {
   #now = 0;
   /** What the log counts for in the budget. */
   #chargedLogBytes = 0;
-  /** What the claim that is on its way says. */
-  #claimed: ResumePoint | undefined;
+  /** A client's own offer, or what the hello said that began a server's session. Nothing before that. */
+  #firstCredit: FirstCredit | undefined;
+  /** What the streams that are open have of it. */
+  #takenBytes = 0;
+  /** What the hello that is on its way says. */
+  #helloPoint: ResumePoint | undefined;
   readonly #onForgotten: ((data: Uint8Array) => void) | undefined;
   /** Streams were reset for want of memory, maybe on behalf of another session: there are events to take and resets to send. */
   onGivenUp: (() => void) | undefined;
@@ -119,9 +143,21 @@ export class Session {
     this.#memory = options.budget.share((bytes, now) => this.#giveUp(bytes, now));
     this.#onForgotten = options.onForgotten;
     this.#nextStreamId = options.role === 'server' ? 1 : 2;
+    if (options.role === 'client') this.#firstCredit = this.#offer();
   }
 
   // ── links ──
+
+  /** For the hellos of this session (clients only): the first one counts. */
+  get firstCredit(): FirstCredit {
+    if (!this.#firstCredit) throw new Error('a session that no hello began');
+    return this.#firstCredit;
+  }
+
+  /** The feature bits that both sides know; 0 without a link. */
+  get features(): number {
+    return this.#link?.features ?? 0;
+  }
 
   /** Where this side stands. */
   get resumePoint(): ResumePoint {
@@ -129,21 +165,21 @@ export class Session {
   }
 
   /**
-   * Where this side stands, for the claim of the next link (clients only). Until `beginLink` the present link acknowledges
-   * and grants nothing, or the server could find the claim out of date before it has read it.
+   * Where this side stands, for the hello of the next link (clients only). Until `beginLink` the present link acknowledges
+   * and grants nothing, or the server could find the hello out of date before it has read it.
    */
-  claim(): ResumePoint {
-    return (this.#claimed = this.resumePoint);
+  helloPoint(): ResumePoint {
+    return (this.#helloPoint = this.resumePoint);
   }
 
-  /** The claim was not sent: the present link goes on as before. */
-  withdrawClaim(): void {
-    this.#claimed = undefined;
+  /** The hello was not sent: the present link goes on as before. */
+  withdrawHello(): void {
+    this.#helloPoint = undefined;
   }
 
   /** Whether a peer that says this of the session can be carried on. */
   canResumeFrom(peer: ResumePoint): boolean {
-    // A client may have acknowledged more on its old link than its claim says: it has that, since it has its `received` from
+    // A client may have acknowledged more on its old link than its hello says: it has that, since it has its `received` from
     // there. One that does not, such as a process that was set back, finds `next` of `accepted` to be beyond what it has. Of a
     // server, which says `accepted` at one go, it would mean that frames are lost.
     const hasAcknowledged = this.#role === 'server' || peer.received >= this.#outgoing.acknowledged;
@@ -151,8 +187,8 @@ export class Session {
   }
 
   /** A client's link begins: message 3 was sent, `accepted` is on its way. `roundTripMs` is the handshake's. */
-  beginLink(now: number, own: HeartbeatSettings, roundTripMs: number): void {
-    this.#startLink(now, new Heartbeat(own, now, roundTripMs), 0, false);
+  beginLink(now: number, own: HeartbeatSettings, roundTripMs: number, features: number): void {
+    this.#startLink(now, new Heartbeat(own, now, roundTripMs), features, 0, false);
   }
 
   /** A server's link begins: sends `accepted`. `canResumeFrom(peer)` must hold; for a new session the peer is at 0 and 1. */
@@ -160,13 +196,15 @@ export class Session {
     now: number,
     own: HeartbeatSettings,
     roundTripMs: number,
-    peer: ResumePoint & { readonly heartbeat: HeartbeatSettings },
+    peer: PeerHello,
     session: Pick<AcceptedFrame, 'sessionId' | 'token' | 'resumeWindowMs' | 'agent'>,
   ): void {
     this.#acknowledge(peer.received);
     const heartbeat = new Heartbeat(own, now, roundTripMs);
     heartbeat.agree(peer.heartbeat);
-    this.#startLink(now, heartbeat, peer.next, true);
+    const { firstCreditBytes, firstCreditTotalBytes } = peer;
+    this.#firstCredit ??= { firstCreditBytes, firstCreditTotalBytes };
+    this.#startLink(now, heartbeat, peer.features, peer.next, true);
     this.#unnumbered.push(
       encodeFrame({
         type: 'accepted',
@@ -252,7 +290,7 @@ export class Session {
     if (link.heartbeat.isDue(now)) record.add(link.heartbeat.frame(now));
     const heartbeatBytes = record.bytes - bytesBefore;
     for (const stream of this.#creditDue) {
-      if (record.room < CREDIT_BYTES || this.#claimed) break;
+      if (record.room < CREDIT_BYTES || this.#helloPoint) break;
       record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
       this.#creditDue.delete(stream);
     }
@@ -260,7 +298,7 @@ export class Session {
     const flight = this.#memory.isCrowded ? crowded(link.flight) : link.flight;
     this.#outgoing.addTo(record, recordBytes, { isConfirmed, flight }, (stream) => this.#onSent(stream, now));
     this.#chargeLog();
-    const acknowledged = this.#claimed ? undefined : this.#acknowledger.take(now, record.bytes > 0);
+    const acknowledged = this.#helloPoint ? undefined : this.#acknowledger.take(now, record.bytes > 0);
     if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
     if (record.bytes === 0) return undefined;
     // A record takes back what an earlier heartbeat said of the pause to come, so none may be long after it.
@@ -330,13 +368,18 @@ export class Session {
     return this.#windowOf(streamId)?.heldBytes ?? 0;
   }
 
-  /** A visitor came to the server's address `destination` (servers only). Undefined at the limit of streams. Data may be written at once. */
-  openStream(tunnelId: number, address: string, port: number, now: number, destination?: string): number | undefined {
+  /** A visitor came (servers only). Undefined at the limit of streams. Data may be written at once. */
+  openStream(tunnelId: number, attributes: readonly Attribute[], now: number): number | undefined {
     const taken = this.#streams.size + this.#heldWindows.size;
-    if (taken >= STREAM_LIMIT || this.#nextStreamId > MAX_STREAM_ID) return undefined;
-    const stream = this.#addStream(this.#nextStreamId, now);
+    if (taken >= STREAM_LIMIT || this.#nextStreamId > MAX_U32) return undefined;
+    const creditBytes = LEAST_WINDOW_BYTES + this.#memory.firstPromiseBytes;
+    const takenBytes = this.#shareOfOffer();
+    const stream = this.#addStream(this.#nextStreamId, now, creditBytes, takenBytes);
+    stream.takenBytes = takenBytes;
+    this.#takenBytes += takenBytes;
     this.#nextStreamId += 2;
-    this.#outgoing.sendOpen(stream, { type: 'open', streamId: stream.id, tunnelId, address, port, destination });
+    const streamId = stream.id;
+    this.#outgoing.sendOpen(stream, { type: 'open', streamId, tunnelId, creditBytes, takenBytes, attributes });
     // A visitor must not wait as long as an idle link may be quiet.
     if (this.#link?.heartbeat.isStretched) this.#link.heartbeat.probe(now);
     return stream.id;
@@ -421,7 +464,9 @@ export class Session {
   /** Unnumbered; lost where the link breaks before it goes out. Counts of visitors are lost on a link that stands still, too. */
   sendNotice(frame: Notice): void {
     if (!this.#link) return;
-    if (frame.type === 'visitors-refused' && this.#unnumbered.length >= NOTICE_LIMIT) return;
+    if (frame.type === 'visitors-refused') {
+      if (!hasFeature(this.#link, FEATURE.visitorCounts) || this.#unnumbered.length >= NOTICE_LIMIT) return;
+    }
     this.#unnumbered.push(encodeFrame(frame));
   }
 
@@ -443,14 +488,15 @@ export class Session {
 
   // ── inside ──
 
-  #startLink(now: number, heartbeat: Heartbeat, incomingNext: number, isConfirmed: boolean): void {
+  #startLink(now: number, heartbeat: Heartbeat, features: number, incomingNext: number, isConfirmed: boolean): void {
     this.#acknowledger.beginLink();
-    this.#outgoing.beginLink(this.#claimed?.next);
-    this.#claimed = undefined;
+    this.#outgoing.beginLink(this.#helloPoint?.next);
+    this.#helloPoint = undefined;
     this.#unnumbered.clear();
     this.#leastRoundTripMs = heartbeat.leastRoundTripMs;
     const sentBefore = this.#outgoing.next - 1;
     this.#link = {
+      features,
       heartbeat,
       flight: new Flight(now, heartbeat.leastRoundTripMs),
       incomingNext,
@@ -516,6 +562,7 @@ export class Session {
         return;
       case 'visitors-refused':
         if (this.#role === 'server') throw malformed('only servers refuse visitors');
+        if (!hasFeature(link, FEATURE.visitorCounts)) throw malformed('counts of visitors that were not agreed on');
         this.#events.push(frame);
     }
   }
@@ -597,12 +644,45 @@ export class Session {
     if (frame.streamId <= this.#highestPeerStreamId) throw malformed('a stream id that was used before');
     // The peer may not have heard yet that slots are used up here.
     if (this.#streams.size >= 2 * STREAM_LIMIT) throw malformed('too many streams');
+    this.#requireOffered(frame.takenBytes);
     this.#highestPeerStreamId = frame.streamId;
-    const stream = this.#addStream(frame.streamId, now);
-    if (this.#role === 'server') this.reset(stream.id, 'stream-unexpected');
-    else {
-      this.#events.push({ ...frame, type: 'stream-opened' });
-      this.#unannounced.add(stream.id);
+    const { streamId, tunnelId, takenBytes, attributes } = frame;
+    const stream = this.#addStream(streamId, now, takenBytes, frame.creditBytes);
+    stream.takenBytes = takenBytes;
+    this.#takenBytes += takenBytes;
+    if (this.#role === 'server') {
+      this.reset(streamId, 'stream-unexpected');
+      return;
+    }
+    if (stream.window.isGrantDue) this.#creditDue.add(stream);
+    this.#events.push({ type: 'stream-opened', streamId, tunnelId, attributes });
+    this.#unannounced.add(streamId);
+  }
+
+  /** What a client offers when its session begins. */
+  #offer(): FirstCredit {
+    const totalBytes = Math.floor((this.#budget.limitBytes - this.#budget.usedBytes) / FIRST_CREDIT_TOTAL_PARTS);
+    return {
+      firstCreditBytes: LEAST_WINDOW_BYTES + this.#memory.firstPromiseBytes,
+      firstCreditTotalBytes: Math.max(0, Math.min(totalBytes, MAX_U32)),
+    };
+  }
+
+  /** What a server's next stream takes of the client's offer. */
+  #shareOfOffer(): number {
+    if (!this.#firstCredit) return 0;
+    const { firstCreditBytes, firstCreditTotalBytes } = this.#firstCredit;
+    const leftBytes = firstCreditTotalBytes - this.#takenBytes;
+    const shareBytes = Math.max(LEAST_WINDOW_BYTES, Math.floor(leftBytes / FIRST_CREDIT_TAKEN_PARTS));
+    return Math.min(firstCreditBytes, shareBytes, leftBytes);
+  }
+
+  /** The peer may not have heard yet that streams are over here. Only a client offers anything. */
+  #requireOffered(takenBytes: number): void {
+    const offered = this.#role === 'client' ? this.firstCredit : { firstCreditBytes: 0, firstCreditTotalBytes: 0 };
+    if (takenBytes > offered.firstCreditBytes) throw malformed('more first credit than a stream may take');
+    if (this.#role === 'client' && this.#takenBytes + takenBytes > 2 * offered.firstCreditTotalBytes) {
+      throw malformed('more first credit than all streams may take');
     }
   }
 
@@ -716,13 +796,18 @@ export class Session {
   }
 
   #tellWritable(stream: Stream): void {
-    if (!stream.isHeld || stream.outgoing !== 'open' || stream.writableBytes < WRITABLE_AGAIN_BYTES) return;
+    if (!stream.isHeld || stream.outgoing !== 'open') return;
+    // However little a peer grants at a time: with nothing queued, waiting for more could be waiting for ever.
+    const enoughBytes = stream.queuedBytes === 0 ? 1 : WRITABLE_AGAIN_BYTES;
+    if (stream.writableBytes < enoughBytes) return;
     stream.isHeld = false;
     this.#events.push({ type: 'stream-writable', streamId: stream.id });
   }
 
-  #addStream(id: number, now: number): Stream {
-    const stream = new Stream(id, now, new ReceiveWindow(now, this.#memory), this.#memory);
+  /** It may receive and send so much before any CREDIT. */
+  #addStream(id: number, now: number, receiveBytes: number, sendBytes: number): Stream {
+    const window = new ReceiveWindow(now, this.#memory, receiveBytes);
+    const stream = new Stream(id, now, window, this.#memory, sendBytes);
     this.#streams.set(id, stream);
     return stream;
   }
@@ -742,7 +827,12 @@ export class Session {
     stream.dropQueue();
     this.#creditDue.delete(stream);
     this.#halfClosed.delete(stream);
+    this.#remove(stream);
+  }
+
+  #remove(stream: Stream): void {
     this.#streams.delete(stream.id);
+    this.#takenBytes -= stream.takenBytes;
   }
 
   /** The local side takes no more of what arrived. */
@@ -779,10 +869,14 @@ export class Session {
   #closeIfOver(stream: Stream): boolean {
     if (!stream.isOver) return false;
     this.#halfClosed.delete(stream);
-    this.#streams.delete(stream.id);
+    this.#remove(stream);
     if (stream.window.isHeld) this.#heldWindows.set(stream.id, stream.window);
     return true;
   }
+}
+
+function hasFeature(link: Link, bit: number): boolean {
+  return (link.features & bit) !== 0;
 }
 
 function isNumbered(type: number | undefined): boolean {

@@ -62,7 +62,7 @@ const LEGAL_INCOMING = [
 ];
 
 function newStream(): Stream {
-  return new Stream(1, 0, new ReceiveWindow(0, new MemoryBudget(0).share()), new MemoryBudget(0).share());
+  return new Stream(1, 0, new ReceiveWindow(0, new MemoryBudget(0).share(), 0), new MemoryBudget(0).share(), 65_536);
 }
 
 describe('every pair of state and event is legal or throws', () => {

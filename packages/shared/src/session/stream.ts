@@ -1,4 +1,3 @@
-import { INITIAL_CREDIT_BYTES } from '../wire/constants.ts';
 import { COMPACT_CHUNKS, GATHER_BELOW_BYTES, GATHER_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
 import { Fifo } from './fifo.ts';
 import type { MemoryShare } from './memory-budget.ts';
@@ -30,6 +29,8 @@ export class Stream {
 
   /** When something was last handed to a link. */
   sentAt: number;
+  /** What it has of the first credit that the client offered for all streams. */
+  takenBytes = 0;
   /** Of what was handed to a link, what is kept until it is acknowledged. */
   loggedBytes = 0;
 
@@ -39,14 +40,16 @@ export class Stream {
   #compactAtChunks = COMPACT_CHUNKS;
   /** Offset up to which bytes were numbered. */
   #sent = 0;
-  #credit = INITIAL_CREDIT_BYTES;
+  #credit: number;
 
-  constructor(id: number, now: number, window: ReceiveWindow, memory: MemoryShare) {
+  /** `creditBytes` may be sent before the peer grants anything. */
+  constructor(id: number, now: number, window: ReceiveWindow, memory: MemoryShare, creditBytes: number) {
     this.id = id;
     this.movedAt = now;
     this.sentAt = now;
     this.window = window;
     this.#memory = memory;
+    this.#credit = creditBytes;
   }
 
   get queuedBytes(): number {

@@ -34,7 +34,7 @@ class Scene {
   room = 1;
 
   constructor() {
-    const streamId = this.session.openStream(1, '192.0.2.1', 1234, 0)!;
+    const streamId = this.session.openStream(1, [], 0)!;
     vi.spyOn(this.session, 'write').mockImplementation((_id, { length }) => {
       this.writtenBytes += length;
       return this.room;

@@ -1,10 +1,11 @@
 import { TunnelError } from '../errors/errors.ts';
 import type { HeartbeatSettings } from '../link/heartbeat.ts';
 import type { SessionEvent } from '../session/events.ts';
+import type { Attribute } from '../wire/attributes.ts';
 import { RecordBuilder } from '../link/record-builder.ts';
 import { RecordPace } from '../link/record-pace.ts';
 import type { MemoryBudget } from '../session/memory-budget.ts';
-import { type Notice, type ResumePoint, Session, type TunnelFrame } from '../session/session.ts';
+import { type FirstCredit, type Notice, type ResumePoint, Session, type TunnelFrame } from '../session/session.ts';
 import { monotonicNow } from './clock.ts';
 import { MAX_RECORDS } from '../crypto/crypto.ts';
 import { freeMemory, SharedMemory } from './memory.ts';
@@ -36,7 +37,6 @@ const LAST_RECORD_BYTES = 4 * 1024;
 const WORN_AGAIN_MS = 60_000;
 
 type AcceptArguments = Parameters<Session['acceptLink']> extends [number, ...infer Rest] ? Rest : never;
-type OpenArguments = [tunnelId: number, address: string, port: number, destination?: string | undefined];
 
 /** One for the process: `Session.nextRecord` and `RecordLink.send` are done with it before anyone else needs it. */
 const builder = new RecordBuilder();
@@ -80,9 +80,9 @@ export class SessionDriver {
 
   // ── links ──
 
-  /** A client's next link: message 3 was sent on it. `roundTripMs` is the handshake's. */
-  beginLink(records: RecordLink, own: HeartbeatSettings, roundTripMs: number): void {
-    this.#session.beginLink(monotonicNow(), own, roundTripMs);
+  /** A client's next link: message 3 was sent on it. `roundTripMs` and `features` are the handshake's. */
+  beginLink(records: RecordLink, own: HeartbeatSettings, roundTripMs: number, features: number): void {
+    this.#session.beginLink(monotonicNow(), own, roundTripMs, features);
     this.#attach(records);
   }
 
@@ -141,14 +141,19 @@ export class SessionDriver {
     return this.#session.isBroken;
   }
 
-  /** Where a client's session stands, for its next link. The present one acknowledges nothing until `beginLink`. */
-  claim(): ResumePoint {
-    return this.#session.claim();
+  /** For each hello of a client's session: the first one counts. */
+  get firstCredit(): FirstCredit {
+    return this.#session.firstCredit;
   }
 
-  /** What `claim` returned was not sent. */
-  withdrawClaim(): void {
-    this.#session.withdrawClaim();
+  /** Where a client's session stands, for the hello of its next link. The present one acknowledges nothing until `beginLink`. */
+  helloPoint(): ResumePoint {
+    return this.#session.helloPoint();
+  }
+
+  /** What `hello` returned was not sent. */
+  withdrawHello(): void {
+    this.#session.withdrawHello();
   }
 
   /** Whether a peer that says this of the session can be carried on. */
@@ -208,8 +213,8 @@ export class SessionDriver {
   // ── streams ──
 
   /** Opens a stream for a visitor (servers only); undefined at the limit of streams. */
-  openStream(...[tunnelId, address, port, destination]: OpenArguments): StreamPipe | undefined {
-    const streamId = this.#session.openStream(tunnelId, address, port, monotonicNow(), destination);
+  openStream(tunnelId: number, attributes: readonly Attribute[]): StreamPipe | undefined {
+    const streamId = this.#session.openStream(tunnelId, attributes, monotonicNow());
     if (streamId === undefined) return undefined;
     // A turn later than anything else: one that is reset as soon as it stands is then withdrawn, and what a visitor says first
     // goes out in one record with its OPEN.

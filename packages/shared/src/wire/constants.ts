@@ -23,9 +23,6 @@ export const FRAME_HEADER_BYTES = 4;
 /** Header and stream id of a DATA frame. */
 export const DATA_HEADER_BYTES = FRAME_HEADER_BYTES + 4;
 
-/** What each direction of a stream may send before the first CREDIT frame, in bytes. */
-export const INITIAL_CREDIT_BYTES = 64 * 1024;
-
 /** The control port of a server that was not given another one. */
 export const DEFAULT_CONTROL_PORT = 7835;
 
@@ -44,5 +41,22 @@ export const STREAM_LIMIT = 16_384;
 /** Tunnels that a session may have at a time. */
 export const TUNNEL_LIMIT = 1024;
 
-/** Rules for the visitors of one tunnel. */
+/** Rules for the visitors of one tunnel: the terms of its request. */
 export const VISITOR_RULE_LIMIT = 256;
+
+/** Addresses in one grant, and the bytes of each. */
+export const PUBLIC_ADDRESS_LIMIT = 8;
+export const PUBLIC_ADDRESS_BYTES = 255;
+
+/** Attributes of one OPEN. */
+export const ATTRIBUTE_LIMIT = 64;
+
+/**
+ * Feature bits, for offer and answer. What only one side knows never travels.
+ *
+ * `visitorCounts`: the server sends VISITORS-REFUSED.
+ */
+export const FEATURE = { visitorCounts: 1 } as const;
+
+/** The feature bits of this code. */
+export const KNOWN_FEATURES: number = FEATURE.visitorCounts;

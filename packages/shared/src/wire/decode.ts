@@ -1,10 +1,19 @@
 import { ByteReader, malformed } from './byte-reader.ts';
-import { FRAME_HEADER_BYTES, RESUME_TOKEN_BYTES, SESSION_ID_BYTES, VISITOR_RULE_LIMIT } from './constants.ts';
-import { isPublicHost } from './public-host.ts';
+import { type Attribute, decodeAddresses } from './attributes.ts';
+import {
+  ATTRIBUTE_LIMIT,
+  FRAME_HEADER_BYTES,
+  PUBLIC_ADDRESS_BYTES,
+  PUBLIC_ADDRESS_LIMIT,
+  RESUME_TOKEN_BYTES,
+  SESSION_ID_BYTES,
+  VISITOR_RULE_LIMIT,
+} from './constants.ts';
+import { parsePublicAddress } from './public-address.ts';
 import {
   FRAME_TYPE,
   IGNORABLE_TYPES,
-  RULE_KIND,
+  TERM_TYPE,
   type Frame,
   type HeartbeatFrame,
   type OpenFrame,
@@ -137,61 +146,60 @@ function decodePayload(type: number, p: ByteReader): Frame | undefined {
 }
 
 function decodeGrant(p: ByteReader): TunnelGrantedFrame {
-  const frame: TunnelGrantedFrame = {
-    type: 'tunnel-granted',
-    tunnelId: p.u32(),
-    port: p.u16(),
-    host: p.text(p.u8()),
-  };
-  // It becomes part of a URL that people click on and scripts use.
-  if (frame.host !== '' && !isPublicHost(frame.host))
-    throw malformed('a granted host that is neither name nor address');
-  return frame;
+  const tunnelId = p.u32();
+  const name = p.text(p.u8());
+  const count = p.u8();
+  if (count < 1 || count > PUBLIC_ADDRESS_LIMIT) throw malformed(`a grant of ${count} addresses`);
+  return { type: 'tunnel-granted', tunnelId, name, addresses: Array.from({ length: count }, () => decodeAddress(p)) };
+}
+
+function decodeAddress(p: ByteReader): string {
+  const length = p.u16();
+  if (length > PUBLIC_ADDRESS_BYTES) throw malformed('a public address that is too long');
+  const address = p.text(length);
+  if (!parsePublicAddress(address)) throw malformed('a grant of what is not a public address');
+  return address;
 }
 
 function decodeOpen(p: ByteReader): OpenFrame {
-  const frame: OpenFrame = {
-    type: 'open',
-    streamId: p.u32(),
-    tunnelId: p.u32(),
-    port: p.u16(),
-    address: p.text(p.u8()),
-  };
-  return p.remaining === 0 ? frame : { ...frame, destination: p.text(p.u8()) };
+  const frame = { streamId: p.u32(), tunnelId: p.u32(), creditBytes: p.u32(), takenBytes: p.u32() };
+  const attributes: Attribute[] = [];
+  while (p.remaining > 0) {
+    if (attributes.length === ATTRIBUTE_LIMIT) throw malformed('too many attributes');
+    const type = p.u8();
+    attributes.push({ type, value: new Uint8Array(p.bytes(p.u16())) });
+  }
+  // Whoever reads them later has nobody to complain to.
+  decodeAddresses(attributes);
+  return { type: 'open', ...frame, attributes };
 }
 
 function decodeTunnelRequest(p: ByteReader): TunnelRequestFrame {
-  const frame: TunnelRequestFrame = {
-    type: 'tunnel-request',
-    tunnelId: p.u32(),
-    port: p.u16(),
-    name: p.text(p.u8()),
-  };
-  if (p.remaining === 0) return frame;
-  const rules: VisitorRule[] = [];
+  const frame = { tunnelId: p.u32(), kind: p.u8(), name: p.text(p.u8()), label: p.text(p.u8()) };
+  const terms: VisitorRule[] = [];
   while (p.remaining > 0) {
-    if (rules.length === VISITOR_RULE_LIMIT) throw malformed('too many rules for visitors');
-    rules.push(decodeRule(p));
+    if (terms.length === VISITOR_RULE_LIMIT) throw malformed('too many terms');
+    terms.push(decodeTerm(p));
   }
-  return { ...frame, rules };
+  return { type: 'tunnel-request', ...frame, terms };
 }
 
-function decodeRule(p: ByteReader): VisitorRule {
-  const kind = p.u8();
-  const bytes = p.u8();
-  switch (kind) {
-    case RULE_KIND.allow:
+function decodeTerm(p: ByteReader): VisitorRule {
+  const type = p.u8();
+  const bytes = p.u16();
+  switch (type) {
+    case TERM_TYPE.allow:
       return { rule: 'allow', network: p.text(bytes) };
-    case RULE_KIND.deny:
+    case TERM_TYPE.deny:
       return { rule: 'deny', network: p.text(bytes) };
-    case RULE_KIND.maxConnections: {
+    case TERM_TYPE.maxConnections: {
       if (bytes !== 4) throw malformed('a limit of visitors that is not 4 bytes');
       const limit = p.u32();
       if (limit === 0) throw malformed('a limit of no visitors');
       return { rule: 'max-connections', limit };
     }
     default:
-      return { rule: 'unknown', kind, value: new Uint8Array(p.bytes(bytes)) };
+      return { rule: 'unknown', type, value: new Uint8Array(p.bytes(bytes)) };
   }
 }
 

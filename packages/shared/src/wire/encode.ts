@@ -1,5 +1,5 @@
-import { FRAME_HEADER_BYTES } from './constants.ts';
-import { FRAME_TYPE, RULE_KIND, type DataFrame, type Frame, type VisitorRule } from './frame.ts';
+import { FRAME_HEADER_BYTES, PUBLIC_ADDRESS_BYTES } from './constants.ts';
+import { FRAME_TYPE, TERM_TYPE, type DataFrame, type Frame, type VisitorRule } from './frame.ts';
 
 const utf8 = new TextEncoder();
 
@@ -46,7 +46,11 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
         .shortText(frame.agent)
         .frame();
     case 'refused':
-      return new Payload(FRAME_TYPE.refused).shortText(frame.code).u32(frame.retryAfterMs).detail(frame.detail).frame();
+      return new Payload(FRAME_TYPE.refused)
+        .shortText(frame.code)
+        .u32(frame.retryAfterMs)
+        .longText(frame.detail, MAX_DETAIL_BYTES)
+        .frame();
     case 'acknowledgement':
       return new Payload(FRAME_TYPE.acknowledgement).u64(frame.number).frame();
     case 'credit':
@@ -69,9 +73,10 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
       const payload = new Payload(FRAME_TYPE.open)
         .u32(frame.streamId)
         .u32(frame.tunnelId)
-        .u16(frame.port)
-        .shortText(frame.address);
-      return (frame.destination === undefined ? payload : payload.shortText(frame.destination)).frame();
+        .u32(frame.creditBytes)
+        .u32(frame.takenBytes);
+      for (const { type, value } of frame.attributes) payload.u8(type).u16(value.length).bytes(value);
+      return payload.frame();
     }
     case 'end':
       return new Payload(FRAME_TYPE.end).u32(frame.streamId).frame();
@@ -80,34 +85,44 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
     case 'void':
       return new Payload(FRAME_TYPE.void).u32(frame.count).frame();
     case 'tunnel-request': {
-      const payload = new Payload(FRAME_TYPE.tunnelRequest).u32(frame.tunnelId).u16(frame.port).shortText(frame.name);
-      for (const rule of frame.rules ?? []) addRule(payload, rule);
+      const payload = new Payload(FRAME_TYPE.tunnelRequest)
+        .u32(frame.tunnelId)
+        .u8(frame.kind)
+        .shortText(frame.name)
+        .shortText(frame.label);
+      for (const term of frame.terms) addTerm(payload, term);
       return payload.frame();
     }
-    case 'tunnel-granted':
-      return new Payload(FRAME_TYPE.tunnelGranted).u32(frame.tunnelId).u16(frame.port).shortText(frame.host).frame();
+    case 'tunnel-granted': {
+      const payload = new Payload(FRAME_TYPE.tunnelGranted)
+        .u32(frame.tunnelId)
+        .shortText(frame.name)
+        .u8(frame.addresses.length);
+      for (const address of frame.addresses) payload.longText(address, PUBLIC_ADDRESS_BYTES);
+      return payload.frame();
+    }
     case 'tunnel-refused':
       return new Payload(FRAME_TYPE.tunnelRefused)
         .u32(frame.tunnelId)
         .shortText(frame.code)
-        .detail(frame.detail)
+        .longText(frame.detail, MAX_DETAIL_BYTES)
         .frame();
     case 'tunnel-close':
       return new Payload(FRAME_TYPE.tunnelClose).u32(frame.tunnelId).shortText(frame.code).frame();
   }
 }
 
-function addRule(payload: Payload, rule: VisitorRule): void {
-  switch (rule.rule) {
+function addTerm(payload: Payload, term: VisitorRule): void {
+  switch (term.rule) {
     case 'allow':
     case 'deny':
-      payload.u8(RULE_KIND[rule.rule]).shortText(rule.network);
+      payload.u8(TERM_TYPE[term.rule]).longText(term.network, MAX_SHORT_TEXT_BYTES);
       return;
     case 'max-connections':
-      payload.u8(RULE_KIND.maxConnections).u8(4).u32(rule.limit);
+      payload.u8(TERM_TYPE.maxConnections).u16(4).u32(term.limit);
       return;
     case 'unknown':
-      payload.u8(rule.kind).u8(rule.value.length).bytes(rule.value);
+      payload.u8(term.type).u16(term.value.length).bytes(term.value);
   }
 }
 
@@ -146,8 +161,8 @@ class Payload {
     return this.u8(bytes.length).bytes(bytes);
   }
 
-  detail(value: string): this {
-    const bytes = cut(value, MAX_DETAIL_BYTES);
+  longText(value: string, limit: number): this {
+    const bytes = cut(value, limit);
     return this.u16(bytes.length).bytes(bytes);
   }
 

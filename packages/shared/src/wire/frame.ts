@@ -3,7 +3,9 @@
  * `type u8 · length u24 · payload`, all integers big-endian. `docs/protocol.md` has the byte tables.
  */
 
-/** Wire numbers. 0x01-0x3f are not numbered by the session, 0x40-0x7f are. */
+import type { Attribute } from './attributes.ts';
+
+/** Wire numbers. 0x01-0x3f are not numbered by the session, 0x40-0x7f are; 0x70-0x7f are reserved for features to come. */
 export const FRAME_TYPE = {
   accepted: 0x01,
   refused: 0x02,
@@ -24,8 +26,11 @@ export const FRAME_TYPE = {
   tunnelClose: 0x4b,
 } as const;
 
-/** Wire numbers of the rules in a TUNNEL-REQUEST. */
-export const RULE_KIND = { allow: 1, deny: 2, maxConnections: 3 } as const;
+/** Wire numbers of what a TUNNEL-REQUEST can ask for: a public TCP port. 2 is reserved for an HTTP host. */
+export const ENDPOINT_KIND = { tcp: 1 } as const;
+
+/** Wire numbers of the terms in a TUNNEL-REQUEST. */
+export const TERM_TYPE = { allow: 1, deny: 2, maxConnections: 3 } as const;
 
 /** Frames of these types are numbered: they are kept, and sent again with the same bytes on the next link. */
 export const NUMBERED_TYPES = { first: 0x40, last: 0x7f } as const;
@@ -114,11 +119,12 @@ export interface OpenFrame {
   readonly type: 'open';
   readonly streamId: number;
   readonly tunnelId: number;
-  /** The visitor's address as text, and its port. */
-  readonly address: string;
-  readonly port: number;
-  /** The server's address that the visitor connected to, as text. */
-  readonly destination?: string | undefined;
+  /** How much the receiver of this frame may send on the stream before its first CREDIT. */
+  readonly creditBytes: number;
+  /** How much its sender will send before that: its part of the first credit that the client's hello offers. */
+  readonly takenBytes: number;
+  /** At most `ATTRIBUTE_LIMIT`. */
+  readonly attributes: readonly Attribute[];
 }
 
 export interface DataFrame {
@@ -147,33 +153,36 @@ export interface VoidFrame {
   readonly count: number;
 }
 
-/** What a visitor has to meet to be let in. */
+/** A term of a tunnel: what a visitor has to meet to be let in. */
 export type VisitorRule =
   /** A network or an address as text, in CIDR notation. */
   | { readonly rule: 'allow' | 'deny'; readonly network: string }
   /** Visitors at once, at least 1. */
   | { readonly rule: 'max-connections'; readonly limit: number }
   /** From a later version. A tunnel must not be opened without it. */
-  | { readonly rule: 'unknown'; readonly kind: number; readonly value: Uint8Array };
+  | { readonly rule: 'unknown'; readonly type: number; readonly value: Uint8Array };
 
-/** Asks for a public port. Only clients send this. */
+/** Asks for a public endpoint. Only clients send this. */
 export interface TunnelRequestFrame {
   readonly type: 'tunnel-request';
   readonly tunnelId: number;
-  /** The public port; 0 for any free one. */
-  readonly port: number;
-  /** What the lease is kept under: the tunnel's name, or its target. */
+  /** See `ENDPOINT_KIND`. A server refuses a tunnel of a kind that it does not have. */
+  readonly kind: number;
+  /** What is wanted, such as a port in decimal digits; empty for any. */
   readonly name: string;
+  /** What the server remembers it under: the tunnel's name, or its target. */
+  readonly label: string;
   /** At most `VISITOR_RULE_LIMIT`. */
-  readonly rules?: readonly VisitorRule[] | undefined;
+  readonly terms: readonly VisitorRule[];
 }
 
 export interface TunnelGrantedFrame {
   readonly type: 'tunnel-granted';
   readonly tunnelId: number;
-  readonly port: number;
-  /** Host of the public address; empty where it is the one that the client dialed. */
-  readonly host: string;
+  /** What was granted, as it would be asked for again. */
+  readonly name: string;
+  /** From 1 to `PUBLIC_ADDRESS_LIMIT`, the best first; each is one for `parsePublicAddress`. */
+  readonly addresses: readonly string[];
 }
 
 export interface TunnelRefusedFrame {

@@ -1,10 +1,18 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TunnelError } from '../errors/errors.ts';
-import { RESUME_TOKEN_BYTES, SESSION_ID_BYTES, VISITOR_RULE_LIMIT } from './constants.ts';
+import { decodeAddresses, encodeAddresses } from './attributes.ts';
+import {
+  ATTRIBUTE_LIMIT,
+  PUBLIC_ADDRESS_LIMIT,
+  RESUME_TOKEN_BYTES,
+  SESSION_ID_BYTES,
+  VISITOR_RULE_LIMIT,
+} from './constants.ts';
 import { decodeFrames, FrameReader } from './decode.ts';
 import { encodeFrame } from './encode.ts';
 import type { Frame, VisitorRule } from './frame.ts';
+import { formatPublicAddress, parsePublicAddress } from './public-address.ts';
 
 function unhex(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text.replaceAll(/[ |]/g, ''), 'hex'));
@@ -53,34 +61,56 @@ const LITERALS: readonly (readonly [Frame, string])[] = [
     '08 000014 00000002 0000000000000005 0000000000000001',
   ],
   [
-    { type: 'open', streamId: 1, tunnelId: 2, port: 0xabcd, address: '::1' },
-    '40 00000e 00000001 00000002 abcd 03 3a3a31',
+    { type: 'open', streamId: 1, tunnelId: 2, creditBytes: 0x40000, takenBytes: 0x4000, attributes: [] },
+    '40 000010 00000001 00000002 00040000 00004000',
   ],
   [
-    { type: 'open', streamId: 1, tunnelId: 2, port: 0xabcd, address: '::1', destination: '::2' },
-    '40 000012 00000001 00000002 abcd 03 3a3a31 | 03 3a3a32',
+    {
+      type: 'open',
+      streamId: 1,
+      tunnelId: 2,
+      creditBytes: 0xffff_ffff,
+      takenBytes: 0,
+      attributes: [
+        ...encodeAddresses({ visitor: { address: '::1', port: 0xabcd }, destination: { address: '::2', port: 80 } }),
+        { type: 0x99, value: unhex('0102') },
+      ],
+    },
+    '40 000025 00000001 00000002 ffffffff 00000000 | 01 0005 abcd 3a3a31 | 02 0005 0050 3a3a32 | 99 0002 0102',
   ],
   [{ type: 'data', streamId: 0xffff_ffff, data: unhex('00ff') }, '41 000006 ffffffff 00ff'],
   [{ type: 'end', streamId: 5 }, '42 000004 00000005'],
   [{ type: 'reset', streamId: 5, code: 'stream-reset' }, '43 000011 00000005 0c 73747265616d2d7265736574'],
   [{ type: 'void', count: 7 }, '44 000004 00000007'],
-  [{ type: 'tunnel-request', tunnelId: 1, port: 0, name: 'web' }, '48 00000a 00000001 0000 03 776562'],
+  [
+    { type: 'tunnel-request', tunnelId: 1, kind: 1, name: '8080', label: 'web', terms: [] },
+    '48 00000e 00000001 01 04 38303830 03 776562',
+  ],
+  [{ type: 'tunnel-request', tunnelId: 1, kind: 0xff, name: '', label: '', terms: [] }, '48 000007 00000001 ff 00 00'],
   [
     {
       type: 'tunnel-request',
       tunnelId: 1,
-      port: 0,
+      kind: 1,
       name: '',
-      rules: [
+      label: '',
+      terms: [
         { rule: 'allow', network: '::1' },
         { rule: 'deny', network: '::/0' },
         { rule: 'max-connections', limit: 258 },
-        { rule: 'unknown', kind: 9, value: unhex('0aff') },
+        { rule: 'unknown', type: 9, value: unhex('0aff') },
       ],
     },
-    '48 00001c 00000001 0000 00 | 01 03 3a3a31 | 02 04 3a3a2f30 | 03 04 00000102 | 09 02 0aff',
+    '48 000020 00000001 01 00 00 | 01 0003 3a3a31 | 02 0004 3a3a2f30 | 03 0004 00000102 | 09 0002 0aff',
   ],
-  [{ type: 'tunnel-granted', tunnelId: 1, port: 8080, host: '' }, '49 000007 00000001 1f90 00'],
+  [
+    { type: 'tunnel-granted', tunnelId: 1, name: '80', addresses: ['tcp://:80'] },
+    '49 000013 00000001 02 3830 01 0009 7463703a2f2f3a3830',
+  ],
+  [
+    { type: 'tunnel-granted', tunnelId: 1, name: '', addresses: ['https://a.b:443', 'tcp://[::1]:80'] },
+    '49 000027 00000001 00 02 000f 68747470733a2f2f612e623a343433 000e 7463703a2f2f5b3a3a315d3a3830',
+  ],
   [
     { type: 'tunnel-refused', tunnelId: 1, code: 'port-in-use', detail: 'x' },
     '4a 000013 00000001 0b 706f72742d696e2d757365 0001 78',
@@ -88,6 +118,7 @@ const LITERALS: readonly (readonly [Frame, string])[] = [
   [{ type: 'tunnel-close', tunnelId: 1, code: 'stopped' }, '4b 00000c 00000001 07 73746f70706564'],
 ];
 
+const u8 = fc.integer({ min: 0, max: 0xff });
 const u16 = fc.integer({ min: 0, max: 0xffff });
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const u53 = fc.maxSafeNat();
@@ -103,10 +134,18 @@ const RULE: fc.Arbitrary<VisitorRule> = fc.oneof(
   }),
   fc.record({
     rule: fc.constant('unknown' as const),
-    kind: fc.integer({ min: 4, max: 0xff }),
-    value: fc.uint8Array({ maxLength: 255 }),
+    type: fc.integer({ min: 4, max: 0xff }),
+    value: fc.uint8Array({ maxLength: 300 }),
   }),
 );
+
+const ADDRESS: fc.Arbitrary<string> = fc
+  .record({
+    scheme: fc.constantFrom('tcp' as const, 'http' as const, 'https' as const),
+    host: fc.oneof(fc.constant(''), fc.domain({ size: 'small' }), fc.ipV4(), fc.ipV6()),
+    port: fc.integer({ min: 1, max: 0xffff }),
+  })
+  .map(formatPublicAddress);
 
 const FRAME: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({
@@ -138,10 +177,19 @@ const FRAME: fc.Arbitrary<Frame> = fc.oneof(
     denied: u53,
     overLimit: u53,
   }),
-  fc.record(
-    { type: fc.constant('open' as const), streamId: u32, tunnelId: u32, port: u16, address: text, destination: text },
-    { requiredKeys: ['type', 'streamId', 'tunnelId', 'port', 'address'] },
-  ),
+  fc.record({
+    type: fc.constant('open' as const),
+    streamId: u32,
+    tunnelId: u32,
+    creditBytes: u32,
+    takenBytes: u32,
+    attributes: fc.array(
+      fc.record({ type: fc.integer({ min: 3, max: 0xff }), value: fc.uint8Array({ maxLength: 300 }) }),
+      {
+        maxLength: ATTRIBUTE_LIMIT,
+      },
+    ),
+  }),
   fc.record({
     type: fc.constant('data' as const),
     streamId: u32,
@@ -150,21 +198,19 @@ const FRAME: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constant('end' as const), streamId: u32 }),
   fc.record({ type: fc.constant('reset' as const), streamId: u32, code: text }),
   fc.record({ type: fc.constant('void' as const), count: fc.integer({ min: 1, max: 0xffff_ffff }) }),
-  fc.record(
-    {
-      type: fc.constant('tunnel-request' as const),
-      tunnelId: u32,
-      port: u16,
-      name: text,
-      rules: fc.array(RULE, { minLength: 1, maxLength: VISITOR_RULE_LIMIT }),
-    },
-    { requiredKeys: ['type', 'tunnelId', 'port', 'name'] },
-  ),
+  fc.record({
+    type: fc.constant('tunnel-request' as const),
+    tunnelId: u32,
+    kind: u8,
+    name: text,
+    label: text,
+    terms: fc.array(RULE, { maxLength: VISITOR_RULE_LIMIT }),
+  }),
   fc.record({
     type: fc.constant('tunnel-granted' as const),
     tunnelId: u32,
-    port: u16,
-    host: fc.oneof(fc.constant(''), fc.domain({ size: 'small' }), fc.ipV4(), fc.ipV6()),
+    name: text,
+    addresses: fc.array(ADDRESS, { minLength: 1, maxLength: PUBLIC_ADDRESS_LIMIT }),
   }),
   fc.record({ type: fc.constant('tunnel-refused' as const), tunnelId: u32, code: text, detail: text }),
   fc.record({ type: fc.constant('tunnel-close' as const), tunnelId: u32, code: text }),
@@ -256,58 +302,132 @@ describe('what a reader refuses and what it passes over', () => {
     }
   });
 
-  it('refuses a limit of no visitors, one of another length, and more rules than are allowed', () => {
-    const request = (rules: string): Uint8Array => {
-      const bytes = unhex(`48 000000 00000001 0000 00 ${rules}`);
+  it('refuses a limit of no visitors, one of another length, and more terms than are allowed', () => {
+    const request = (terms: string): Uint8Array => {
+      const bytes = unhex(`48 000000 00000001 01 00 00 ${terms}`);
       bytes.set([(bytes.length - 4) >>> 8, bytes.length - 4], 2);
       return bytes;
     };
-    const atLimit = '01 00'.repeat(VISITOR_RULE_LIMIT);
-    expect(decodeFrames(request(atLimit))).toMatchObject([{ rules: { length: VISITOR_RULE_LIMIT } }]);
-    for (const rules of ['03 04 00000000', '03 03 000001', '03 05 0000000001', `${atLimit} 01 00`]) {
-      expect(() => decodeFrames(request(rules))).toThrow(PROTOCOL_ERROR);
+    const atLimit = '01 0000'.repeat(VISITOR_RULE_LIMIT);
+    expect(decodeFrames(request(atLimit))).toMatchObject([{ terms: { length: VISITOR_RULE_LIMIT } }]);
+    for (const terms of ['03 0004 00000000', '03 0003 000001', '03 0005 0000000001', `${atLimit} 01 0000`]) {
+      expect(() => decodeFrames(request(terms))).toThrow(PROTOCOL_ERROR);
     }
   });
 
-  it('takes names and addresses as the host of a grant, and nothing that means more in a URL or a terminal', () => {
-    const granted = (host: string): Uint8Array =>
-      encodeFrame({ type: 'tunnel-granted', tunnelId: 1, port: 8080, host });
-    for (const host of [
-      '',
-      'a',
-      'tunnel.example.org',
-      'my_host',
-      'xn--bcher-kva.example',
-      '192.0.2.1',
-      '::1',
-      'fe80::1%eth0',
-    ]) {
-      expect(decodeFrames(granted(host))).toMatchObject([{ host }]);
+  it('refuses more attributes than are allowed, and visitors without a port or in other than UTF-8', () => {
+    const open = (attributes: string): Uint8Array => {
+      const bytes = unhex(`40 000000 00000001 00000001 00000000 00000000 ${attributes}`);
+      bytes.set([(bytes.length - 4) >>> 8, bytes.length - 4], 2);
+      return bytes;
+    };
+    const atLimit = '03 0000'.repeat(ATTRIBUTE_LIMIT);
+    expect(decodeFrames(open(atLimit))).toMatchObject([{ attributes: { length: ATTRIBUTE_LIMIT } }]);
+    for (const attributes of [`${atLimit} 03 0000`, '01 0001 00', '02 0000', '01 0004 0050 c328']) {
+      expect(() => decodeFrames(open(attributes))).toThrow(PROTOCOL_ERROR);
     }
-    for (const host of [
-      ' ',
-      'a b',
-      'user@evil.example',
-      'evil.example/path',
-      'evil.example:1',
-      'a?b',
-      'a#b',
-      '[::1]',
-      '-rf',
-      'a\n',
-      'a\u001b[2J',
-      'b\u00fccher.example',
-      '\u202eevil',
-      'x'.repeat(254),
-    ]) {
-      expect(() => decodeFrames(granted(host))).toThrow(PROTOCOL_ERROR);
+  });
+
+  it('takes a grant of one to eight addresses, none of them too long', () => {
+    const granted = (addresses: readonly string[]): Uint8Array =>
+      encodeFrame({ type: 'tunnel-granted', tunnelId: 1, name: '', addresses });
+    const longest = `tcp://${'x'.repeat(243)}:65535`;
+    expect(longest).toHaveLength(255);
+    for (const count of [1, PUBLIC_ADDRESS_LIMIT]) {
+      expect(decodeFrames(granted(Array<string>(count).fill(longest)))).toHaveLength(1);
     }
+    for (const count of [0, PUBLIC_ADDRESS_LIMIT + 1]) {
+      expect(() => decodeFrames(granted(Array<string>(count).fill(longest)))).toThrow(PROTOCOL_ERROR);
+    }
+    const tooLong = unhex(`49 000107 00000001 00 01 0100 ${Buffer.from(`${longest}0`).toString('hex')}`);
+    expect(() => decodeFrames(tooLong)).toThrow(PROTOCOL_ERROR);
+  });
+
+  it.each([
+    ['tcp', ''],
+    ['tcp', 'a'],
+    ['http', 'tunnel.example.org'],
+    ['https', 'my_host'],
+    ['tcp', 'xn--bcher-kva.example'],
+    ['tcp', '192.0.2.1'],
+    ['tcp', '::1'],
+    ['tcp', 'fe80::1%eth0'],
+  ] as const)('takes %s and the host "%s" for a public address', (scheme, host) => {
+    for (const port of [1, 8080, 65_535]) {
+      const address = formatPublicAddress({ scheme, host, port });
+      expect(parsePublicAddress(address)).toEqual({ scheme, host, port });
+      const frame: Frame = { type: 'tunnel-granted', tunnelId: 1, name: '', addresses: [address] };
+      expect(decodeFrames(encodeFrame(frame))).toEqual([frame]);
+    }
+  });
+
+  // Nothing that means more in a URL or a terminal.
+  it.each([
+    '',
+    'tcp',
+    'tcp://',
+    'tcp://a',
+    'tcp://a:',
+    'tcp://a:0',
+    'tcp://a:080',
+    'tcp://a:65536',
+    'tcp://a:99999999',
+    'tcp://a:-1',
+    'TCP://a:80',
+    'udp://a:80',
+    'javascript://a:80',
+    '//a:80',
+    'tcp://a:80/',
+    'tcp://a:80 ',
+    'tcp://a:80\n',
+    'tcp:// :80',
+    'tcp://a b:80',
+    'tcp://user@evil.example:80',
+    'tcp://evil.example/path:80',
+    'tcp://a?b:80',
+    'tcp://a#b:80',
+    'tcp://::1:80',
+    'tcp://[::1:80',
+    'tcp://[a]:80',
+    'tcp://[]:80',
+    'tcp://-rf:80',
+    'tcp://a\u001b[2J:80',
+    'tcp://b\u00fccher.example:80',
+    'tcp://\u202eevil:80',
+    `tcp://${'x'.repeat(254)}:80`,
+  ])('does not take %j for a public address', (address) => {
+    expect(parsePublicAddress(address)).toBeUndefined();
+    const frame: Frame = { type: 'tunnel-granted', tunnelId: 1, name: '', addresses: ['tcp://a:80', address] };
+    expect(() => decodeFrames(encodeFrame(frame))).toThrow(PROTOCOL_ERROR);
   });
 
   it('gives the frames before the offending one', () => {
     const reader = new FrameReader(unhex('42 000004 00000005 ff 000000'));
     expect(reader.next()).toEqual({ type: 'end', streamId: 5 });
     expect(() => reader.next()).toThrow(PROTOCOL_ERROR);
+  });
+});
+
+describe('the addresses of a visitor', () => {
+  it('are what was encoded, each of them optional, and other attributes do not matter', () => {
+    const visitor = { address: '2001:db8::7', port: 51_000 };
+    const destination = { address: '192.0.2.1', port: 443 };
+    const other = { type: 200, value: unhex('ff') };
+    for (const addresses of [{ visitor, destination }, { visitor }, { destination }, {}]) {
+      expect(decodeAddresses([other, ...encodeAddresses(addresses), other])).toEqual(addresses);
+    }
+  });
+
+  it('are the first of each', () => {
+    const first = { address: 'a', port: 1 };
+    const second = { address: 'b', port: 2 };
+    const attributes = [...encodeAddresses({ visitor: first }), ...encodeAddresses({ visitor: second })];
+    expect(decodeAddresses(attributes).visitor).toEqual(first);
+  });
+
+  it.each(['', '00', '0050 c328'])('break the protocol with the bytes "%s"', (value) => {
+    expect(() => decodeAddresses([{ type: 1, value: unhex(value) }])).toThrow(PROTOCOL_ERROR);
+    expect(() => decodeAddresses([{ type: 2, value: unhex(value) }])).toThrow(PROTOCOL_ERROR);
   });
 });
 

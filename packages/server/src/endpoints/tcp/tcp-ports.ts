@@ -1,5 +1,5 @@
-import { createServer, isIPv6, type Socket } from 'node:net';
-import { TunnelError } from '@tunnel/shared';
+import { createServer, type Socket } from 'node:net';
+import { formatPublicAddress, TunnelError } from '@tunnel/shared';
 import { describeSystemError, prepareSocket } from '@tunnel/shared/node';
 import { includesPort } from '../../access/port-ranges.ts';
 import type { PortPolicy } from '../../access/port-policy.ts';
@@ -89,7 +89,7 @@ export class TcpPorts implements EndpointKind {
         // A listener that fails later (out of file descriptors) goes on with the next visitor.
         server.removeAllListeners('error').on('error', () => {});
         resolve({
-          addresses: [`tcp://${isIPv6(publicHost) ? `[${publicHost}]` : publicHost}:${port}`],
+          addresses: [formatPublicAddress({ scheme: 'tcp', host: publicHost, port })],
           close: () => void server.close(),
         });
       });

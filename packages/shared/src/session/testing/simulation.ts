@@ -1,4 +1,4 @@
-import { MAX_PLAINTEXT_BYTES } from '../../wire/constants.ts';
+import { KNOWN_FEATURES, MAX_PLAINTEXT_BYTES } from '../../wire/constants.ts';
 import { CROWDED_LOG_BYTES, LOG_LIMIT_BYTES, QUANTUM_BYTES, SEND_QUEUE_BYTES } from '../constants.ts';
 import type { SessionEvent } from '../events.ts';
 import type { HeartbeatSettings } from '../../link/heartbeat.ts';
@@ -434,7 +434,7 @@ class World {
 
   #visit(): void {
     const { server } = this.#ends;
-    const id = server.session.openStream(1, '192.0.2.1', 1234, this.now);
+    const id = server.session.openStream(1, [], this.now);
     if (id === undefined) throw new Error('no stream to be had');
     const plans = planStream(this.#random);
     this.#plans.set(id, plans);
@@ -463,7 +463,7 @@ class World {
       const left = session.write(side.id, new Uint8Array(content(side.id, side.role, side.written, bytes)));
       side.written += bytes;
       side.isHeld = left <= 0;
-      check(left > -side.plan.chunkBytes && left <= SEND_QUEUE_BYTES, `${left} bytes left to write`);
+      check(left >= -side.plan.chunkBytes && left <= SEND_QUEUE_BYTES, `${left} bytes left to write`);
     }
     if (side.wantsReset) {
       this.#reset(end, side);
@@ -576,17 +576,17 @@ class World {
     this.#dialAt = Infinity;
     const { client } = this.#ends;
     if (this.#isAsleep(client, () => this.#dial())) return;
-    const claim = client.session.claim();
+    const hello = client.session.helloPoint();
     // The old link may go on until message 3 is on its way.
     if (client.link && this.#random.chance(0.3)) {
       const number = this.#linkNumber;
       this.#at(this.now + this.#random.skewed(100), () => {
         if (this.#linkNumber !== number) return;
-        if (this.#dialAt < Infinity) client.session.withdrawClaim();
-        else this.#startLink(claim);
+        if (this.#dialAt < Infinity) client.session.withdrawHello();
+        else this.#startLink(hello);
       });
     } else {
-      this.#startLink(claim);
+      this.#startLink(hello);
     }
   }
 
@@ -597,7 +597,7 @@ class World {
     this.#linkNumber += 1;
     const link = this.#newLink();
     link.isExcused = this.#ends.server.sleepsUntil > this.now;
-    client.session.beginLink(this.now, client.heartbeat, link.roundTripMs);
+    client.session.beginLink(this.now, client.heartbeat, link.roundTripMs, KNOWN_FEATURES);
     client.link = link;
     client.heardAt = this.now;
     this.#transmit(link, 'client', 100, () => this.#accept(link, resume));
@@ -648,7 +648,7 @@ class World {
       this.now,
       server.heartbeat,
       link.roundTripMs,
-      { ...peer, heartbeat: client.heartbeat },
+      { ...peer, heartbeat: client.heartbeat, ...client.session.firstCredit, features: KNOWN_FEATURES },
       { sessionId: SESSION_ID, token: TOKEN, resumeWindowMs: 120_000, agent: '' },
     );
     server.link = link;
