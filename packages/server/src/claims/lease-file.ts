@@ -27,12 +27,12 @@ export function leaseFile(path: string): LeaseStore {
 const NAME = /^[a-z]+\/./;
 
 function parseLeases(value: unknown): readonly Lease[] {
-  if (!Array.isArray(value)) throw new Error('it is no list');
+  if (!Array.isArray(value)) throw new Error('it is not a list');
   return value.map((entry: unknown, index) => {
     const { name, clientKey, label, usedAt } = (entry ?? {}) as Record<string, unknown>;
     const isName = typeof name === 'string' && NAME.test(name);
     if (!isName || typeof clientKey !== 'string' || typeof label !== 'string' || typeof usedAt !== 'number') {
-      throw new Error(`entry ${index + 1} is no lease`);
+      throw new Error(`entry ${index + 1} is not a lease`);
     }
     return { name, clientKey, label, usedAt };
   });

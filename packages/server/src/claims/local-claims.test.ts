@@ -40,12 +40,12 @@ test('a name that is held is remembered by the next server, and counts for its k
   expect(next.claims.nameFor('key', 'web', 'port', now)).toBe('port/8001');
 });
 
-test('a file that is no list of leases is told, and set aside', async () => {
+test('a file that is not a list of leases is reported and set aside', async () => {
   const path = join(directory, 'leases.json');
   await writeFile(path, '[{"clientKey":"key","name":"web","port":8001,"usedAt":0}]');
   const damages: Error[] = [];
   using local = await open(path, damages);
-  expect(damages.map(({ message }) => message)).toEqual([expect.stringContaining('entry 1 is no lease')]);
+  expect(damages.map(({ message }) => message)).toEqual([expect.stringContaining('entry 1 is not a lease')]);
   expect([...local.claims.records]).toEqual([]);
   expect(await readFile(`${path}.damaged`, 'utf8')).toContain('8001');
 });
