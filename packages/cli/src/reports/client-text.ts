@@ -126,7 +126,7 @@ function describeRefused({ target, denied, overLimit }: ClientEvents['visitors-r
   return `${formatTarget(target)}: ${count(denied + overLimit, 'visitor')} kept out so far, ${causes.join(', ')}`;
 }
 
-export function describeIdle({ target, visitor }: ClientEvents['visitor-idle']): string {
+function describeIdle({ target, visitor }: ClientEvents['visitor-idle']): string {
   return `${formatTarget(target)}: visitor ${visitor} reset, nothing moved for as long as --idle-timeout`;
 }
 

@@ -4,7 +4,7 @@ import { formatHostAndPort } from '../dial/address.ts';
 import type { LocalTarget } from '../options.ts';
 
 /** What fits into `sun_path` everywhere (macOS has 104 bytes with the final zero). The system cuts longer paths off silently. */
-export const MAX_SOCKET_PATH_BYTES = 103;
+const MAX_SOCKET_PATH_BYTES = 103;
 
 const SCHEME = 'unix:';
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HeartbeatFrame } from '../wire/frame.ts';
-import { MAX_NEXT_WITHIN_MS } from '../session/constants.ts';
-import { Heartbeat } from './heartbeat.ts';
+import { Heartbeat, MAX_NEXT_WITHIN_MS } from './heartbeat.ts';
 
 const OWN = { intervalMs: 2000, timeoutMs: 8000 };
 

@@ -1,6 +1,11 @@
 import { MIN_HEARTBEAT_TIMEOUT_MS } from '../wire/constants.ts';
 import type { HeartbeatFrame } from '../wire/frame.ts';
-import { MAX_NEXT_WITHIN_MS, PROGRESS_TIMEOUTS } from '../session/constants.ts';
+
+/** The longest "next within" that a peer is believed, in ms. */
+export const MAX_NEXT_WITHIN_MS = 10 * 60 * 1000;
+
+/** Progress inside a record counts as life for at most this many timeouts. */
+const PROGRESS_TIMEOUTS = 4;
 
 export interface HeartbeatSettings {
   /** A record is sent at least this often, in ms. */

@@ -1,7 +1,9 @@
 import { DATA_HEADER_BYTES, MAX_RECORD_BYTES } from '../wire/constants.ts';
 import { encodeFrame, writeDataHeader } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
-import { COPY_BELOW_BYTES } from '../session/constants.ts';
+
+/** Data frames up to this size are copied next to their headers; larger ones are handed on as they are. */
+const COPY_BELOW_BYTES = 2 * 1024;
 
 /**
  * Puts the frames of one record together. Small frames and headers are written into one buffer that is used again for each

@@ -100,17 +100,8 @@ export const GATHER_BYTES = 16 * 1024;
  */
 export const COMPACT_CHUNKS = 64;
 
-/** Data frames up to this size are copied next to their headers; larger ones are handed on as they are. */
-export const COPY_BELOW_BYTES = 2 * 1024;
-
 /**
  * What a stream may send before it is another stream's turn, and at most a third of a record. What Node reads from a socket
  * at a time is as much, and then goes out in one piece.
  */
 export const QUANTUM_BYTES = 64 * 1024;
-
-/** The longest "next within" that a peer is believed, in ms. */
-export const MAX_NEXT_WITHIN_MS = 10 * 60 * 1000;
-
-/** Progress inside a record counts as life for at most this many timeouts. */
-export const PROGRESS_TIMEOUTS = 4;

@@ -12,7 +12,7 @@ import {
   UNCONFIRMED_REPLAY_BYTES,
 } from './constants.ts';
 import { FairQueue } from './fair-queue.ts';
-import type { Flight } from '../link/flight.ts';
+import type { Flight } from './flight.ts';
 import { OutgoingLog, type LogEntry } from './outgoing-log.ts';
 import type { RecordBuilder } from '../link/record-builder.ts';
 import type { Stream } from './stream.ts';

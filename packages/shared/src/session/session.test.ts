@@ -12,7 +12,7 @@ import type { Frame } from '../wire/frame.ts';
 import type { SessionEvent } from './events.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { RecordBuilder } from '../link/record-builder.ts';
-import { Flight } from '../link/flight.ts';
+import { Flight } from './flight.ts';
 import { type FirstCredit, type ResumePoint, Session } from './session.ts';
 
 const HEARTBEAT = { intervalMs: 2000, timeoutMs: 8000 };

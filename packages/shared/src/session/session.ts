@@ -32,7 +32,7 @@ import {
 import type { SessionEvent } from './events.ts';
 import { Fifo } from './fifo.ts';
 import { Heartbeat, type HeartbeatSettings } from '../link/heartbeat.ts';
-import { Flight } from '../link/flight.ts';
+import { Flight } from './flight.ts';
 import type { LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
 import type { MemoryBudget, MemoryShare } from './memory-budget.ts';

@@ -1,4 +1,4 @@
-import { ACKNOWLEDGE_BYTES, ACKNOWLEDGE_DELAY_MS, LOG_LIMIT_BYTES } from '../session/constants.ts';
+import { ACKNOWLEDGE_BYTES, ACKNOWLEDGE_DELAY_MS, LOG_LIMIT_BYTES } from './constants.ts';
 
 /** Before anything is measured. The kernel takes less than that over a slow line. */
 const FIRST_BYTES = 8 * 1024 * 1024;
