@@ -196,7 +196,7 @@ test('the logs of both sides name a session alike', SLOW, async () => {
   await pair.client.waitForStderr(/"connection closed"/);
   pair.client.kill();
   await pair.client.waitForExit();
-  await pair.server.waitForStderr(/"tunnel closed"/);
+  await pair.server.waitForStderr(/"client gone"/);
   expect(messagesOf(pair.client.stderr, session)).toEqual([
     'link accepted',
     'ready',
@@ -207,8 +207,8 @@ test('the logs of both sides name a session alike', SLOW, async () => {
   expect(messagesOf(pair.server.stderr, session)).toEqual([
     'client connected',
     'tunnel opened',
-    'client gone',
     'tunnel closed',
+    'client gone',
   ]);
 });
 

@@ -333,7 +333,7 @@ describe('a change of the file', { timeout: 120_000 }, () => {
     await place.list(stranger.publicKey, 'prots=8000 nonsense');
     expect(await server.waitForEvent('warning')).toMatchObject({
       code: 'keys-unusable',
-      reason: expect.stringMatching(/keys, line 2: there is no option "prots".*stay in force/) as string,
+      reason: expect.stringMatching(/keys, line 2: unknown option "prots".*stay in force/) as string,
     });
     await place.isRefused(stranger);
     await place.comesIn(laptop);

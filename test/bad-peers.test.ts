@@ -203,7 +203,7 @@ describe('a server', () => {
     await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 99);
     const refusals = link.frames.flatMap((frame) => (frame.type === 'tunnel-refused' ? [frame] : []));
     expect(refusals.map(({ detail }) => detail)).toEqual([
-      'this server does not have endpoints of kind 2',
+      'this server has no endpoints of kind 2',
       ...names.map((name) => `${name} is not a port`),
     ]);
     expect(new Set(refusals.map(({ code }) => code))).toEqual(new Set(['terms-refused']));

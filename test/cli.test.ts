@@ -19,7 +19,7 @@ function failure(error: string, hint: string): string {
 
 const FORMS = 'give the server as host, host:port, [v6]:port, ws://host:port/path or wss://host/path';
 const NO_PORT = 'a port is a number from 0 to 65535';
-const NO_TARGET = 'a local service is given as 3000, host:3000 or [::1]:3000';
+const NO_TARGET = 'a local service is given as 3000, host:3000, [::1]:3000 or unix:/run/app.sock';
 const NO_DURATION = 'a duration is a number with a unit, as in 500ms, 8s, 2m or 1h; without a unit it is seconds';
 
 const VERBOSE = '`--log-level debug` shows more detail; `tunnel --version` prints the version';

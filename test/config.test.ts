@@ -323,8 +323,8 @@ describe('tunnel run', SLOW, () => {
     await configure(home, `${clientTo(port, { web: echo.port })}prot = 5\n[tunnels.two]\n`);
     client.kill('SIGHUP');
     await client.waitForStderr(/tunnels\.web\.prot: unknown key; did you mean port\?/);
-    await client.waitForStderr(/tunnels\.two: there is no `target`/);
-    await client.waitForStderr(/everything goes on as it was/);
+    await client.waitForStderr(/tunnels\.two: `target` \(the local service\) is missing/);
+    await client.waitForStderr(/everything stays as it was/);
     await configure(home, '');
     client.kill('SIGHUP');
     await client.waitForStderr(/it contains no tunnels/);
@@ -402,7 +402,7 @@ describe('every command', SLOW, () => {
     const file = await configure(home, `${clientTo(port, {})}server-key = "${'A'.repeat(43)}"\n`);
     const { code, stderr } = await runTunnel(['local', '3000'], { home: home.path });
     expect(code).toBe(3);
-    expect(stderr).toContain(`correct ${file}:4:14: client.server-key if that is the one`);
+    expect(stderr).toContain(`correct ${file}:4:14: client.server-key if it differs`);
     const args = ['local', '3000', '--to', `localhost:${port}`, '--output', 'json'];
     await using client = await startTunnel(args, { home: home.path });
     await client.waitForEvent('ready');

@@ -264,7 +264,7 @@ describe('a server', () => {
     });
     expect(await link.waitFor('tunnel-refused', ({ tunnelId }) => tunnelId === 2)).toMatchObject({
       code: 'terms-refused',
-      detail: '10.0.0.0/33 is no network',
+      detail: '10.0.0.0/33 is not a valid network',
     });
     const port = portOf(await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 3));
     expect(await answerTo(port, 'hi')).toBe('ECONNRESET');

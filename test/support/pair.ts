@@ -79,7 +79,6 @@ export async function startClient(
     secret: TEST_SECRET,
     tunnels: targetPorts.map((port) => ({ target: { host: '127.0.0.1', port } })),
     // Services in tests count who comes.
-    looksAtTargets: false,
     ...rest,
   });
   const log = new EventLog<ClientEvents>(client, CLIENT_EVENTS);

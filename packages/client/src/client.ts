@@ -59,8 +59,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   /** Begins to connect. */
   start(): void {
+    // Not before: a client that the server refuses has more important things to say.
+    this.once('ready', () => this.#tunnels.lookAtTargets());
     for (const uplink of this.#uplinks) uplink.start();
-    this.#tunnels.lookAtTargets();
   }
 
   /** Ends cleanly: no new visitors, running streams get a short time, ports are given back. Resolves after `stopped`. */

@@ -86,8 +86,8 @@ export interface ClientOptions {
   /** How long a visitor is held while the local service is down, in ms. Default 0: it is reset at once. */
   readonly localWaitMs?: number;
   /**
-   * Default true: each target is connected to once at the start, and hung up on, so that `service` tells at once where nothing
-   * is there; with `localWaitMs` after that time.
+   * Default true: once the tunnels are open, the system is asked whether anything listens at targets of this machine, so that
+   * `service` tells at once if nothing does; with `localWaitMs` after that time. No connection is made.
    */
   readonly looksAtTargets?: boolean;
   /** CA certificates in PEM for `wss`; default the system's. */

@@ -10,12 +10,9 @@ import { rememberedLookup } from './remembered-lookup.ts';
 import { type HealthReport, type ServiceFailure, ServiceHealth } from './service-health.ts';
 import { formatTarget, requireTarget } from './target.ts';
 import { dialTarget, type DialOutcome } from './target-dial.ts';
-import { isUdpPort } from './udp-listeners.ts';
+import { lookAtTarget } from './target-look.ts';
 import { VisitorQueue } from './visitor-queue.ts';
 import type { Visit, VisitorService } from './visitor-service.ts';
-
-/** What is said besides of a port that refuses connections, where something else than TCP has it. */
-const ONLY_UDP = '; only UDP has this port, and a tunnel carries TCP';
 
 export interface LocalServiceOptions {
   readonly target: LocalTarget;
@@ -46,7 +43,7 @@ export class LocalService implements VisitorService {
   #lookTimer: NodeJS.Timeout | undefined;
   /** A visitor has asked for it, so there is nothing to look for any more. */
   #wasTried = false;
-  #refusedNote = '';
+  #lookedBad: ServiceFailure | undefined;
   #wasLoopTold = false;
   #isClosed = false;
 
@@ -131,19 +128,13 @@ export class LocalService implements VisitorService {
     this.#step();
   }
 
-  /** Connects and hangs up. What a visitor finds out goes before it. */
+  /** Without a connection. What a visitor finds out goes before it. */
   async #look(): Promise<void> {
     if (this.#isClosed || this.#wasTried) return;
-    const outcome = await this.#dial();
-    if (outcome.kind === 'connected') {
-      // Known for a while: where the target leads back, this is a visitor.
-      ownConnections.add(outcome.socket);
-      outcome.socket.destroy();
-      return;
-    }
-    if (outcome.code === 'ECONNREFUSED' && (await this.#isUdp())) this.#refusedNote = ONLY_UDP;
-    if (this.#isClosed || this.#wasTried) return;
-    this.#health.failed(this.#withNote(outcome), monotonicNow());
+    const failure = await lookAtTarget(this.#options.target, this.#lookup);
+    if (!failure || this.#isClosed || this.#wasTried) return;
+    this.#lookedBad = failure;
+    this.#health.failed(failure, monotonicNow());
     this.#step();
   }
 
@@ -155,18 +146,13 @@ export class LocalService implements VisitorService {
     return outcome;
   }
 
-  async #isUdp(): Promise<boolean> {
-    const { target } = this.#options;
-    return 'port' in target && isUdpPort(await this.#lookup(target.host), target.port);
-  }
-
-  /** Also for the visitors that come later, so that it is one reason, and told once. */
-  #withNote({ reason, code }: ServiceFailure): ServiceFailure {
-    return { reason: code === 'ECONNREFUSED' ? `${reason}${this.#refusedNote}` : reason, code };
+  /** In the words of the look at it: the visitors that come later do not have it told again. */
+  #withNote(failure: ServiceFailure): ServiceFailure {
+    return this.#lookedBad?.code === failure.code ? this.#lookedBad : failure;
   }
 
   #onConnected(socket: Socket): void {
-    this.#refusedNote = '';
+    this.#lookedBad = undefined;
     prepareSocket(socket);
     ownConnections.add(socket);
     const visit = this.#queue.succeeded();

@@ -39,6 +39,7 @@ export class TcpPorts implements EndpointKind {
   choose(wish: Wish): Choice {
     const { wanted, clientKey } = wish;
     if (wanted !== '') {
+      if (portOf(wanted) === 0) throw new TunnelError('terms-refused', { detail: `${wanted} is not a port` });
       if (!this.permits(wanted, clientKey)) throw this.refusalOf(wanted, clientKey);
       return { kind: 'one', name: wanted };
     }
@@ -117,5 +118,5 @@ export class TcpPorts implements EndpointKind {
 
 /** 0, which no key may have, if it is no port. */
 function portOf(name: string): number {
-  return /^[1-9]\d{0,4}$/.test(name) ? Number(name) : 0;
+  return /^[1-9]\d{0,4}$/.test(name) && Number(name) <= 0xffff ? Number(name) : 0;
 }
