@@ -1,5 +1,14 @@
 import { FIRST_CREDIT_BYTES, FIRST_CREDIT_PARTS, LEAST_WINDOW_BYTES } from './constants.ts';
 
+/** The sums over all shares, which each share keeps up to date itself: bytes are counted for every chunk that moves. */
+interface Totals {
+  readonly limitBytes: number;
+  waitingBytes: number;
+  promisedBytes: number;
+  /** Those that use anything. */
+  readonly sharesInUse: Set<MemoryShare>;
+}
+
 /**
  * What all sessions of a process may keep waiting together, and promise to take in.
  *
@@ -10,46 +19,41 @@ import { FIRST_CREDIT_BYTES, FIRST_CREDIT_PARTS, LEAST_WINDOW_BYTES } from './co
  * as much. Beyond the limit, what waits longest and is most is given up, of the session that has most.
  */
 export class MemoryBudget {
-  readonly limitBytes: number;
-  readonly #shares = new Set<MemoryShare>();
-  #waitingBytes = 0;
-  #promisedBytes = 0;
+  readonly #totals: Totals;
 
   constructor(limitBytes: number) {
-    this.limitBytes = limitBytes;
+    this.#totals = { limitBytes, waitingBytes: 0, promisedBytes: 0, sharesInUse: new Set() };
+  }
+
+  get limitBytes(): number {
+    return this.#totals.limitBytes;
   }
 
   get waitingBytes(): number {
-    return this.#waitingBytes;
+    return this.#totals.waitingBytes;
   }
 
   get promisedBytes(): number {
-    return this.#promisedBytes;
+    return this.#totals.promisedBytes;
   }
 
   get usedBytes(): number {
-    return this.#waitingBytes + this.#promisedBytes;
+    return this.waitingBytes + this.promisedBytes;
   }
 
   /** A session's part. `giveUp` is asked to let go of so many bytes or more, and returns how many it let go of. */
   share(giveUp: (bytes: number, now: number) => number = () => 0): MemoryShare {
-    const share = new MemoryShare(this, giveUp, (waitingBytes, promisedBytes) => {
-      this.#waitingBytes += waitingBytes;
-      this.#promisedBytes += promisedBytes;
-      if (share.usedBytes === 0) this.#shares.delete(share);
-      else this.#shares.add(share);
-    });
-    return share;
+    return new MemoryShare(this.#totals, giveUp);
   }
 
   /** To be called where more waits than before. */
   keepWithinLimit(now: number): void {
-    if (this.#waitingBytes <= this.limitBytes) return;
+    if (this.waitingBytes <= this.limitBytes) return;
     const enoughBytes = this.limitBytes - this.limitBytes / ROOM_PARTS;
-    while (this.#waitingBytes > enoughBytes) {
+    while (this.waitingBytes > enoughBytes) {
       let most: MemoryShare | undefined;
-      for (const share of this.#shares) if (!most || share.waitingBytes > most.waitingBytes) most = share;
-      if (!most || most.giveUp(this.#waitingBytes - enoughBytes, now) === 0) return;
+      for (const share of this.#totals.sharesInUse) if (!most || share.waitingBytes > most.waitingBytes) most = share;
+      if (!most || most.giveUp(this.waitingBytes - enoughBytes, now) === 0) return;
     }
   }
 }
@@ -60,19 +64,13 @@ const ROOM_PARTS = 16;
 /** What one session uses of the budget. */
 export class MemoryShare {
   readonly giveUp: (bytes: number, now: number) => number;
-  readonly #budget: MemoryBudget;
-  readonly #add: (waitingBytes: number, promisedBytes: number) => void;
+  readonly #totals: Totals;
   #waitingBytes = 0;
   #promisedBytes = 0;
 
-  constructor(
-    budget: MemoryBudget,
-    giveUp: (bytes: number, now: number) => number,
-    add: (waitingBytes: number, promisedBytes: number) => void,
-  ) {
-    this.#budget = budget;
+  constructor(totals: Totals, giveUp: (bytes: number, now: number) => number) {
+    this.#totals = totals;
     this.giveUp = giveUp;
-    this.#add = add;
   }
 
   get waitingBytes(): number {
@@ -90,8 +88,10 @@ export class MemoryShare {
 
   /** So many bytes more wait, or less. */
   wait(bytes: number): void {
+    const usedBefore = this.usedBytes;
     this.#waitingBytes += bytes;
-    this.#add(bytes, 0);
+    this.#totals.waitingBytes += bytes;
+    if (usedBefore === 0 || this.usedBytes === 0) this.#list();
   }
 
   /** As much of `bytes` as this session may still promise. */
@@ -103,14 +103,16 @@ export class MemoryShare {
 
   /** What a new stream may be promised before anything is known of it, beyond the smallest window. */
   get firstPromiseBytes(): number {
-    const spareBytes = this.#leftBytes - this.usedBytes - this.#budget.limitBytes / 2;
+    const spareBytes = this.#leftBytes - this.usedBytes - this.#totals.limitBytes / 2;
     return Math.max(0, Math.min(FIRST_CREDIT_BYTES - LEAST_WINDOW_BYTES, Math.floor(spareBytes / FIRST_CREDIT_PARTS)));
   }
 
   /** So much was promised, within what was offered before. */
   charge(promisedBytes: number): void {
+    const usedBefore = this.usedBytes;
     this.#promisedBytes += promisedBytes;
-    this.#add(0, promisedBytes);
+    this.#totals.promisedBytes += promisedBytes;
+    if (usedBefore === 0 || this.usedBytes === 0) this.#list();
   }
 
   takeBack(promisedBytes: number): void {
@@ -118,6 +120,13 @@ export class MemoryShare {
   }
 
   get #leftBytes(): number {
-    return this.#budget.limitBytes - this.#budget.usedBytes;
+    const { limitBytes, waitingBytes, promisedBytes } = this.#totals;
+    return limitBytes - waitingBytes - promisedBytes;
+  }
+
+  /** Only for usage that starts or stops being zero. */
+  #list(): void {
+    if (this.usedBytes === 0) this.#totals.sharesInUse.delete(this);
+    else this.#totals.sharesInUse.add(this);
   }
 }
