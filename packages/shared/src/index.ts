@@ -26,14 +26,15 @@ export type { Transport } from './handshake/transport.ts';
 export type { NoiseCrypto } from './noise/crypto.ts';
 export type { Psk } from './noise/handshake-state.ts';
 
-export { MEMORY_BUDGET_BYTES } from './session/constants.ts';
+export { MEMORY_BUDGET_BYTES } from './session/memory/constants.ts';
 export type { SessionEvent } from './session/events.ts';
 export { DEFAULT_HEARTBEAT, PROBE_MS } from './link/heartbeat.ts';
 export type { HeartbeatSettings } from './link/heartbeat.ts';
-export { MemoryBudget } from './session/memory-budget.ts';
+export type { FirstCredit } from './session/memory/first-credit.ts';
+export { MemoryBudget } from './session/memory/memory-budget.ts';
 export { RecordBuilder } from './link/record-builder.ts';
 export { Session } from './session/session.ts';
-export type { FirstCredit, PeerHello, ResumePoint } from './session/session.ts';
+export type { PeerHello, ResumePoint } from './session/session.ts';
 
 export { Backoff, DEFAULT_MAX_RECONNECT_DELAY_MS, GREATEST_DELAY_MS, MIN_DELAY_CAP_MS } from './reconnect/backoff.ts';
 export { RetryPolicy } from './reconnect/retry-policy.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { FIRST_CREDIT_BYTES } from './constants.ts';
+import { FIRST_CREDIT_BYTES } from './memory/constants.ts';
 import { FairQueue } from './fair-queue.ts';
-import { MemoryBudget } from './memory-budget.ts';
-import { ReceiveWindow } from './receive-window.ts';
+import { MemoryBudget } from './memory/memory-budget.ts';
+import { ReceiveWindow } from './memory/receive-window.ts';
 import { Stream } from './stream.ts';
 
 const QUANTUM = 1000;

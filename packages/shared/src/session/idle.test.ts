@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { HeartbeatSettings } from '../link/heartbeat.ts';
 import { RecordBuilder } from '../link/record-builder.ts';
-import { MemoryBudget } from './memory-budget.ts';
+import { MemoryBudget } from './memory/memory-budget.ts';
 import { Session } from './session.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -5,7 +5,7 @@ import { decodeFrames } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import { LOG_LIMIT_BYTES, QUANTUM_BYTES } from './constants.ts';
-import { MemoryBudget } from './memory-budget.ts';
+import { MemoryBudget } from './memory/memory-budget.ts';
 import { RecordBuilder } from '../link/record-builder.ts';
 import { Session } from './session.ts';
 import { Random } from './testing/simulation.ts';

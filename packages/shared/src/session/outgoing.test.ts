@@ -10,8 +10,8 @@ import {
 } from './constants.ts';
 import { OutgoingLog, type LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
-import { MemoryBudget } from './memory-budget.ts';
-import { ReceiveWindow } from './receive-window.ts';
+import { MemoryBudget } from './memory/memory-budget.ts';
+import { ReceiveWindow } from './memory/receive-window.ts';
 import { RecordBuilder } from '../link/record-builder.ts';
 import { Stream } from './stream.ts';
 

@@ -1,19 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import {
-  CONTROL_QUEUE_LIMIT,
-  FIRST_CREDIT_BYTES,
-  HALF_CLOSED_IDLE_MS,
-  LEAST_WINDOW_BYTES,
-  SEND_QUEUE_BYTES,
-} from './constants.ts';
+import { CONTROL_QUEUE_LIMIT, HALF_CLOSED_IDLE_MS, SEND_QUEUE_BYTES } from './constants.ts';
+import { FIRST_CREDIT_BYTES, LEAST_WINDOW_BYTES } from './memory/constants.ts';
 import { KNOWN_FEATURES, MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 import type { SessionEvent } from './events.ts';
-import { MemoryBudget } from './memory-budget.ts';
+import type { FirstCredit } from './memory/first-credit.ts';
+import { MemoryBudget } from './memory/memory-budget.ts';
 import { RecordBuilder } from '../link/record-builder.ts';
 import { Flight } from './flight.ts';
-import { type FirstCredit, type ResumePoint, Session } from './session.ts';
+import { type ResumePoint, Session } from './session.ts';
 
 const HEARTBEAT = { intervalMs: 2000, timeoutMs: 8000 };
 const IDENTITY = {

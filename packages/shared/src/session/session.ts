@@ -20,23 +20,22 @@ import {
   CREDIT_BYTES,
   CROWDED_LOG_BYTES,
   FAULT_LIMIT,
-  FIRST_CREDIT_TAKEN_PARTS,
-  FIRST_CREDIT_TOTAL_PARTS,
   HALF_CLOSED_IDLE_MS,
   HEARTBEAT_BYTES,
-  LEAST_WINDOW_BYTES,
   NOTICE_LIMIT,
   WRITABLE_AGAIN_BYTES,
-  YOUNG_MS,
 } from './constants.ts';
+import { LEAST_WINDOW_BYTES } from './memory/constants.ts';
 import type { SessionEvent } from './events.ts';
 import { Fifo } from './fifo.ts';
 import { Heartbeat, type HeartbeatSettings } from '../link/heartbeat.ts';
 import { Flight } from './flight.ts';
 import type { LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
-import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
-import { ReceiveWindow } from './receive-window.ts';
+import { FirstCreditLedger, firstCreditOffer, type FirstCredit } from './memory/first-credit.ts';
+import { heaviest, type Waiting } from './memory/heaviest.ts';
+import type { MemoryBudget, MemoryShare } from './memory/memory-budget.ts';
+import { ReceiveWindow } from './memory/receive-window.ts';
 import type { RecordBuilder } from '../link/record-builder.ts';
 import { Stream } from './stream.ts';
 
@@ -46,14 +45,6 @@ export interface ResumePoint {
   readonly received: number;
   /** Number of the first numbered frame that follows on this link. */
   readonly next: number;
-}
-
-/** What a client offers for the streams of a session when the session begins: they carry so much before any CREDIT. */
-export interface FirstCredit {
-  /** On each. */
-  readonly firstCreditBytes: number;
-  /** On all that are open, together. */
-  readonly firstCreditTotalBytes: number;
 }
 
 /** What a server knows from a hello. */
@@ -120,12 +111,7 @@ export class Session {
   #isBroken = false;
   /** When something was last received or sent. */
   #now = 0;
-  /** What the log counts for in the budget. */
-  #chargedLogBytes = 0;
-  /** A client's own offer, or what the hello said that began a server's session. Nothing before that. */
-  #firstCredit: FirstCredit | undefined;
-  /** What the streams that are open have of it. */
-  #takenBytes = 0;
+  readonly #firstCredit: FirstCreditLedger;
   /** What the hello that is on its way says. */
   #helloPoint: ResumePoint | undefined;
   readonly #onForgotten: ((data: Uint8Array) => void) | undefined;
@@ -143,15 +129,15 @@ export class Session {
     this.#memory = options.budget.share((bytes, now) => this.#giveUp(bytes, now));
     this.#onForgotten = options.onForgotten;
     this.#nextStreamId = options.role === 'server' ? 1 : 2;
-    if (options.role === 'client') this.#firstCredit = this.#offer();
+    const offer = options.role === 'client' ? firstCreditOffer(options.budget, this.#memory) : undefined;
+    this.#firstCredit = new FirstCreditLedger(offer);
   }
 
   // ── links ──
 
   /** For the hellos of this session (clients only): the first one counts. */
   get firstCredit(): FirstCredit {
-    if (!this.#firstCredit) throw new Error('a session that no hello began');
-    return this.#firstCredit;
+    return this.#firstCredit.offer;
   }
 
   /** The feature bits that both sides know; 0 without a link. */
@@ -202,8 +188,7 @@ export class Session {
     this.#acknowledge(peer.received);
     const heartbeat = new Heartbeat(own, now, roundTripMs);
     heartbeat.agree(peer.heartbeat);
-    const { firstCreditBytes, firstCreditTotalBytes } = peer;
-    this.#firstCredit ??= { firstCreditBytes, firstCreditTotalBytes };
+    this.#firstCredit.agree(peer);
     this.#startLink(now, heartbeat, peer.features, peer.next, true);
     this.#unnumbered.push(
       encodeFrame({
@@ -297,7 +282,7 @@ export class Session {
     const { isConfirmed } = link;
     const flight = this.#memory.isCrowded ? crowded(link.flight) : link.flight;
     this.#outgoing.addTo(record, recordBytes, { isConfirmed, flight }, (stream) => this.#onSent(stream, now));
-    this.#chargeLog();
+    this.#memory.keep(this.#outgoing.logBytes);
     const acknowledged = this.#helloPoint ? undefined : this.#acknowledger.take(now, record.bytes > 0);
     if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
     if (record.bytes === 0) return undefined;
@@ -373,10 +358,10 @@ export class Session {
     const taken = this.#streams.size + this.#heldWindows.size;
     if (taken >= STREAM_LIMIT || this.#nextStreamId > MAX_U32) return undefined;
     const creditBytes = LEAST_WINDOW_BYTES + this.#memory.firstPromiseBytes;
-    const takenBytes = this.#shareOfOffer();
+    const takenBytes = this.#firstCredit.nextBytes;
     const stream = this.#addStream(this.#nextStreamId, now, creditBytes, takenBytes);
     stream.takenBytes = takenBytes;
-    this.#takenBytes += takenBytes;
+    this.#firstCredit.take(takenBytes);
     this.#nextStreamId += 2;
     const streamId = stream.id;
     this.#outgoing.sendOpen(stream, { type: 'open', streamId, tunnelId, creditBytes, takenBytes, attributes });
@@ -477,8 +462,7 @@ export class Session {
       stream.dropQueue();
     }
     for (const window of this.#heldWindows.values()) window.release();
-    this.#memory.wait(-this.#chargedLogBytes);
-    this.#chargedLogBytes = 0;
+    this.#memory.keep(0);
     this.#creditDue.clear();
     this.#streams.clear();
     this.#heldWindows.clear();
@@ -644,12 +628,12 @@ export class Session {
     if (frame.streamId <= this.#highestPeerStreamId) throw malformed('a stream id that was used before');
     // The peer may not have heard yet that slots are used up here.
     if (this.#streams.size >= 2 * STREAM_LIMIT) throw malformed('too many streams');
-    this.#requireOffered(frame.takenBytes);
+    this.#firstCredit.requireOffered(frame.takenBytes);
     this.#highestPeerStreamId = frame.streamId;
     const { streamId, tunnelId, takenBytes, attributes } = frame;
     const stream = this.#addStream(streamId, now, takenBytes, frame.creditBytes);
     stream.takenBytes = takenBytes;
-    this.#takenBytes += takenBytes;
+    this.#firstCredit.take(takenBytes);
     if (this.#role === 'server') {
       this.reset(streamId, 'stream-unexpected');
       return;
@@ -657,33 +641,6 @@ export class Session {
     if (stream.window.isGrantDue) this.#creditDue.add(stream);
     this.#events.push({ type: 'stream-opened', streamId, tunnelId, attributes });
     this.#unannounced.add(streamId);
-  }
-
-  /** What a client offers when its session begins. */
-  #offer(): FirstCredit {
-    const totalBytes = Math.floor((this.#budget.limitBytes - this.#budget.usedBytes) / FIRST_CREDIT_TOTAL_PARTS);
-    return {
-      firstCreditBytes: LEAST_WINDOW_BYTES + this.#memory.firstPromiseBytes,
-      firstCreditTotalBytes: Math.max(0, Math.min(totalBytes, MAX_U32)),
-    };
-  }
-
-  /** What a server's next stream takes of the client's offer. */
-  #shareOfOffer(): number {
-    if (!this.#firstCredit) return 0;
-    const { firstCreditBytes, firstCreditTotalBytes } = this.#firstCredit;
-    const leftBytes = firstCreditTotalBytes - this.#takenBytes;
-    const shareBytes = Math.max(LEAST_WINDOW_BYTES, Math.floor(leftBytes / FIRST_CREDIT_TAKEN_PARTS));
-    return Math.min(firstCreditBytes, shareBytes, leftBytes);
-  }
-
-  /** The peer may not have heard yet that streams are over here. Only a client offers anything. */
-  #requireOffered(takenBytes: number): void {
-    const offered = this.#role === 'client' ? this.firstCredit : { firstCreditBytes: 0, firstCreditTotalBytes: 0 };
-    if (takenBytes > offered.firstCreditBytes) throw malformed('more first credit than a stream may take');
-    if (this.#role === 'client' && this.#takenBytes + takenBytes > 2 * offered.firstCreditTotalBytes) {
-      throw malformed('more first credit than all streams may take');
-    }
   }
 
   #receiveData(frame: DataFrame, now: number): void {
@@ -739,7 +696,7 @@ export class Session {
   #acknowledge(number: number): void {
     if (number > this.#outgoing.acknowledged) this.#faults = 0;
     this.#outgoing.acknowledge(number, (entry) => this.#onAcknowledged(entry));
-    this.#chargeLog();
+    this.#memory.keep(this.#outgoing.logBytes);
   }
 
   #onAcknowledged(entry: LogEntry): void {
@@ -752,35 +709,25 @@ export class Session {
     this.#closeIfOver(entry.stream);
   }
 
-  #chargeLog(): void {
-    const { logBytes } = this.#outgoing;
-    this.#memory.wait(logBytes - this.#chargedLogBytes);
-    this.#chargedLogBytes = logBytes;
-  }
-
   /** Resets the streams of which most waits for longest, until about so many bytes are free. Returns how many are. */
   #giveUp(bytes: number, now: number): number {
     const before = this.#memory.waitingBytes;
-    const waiting: { readonly id: number; readonly bytes: number; readonly weight: number }[] = [];
-    const weigh = (id: number, { heldBytes, movedAt }: ReceiveWindow, unsentBytes: number, sentAt: number): void => {
-      const weight = heldBytes * (now - movedAt + YOUNG_MS) + unsentBytes * (now - sentAt + YOUNG_MS);
-      if (weight > 0) waiting.push({ id, bytes: heldBytes + unsentBytes, weight });
-    };
-    for (const stream of this.#streams.values()) {
-      if (!stream.isReset) weigh(stream.id, stream.window, stream.queuedBytes + stream.loggedBytes, stream.sentAt);
-    }
-    for (const [id, window] of this.#heldWindows) weigh(id, window, 0, now);
-    waiting.sort((a, b) => b.weight - a.weight);
-    let left = bytes;
-    for (const stream of waiting) {
-      if (left <= 0) break;
-      left -= stream.bytes;
-      this.#resetIdle(stream.id);
-    }
+    for (const id of heaviest(this.#waiting(now), bytes, now)) this.#resetIdle(id);
     this.#outgoing.scrub();
-    this.#chargeLog();
+    this.#memory.keep(this.#outgoing.logBytes);
     this.onGivenUp?.();
     return before - this.#memory.waitingBytes;
+  }
+
+  *#waiting(now: number): Iterable<Waiting> {
+    for (const { id, window, isReset, queuedBytes, loggedBytes, sentAt } of this.#streams.values()) {
+      if (isReset) continue;
+      const unsentBytes = queuedBytes + loggedBytes;
+      yield { id, heldBytes: window.heldBytes, heldSince: window.movedAt, unsentBytes, unsentSince: sentAt };
+    }
+    for (const [id, { heldBytes, movedAt }] of this.#heldWindows) {
+      yield { id, heldBytes, heldSince: movedAt, unsentBytes: 0, unsentSince: now };
+    }
   }
 
   #resetIdle(streamId: number): void {
@@ -832,7 +779,7 @@ export class Session {
 
   #remove(stream: Stream): void {
     this.#streams.delete(stream.id);
-    this.#takenBytes -= stream.takenBytes;
+    this.#firstCredit.giveBack(stream.takenBytes);
   }
 
   /** The local side takes no more of what arrived. */

@@ -8,8 +8,8 @@ import {
   type OutgoingEvent,
   type OutgoingState,
 } from './stream-state.ts';
-import { MemoryBudget } from './memory-budget.ts';
-import { ReceiveWindow } from './receive-window.ts';
+import { MemoryBudget } from './memory/memory-budget.ts';
+import { ReceiveWindow } from './memory/receive-window.ts';
 import { Stream } from './stream.ts';
 
 const OUTGOING_EVENTS: readonly OutgoingEvent[] = [

@@ -1,7 +1,7 @@
 import { COMPACT_CHUNKS, GATHER_BELOW_BYTES, GATHER_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
 import { Fifo } from './fifo.ts';
-import type { MemoryShare } from './memory-budget.ts';
-import type { ReceiveWindow } from './receive-window.ts';
+import type { MemoryShare } from './memory/memory-budget.ts';
+import type { ReceiveWindow } from './memory/receive-window.ts';
 import {
   INCOMING,
   isOver,

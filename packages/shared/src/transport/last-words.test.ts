@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { MemoryBudget } from '../session/memory-budget.ts';
+import { MemoryBudget } from '../session/memory/memory-budget.ts';
 import { Session } from '../session/session.ts';
 import { SharedMemory } from './memory.ts';
 import { StreamPipe } from './stream-pipe.ts';

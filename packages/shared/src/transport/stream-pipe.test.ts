@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
-import { MemoryBudget } from '../session/memory-budget.ts';
+import { MemoryBudget } from '../session/memory/memory-budget.ts';
 import { Session } from '../session/session.ts';
 import { SharedMemory } from './memory.ts';
 import { type PipeSocket, StreamPipe } from './stream-pipe.ts';

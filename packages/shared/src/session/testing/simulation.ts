@@ -2,7 +2,7 @@ import { KNOWN_FEATURES, MAX_PLAINTEXT_BYTES } from '../../wire/constants.ts';
 import { CROWDED_LOG_BYTES, LOG_LIMIT_BYTES, QUANTUM_BYTES, SEND_QUEUE_BYTES } from '../constants.ts';
 import type { SessionEvent } from '../events.ts';
 import type { HeartbeatSettings } from '../../link/heartbeat.ts';
-import { MemoryBudget } from '../memory-budget.ts';
+import { MemoryBudget } from '../memory/memory-budget.ts';
 import { RecordBuilder } from '../../link/record-builder.ts';
 import { Session, type ResumePoint } from '../session.ts';
 

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { RecordBuilder } from '../link/record-builder.ts';
-import { FEATURE, KNOWN_FEATURES } from '../wire/constants.ts';
-import { decodeFrames } from '../wire/decode.ts';
-import { encodeFrame } from '../wire/encode.ts';
-import type { Frame, OpenFrame } from '../wire/frame.ts';
+import { RecordBuilder } from '../../link/record-builder.ts';
+import { FEATURE, KNOWN_FEATURES } from '../../wire/constants.ts';
+import { decodeFrames } from '../../wire/decode.ts';
+import { encodeFrame } from '../../wire/encode.ts';
+import type { Frame, OpenFrame } from '../../wire/frame.ts';
 import { FIRST_CREDIT_BYTES, LEAST_WINDOW_BYTES } from './constants.ts';
+import type { FirstCredit } from './first-credit.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import { type FirstCredit, Session } from './session.ts';
+import { Session } from '../session.ts';
 
 const MiB = 1024 * 1024;
 const HEARTBEAT = { intervalMs: 2000, timeoutMs: 8000 };

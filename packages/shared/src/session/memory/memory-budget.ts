@@ -67,6 +67,8 @@ export class MemoryShare {
   readonly #totals: Totals;
   #waitingBytes = 0;
   #promisedBytes = 0;
+  /** Of what waits, what the log keeps. */
+  #keptBytes = 0;
 
   constructor(totals: Totals, giveUp: (bytes: number, now: number) => number) {
     this.#totals = totals;
@@ -92,6 +94,12 @@ export class MemoryShare {
     this.#waitingBytes += bytes;
     this.#totals.waitingBytes += bytes;
     if (usedBefore === 0 || this.usedBytes === 0) this.#list();
+  }
+
+  /** So much waits in the log until it is acknowledged, all in all. */
+  keep(logBytes: number): void {
+    this.wait(logBytes - this.#keptBytes);
+    this.#keptBytes = logBytes;
   }
 
   /** As much of `bytes` as this session may still promise. */

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { encodeFrame } from '../wire/encode.ts';
-import { KNOWN_FEATURES } from '../wire/constants.ts';
-import { CROWDED_LOG_BYTES, FIRST_CREDIT_BYTES, SEND_QUEUE_BYTES } from './constants.ts';
-import type { SessionEvent } from './events.ts';
+import { encodeFrame } from '../../wire/encode.ts';
+import { KNOWN_FEATURES } from '../../wire/constants.ts';
+import { CROWDED_LOG_BYTES, SEND_QUEUE_BYTES } from '../constants.ts';
+import { FIRST_CREDIT_BYTES } from './constants.ts';
+import type { SessionEvent } from '../events.ts';
 import { MemoryBudget, type MemoryShare } from './memory-budget.ts';
-import { RecordBuilder } from '../link/record-builder.ts';
-import { Session } from './session.ts';
+import { RecordBuilder } from '../../link/record-builder.ts';
+import { Session } from '../session.ts';
 
 const KiB = 1024;
 const HEARTBEAT = { intervalMs: 2000, timeoutMs: 8000 };

@@ -1,4 +1,4 @@
-import { malformed } from '../wire/byte-reader.ts';
+import { malformed } from '../../wire/byte-reader.ts';
 import { LEAST_WINDOW_BYTES, MAX_WINDOW_BYTES, WINDOW_SLACK_MS } from './constants.ts';
 import type { MemoryShare } from './memory-budget.ts';
 
