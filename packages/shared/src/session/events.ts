@@ -40,3 +40,37 @@ export type SessionEvent =
   | VisitorsRefusedFrame
   | { readonly type: 'goodbye'; readonly code: string }
   | DrainFrame;
+
+/** What happened and nobody has taken yet. Of a stream that came and went meanwhile without a byte, nobody is told. */
+export class EventQueue {
+  #events: SessionEvent[] = [];
+  /** Streams whose `stream-opened` nobody took yet, and on which nothing came since. */
+  readonly #unannounced = new Set<number>();
+  /** Those of them that are over already. */
+  readonly #stillborn = new Set<number>();
+
+  push(event: SessionEvent): void {
+    this.#events.push(event);
+    if (event.type === 'stream-opened') this.#unannounced.add(event.streamId);
+  }
+
+  /** Bytes came on this stream: it is to be told of in any case. */
+  keep(streamId: number): void {
+    this.#unannounced.delete(streamId);
+  }
+
+  /** The peer reset this stream: it is not to be told of if that was all. */
+  discard(streamId: number): void {
+    if (this.#unannounced.has(streamId)) this.#stillborn.add(streamId);
+  }
+
+  take(): readonly SessionEvent[] {
+    const events = this.#events;
+    if (events.length > 0) this.#events = [];
+    this.#unannounced.clear();
+    if (this.#stillborn.size === 0) return events;
+    const told = events.filter((event) => !('streamId' in event && this.#stillborn.has(event.streamId)));
+    this.#stillborn.clear();
+    return told;
+  }
+}

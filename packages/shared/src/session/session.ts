@@ -1,12 +1,11 @@
 import { malformed } from '../wire/byte-reader.ts';
 import type { Attribute } from '../wire/attributes.ts';
-import { FEATURE, MAX_PLAINTEXT_BYTES, STREAM_LIMIT } from '../wire/constants.ts';
+import { FEATURE, MAX_PLAINTEXT_BYTES } from '../wire/constants.ts';
 import { FrameReader } from '../wire/decode.ts';
 import { encodeFrame } from '../wire/encode.ts';
 import {
   NUMBERED_TYPES,
   type AcceptedFrame,
-  type DataFrame,
   type DrainFrame,
   type Frame,
   type GoodbyeFrame,
@@ -15,29 +14,17 @@ import {
   type VisitorsRefusedFrame,
 } from '../wire/frame.ts';
 import { Acknowledger } from './acknowledger.ts';
-import {
-  ACKNOWLEDGEMENT_BYTES,
-  CREDIT_BYTES,
-  CROWDED_LOG_BYTES,
-  FAULT_LIMIT,
-  HALF_CLOSED_IDLE_MS,
-  HEARTBEAT_BYTES,
-  NOTICE_LIMIT,
-  WRITABLE_AGAIN_BYTES,
-} from './constants.ts';
-import { LEAST_WINDOW_BYTES } from './memory/constants.ts';
-import type { SessionEvent } from './events.ts';
+import { ACKNOWLEDGEMENT_BYTES, CROWDED_LOG_BYTES, FAULT_LIMIT, HEARTBEAT_BYTES, NOTICE_LIMIT } from './constants.ts';
+import { EventQueue, type SessionEvent } from './events.ts';
 import { Fifo } from './fifo.ts';
 import { Heartbeat, type HeartbeatSettings } from '../link/heartbeat.ts';
 import { Flight } from './flight.ts';
 import type { LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
 import { FirstCreditLedger, firstCreditOffer, type FirstCredit } from './memory/first-credit.ts';
-import { heaviest, type Waiting } from './memory/heaviest.ts';
 import type { MemoryBudget, MemoryShare } from './memory/memory-budget.ts';
-import { ReceiveWindow } from './memory/receive-window.ts';
 import type { RecordBuilder } from '../link/record-builder.ts';
-import { Stream } from './stream.ts';
+import { Streams } from './streams.ts';
 
 /** What the two sides say of a session when a link begins: it may be cut, and both know what the other has. */
 export interface ResumePoint {
@@ -73,8 +60,6 @@ interface Link {
   isAnswered: boolean;
 }
 
-const MAX_U32 = 0xffff_ffff;
-
 /**
  * What a client and a server share across links: streams, their order, what is not acknowledged. One object for either side.
  *
@@ -88,23 +73,11 @@ export class Session {
   readonly #memory: MemoryShare;
   readonly #outgoing = new Outgoing();
   readonly #acknowledger = new Acknowledger();
-  readonly #streams = new Map<number, Stream>();
-  /** Of streams that are over while the local side still holds some of what arrived. */
-  readonly #heldWindows = new Map<number, ReceiveWindow>();
-  /** In the order in which they last moved. */
-  readonly #halfClosed = new Set<Stream>();
-  readonly #creditDue = new Set<Stream>();
-  #events: SessionEvent[] = [];
-  /** Streams whose `stream-opened` nobody took yet, and on which nothing came since. */
-  readonly #unannounced = new Set<number>();
-  /** Those of them that are over already: nobody is told of them. */
-  readonly #stillborn = new Set<number>();
+  readonly #events = new EventQueue();
+  readonly #streams: Streams;
   /** `accepted` and notices, encoded. */
   readonly #unnumbered = new Fifo<Uint8Array>();
   #link: Link | undefined;
-  /** Server-opened streams have odd ids, client-opened ones (none yet) even ids. */
-  #nextStreamId: number;
-  #highestPeerStreamId = 0;
   #leastRoundTripMs = 0;
   /** Links in a row that ended in a protocol error, since something new was last received or acknowledged. */
   #faults = 0;
@@ -128,9 +101,16 @@ export class Session {
     this.#budget = options.budget;
     this.#memory = options.budget.share((bytes, now) => this.#giveUp(bytes, now));
     this.#onForgotten = options.onForgotten;
-    this.#nextStreamId = options.role === 'server' ? 1 : 2;
     const offer = options.role === 'client' ? firstCreditOffer(options.budget, this.#memory) : undefined;
     this.#firstCredit = new FirstCreditLedger(offer);
+    this.#streams = new Streams({
+      role: options.role,
+      budget: options.budget,
+      memory: this.#memory,
+      firstCredit: this.#firstCredit,
+      outgoing: this.#outgoing,
+      events: this.#events,
+    });
   }
 
   // ── links ──
@@ -274,14 +254,10 @@ export class Session {
     const bytesBefore = record.bytes;
     if (link.heartbeat.isDue(now)) record.add(link.heartbeat.frame(now));
     const heartbeatBytes = record.bytes - bytesBefore;
-    for (const stream of this.#creditDue) {
-      if (record.room < CREDIT_BYTES || this.#helloPoint) break;
-      record.add({ type: 'credit', streamId: stream.id, offset: stream.window.grant() });
-      this.#creditDue.delete(stream);
-    }
+    if (!this.#helloPoint) this.#streams.addCredits(record);
     const { isConfirmed } = link;
     const flight = this.#memory.isCrowded ? crowded(link.flight) : link.flight;
-    this.#outgoing.addTo(record, recordBytes, { isConfirmed, flight }, (stream) => this.#onSent(stream, now));
+    this.#outgoing.addTo(record, recordBytes, { isConfirmed, flight }, (stream) => this.#streams.sent(stream, now));
     this.#memory.keep(this.#outgoing.logBytes);
     const acknowledged = this.#helloPoint ? undefined : this.#acknowledger.take(now, record.bytes > 0);
     if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
@@ -297,12 +273,7 @@ export class Session {
    */
   get deadline(): number {
     if (!this.#link) return Infinity;
-    const oldest = this.#halfClosed.values().next().value;
-    return Math.min(
-      this.#link.heartbeat.deadline,
-      this.#acknowledger.dueAt,
-      oldest ? oldest.movedAt + HALF_CLOSED_IDLE_MS : Infinity,
-    );
+    return Math.min(this.#link.heartbeat.deadline, this.#acknowledger.dueAt, this.#streams.deadline);
   }
 
   /**
@@ -315,21 +286,12 @@ export class Session {
     if (verdict === 'dead') return 'dead';
     if (verdict === 'doubtful') this.#events.push({ type: 'link-doubtful' });
     this.#acknowledger.tick(now);
-    for (const stream of this.#halfClosed) {
-      if (stream.movedAt + HALF_CLOSED_IDLE_MS > now) break;
-      this.#resetIdle(stream.id);
-    }
+    this.#streams.tick(now);
     return 'alive';
   }
 
   takeEvents(): readonly SessionEvent[] {
-    const events = this.#events;
-    if (events.length > 0) this.#events = [];
-    this.#unannounced.clear();
-    if (this.#stillborn.size === 0) return events;
-    const told = events.filter((event) => !('streamId' in event && this.#stillborn.has(event.streamId)));
-    this.#stillborn.clear();
-    return told;
+    return this.#events.take();
   }
 
   // ── streams ──
@@ -350,47 +312,25 @@ export class Session {
 
   /** What arrived for this stream and was not consumed yet, in bytes. */
   heldBytes(streamId: number): number {
-    return this.#windowOf(streamId)?.heldBytes ?? 0;
+    return this.#streams.heldBytes(streamId);
   }
 
   /** A visitor came (servers only). Undefined at the limit of streams. Data may be written at once. */
   openStream(tunnelId: number, attributes: readonly Attribute[], now: number): number | undefined {
-    const taken = this.#streams.size + this.#heldWindows.size;
-    if (taken >= STREAM_LIMIT || this.#nextStreamId > MAX_U32) return undefined;
-    const creditBytes = LEAST_WINDOW_BYTES + this.#memory.firstPromiseBytes;
-    const takenBytes = this.#firstCredit.nextBytes;
-    const stream = this.#addStream(this.#nextStreamId, now, creditBytes, takenBytes);
-    stream.takenBytes = takenBytes;
-    this.#firstCredit.take(takenBytes);
-    this.#nextStreamId += 2;
-    const streamId = stream.id;
-    this.#outgoing.sendOpen(stream, { type: 'open', streamId, tunnelId, creditBytes, takenBytes, attributes });
+    const streamId = this.#streams.open(tunnelId, attributes, now);
     // A visitor must not wait as long as an idle link may be quiet.
-    if (this.#link?.heartbeat.isStretched) this.#link.heartbeat.probe(now);
-    return stream.id;
+    if (streamId !== undefined && this.#link?.heartbeat.isStretched === true) this.#link.heartbeat.probe(now);
+    return streamId;
   }
 
   /** Takes `data` over. Returns how many more bytes may be written; at 0 or below, wait for `stream-writable`. */
   write(streamId: number, data: Uint8Array): number {
-    const stream = this.#streams.get(streamId);
-    if (!stream || stream.outgoing !== 'open') return 0;
-    if (data.length > 0) {
-      stream.enqueue(data);
-      this.#budget.keepWithinLimit(this.#now);
-      if (stream.outgoing !== 'open') return 0;
-    }
-    if (stream.sendableBytes > 0) this.#outgoing.activate(stream);
-    stream.isHeld = stream.writableBytes <= 0;
-    return stream.writableBytes;
+    return this.#streams.write(streamId, data, this.#now);
   }
 
   /** Nothing more will be written (half-close). */
   end(streamId: number, now: number): void {
-    const stream = this.#streams.get(streamId);
-    if (!stream || stream.outgoing !== 'open') return;
-    stream.stepOutgoing('end');
-    if (stream.isEndDue) this.#outgoing.activate(stream);
-    this.#touch(stream, now);
+    this.#streams.end(streamId, now);
   }
 
   /**
@@ -398,13 +338,7 @@ export class Session {
    * that it was not told of yet.
    */
   reset(streamId: number, code: string): void {
-    this.#drop(streamId);
-    const stream = this.#streams.get(streamId);
-    if (!stream || stream.isReset || isSaid(stream)) return;
-    stream.stepIncoming('discard');
-    if (stream.outgoing === 'failed') stream.stepOutgoing('reset');
-    else if (this.#outgoing.withdrawOpen(stream)) this.#forget(stream);
-    else this.#resetOutgoing(stream, code);
+    this.#streams.reset(streamId, code);
   }
 
   /**
@@ -412,31 +346,12 @@ export class Session {
    * goes to the peer, and its END, and the RESET after that. What the peer does not take for long is dropped after all.
    */
   fail(streamId: number, code: string, now: number): void {
-    const stream = this.#streams.get(streamId);
-    if (!stream || stream.isUnwritten) {
-      this.reset(streamId, code);
-      return;
-    }
-    this.#drop(streamId);
-    if (stream.isLeft || isSaid(stream)) return;
-    stream.stepIncoming('discard');
-    stream.stepOutgoing('fail');
-    stream.resetCode = code;
-    this.#creditDue.delete(stream);
-    this.#outgoing.activate(stream);
-    this.#touch(stream, now);
+    this.#streams.fail(streamId, code, now);
   }
 
   /** The local side took `bytes` of what arrived: the peer may send more. */
   consumed(streamId: number, bytes: number, now: number): void {
-    const window = this.#windowOf(streamId);
-    if (!window) return;
-    const isGrantDue = window.consume(bytes, now, this.#leastRoundTripMs);
-    if (window.heldBytes <= 0) this.#heldWindows.delete(streamId);
-    const stream = this.#streams.get(streamId);
-    if (!stream) return;
-    if (isGrantDue && stream.incoming === 'open') this.#creditDue.add(stream);
-    if (this.#halfClosed.has(stream)) this.#touch(stream, now);
+    this.#streams.consumed(streamId, bytes, now, this.#leastRoundTripMs);
   }
 
   // ── the session itself ──
@@ -457,16 +372,8 @@ export class Session {
 
   /** Gives back what the session uses of the process's memory budget. It is not used after this. */
   dispose(): void {
-    for (const stream of this.#streams.values()) {
-      stream.window.release();
-      stream.dropQueue();
-    }
-    for (const window of this.#heldWindows.values()) window.release();
+    this.#streams.dispose();
     this.#memory.keep(0);
-    this.#creditDue.clear();
-    this.#streams.clear();
-    this.#heldWindows.clear();
-    this.#halfClosed.clear();
     this.endLink();
   }
 
@@ -488,12 +395,7 @@ export class Session {
       sentBefore,
       isAnswered: false,
     };
-    for (const stream of this.#streams.values()) {
-      // The last grant may be lost. Where none was made yet, the peer may not even have the OPEN that the credit is for.
-      if (stream.incoming === 'open' && stream.window.hasGranted) this.#creditDue.add(stream);
-    }
-    // Idle time without a link does not count.
-    for (const stream of this.#halfClosed) stream.movedAt = now;
+    this.#streams.beginLink(now);
   }
 
   #receiveFrame(frame: Frame, link: Link, now: number): void {
@@ -529,7 +431,7 @@ export class Session {
         if (frame.number > link.sentBefore) this.#answered(link);
         return;
       case 'credit':
-        this.#receiveCredit(frame.streamId, frame.offset);
+        this.#streams.receiveCredit(frame.streamId, frame.offset);
         return;
       case 'heartbeat':
         link.heartbeat.frameReceived(frame, now);
@@ -590,23 +492,16 @@ export class Session {
   #apply(frame: Exclude<NumberedFrame, { type: 'void' }>, now: number): void {
     switch (frame.type) {
       case 'data':
-        this.#receiveData(frame, now);
+        this.#streams.receiveData(frame, now);
         return;
       case 'open':
-        this.#receiveOpen(frame, now);
+        this.#streams.receiveOpen(frame, now);
         return;
-      case 'end': {
-        const stream = this.#liveStream(frame.streamId);
-        const wasOpen = stream.incoming === 'open';
-        if (!stream.stepIncoming('end')) throw malformed('a second end of a stream');
-        if (wasOpen) this.#events.push({ type: 'stream-ended', streamId: stream.id });
-        this.#creditDue.delete(stream);
-        stream.window.end();
-        this.#touch(stream, now);
+      case 'end':
+        this.#streams.receiveEnd(frame.streamId, now);
         return;
-      }
       case 'reset':
-        this.#receiveReset(frame.streamId, frame.code);
+        this.#streams.receiveReset(frame.streamId, frame.code);
         return;
       case 'tunnel-request':
         if (this.#role === 'client') throw malformed('only clients ask for tunnels');
@@ -622,72 +517,6 @@ export class Session {
     }
   }
 
-  #receiveOpen(frame: Extract<NumberedFrame, { type: 'open' }>, now: number): void {
-    const isOdd = frame.streamId % 2 === 1;
-    if (frame.streamId === 0 || isOdd === (this.#role === 'server')) throw malformed('a stream id of the other side');
-    if (frame.streamId <= this.#highestPeerStreamId) throw malformed('a stream id that was used before');
-    // The peer may not have heard yet that slots are used up here.
-    if (this.#streams.size >= 2 * STREAM_LIMIT) throw malformed('too many streams');
-    this.#firstCredit.requireOffered(frame.takenBytes);
-    this.#highestPeerStreamId = frame.streamId;
-    const { streamId, tunnelId, takenBytes, attributes } = frame;
-    const stream = this.#addStream(streamId, now, takenBytes, frame.creditBytes);
-    stream.takenBytes = takenBytes;
-    this.#firstCredit.take(takenBytes);
-    if (this.#role === 'server') {
-      this.reset(streamId, 'stream-unexpected');
-      return;
-    }
-    if (stream.window.isGrantDue) this.#creditDue.add(stream);
-    this.#events.push({ type: 'stream-opened', streamId, tunnelId, attributes });
-    this.#unannounced.add(streamId);
-  }
-
-  #receiveData(frame: DataFrame, now: number): void {
-    const stream = this.#liveStream(frame.streamId);
-    stream.window.receive(frame.data.length);
-    this.#unannounced.delete(stream.id);
-    if (stream.incoming === 'open') this.#events.push({ type: 'stream-data', streamId: stream.id, data: frame.data });
-    else if (stream.incoming !== 'discarding') throw malformed('data after the end of its stream');
-    if (this.#halfClosed.has(stream)) this.#touch(stream, now);
-  }
-
-  #receiveReset(streamId: number, code: string): void {
-    const stream = this.#streams.get(streamId);
-    if (!stream) {
-      this.#requireKnown(streamId);
-      return; // it crossed with the stream's last acknowledgement
-    }
-    const isNews = !stream.isLeft;
-    if (!stream.stepIncoming('reset')) throw malformed('a second reset of a stream');
-    if (isNews) this.#events.push({ type: 'stream-reset', streamId, code });
-    if (this.#unannounced.has(streamId)) this.#stillborn.add(streamId);
-    this.#halfClosed.delete(stream);
-    this.#creditDue.delete(stream);
-    // What came before may still be on its way to the local side.
-    stream.window.end();
-    const { outgoing } = stream;
-    if (outgoing === 'open' || outgoing === 'ending') {
-      this.#resetOutgoing(stream, 'stream-reset');
-    } else if (outgoing === 'closing' || outgoing === 'failing') {
-      this.#resetOutgoing(stream, stream.resetCode);
-    } else {
-      if (outgoing === 'failed') stream.stepOutgoing('reset');
-      this.#closeIfOver(stream);
-    }
-  }
-
-  #receiveCredit(streamId: number, offset: number): void {
-    const stream = this.#streams.get(streamId);
-    if (!stream) {
-      this.#requireKnown(streamId);
-      return; // it crossed with the stream's end
-    }
-    stream.raiseCredit(offset);
-    if (stream.sendableBytes > 0) this.#outgoing.activate(stream);
-    this.#tellWritable(stream);
-  }
-
   #break(detail: string): never {
     this.#isBroken = true;
     throw malformed(detail);
@@ -700,125 +529,18 @@ export class Session {
   }
 
   #onAcknowledged(entry: LogEntry): void {
-    if (entry.kind === 'data') {
-      entry.stream.loggedBytes -= entry.data.length;
-      this.#onForgotten?.(entry.data);
-    }
-    if (entry.kind !== 'end' && entry.kind !== 'reset') return;
-    entry.stream.stepOutgoing(entry.kind === 'end' ? 'end-acknowledged' : 'reset-acknowledged');
-    this.#closeIfOver(entry.stream);
+    this.#streams.acknowledged(entry);
+    if (entry.kind === 'data') this.#onForgotten?.(entry.data);
   }
 
   /** Resets the streams of which most waits for longest, until about so many bytes are free. Returns how many are. */
   #giveUp(bytes: number, now: number): number {
     const before = this.#memory.waitingBytes;
-    for (const id of heaviest(this.#waiting(now), bytes, now)) this.#resetIdle(id);
+    this.#streams.giveUp(bytes, now);
     this.#outgoing.scrub();
     this.#memory.keep(this.#outgoing.logBytes);
     this.onGivenUp?.();
     return before - this.#memory.waitingBytes;
-  }
-
-  *#waiting(now: number): Iterable<Waiting> {
-    for (const { id, window, isReset, queuedBytes, loggedBytes, sentAt } of this.#streams.values()) {
-      if (isReset) continue;
-      const unsentBytes = queuedBytes + loggedBytes;
-      yield { id, heldBytes: window.heldBytes, heldSince: window.movedAt, unsentBytes, unsentSince: sentAt };
-    }
-    for (const [id, { heldBytes, movedAt }] of this.#heldWindows) {
-      yield { id, heldBytes, heldSince: movedAt, unsentBytes: 0, unsentSince: now };
-    }
-  }
-
-  #resetIdle(streamId: number): void {
-    const isLeft = this.#streams.get(streamId)?.isLeft === true;
-    this.reset(streamId, 'stream-idle');
-    if (!isLeft) this.#events.push({ type: 'stream-reset', streamId, code: 'stream-idle' });
-  }
-
-  #onSent(stream: Stream, now: number): void {
-    stream.sentAt = now;
-    if (this.#halfClosed.has(stream)) this.#touch(stream, now);
-    this.#tellWritable(stream);
-  }
-
-  #tellWritable(stream: Stream): void {
-    if (!stream.isHeld || stream.outgoing !== 'open') return;
-    // However little a peer grants at a time: with nothing queued, waiting for more could be waiting for ever.
-    const enoughBytes = stream.queuedBytes === 0 ? 1 : WRITABLE_AGAIN_BYTES;
-    if (stream.writableBytes < enoughBytes) return;
-    stream.isHeld = false;
-    this.#events.push({ type: 'stream-writable', streamId: stream.id });
-  }
-
-  /** It may receive and send so much before any CREDIT. */
-  #addStream(id: number, now: number, receiveBytes: number, sendBytes: number): Stream {
-    const window = new ReceiveWindow(now, this.#memory, receiveBytes);
-    const stream = new Stream(id, now, window, this.#memory, sendBytes);
-    this.#streams.set(id, stream);
-    return stream;
-  }
-
-  #resetOutgoing(stream: Stream, code: string): void {
-    stream.stepOutgoing('reset');
-    stream.resetCode = code;
-    stream.dropQueue();
-    this.#halfClosed.delete(stream);
-    this.#creditDue.delete(stream);
-    this.#outgoing.sendReset(stream);
-  }
-
-  /** The peer was never told of this stream. */
-  #forget(stream: Stream): void {
-    stream.stepOutgoing('reset');
-    stream.dropQueue();
-    this.#creditDue.delete(stream);
-    this.#halfClosed.delete(stream);
-    this.#remove(stream);
-  }
-
-  #remove(stream: Stream): void {
-    this.#streams.delete(stream.id);
-    this.#firstCredit.giveBack(stream.takenBytes);
-  }
-
-  /** The local side takes no more of what arrived. */
-  #drop(streamId: number): void {
-    this.#windowOf(streamId)?.release();
-    this.#heldWindows.delete(streamId);
-  }
-
-  #windowOf(streamId: number): ReceiveWindow | undefined {
-    return this.#streams.get(streamId)?.window ?? this.#heldWindows.get(streamId);
-  }
-
-  #liveStream(id: number): Stream {
-    const stream = this.#streams.get(id);
-    if (!stream) throw malformed(`a frame for stream ${id}, which is not open`);
-    return stream;
-  }
-
-  /** A frame for a stream that is over may still be on its way; one for a stream that never was breaks the protocol. */
-  #requireKnown(id: number): void {
-    const isOwn = (id % 2 === 1) === (this.#role === 'server');
-    const wasOpened = id > 0 && (isOwn ? id < this.#nextStreamId : id <= this.#highestPeerStreamId);
-    if (!wasOpened) throw malformed(`a frame for stream ${id}, which was never opened`);
-  }
-
-  /** Something moved on this stream, or its half-closed state changed. */
-  #touch(stream: Stream, now: number): void {
-    this.#halfClosed.delete(stream);
-    if (this.#closeIfOver(stream)) return;
-    stream.movedAt = now;
-    if (stream.isHalfClosed) this.#halfClosed.add(stream);
-  }
-
-  #closeIfOver(stream: Stream): boolean {
-    if (!stream.isOver) return false;
-    this.#halfClosed.delete(stream);
-    this.#remove(stream);
-    if (stream.window.isHeld) this.#heldWindows.set(stream.id, stream.window);
-    return true;
   }
 }
 
@@ -833,9 +555,4 @@ function isNumbered(type: number | undefined): boolean {
 /** The flight of a session that uses its share of memory already. It says nothing about the link that more is not sent. */
 function crowded(flight: Flight): Pick<Flight, 'limitBytes' | 'full'> {
   return { limitBytes: Math.min(flight.limitBytes, CROWDED_LOG_BYTES), full: () => {} };
-}
-
-/** Everything was said in both directions: the peer has no use for a reset. */
-function isSaid({ outgoing, incoming }: Stream): boolean {
-  return outgoing === 'ended' && (incoming === 'ended' || incoming === 'reset');
 }
