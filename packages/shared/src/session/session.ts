@@ -18,12 +18,13 @@ import { ACKNOWLEDGEMENT_BYTES, CROWDED_LOG_BYTES, FAULT_LIMIT, HEARTBEAT_BYTES,
 import { EventQueue, type SessionEvent } from './events.ts';
 import { Fifo } from './fifo.ts';
 import { Heartbeat, type HeartbeatSettings } from '../link/heartbeat.ts';
-import { Flight } from './flight.ts';
+import type { Flight } from './flight.ts';
 import type { LogEntry } from './outgoing-log.ts';
 import { Outgoing } from './outgoing.ts';
 import { FirstCreditLedger, firstCreditOffer, type FirstCredit } from './memory/first-credit.ts';
 import type { MemoryBudget, MemoryShare } from './memory/memory-budget.ts';
 import type { RecordBuilder } from '../link/record-builder.ts';
+import { SessionLink } from './session-link.ts';
 import { Streams } from './streams.ts';
 
 /** What the two sides say of a session when a link begins: it may be cut, and both know what the other has. */
@@ -47,19 +48,6 @@ export type TunnelFrame = Extract<NumberedFrame, { tunnelId: number }> & { type:
 /** Unnumbered frames that a session sends when it is told to. */
 export type Notice = GoodbyeFrame | DrainFrame | VisitorsRefusedFrame;
 
-interface Link {
-  readonly features: number;
-  readonly heartbeat: Heartbeat;
-  readonly flight: Flight;
-  /** Number of the next numbered frame that the peer sends on this link. Unknown to a client until `accepted`. */
-  incomingNext: number;
-  /** A client does not know what the server has before `accepted`. */
-  isConfirmed: boolean;
-  /** Highest number sent on an earlier link: acknowledging it says nothing about this one. */
-  readonly sentBefore: number;
-  isAnswered: boolean;
-}
-
 /**
  * What a client and a server share across links: streams, their order, what is not acknowledged. One object for either side.
  *
@@ -77,7 +65,7 @@ export class Session {
   readonly #streams: Streams;
   /** `accepted` and notices, encoded. */
   readonly #unnumbered = new Fifo<Uint8Array>();
-  #link: Link | undefined;
+  #link: SessionLink | undefined;
   #leastRoundTripMs = 0;
   /** Links in a row that ended in a protocol error, since something new was last received or acknowledged. */
   #faults = 0;
@@ -154,7 +142,7 @@ export class Session {
 
   /** A client's link begins: message 3 was sent, `accepted` is on its way. `roundTripMs` is the handshake's. */
   beginLink(now: number, own: HeartbeatSettings, roundTripMs: number, features: number): void {
-    this.#startLink(now, new Heartbeat(own, now, roundTripMs), features, 0, false);
+    this.#startLink(now, new Heartbeat(own, now, roundTripMs), features);
   }
 
   /** A server's link begins: sends `accepted`. `canResumeFrom(peer)` must hold; for a new session the peer is at 0 and 1. */
@@ -169,7 +157,7 @@ export class Session {
     const heartbeat = new Heartbeat(own, now, roundTripMs);
     heartbeat.agree(peer.heartbeat);
     this.#firstCredit.agree(peer);
-    this.#startLink(now, heartbeat, peer.features, peer.next, true);
+    this.#startLink(now, heartbeat, peer.features, peer.next);
     this.#unnumbered.push(
       encodeFrame({
         type: 'accepted',
@@ -365,7 +353,7 @@ export class Session {
   sendNotice(frame: Notice): void {
     if (!this.#link) return;
     if (frame.type === 'visitors-refused') {
-      if (!hasFeature(this.#link, FEATURE.visitorCounts) || this.#unnumbered.length >= NOTICE_LIMIT) return;
+      if (!this.#link.hasFeature(FEATURE.visitorCounts) || this.#unnumbered.length >= NOTICE_LIMIT) return;
     }
     this.#unnumbered.push(encodeFrame(frame));
   }
@@ -379,26 +367,18 @@ export class Session {
 
   // ── inside ──
 
-  #startLink(now: number, heartbeat: Heartbeat, features: number, incomingNext: number, isConfirmed: boolean): void {
+  #startLink(now: number, heartbeat: Heartbeat, features: number, incomingNext?: number): void {
     this.#acknowledger.beginLink();
     this.#outgoing.beginLink(this.#helloPoint?.next);
     this.#helloPoint = undefined;
     this.#unnumbered.clear();
     this.#leastRoundTripMs = heartbeat.leastRoundTripMs;
     const sentBefore = this.#outgoing.next - 1;
-    this.#link = {
-      features,
-      heartbeat,
-      flight: new Flight(now, heartbeat.leastRoundTripMs),
-      incomingNext,
-      isConfirmed,
-      sentBefore,
-      isAnswered: false,
-    };
+    this.#link = new SessionLink({ now, heartbeat, features, sentBefore, incomingNext });
     this.#streams.beginLink(now);
   }
 
-  #receiveFrame(frame: Frame, link: Link, now: number): void {
+  #receiveFrame(frame: Frame, link: SessionLink, now: number): void {
     switch (frame.type) {
       case 'accepted':
       case 'refused':
@@ -415,7 +395,7 @@ export class Session {
     }
   }
 
-  #receiveUnnumbered(frame: UnnumberedFrame, link: Link, now: number): void {
+  #receiveUnnumbered(frame: UnnumberedFrame, link: SessionLink, now: number): void {
     const isVerdict = frame.type === 'accepted' || frame.type === 'refused';
     if (!link.isConfirmed && !isVerdict) throw malformed(`a frame of type ${frame.type} before accepted`);
     switch (frame.type) {
@@ -428,7 +408,7 @@ export class Session {
         return;
       case 'acknowledgement':
         this.#receiveAcknowledgement(frame.number, link, now);
-        if (frame.number > link.sentBefore) this.#answered(link);
+        if (link.acknowledged(frame.number)) this.#events.push({ type: 'answered' });
         return;
       case 'credit':
         this.#streams.receiveCredit(frame.streamId, frame.offset);
@@ -437,7 +417,7 @@ export class Session {
         link.heartbeat.frameReceived(frame, now);
         if (frame.echo && link.heartbeat.roundTripMs !== undefined) link.flight.roundTrip(link.heartbeat.roundTripMs);
         this.#leastRoundTripMs = link.heartbeat.leastRoundTripMs;
-        if (link.heartbeat.isAnswered) this.#answered(link);
+        if (link.heard()) this.#events.push({ type: 'answered' });
         return;
       case 'goodbye':
         this.#events.push(frame);
@@ -448,45 +428,33 @@ export class Session {
         return;
       case 'visitors-refused':
         if (this.#role === 'server') throw malformed('only servers refuse visitors');
-        if (!hasFeature(link, FEATURE.visitorCounts)) throw malformed('counts of visitors that were not agreed on');
+        if (!link.hasFeature(FEATURE.visitorCounts)) throw malformed('counts of visitors that were not agreed on');
         this.#events.push(frame);
     }
   }
 
-  #receiveAcknowledgement(number: number, link: Link, now: number): void {
+  #receiveAcknowledgement(number: number, link: SessionLink, now: number): void {
     const before = this.#outgoing.logBytes;
     this.#acknowledge(number);
     link.flight.acknowledged(before - this.#outgoing.logBytes, now);
   }
 
-  #receiveAccepted(frame: AcceptedFrame, link: Link): void {
+  #receiveAccepted(frame: AcceptedFrame, link: SessionLink): void {
     if (this.#role === 'server' || link.isConfirmed) throw malformed('an unexpected accepted');
     if (!this.canResumeFrom(frame)) this.#break('the server resumes from where this session never was');
-    link.isConfirmed = true;
-    link.incomingNext = frame.next;
+    link.confirm(frame.next);
     link.heartbeat.agree({ intervalMs: frame.heartbeatIntervalMs, timeoutMs: frame.heartbeatTimeoutMs });
     this.#acknowledge(frame.received);
     this.#events.push({ type: 'accepted', frame });
   }
 
-  #answered(link: Link): void {
-    if (link.isAnswered) return;
-    link.isAnswered = true;
-    this.#events.push({ type: 'answered' });
-  }
-
-  #receiveNumbered(frame: NumberedFrame, link: Link, now: number): void {
-    if (!link.isConfirmed) throw malformed('a numbered frame before accepted');
-    const received = this.#acknowledger.received;
-    const number = link.incomingNext;
-    const last = frame.type === 'void' ? number + frame.count - 1 : number;
-    if (last >= Number.MAX_SAFE_INTEGER) throw malformed('more frames than can be counted');
-    link.incomingNext = last + 1;
-    if (last <= received) return; // came on an earlier link
+  #receiveNumbered(frame: NumberedFrame, link: SessionLink, now: number): void {
+    const number = link.count(frame);
+    if (number <= this.#acknowledger.received) return; // came on an earlier link
     this.#faults = 0;
     link.heartbeat.active();
     if (frame.type !== 'void') this.#apply(frame, now);
-    this.#acknowledger.receive(last, frame.type === 'data' ? frame.data.length : 0, now);
+    this.#acknowledger.receive(number, frame.type === 'data' ? frame.data.length : 0, now);
   }
 
   #apply(frame: Exclude<NumberedFrame, { type: 'void' }>, now: number): void {
@@ -542,10 +510,6 @@ export class Session {
     this.onGivenUp?.();
     return before - this.#memory.waitingBytes;
   }
-}
-
-function hasFeature(link: Link, bit: number): boolean {
-  return (link.features & bit) !== 0;
 }
 
 function isNumbered(type: number | undefined): boolean {
