@@ -15,13 +15,14 @@ function manifestOf(name) {
   const manifest = readJson(join(packages, name, 'package.json'));
   const { version, description, type, engines, publishConfig } = manifest;
   const files = ['dist', 'THIRD-PARTY-LICENCES'];
-  return { name: manifest.name, version, description, license: 'UNLICENSED', type, engines, ...publishConfig, files };
+  return { name: manifest.name, version, description, license: 'MIT', type, engines, ...publishConfig, files };
 }
 
 function pack(name, inputs) {
   const folder = mkdtempSync(join(tmpdir(), 'tunnel-library-'));
   try {
     cpSync(join(packages, name, 'dist'), join(folder, 'dist'), { recursive: true });
+    cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
     writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifestOf(name), null, 2)}\n`);
     writeFileSync(join(folder, 'THIRD-PARTY-LICENCES'), thirdPartyLicences('dist/index.js', inputs));
     npmPack(folder, destination);

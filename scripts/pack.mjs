@@ -12,7 +12,7 @@ const bundle = join(dist, 'main.mjs');
 function manifest() {
   const { name, version, description, type, engines, bin } = readJson(join(root, 'packages/cli/package.json'));
   const files = ['dist', 'docs', 'completions', 'packaging', 'THIRD-PARTY-LICENCES'];
-  return { name, version, description, license: 'UNLICENSED', type, engines, bin, files };
+  return { name, version, description, license: 'MIT', type, engines, bin, files };
 }
 
 function stage(folder) {
@@ -26,7 +26,7 @@ function stage(folder) {
     join(folder, 'THIRD-PARTY-LICENCES'),
     thirdPartyLicences('dist/main.mjs', readJson(`${bundle}.inputs.json`)),
   );
-  for (const name of ['README.md', 'docs', 'packaging']) {
+  for (const name of ['README.md', 'LICENSE', 'docs', 'packaging']) {
     cpSync(join(root, name), join(folder, name), { recursive: true });
   }
   for (const [shell, file] of Object.entries({ bash: 'tunnel.bash', zsh: '_tunnel', fish: 'tunnel.fish' })) {

@@ -62,6 +62,7 @@ test('it holds what somebody needs who has no checkout, and nothing else', async
   const own = files.map((file) => file.slice(installed.length + 1));
   expect(own).toEqual(
     expect.arrayContaining([
+      'LICENSE',
       'README.md',
       'THIRD-PARTY-LICENCES',
       'completions/_tunnel',

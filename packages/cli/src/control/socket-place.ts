@@ -115,7 +115,7 @@ export function openDoor({ socket, uid }: SocketPlace): SocketDoor {
   const stats = fstatSync(descriptor);
   if (!stats.isSocket() || stats.uid !== uid) {
     closeSync(descriptor);
-    throw new Error(`${socket} is no socket of user ${uid}`);
+    throw new Error(`${socket} is not a socket of user ${uid}`);
   }
   return { path: `/proc/self/fd/${descriptor}`, [Symbol.dispose]: () => closeSync(descriptor) };
 }

@@ -46,7 +46,7 @@ export function generateIdentity(): Identity {
 }
 
 /**
- * Reads an identity file, or makes it (mode 0600) where there is none; of two that do so at once both get the same.
+ * Reads an identity file, or makes one (mode 0600) if there is none. Two callers at the same time get the same one.
  * Throws `state-damaged` with file and line, or `state-unusable`.
  */
 export async function loadOrCreateIdentity(path: string): Promise<Identity & { readonly created: boolean }> {
