@@ -18,8 +18,6 @@ export type { ServerAddress } from './dial/address.ts';
 export { formatProxyAddress, parseProxyAddress } from './dial/proxy-address.ts';
 export type { ProxyAddress } from './dial/proxy-address.ts';
 export { formatTarget, problemOfSocketPath, socketPathOf } from './services/target.ts';
-export { dialTarget } from './services/target-dial.ts';
-export type { DialOutcome, TargetDialOptions } from './services/target-dial.ts';
 export type { ServiceFailure } from './services/service-health.ts';
 export { LastPorts } from './tunnels/last-ports.ts';
 export { PinDirectory } from './trust/pins.ts';

@@ -5,6 +5,7 @@ import type { InternalClientOptions } from './uplink/uplink-options.ts';
 export { tryEachAddress } from './dial/each-address.ts';
 export type { AddressFinding } from './dial/each-address.ts';
 export { lookUpAddresses } from './dial/happy-eyeballs.ts';
+export { dialTarget } from './services/target-dial.ts';
 export type { InternalClientOptions } from './uplink/uplink-options.ts';
 export type { Surroundings } from './uplink/surroundings.ts';
 

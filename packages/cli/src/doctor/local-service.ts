@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { dialTarget, type LocalTarget } from '@tunnel/client';
+import type { LocalTarget } from '@tunnel/client';
+import { dialTarget } from '@tunnel/client/internal';
 import { TunnelError } from '@tunnel/shared';
 import { monotonicNow } from '@tunnel/shared/node';
 import { formatTarget } from '../values/target.ts';
@@ -12,7 +13,11 @@ const END_GRACE_MS = 500;
 export async function checkLocalService(target: LocalTarget, signal: AbortSignal, timeoutMs: number): Promise<Step> {
   const name = formatTarget(target);
   const began = monotonicNow();
-  const outcome = await dialTarget(target, { signal, timeoutMs });
+  const abort = new AbortController();
+  const stop = (): void => abort.abort();
+  signal.addEventListener('abort', stop);
+  const outcome = await dialTarget(target, { abort, timeoutMs });
+  signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
   const elapsedMs = monotonicNow() - began;
   if (outcome.kind === 'failed') {

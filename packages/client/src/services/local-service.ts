@@ -141,7 +141,7 @@ export class LocalService implements VisitorService {
   async #dial(): Promise<DialOutcome> {
     const abort = new AbortController();
     this.#attempts.add(abort);
-    const outcome = await dialTarget(this.#options.target, { signal: abort.signal, lookup: this.#lookup });
+    const outcome = await dialTarget(this.#options.target, { abort, lookup: this.#lookup });
     this.#attempts.delete(abort);
     return outcome;
   }

@@ -17,57 +17,57 @@ export type DialOutcome =
   { readonly kind: 'connected'; readonly socket: Socket } | ({ readonly kind: 'failed' } & ServiceFailure);
 
 export interface TargetDialOptions {
-  /** Ends the attempt. */
-  readonly signal: AbortSignal;
+  /** Ends the attempt: the caller's, or this function's when it takes too long. */
+  readonly abort?: AbortController;
   readonly timeoutMs?: number;
   readonly lookup?: Lookup;
 }
 
 /** Makes one connection to a local service, half-open as the visitor's may be. Never rejects. */
-export async function dialTarget(
+export function dialTarget(
   target: LocalTarget,
-  { signal, timeoutMs = CONNECT_TIMEOUT_MS, lookup = rememberedLookup() }: TargetDialOptions,
+  {
+    abort = new AbortController(),
+    timeoutMs = CONNECT_TIMEOUT_MS,
+    lookup = rememberedLookup(),
+  }: TargetDialOptions = {},
 ): Promise<DialOutcome> {
-  const abort = new AbortController();
+  const { signal } = abort;
   let isResolving = false;
   const connectTo = async (): Promise<Socket> => {
-    if ('path' in target) return connectToPath(target.path, abort.signal);
+    if ('path' in target) return connectToPath(target.path, signal);
     isResolving = true;
     const addresses = interleaveFamilies(await lookup(target.host));
     isResolving = false;
-    return connectToFirst(addresses, target.port, { signal: abort.signal, connect: startConnection });
+    return connectToFirst(addresses, target.port, { signal, connect: startConnection });
   };
-  const connecting = connectTo();
-  const outOfTime = new Promise<ServiceFailure>((resolve) => {
-    const onTimeout = (): void => resolve(isResolving ? notResolved(target, timeoutMs) : noAnswer(timeoutMs));
-    const timer = setTimeout(onTimeout, timeoutMs);
-    const stop = (): void => {
+  // One promise and no race: this is made for every visitor.
+  return new Promise((resolve) => {
+    let isSettled = false;
+    const settle = (outcome: DialOutcome): void => {
+      isSettled = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
+      resolve(outcome);
     };
-    const onAbort = (): void => {
-      stop();
-      resolve({ reason: 'given up', code: '' });
-    };
+    const onAbort = (): void => settle({ kind: 'failed', reason: 'given up', code: '' });
+    const timer = setTimeout(() => {
+      settle({ kind: 'failed', ...(isResolving ? notResolved(target, timeoutMs) : noAnswer(timeoutMs)) });
+      abort.abort();
+    }, timeoutMs);
+    signal.addEventListener('abort', onAbort);
     if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-    connecting.then(stop, stop);
+    connectTo().then(
+      (socket) => {
+        // It may have connected at the very moment at which it was given up.
+        if (isSettled) socket.destroy();
+        else settle({ kind: 'connected', socket });
+      },
+      (error: unknown) => {
+        if (!isSettled) settle({ kind: 'failed', ...failureOf(error) });
+      },
+    );
   });
-  const outcome = await Promise.race([
-    connecting.then(
-      (socket): DialOutcome => ({ kind: 'connected', socket }),
-      (error: unknown): DialOutcome => ({ kind: 'failed', ...failureOf(error) }),
-    ),
-    outOfTime.then((failure): DialOutcome => ({ kind: 'failed', ...failure })),
-  ]);
-  if (outcome.kind === 'connected') return outcome;
-  abort.abort();
-  // It may have connected at the very moment at which it was given up.
-  connecting.then(
-    (socket) => socket.destroy(),
-    () => {},
-  );
-  return outcome;
 }
 
 function startConnection({ address, family }: IpAddress, port: number): Socket {

@@ -1,7 +1,11 @@
 import { readSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 
-const LAST_READ_BYTES = 64 * 1024;
+/** Since 1.52 libuv tells a reset behind data by itself, and another read would cost for nothing. */
+const isToldByLibuv = isAtLeast(process.versions.uv, 1, 52);
+
+/** One for the process: nearly always nothing is read, and to allocate as much for each connection costs more than the read. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** What libuv holds of a TCP socket; only there on systems with file descriptors. */
 interface WithDescriptor {
@@ -24,10 +28,9 @@ export function descriptorOf(socket: Duplex): number | undefined {
 export function readBeforeReset(socket: Duplex): Uint8Array | undefined {
   const fd = descriptorOf(socket);
   if (fd === undefined) return undefined;
-  const data = Buffer.allocUnsafeSlow(LAST_READ_BYTES);
   try {
-    const bytes = readSync(fd, data);
-    return bytes > 0 ? data.subarray(0, bytes) : undefined;
+    const bytes = readSync(fd, scratch);
+    return bytes > 0 ? Buffer.from(scratch.subarray(0, bytes)) : undefined;
   } catch {
     return undefined;
   }
@@ -45,21 +48,25 @@ export function cameResetAfterEnd(socket: Duplex, writeError: NodeJS.ErrnoExcept
  * What the end of a socket really is; call it in the `end` event. libuv below 1.52 (Node 20) reports a reset that arrives
  * together with data as an end. The kernel still knows: another read gives 0 for a FIN, and the error for a reset (measured on
  * Linux, 320 of 320, also where this side had ended first). What it gives besides is passed to `onData`. `getpeername` would be
- * no test: it fails after a clean FIN, too. Without a descriptor libuv is believed.
+ * no test: it fails after a clean FIN, too. Without a descriptor, and where libuv is newer, libuv is believed.
  */
 export function readEnding(socket: Duplex, onData: (data: Buffer) => void): 'end' | 'reset' {
-  const fd = descriptorOf(socket);
+  const fd = isToldByLibuv ? undefined : descriptorOf(socket);
   if (fd === undefined) return 'end';
   for (;;) {
-    const data = Buffer.allocUnsafeSlow(LAST_READ_BYTES);
     let bytes: number;
     try {
-      bytes = readSync(fd, data);
+      bytes = readSync(fd, scratch);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       return code === 'EAGAIN' || code === 'EBADF' ? 'end' : 'reset';
     }
     if (bytes === 0) return 'end';
-    onData(data.subarray(0, bytes));
+    onData(Buffer.from(scratch.subarray(0, bytes)));
   }
+}
+
+function isAtLeast(version: string, leastMajor: number, leastMinor: number): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
 }
