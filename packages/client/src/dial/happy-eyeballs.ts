@@ -60,6 +60,7 @@ export async function lookUpAddresses(
 
 /** IPv6 and IPv4 in turns, each in the order given, duplicates left out. */
 export function interleaveFamilies(addresses: readonly IpAddress[]): IpAddress[] {
+  if (addresses.length === 1) return [...addresses];
   const unique = [...new Map(addresses.map((each) => [each.address, each])).values()];
   const v6 = unique.filter(({ family }) => family === 6);
   const v4 = unique.filter(({ family }) => family !== 6);

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
-import { monotonicNow, prepareSocket } from '@tunnel/shared/node';
+import { monotonicNow } from '@tunnel/shared/node';
 import type { Lookup } from '../dial/name-lookups.ts';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { LocalTarget } from '../options.ts';
@@ -153,7 +153,6 @@ export class LocalService implements VisitorService {
 
   #onConnected(socket: Socket): void {
     this.#lookedBad = undefined;
-    prepareSocket(socket);
     ownConnections.add(socket);
     const visit = this.#queue.succeeded();
     this.#health.succeeded(monotonicNow());
