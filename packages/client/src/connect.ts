@@ -177,7 +177,7 @@ export async function connect(options: ConnectOptions): Promise<Tunnel> {
     client.once('stopped', () => signal.removeEventListener('abort', close));
   });
   client.off('service', keep);
-  // What the look at the target found before there was a tunnel to listen to: once whoever waits for it can.
+  // What the look at the target found before the caller could listen to the tunnel.
   if (early.length > 0) setImmediate(() => early.forEach((event) => tunnel.emit('service', event)));
   return tunnel;
 }

@@ -106,7 +106,7 @@ export class LocalService implements VisitorService {
     const deadline = Math.min(this.#queue.deadline, this.#health.deadline);
     clearTimeout(this.#timer);
     if (deadline < Infinity) this.#timer = setTimeout(() => this.#step(), Math.max(0, Math.ceil(deadline - now)));
-    // Last: whoever is told may end all of it.
+    // Last: the listener may close this service.
     this.#tell(this.#health.takeReport(now));
   }
 
