@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TUNNEL_LIMIT, TunnelError, type VisitorRule } from '@tunnel/shared';
+import type { VisitorEnds } from '@tunnel/shared/node';
 import type { LocalTarget, PortMemory, TunnelOptions } from '../options.ts';
 import { IN_PROCESS, InProcessService, isInProcess } from '../services/in-process-service.ts';
 import { LocalService, type LocalServiceOptions } from '../services/local-service.ts';
-import { nameOfVisitor, type VisitorAddresses } from '../services/proxy-header.ts';
+import { nameOfVisitor } from '../services/proxy-header.ts';
 import { formatTarget } from '../services/target.ts';
 import type { VisitorService } from '../services/visitor-service.ts';
 import { visitorRules } from './visitor-rules.ts';
@@ -172,7 +173,7 @@ export class TunnelSet {
     { target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions,
     idle: IdleCount,
   ): VisitorService {
-    const onIdle = (visitor: VisitorAddresses): void => {
+    const onIdle = (visitor: VisitorEnds): void => {
       idle.count += 1;
       this.#handlers.onVisitorIdle(isInProcess(target) ? IN_PROCESS : target, nameOfVisitor(visitor));
     };

@@ -7,8 +7,7 @@ import {
   type TunnelRequestFrame,
   type VisitorRule,
 } from '@tunnel/shared';
-import type { DriverEvent } from '@tunnel/shared/node';
-import type { VisitorAddresses } from '../services/proxy-header.ts';
+import type { DriverEvent, VisitorEnds } from '@tunnel/shared/node';
 
 export type StreamOpened = Extract<DriverEvent, { type: 'stream-opened' }>;
 export type TunnelFrame = Extract<DriverEvent, { type: 'tunnel-granted' | 'tunnel-refused' | 'tunnel-close' }>;
@@ -35,7 +34,7 @@ export function grantedAddress({ addresses }: TunnelGrantedFrame, dialedHost: st
 }
 
 /** `publicPort`: the port that the visitor connected to, where the server does not say. */
-export function visitorAddresses({ attributes }: StreamOpened, publicPort: number): VisitorAddresses {
+export function visitorAddresses({ attributes }: StreamOpened, publicPort: number): VisitorEnds {
   const { visitor, destination } = decodeAddresses(attributes);
   return {
     address: visitor?.address ?? '',

@@ -35,6 +35,8 @@ export interface SessionTunnelsOptions {
   readonly turns: FairTurns;
   /** Whom names that the session leaves behind count for. */
   readonly shareOf: () => string;
+  /** Whether the client of the present link runs on this machine. */
+  readonly isLocal: () => boolean;
   readonly emit: <K extends keyof ServerEvents>(name: K, event: ServerEvents[K]) => void;
   readonly onBroken: (error: TunnelError) => void;
   /** Another process of the client took the last tunnel over. */
@@ -90,7 +92,7 @@ export class SessionTunnels implements Worker {
 
   /** There is a link again. */
   relinked(): void {
-    this.#lobby.empty();
+    this.#lobby.linked();
     for (const tunnel of this.#tunnels.values()) tunnel.tellRefusedAgain();
   }
 
@@ -106,9 +108,9 @@ export class SessionTunnels implements Worker {
 
   /** What the client is permitted to have changed: ends the tunnels that it may not have any more. */
   review(): void {
-    const code = 'port-not-allowed';
     for (const [tunnelId, tunnel] of this.#tunnels) {
-      if (tunnel.endpoint?.isPermitted !== false) continue;
+      const code = tunnel.endpoint?.refusal?.code;
+      if (code === undefined) continue;
       this.#close(tunnelId, code);
       tunnel.resetVisitors(code);
       this.#options.driver.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
@@ -121,7 +123,7 @@ export class SessionTunnels implements Worker {
     clearTimeout(this.#requestTimer);
     this.#options.turns.remove(this);
     this.#requests.clear();
-    this.#lobby.empty();
+    this.#lobby.close();
     for (const tunnelId of this.#tunnels.keys()) this.#close(tunnelId, code);
   }
 
@@ -226,24 +228,25 @@ export class SessionTunnels implements Worker {
   }
 
   #holderFor(tunnel: Tunnel): EndpointHolder {
-    const { driver, info, shareOf } = this.#options;
+    const { driver, info, shareOf, isLocal } = this.#options;
     return {
       clientKey: info.clientKey,
       label: tunnel.label,
       share: shareOf(),
+      isLocal: isLocal(),
       holder: info.sessionId,
       get hasLink() {
         return driver.hasLink;
       },
       answers: () => driver.answersWithin(PROBE_MS),
-      giveUp: () => this.#giveUp(tunnel),
-      onVisitor: (connection, attributes) => tunnel.onVisitor(connection, attributes),
+      giveUp: (takenCode) => this.#giveUp(tunnel, takenCode),
+      enter: (address) => tunnel.enter(address),
       onUnusable: () => this.#onVisitorRefused(tunnel, 'proxy-header-unusable'),
     };
   }
 
   /** The endpoint has another holder already: only this side of it ends. */
-  #giveUp(tunnel: Tunnel): void {
+  #giveUp(tunnel: Tunnel, takenCode: ErrorCode): void {
     const code = 'session-taken-over';
     const { driver, onTakenOver } = this.#options;
     const endpoint = this.#forget(tunnel);
@@ -251,7 +254,7 @@ export class SessionTunnels implements Worker {
     this.#emitClosed(endpoint, code);
     if (this.#tunnels.size === 0) onTakenOver(code);
     else if (endpoint) driver.sendTunnelFrame({ type: 'tunnel-close', tunnelId: tunnel.id, code });
-    else this.#refuse(tunnel.id, new TunnelError('port-in-use')); // it was not granted yet
+    else this.#refuse(tunnel.id, new TunnelError(takenCode)); // it was not granted yet
   }
 
   #close(tunnelId: number, code: string): void {

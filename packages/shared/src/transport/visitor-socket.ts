@@ -1,9 +1,17 @@
 import { isIPv6 } from 'node:net';
 import { Duplex } from 'node:stream';
-import type { VisitorAddresses } from './proxy-header.ts';
 
 /** What is handed over at once; also how much either side holds before its reader has to ask. */
 const CHUNK_BYTES = 64 * 1024;
+
+/** Both ends of a visitor's connection. */
+export interface VisitorEnds {
+  readonly address: string;
+  readonly port: number;
+  /** The server's address that the visitor connected to; empty if it is not known. */
+  readonly destination: string;
+  readonly destinationPort: number;
+}
 
 /**
  * When an end that is destroyed before it was ended resets the connection: always, for an error, or only where something that
@@ -43,7 +51,7 @@ export class VisitorSocket extends Duplex {
   /** What was written and waits until the other end's reader asks for more. */
   #held: (() => void) | undefined;
 
-  private constructor(visitor: VisitorAddresses, allowHalfOpen: boolean, resetOn: ResetOn) {
+  private constructor(visitor: VisitorEnds, allowHalfOpen: boolean, resetOn: ResetOn) {
     super({ allowHalfOpen, readableHighWaterMark: CHUNK_BYTES, writableHighWaterMark: CHUNK_BYTES });
     this.#resetOn = resetOn;
     this.remoteAddress = visitor.address;
@@ -55,7 +63,7 @@ export class VisitorSocket extends Duplex {
 
   /** Both ends of a connection: the tunnel's, and that of the program which serves it. */
   static pair(
-    visitor: VisitorAddresses,
+    visitor: VisitorEnds,
     { allowHalfOpen, resetOn }: { readonly allowHalfOpen: boolean; readonly resetOn: ResetOn },
   ): { readonly tunnel: VisitorSocket; readonly program: VisitorSocket } {
     const tunnel = new VisitorSocket(visitor, true, 'destroy');
