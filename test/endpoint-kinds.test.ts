@@ -29,6 +29,8 @@ class UnixSockets implements EndpointKind {
     this.#directory = directory;
   }
 
+  requireTerms(): void {}
+
   choose({ wanted, clientKey, remembered = '1' }: Wish): Choice {
     if (wanted !== '' && !this.permits(wanted)) throw this.refusalOf(wanted, clientKey);
     if (wanted !== '') return { kind: 'one', name: wanted };

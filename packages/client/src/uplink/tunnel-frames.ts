@@ -5,7 +5,7 @@ import {
   parsePublicAddress,
   type TunnelGrantedFrame,
   type TunnelRequestFrame,
-  type VisitorRule,
+  type Term,
 } from '@tunnel/shared';
 import type { DriverEvent, VisitorEnds } from '@tunnel/shared/node';
 
@@ -21,10 +21,10 @@ export interface PublicAddress {
 /** `port`: 0 for any. */
 export function tunnelRequest(
   tunnelId: number,
-  { port, name, rules }: { readonly port: number; readonly name: string; readonly rules: readonly VisitorRule[] },
+  { port, name, terms }: { readonly port: number; readonly name: string; readonly terms: readonly Term[] },
 ): TunnelRequestFrame {
   const wanted = port === 0 ? '' : String(port);
-  return { type: 'tunnel-request', tunnelId, kind: ENDPOINT_KIND.tcp, name: wanted, label: name, terms: rules };
+  return { type: 'tunnel-request', tunnelId, kind: ENDPOINT_KIND.tcp, name: wanted, label: name, terms };
 }
 
 /** The best one. A server that does not know its public host is reached where the client dialed it. */

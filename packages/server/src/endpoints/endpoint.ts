@@ -1,4 +1,4 @@
-import type { ErrorCode, TunnelError } from '@tunnel/shared';
+import type { ErrorCode, Term, TunnelError } from '@tunnel/shared';
 import type { PipeSocket } from '@tunnel/shared/node';
 
 /** What the client learns about a visitor. It travels with the visitor's stream, and no session reads it. */
@@ -32,6 +32,8 @@ export interface Visit {
 
 /** Where the visitors of an endpoint go. */
 export interface VisitorHandlers {
+  /** Of the tunnel's last request. */
+  readonly terms: readonly Term[];
   /** Asks for admission, by the visitor's address. */
   readonly enter: (address: string) => Visit | VisitorRefusal;
   /** A connection came to nothing: its load balancer did not say who it is. */
@@ -99,6 +101,8 @@ export interface EndpointKind {
   /** What its names begin with where those of all kinds stand together: `port`, for `port/8001`. */
   readonly prefix: string;
   readonly codes: EndpointCodes;
+  /** Throws `terms-refused` if it cannot meet one of these. Those that decide who is let in hold for all kinds. */
+  requireTerms(terms: readonly Term[]): void;
   /** Throws if the key may not have what it wants. */
   choose(wish: Wish): Choice;
   /** Whether the key may have this name at all. It may change with the authorized keys. */

@@ -48,6 +48,8 @@ class Letters implements EndpointKind {
   whileOpening: () => Promise<unknown> = () => Promise.resolve();
   reserved: string | undefined;
 
+  requireTerms(): void {}
+
   choose({ wanted, remembered }: Wish): Choice {
     if (wanted !== '') return { kind: 'one', name: wanted };
     const names = [...(remembered === undefined ? [] : [remembered]), 'a', 'b', 'c'];
@@ -108,6 +110,7 @@ function holder(clientKey: string): EndpointHolder & { readonly isGone: boolean 
     giveUp(this: { isGone: boolean }) {
       this.isGone = true;
     },
+    terms: [],
     enter: () => 'gone',
     onUnusable: () => {},
   };

@@ -1,4 +1,4 @@
-import { type Claims, type Claimant, type ErrorCode, type PublicName, TunnelError } from '@tunnel/shared';
+import { type Claims, type Claimant, type ErrorCode, type PublicName, type Term, TunnelError } from '@tunnel/shared';
 import type { Candidate, EndpointCodes, EndpointKind, OpenEndpoint, VisitorHandlers, Wish } from './endpoint.ts';
 import { somebodyElses } from './endpoint-refusal.ts';
 import { type Occupant, TunnelPlaces } from './tunnel-places.ts';
@@ -96,6 +96,11 @@ export class Endpoints {
   /** How many are open. */
   get count(): number {
     return this.#held.size;
+  }
+
+  /** Throws `terms-refused` if endpoints of this kind cannot meet one of these. */
+  requireTerms(kindNumber: number, terms: readonly Term[]): void {
+    this.#kinds.get(kindNumber)?.requireTerms(terms);
   }
 
   /** Opens what a tunnel wants; any name for an empty one. Rejects with a `TunnelError`. */
@@ -214,6 +219,9 @@ export class Endpoints {
   /** Its visitors go to whoever holds it when they come. */
   #visitorsOf(held: Held): VisitorHandlers {
     return {
+      get terms() {
+        return held.holder.terms;
+      },
       // It may have been given back while a load balancer's header was on its way.
       enter: (address) =>
         this.#held.get(publicName(held.kind, held.name)) === held ? held.holder.enter(address) : 'tunnel-closed',

@@ -1,5 +1,5 @@
 /** Connections of a session that may wait while it has no link: what they say is kept for the next one. */
-const CONNECTION_LIMIT = 64;
+const WAITING_CONNECTION_LIMIT = 64;
 
 /** Visitors that wait with nothing read but a request's head. */
 const WAITING_LIMIT = 1024;
@@ -27,7 +27,7 @@ export class Lobby {
 
   /** Whether no more connections may wait. */
   get isFull(): boolean {
-    return this.#connections.size >= CONNECTION_LIMIT;
+    return this.#connections.size >= WAITING_CONNECTION_LIMIT;
   }
 
   add(connection: WaitingConnection): void {

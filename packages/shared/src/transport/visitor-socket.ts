@@ -46,8 +46,10 @@ export class VisitorSocket extends Duplex {
   #other: VisitorSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isReset = false;
+  #resetCode: string | undefined;
   /** The other end reset the connection: an error once everything is read that came before. */
   #isErrorDue = false;
+  #errorCode: string | undefined;
   /** What was written and waits until the other end's reader asks for more. */
   #held: (() => void) | undefined;
 
@@ -118,9 +120,10 @@ export class VisitorSocket extends Duplex {
     else this.once('finish', () => this.destroy());
   }
 
-  /** Resets the connection. */
-  resetAndDestroy(): this {
+  /** Resets the connection. `code` is the `resetCode` of the error at the other end. */
+  resetAndDestroy(code?: string): this {
     this.#isReset = true;
+    this.#resetCode = code;
     return this.destroy();
   }
 
@@ -171,7 +174,7 @@ export class VisitorSocket extends Duplex {
     const other = this.#other;
     // Asynchronously: whoever destroys one end does not expect the other to act before it returns.
     const isReset = this.#isReset || (!this.writableFinished && this.#isResetBy(error));
-    if (other) process.nextTick(() => other.#otherIsGone(isReset));
+    if (other) process.nextTick(() => other.#otherIsGone(isReset, this.#resetCode));
     done(error);
   }
 
@@ -199,10 +202,11 @@ export class VisitorSocket extends Duplex {
   }
 
   /** What is written to it now is dropped or fails, as with a socket that the other side has closed. */
-  #otherIsGone(isReset: boolean): void {
+  #otherIsGone(isReset: boolean, code: string | undefined): void {
     if (this.destroyed) return;
     if (isReset) {
       this.#isErrorDue = true;
+      this.#errorCode = code;
       if (this.readableLength === 0) this.#failReading();
       return;
     }
@@ -211,7 +215,7 @@ export class VisitorSocket extends Duplex {
   }
 
   #failReading(): void {
-    this.destroy(systemError('read', 'ECONNRESET'));
+    this.destroy(Object.assign(systemError('read', 'ECONNRESET'), { resetCode: this.#errorCode }));
   }
 
   #endReading(): void {

@@ -1,5 +1,5 @@
 import { createServer, type Socket } from 'node:net';
-import { formatPublicAddress, TunnelError } from '@tunnel/shared';
+import { formatPublicAddress, type Term, TunnelError } from '@tunnel/shared';
 import { describeSystemError, prepareSocket } from '@tunnel/shared/node';
 import { includesPort } from '../../access/port-ranges.ts';
 import type { PortPolicy } from '../../access/port-policy.ts';
@@ -7,6 +7,7 @@ import { admitConnection } from '../admit-connection.ts';
 import type { PeerReader } from '../../front/peer-reader.ts';
 import type { Candidate, Choice, EndpointKind, OpenEndpoint, VisitorHandlers, Wish } from '../endpoint.ts';
 import { somebodyElses } from '../endpoint-refusal.ts';
+import { requireVisitorTerms } from '../visitor-terms.ts';
 import { drawPorts } from './draw-ports.ts';
 import { ephemeralPorts } from './ephemeral-ports.ts';
 
@@ -35,6 +36,10 @@ export class TcpPorts implements EndpointKind {
 
   constructor(options: TcpPortsOptions) {
     this.#options = options;
+  }
+
+  requireTerms(terms: readonly Term[]): void {
+    requireVisitorTerms(terms);
   }
 
   choose(wish: Wish): Choice {
