@@ -98,9 +98,7 @@ export const ADVICE_BY_CODE: Readonly<Record<ErrorCode, Advice>> = {
   'host-in-use': advise('ask for another name, or leave out --host to get one of your own'),
   'host-unavailable': advise('fix the cause at the server'),
   'tunnel-limit': advise('ask for fewer; the server has a limit for each session, and may have one for this key'),
-  'terms-refused': advise(
-    "upgrade the server to this client's version, or leave out what it does not support",
-  ),
+  'terms-refused': advise("upgrade the server to this client's version, or leave out what it does not support"),
 
   // ── the server's state and sessions ──
   'at-capacity': noNeed('nothing to do: the client keeps trying until the server has room'),
