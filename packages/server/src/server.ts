@@ -16,6 +16,9 @@ import { type Certificate, CertificateWatch, readCertificate } from './certifica
 import { LocalClaims } from './claims/local-claims.ts';
 import { Endpoints } from './endpoints/endpoints.ts';
 import type { EndpointKind } from './endpoints/endpoint.ts';
+import { DerivedLabels } from './endpoints/http/derived-labels.ts';
+import { HostTable } from './endpoints/http/host-table.ts';
+import { HttpHosts } from './endpoints/http/http-hosts.ts';
 import { TcpPorts } from './endpoints/tcp/tcp-ports.ts';
 import type { ServerEvents } from './events.ts';
 import { Connections } from './front/connections.ts';
@@ -25,6 +28,8 @@ import { LinkAcceptor } from './links/link-acceptor.ts';
 import type { ServerOptions } from './options.ts';
 import { PeerReader } from './front/peer-reader.ts';
 import type { PortRange } from './access/port-ranges.ts';
+import { HostBounds } from './access/host-bounds.ts';
+import { HostPolicy } from './access/host-policy.ts';
 import { PortPolicy } from './access/port-policy.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { NO_SESSIONS, type ServerStatus } from './observe/status.ts';
@@ -65,6 +70,7 @@ export function createServer(options: ServerOptions): Server {
 export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEvents[K]] }> implements AsyncDisposable {
   readonly #options: ServerOptions & ServerSeams;
   readonly #connections = new Connections();
+  readonly #hosts = new HostTable();
   readonly #peers: PeerReader;
   readonly #requirement: Requirement;
   #state: State = { kind: 'new' };
@@ -247,10 +253,22 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   }
 
   #endpointKinds(access: Access): readonly EndpointKind[] {
-    const { host, tunnelHost, publicHost = '', endpointKinds = [] } = this.#options;
+    const { host, tunnelHost, publicHost = '', identity, endpointKinds = [] } = this.#options;
     const policy = new PortPolicy(access, this.#portBounds);
     const tcpPorts = new TcpPorts({ host: tunnelHost ?? host, publicHost, policy, peers: this.#peers });
-    return [tcpPorts, ...endpointKinds];
+    const httpHosts = new HttpHosts({
+      table: this.#hosts,
+      policy: new HostPolicy(access, this.#hostBounds),
+      labels: new DerivedLabels(identity),
+      addressesOf: (name) => [`${this.#options.tls ? 'https' : 'http'}://${name}:${this.port}`],
+    });
+    return [tcpPorts, httpHosts, ...endpointKinds];
+  }
+
+  get #hostBounds(): HostBounds {
+    const { publicHost, allowHosts = [] } = this.#options;
+    const { domain = publicHost === undefined ? 'localhost' : undefined } = this.#options;
+    return new HostBounds({ domain, allowed: allowHosts, publicHost });
   }
 
   #makeSessions(access: Access, kinds: readonly EndpointKind[], { claims }: LocalClaims): Sessions {
