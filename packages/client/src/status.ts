@@ -51,9 +51,12 @@ export interface TunnelStatus {
   /** As in the options. */
   readonly name?: string | undefined;
   readonly target: LocalTarget;
-  /** `tcp://host:port`, also while it is not open; undefined before the server granted it once. */
+  /** As of an `OpenTunnel`, also while it is not open; undefined before the server granted it once. */
   readonly url: string | undefined;
+  /** Undefined as well for an HTTP tunnel. */
   readonly port: number | undefined;
+  /** Undefined as well for a TCP tunnel. */
+  readonly urls?: readonly string[] | undefined;
   /** The server granted it, and did not take it back since. */
   readonly isOpen: boolean;
   /** Visitors whom the server kept out since the start, by `allow`, `deny` and `maxConnections`, as far as it told. */

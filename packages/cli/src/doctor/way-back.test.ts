@@ -33,7 +33,7 @@ async function openScene(): Promise<Scene> {
     server,
     walk,
     echo,
-    visitor: { host: '127.0.0.1', port: tunnel.port, token: echo.token, signal, timeoutMs: 5_000 },
+    visitor: { host: '127.0.0.1', port: tunnel.port ?? 0, token: echo.token, signal, timeoutMs: 5_000 },
     [Symbol.asyncDispose]: async () => {
       await walk.close();
       await echo[Symbol.asyncDispose]();
