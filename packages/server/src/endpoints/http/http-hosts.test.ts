@@ -4,7 +4,6 @@ import { Access } from '../../access/access.ts';
 import { type AuthorizedKey, AuthorizedKeys } from '../../access/authorized-keys.ts';
 import { HostBounds } from '../../access/host-bounds.ts';
 import { HostPolicy } from '../../access/host-policy.ts';
-import { EndpointRefusal } from '../endpoint-refusal.ts';
 import { type EndpointHolder, Endpoints } from '../endpoints.ts';
 import { DerivedLabels } from './derived-labels.ts';
 import { HostTable } from './host-table.ts';

@@ -1,6 +1,7 @@
 import { type Term, TunnelError } from '@tunnel/shared';
 import { hostNameFault, parseHostName } from '@tunnel/shared/node';
 import { type HostPolicy, isLocalName, NO_DOMAIN } from '../../access/host-policy.ts';
+import { httpTermsOf } from '../../http/terms.ts';
 import type { Candidate, Choice, EndpointKind, OpenEndpoint, VisitorHandlers, Wish } from '../endpoint.ts';
 import { somebodyElses } from '../endpoint-refusal.ts';
 import type { DerivedLabels } from './derived-labels.ts';
@@ -32,7 +33,9 @@ export class HttpHosts implements EndpointKind {
     this.#options = options;
   }
 
-  requireTerms(_terms: readonly Term[]): void {}
+  requireTerms(terms: readonly Term[]): void {
+    httpTermsOf(terms);
+  }
 
   choose(wish: Wish): Choice {
     return wish.wanted === '' ? this.#chooseAny(wish) : { kind: 'one', name: this.#requireName(wish) };
