@@ -52,7 +52,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'server/access': [],
   'server/certificates': [],
   'server/claims': [],
-  'server/endpoints': ['server/visitors'],
+  'server/endpoints': [],
   'server/endpoints/tcp': ['server/access', 'server/endpoints', 'server/front'],
   'server/front': ['server/certificates', 'server/shares'],
   'server/links': ['server/access', 'server/front', 'server/shares'],

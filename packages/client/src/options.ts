@@ -1,7 +1,7 @@
 import type { HeartbeatSettings, NoiseCrypto } from '@tunnel/shared';
 import type { ServerAddress } from './dial/address.ts';
 import type { ProxyAddress } from './dial/proxy-address.ts';
-import type { VisitorSocket } from './services/visitor-socket.ts';
+import type { VisitorSocket } from '@tunnel/shared/node';
 
 /** A local service that visitors are to reach: over TCP, or through a Unix socket with an absolute path. */
 export type LocalTarget = { readonly host: string; readonly port: number } | { readonly path: string };

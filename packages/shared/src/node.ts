@@ -15,6 +15,8 @@ export { SessionDriver } from './transport/session-driver.ts';
 export type { DriverEvent, SessionDriverHandlers } from './transport/session-driver.ts';
 export { readBeforeReset } from './transport/socket-ending.ts';
 export type { PipeSocket, StreamPipe, Traffic } from './transport/stream-pipe.ts';
+export { VisitorSocket } from './transport/visitor-socket.ts';
+export type { VisitorEnds } from './transport/visitor-socket.ts';
 export { canonicalAddress, hostToDial, NetworkList, parseNetwork } from './net/networks.ts';
 export type { Network } from './net/networks.ts';
 export { KEEPALIVE_DELAY_MS, localAddressOf, prepareSocket, remoteAddressOf } from './net/tcp.ts';

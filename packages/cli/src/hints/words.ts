@@ -92,10 +92,13 @@ export const ADVICE_BY_CODE: Readonly<Record<ErrorCode, Advice>> = {
   'port-unavailable': advise(
     'fix the cause at the server; if no port is free, widen the range there (--min-port, --max-port)',
   ),
-  'tunnel-limit': advise('ask for fewer; the server has a limit for each session, and may have one for this key'),
-  'terms-refused': advise(
-    "upgrade the server to this client's version, or leave out --allow, --deny and --max-connections",
+  'host-not-allowed': advise(
+    'ask for a name that it allows, or leave out --host; the server decides by --domain, --allow-hosts and authorized keys',
   ),
+  'host-in-use': advise('ask for another name, or leave out --host to get one of your own'),
+  'host-unavailable': advise('fix the cause at the server'),
+  'tunnel-limit': advise('ask for fewer; the server has a limit for each session, and may have one for this key'),
+  'terms-refused': advise("upgrade the server to this client's version, or leave out what it does not support"),
 
   // ── the server's state and sessions ──
   'at-capacity': noNeed('nothing to do: the client keeps trying until the server has room'),

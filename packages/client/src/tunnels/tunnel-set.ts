@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { TUNNEL_LIMIT, TunnelError, type VisitorRule } from '@tunnel/shared';
+import { TUNNEL_LIMIT, TunnelError, type Term } from '@tunnel/shared';
+import type { VisitorEnds } from '@tunnel/shared/node';
 import type { LocalTarget, PortMemory, TunnelOptions } from '../options.ts';
 import { IN_PROCESS, InProcessService, isInProcess } from '../services/in-process-service.ts';
 import { LocalService, type LocalServiceOptions } from '../services/local-service.ts';
-import { nameOfVisitor, type VisitorAddresses } from '../services/proxy-header.ts';
+import { nameOfVisitor } from '../services/proxy-header.ts';
 import { formatTarget } from '../services/target.ts';
 import type { VisitorService } from '../services/visitor-service.ts';
-import { visitorRules } from './visitor-rules.ts';
+import { termsOf } from './terms.ts';
 
 /** A tunnel that a client keeps open: what is the same on all its uplinks. */
 export interface ClientTunnel {
@@ -14,7 +15,7 @@ export interface ClientTunnel {
   readonly id: number;
   readonly name: string;
   readonly options: TunnelOptions;
-  readonly rules: readonly VisitorRule[];
+  readonly terms: readonly Term[];
   readonly service: VisitorService;
   /** The port that an earlier process had: a wish. */
   readonly rememberedPort: number | undefined;
@@ -120,7 +121,7 @@ export class TunnelSet {
   replace(wanted: readonly TunnelOptions[]): TunnelChanges {
     // Throws before anything is changed.
     requireCount(wanted);
-    for (const options of wanted) visitorRules(options);
+    for (const options of wanted) termsOf(options);
     const removed = [...this.#tunnels];
     const ruled = new Set<ClientTunnel>();
     const added: ClientTunnel[] = [];
@@ -128,9 +129,9 @@ export class TunnelSet {
       const index = removed.findIndex((tunnel) => isSameRequest(tunnel.options, options));
       const [known] = index === -1 ? [] : removed.splice(index, 1);
       if (known) {
-        const { rules } = known;
+        const { terms } = known;
         if (!isDeepStrictEqual(known.options, options)) this.#retarget(known, options);
-        if (!isDeepStrictEqual(known.rules, rules)) ruled.add(known);
+        if (!isDeepStrictEqual(known.terms, terms)) ruled.add(known);
         return known;
       }
       const tunnel = this.#make(options);
@@ -153,7 +154,7 @@ export class TunnelSet {
       id: this.#lastId,
       name: nameOf(options),
       options,
-      rules: visitorRules(options),
+      terms: termsOf(options),
       service: this.#serve(options, idle),
       rememberedPort: undefined,
       idle,
@@ -172,7 +173,7 @@ export class TunnelSet {
     { target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions,
     idle: IdleCount,
   ): VisitorService {
-    const onIdle = (visitor: VisitorAddresses): void => {
+    const onIdle = (visitor: VisitorEnds): void => {
       idle.count += 1;
       this.#handlers.onVisitorIdle(isInProcess(target) ? IN_PROCESS : target, nameOfVisitor(visitor));
     };
@@ -194,7 +195,7 @@ export class TunnelSet {
   #retarget(tunnel: MutableTunnel, options: TunnelOptions): void {
     tunnel.service.close();
     tunnel.options = options;
-    tunnel.rules = visitorRules(options);
+    tunnel.terms = termsOf(options);
     tunnel.service = this.#serve(options, tunnel.idle);
   }
 

@@ -5,10 +5,9 @@ import {
   parsePublicAddress,
   type TunnelGrantedFrame,
   type TunnelRequestFrame,
-  type VisitorRule,
+  type Term,
 } from '@tunnel/shared';
-import type { DriverEvent } from '@tunnel/shared/node';
-import type { VisitorAddresses } from '../services/proxy-header.ts';
+import type { DriverEvent, VisitorEnds } from '@tunnel/shared/node';
 
 export type StreamOpened = Extract<DriverEvent, { type: 'stream-opened' }>;
 export type TunnelFrame = Extract<DriverEvent, { type: 'tunnel-granted' | 'tunnel-refused' | 'tunnel-close' }>;
@@ -22,10 +21,10 @@ export interface PublicAddress {
 /** `port`: 0 for any. */
 export function tunnelRequest(
   tunnelId: number,
-  { port, name, rules }: { readonly port: number; readonly name: string; readonly rules: readonly VisitorRule[] },
+  { port, name, terms }: { readonly port: number; readonly name: string; readonly terms: readonly Term[] },
 ): TunnelRequestFrame {
   const wanted = port === 0 ? '' : String(port);
-  return { type: 'tunnel-request', tunnelId, kind: ENDPOINT_KIND.tcp, name: wanted, label: name, terms: rules };
+  return { type: 'tunnel-request', tunnelId, kind: ENDPOINT_KIND.tcp, name: wanted, label: name, terms };
 }
 
 /** The best one. A server that does not know its public host is reached where the client dialed it. */
@@ -35,7 +34,7 @@ export function grantedAddress({ addresses }: TunnelGrantedFrame, dialedHost: st
 }
 
 /** `publicPort`: the port that the visitor connected to, where the server does not say. */
-export function visitorAddresses({ attributes }: StreamOpened, publicPort: number): VisitorAddresses {
+export function visitorAddresses({ attributes }: StreamOpened, publicPort: number): VisitorEnds {
   const { visitor, destination } = decodeAddresses(attributes);
   return {
     address: visitor?.address ?? '',

@@ -288,7 +288,7 @@ export class UplinkTunnels {
     become(entry, { kind: 'asked' });
     this.#answers.requested(tunnel.id);
     const port = address?.port ?? tunnel.options.port ?? wishedPort ?? 0;
-    driver.sendTunnelFrame(tunnelRequest(tunnel.id, { port, name: tunnel.name, rules: tunnel.rules }));
+    driver.sendTunnelFrame(tunnelRequest(tunnel.id, { port, name: tunnel.name, terms: tunnel.terms }));
   }
 
   #requestLater(driver: TunnelSender, entry: UplinkTunnel): { readonly attempt: number; readonly delayMs: number } {

@@ -4,12 +4,16 @@ import { TunnelError } from '@tunnel/shared';
 import { canonicalAddress, NetworkList, parseNetwork } from '@tunnel/shared/node';
 import type { Peer } from './peer.ts';
 
+const LOOPBACK = networkList(['127.0.0.0/8', '::1'], 'loopback network');
+
 /** Where a client comes from. */
 export interface ClientAddress {
   /** Address and port, or the address alone that a trusted proxy tells. */
   readonly text: string;
   /** What it counts as where places are shared: see `sourceOf`. */
   readonly source: string;
+  /** Whether it is this machine. */
+  readonly isLocal: boolean;
 }
 
 /** Tells where a request comes from, also through proxies whose word counts. */
@@ -29,6 +33,7 @@ export class ClientAddresses {
     return {
       text: forwarded === undefined ? `${bracketed(peer.address)}:${peer.port}` : bracketed(forwarded),
       source: sourceOf(forwarded ?? peer.address),
+      isLocal: LOOPBACK.has(forwarded ?? peer.address),
     };
   }
 

@@ -42,6 +42,8 @@ export interface ProvenLink {
   readonly address: string;
   /** What that counts as where places are shared. */
   readonly source: string;
+  /** Whether the client runs on this machine. */
+  readonly isLocal: boolean;
   /** From message 2 to message 3, in ms. */
   readonly roundTripMs: number;
   /** From the upgrade request to message 3, in ms. */
@@ -218,7 +220,7 @@ export class LinkAcceptor {
     const knowsSecret = this.#options.access.isSecret(pskIndex);
     // To the microsecond: it also goes into JSON that people read.
     const handshakeMs = Math.round((monotonicNow() - cameAt) * 1000) / 1000;
-    const { text: address, source } = from;
+    const { text: address, source, isLocal } = from;
     this.#options.onProven({
       records,
       hello,
@@ -227,6 +229,7 @@ export class LinkAcceptor {
       knowsSecret,
       address,
       source,
+      isLocal,
       roundTripMs,
       handshakeMs,
     });

@@ -88,8 +88,11 @@ export const ERRORS = {
   'port-not-allowed': kind('fatal', 'usage', 5, 'the server does not allow this port', { refusal: 'in-session' }),
   'port-in-use': kind('fatal-at-start', 'server', 5, 'the public port is in use'),
   'port-unavailable': kind('retry', 'server', 5, 'the server could not open a public port'),
+  'host-not-allowed': kind('fatal', 'usage', 5, 'the server does not allow this host name', { refusal: 'in-session' }),
+  'host-in-use': kind('fatal-at-start', 'server', 5, 'the host name is in use'),
+  'host-unavailable': kind('retry', 'server', 5, 'the server could not take requests for this host name'),
   'tunnel-limit': kind('fatal', 'usage', 5, 'too many tunnels', { refusal: 'in-session' }),
-  'terms-refused': kind('fatal', 'usage', 5, 'the server does not support these visitor rules', {
+  'terms-refused': kind('fatal', 'usage', 5, 'the server does not support these terms', {
     refusal: 'in-session',
   }),
 

@@ -1,14 +1,14 @@
-import { TunnelError, VISITOR_RULE_LIMIT, type VisitorRule } from '@tunnel/shared';
+import { TunnelError, TERM_LIMIT, type Term } from '@tunnel/shared';
 import { parseNetwork } from '@tunnel/shared/node';
 import type { TunnelOptions } from '../options.ts';
 
 const MAX_CONNECTIONS_LIMIT = 0xffff_ffff;
 
 /** What the server is to check of visitors. Throws a `usage` error for options that cannot be met. */
-export function visitorRules({ allow = [], deny = [], maxConnections }: TunnelOptions): readonly VisitorRule[] {
-  const rules: VisitorRule[] = [
-    ...allow.map((network) => ({ rule: 'allow', network }) as const),
-    ...deny.map((network) => ({ rule: 'deny', network }) as const),
+export function termsOf({ allow = [], deny = [], maxConnections }: TunnelOptions): readonly Term[] {
+  const terms: Term[] = [
+    ...allow.map((network) => ({ term: 'allow', network }) as const),
+    ...deny.map((network) => ({ term: 'deny', network }) as const),
   ];
   for (const network of [...allow, ...deny]) {
     if (!parseNetwork(network)) throw new TunnelError('usage', { detail: `${network} is not a valid network` });
@@ -17,10 +17,10 @@ export function visitorRules({ allow = [], deny = [], maxConnections }: TunnelOp
     if (!Number.isInteger(maxConnections) || maxConnections < 1 || maxConnections > MAX_CONNECTIONS_LIMIT) {
       throw new TunnelError('usage', { detail: `${maxConnections} is not a valid limit of visitors at once` });
     }
-    rules.push({ rule: 'max-connections', limit: maxConnections });
+    terms.push({ term: 'max-connections', limit: maxConnections });
   }
-  if (rules.length > VISITOR_RULE_LIMIT) {
-    throw new TunnelError('usage', { detail: `a tunnel has at most ${VISITOR_RULE_LIMIT} rules for visitors` });
+  if (terms.length > TERM_LIMIT) {
+    throw new TunnelError('usage', { detail: `a tunnel has at most ${TERM_LIMIT} rules for visitors` });
   }
-  return rules;
+  return terms;
 }

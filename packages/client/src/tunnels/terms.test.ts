@@ -1,20 +1,20 @@
 import { expect, it } from 'vitest';
 import type { TunnelOptions } from '../options.ts';
-import { visitorRules } from './visitor-rules.ts';
+import { termsOf } from './terms.ts';
 
 const target = { host: 'localhost', port: 3000 };
 const networks = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `10.0.0.${index}`);
 
 it('says what the server is to check', () => {
-  expect(visitorRules({ target })).toEqual([]);
+  expect(termsOf({ target })).toEqual([]);
   const options = { target, allow: ['10.0.0.0/8', '::1'], deny: ['10.9.0.0/16'], maxConnections: 5 };
-  expect(visitorRules(options)).toEqual([
-    { rule: 'allow', network: '10.0.0.0/8' },
-    { rule: 'allow', network: '::1' },
-    { rule: 'deny', network: '10.9.0.0/16' },
-    { rule: 'max-connections', limit: 5 },
+  expect(termsOf(options)).toEqual([
+    { term: 'allow', network: '10.0.0.0/8' },
+    { term: 'allow', network: '::1' },
+    { term: 'deny', network: '10.9.0.0/16' },
+    { term: 'max-connections', limit: 5 },
   ]);
-  expect(visitorRules({ target, allow: networks(200), deny: networks(55), maxConnections: 5 })).toHaveLength(256);
+  expect(termsOf({ target, allow: networks(200), deny: networks(55), maxConnections: 5 })).toHaveLength(256);
 });
 
 it.each<Omit<TunnelOptions, 'target'>>([
@@ -26,5 +26,5 @@ it.each<Omit<TunnelOptions, 'target'>>([
   { maxConnections: Number.NaN },
   { maxConnections: 2 ** 32 },
 ])('%j cannot be met', (options) => {
-  expect(() => visitorRules({ target, ...options })).toThrow(expect.objectContaining({ code: 'usage' }));
+  expect(() => termsOf({ target, ...options })).toThrow(expect.objectContaining({ code: 'usage' }));
 });
