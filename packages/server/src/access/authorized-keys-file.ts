@@ -3,8 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError } from '@tunnel/shared/node';
-import { type AuthorizedKeys, parseAuthorizedKeys } from './authorized-keys.ts';
-import type { PortRange } from './port-ranges.ts';
+import { type AuthorizedKeys, type KeyBounds, parseAuthorizedKeys } from './authorized-keys.ts';
 
 /** How often the file is looked at where nothing says that it changed (network file systems do not), in ms. */
 const LOOK_MS = 2_000;
@@ -14,8 +13,8 @@ const SETTLE_MS = 150;
 
 /** Where a server has its authorized keys from. */
 export interface AuthorizedKeySource {
-  /** `bounds` are the ports that the server opens at all. Rejects with `keys-unusable`. */
-  read(bounds: PortRange): Promise<AuthorizedKeys>;
+  /** Rejects with `keys-unusable`. */
+  read(bounds: KeyBounds): Promise<AuthorizedKeys>;
   /** Calls this whenever the keys may be others. */
   watch(onChange: () => void): Disposable;
 }
@@ -34,7 +33,7 @@ class AuthorizedKeysFile implements AuthorizedKeySource {
     this.#path = path;
   }
 
-  async read(bounds: PortRange): Promise<AuthorizedKeys> {
+  async read(bounds: KeyBounds): Promise<AuthorizedKeys> {
     let text: string;
     try {
       text = await this.#readSettled();

@@ -16,7 +16,7 @@ const HTTP = 2;
 /** What a server is started with. */
 interface Setup {
   readonly domain?: string | undefined;
-  readonly allowed?: readonly string[];
+  readonly allowHosts?: readonly string[];
   readonly publicHost?: string;
   readonly keys?: readonly (Partial<AuthorizedKey> & Pick<AuthorizedKey, 'publicKey'>)[];
 }
@@ -30,10 +30,10 @@ class Server {
   #nonceCount = 0;
 
   constructor(setup: Setup = {}, registry = new MemoryRegistry(), keptUntil = 0) {
-    const { domain = 'example.org', allowed = [], publicHost, keys = [] } = setup;
+    const { domain = 'example.org', allowHosts = [], publicHost, keys = [] } = setup;
     this.registry = registry;
     this.list(keys);
-    const bounds = new HostBounds({ domain: 'domain' in setup ? setup.domain : domain, allowed, publicHost });
+    const bounds = new HostBounds({ domain: 'domain' in setup ? setup.domain : domain, allowHosts, publicHost });
     const kind = new HttpHosts({
       table: this.table,
       policy: new HostPolicy(this.access, bounds),

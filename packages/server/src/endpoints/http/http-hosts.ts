@@ -1,6 +1,7 @@
 import { type Term, TunnelError } from '@tunnel/shared';
 import { hostNameFault, parseHostName } from '@tunnel/shared/node';
-import { type HostPolicy, isLocalName, NO_DOMAIN } from '../../access/host-policy.ts';
+import { isLocalName, NO_DOMAIN } from '../../access/host-bounds.ts';
+import type { HostPolicy } from '../../access/host-policy.ts';
 import type { Candidate, Choice, EndpointKind, OpenEndpoint, VisitorHandlers, Wish } from '../endpoint.ts';
 import { somebodyElses } from '../endpoint-refusal.ts';
 import type { DerivedLabels } from './derived-labels.ts';
