@@ -6,6 +6,7 @@ import type { Candidate, Choice, EndpointKind, OpenEndpoint, VisitorHandlers, Wi
 import { somebodyElses } from '../endpoint-refusal.ts';
 import type { DerivedLabels } from './derived-labels.ts';
 import type { HostTable } from './host-table.ts';
+import { requireHttpTerms } from './http-terms.ts';
 
 /** So many names are tried for a tunnel that asks for none: as many processes of one client can have tunnels with one label. */
 const DERIVED_TRIES = 1024;
@@ -33,7 +34,9 @@ export class HttpHosts implements EndpointKind {
     this.#options = options;
   }
 
-  requireTerms(_terms: readonly Term[]): void {}
+  requireTerms(terms: readonly Term[]): void {
+    requireHttpTerms(terms);
+  }
 
   choose(wish: Wish): Choice {
     return wish.wanted === '' ? this.#chooseAny(wish) : { kind: 'one', name: this.#requireName(wish) };
@@ -77,24 +80,22 @@ export class HttpHosts implements EndpointKind {
 
   #chooseAny(wish: Wish): Choice {
     const { policy } = this.#options;
-    const { clientKey, isLocal } = wish;
-    const within = (names: readonly string[]): readonly string[] =>
-      names.filter((name) => isLocal || !isLocalName(name));
-    const choices = {
-      reserved: within(policy.reservedFor(clientKey)),
-      parents: within(policy.parentsFor(clientKey)),
-      listed: within(policy.listedFor(clientKey)),
+    const { clientKey } = wish;
+    const all = {
+      reserved: policy.reservedFor(clientKey),
+      parents: policy.parentsFor(clientKey),
+      listed: policy.listedFor(clientKey),
     };
-    const described = policy.describe(clientKey);
-    if (Object.values(choices).every((names) => names.length === 0)) {
-      throw notAllowed(described === '' ? NO_DOMAIN : LOCAL_ONLY);
-    }
+    if (isEmpty(all)) throw notAllowed(NO_DOMAIN);
+    const choices = wish.isLocal ? all : withoutLocal(all);
+    if (isEmpty(choices)) throw notAllowed(LOCAL_ONLY);
     return {
       kind: 'any',
       candidates: this.#candidates(wish, choices),
       exhausted: (areSomeKept) => {
         const kept = areSomeKept ? ' but those kept for clients that had them before the server started' : '';
-        return new TunnelError('host-unavailable', { detail: `no free name among ${described}${kept}` });
+        const detail = `no free name among ${policy.describe(clientKey)}${kept}`;
+        return new TunnelError('host-unavailable', { detail });
       },
     };
   }
@@ -118,6 +119,15 @@ interface Choices {
   /** Names are made below these. */
   readonly parents: readonly string[];
   readonly listed: readonly string[];
+}
+
+function isEmpty({ reserved, parents, listed }: Choices): boolean {
+  return reserved.length + parents.length + listed.length === 0;
+}
+
+function withoutLocal({ reserved, parents, listed }: Choices): Choices {
+  const isForAll = (name: string): boolean => !isLocalName(name);
+  return { reserved: reserved.filter(isForAll), parents: parents.filter(isForAll), listed: listed.filter(isForAll) };
 }
 
 function rememberedFirst(names: readonly string[], remembered: string | undefined): readonly string[] {
