@@ -1,6 +1,5 @@
 import { TunnelError } from '@tunnel/shared';
 import { decodeKey, isUtf16, parseHostName, parseHostPattern, withoutByteOrderMark } from '@tunnel/shared/node';
-import type { HostBounds } from './host-bounds.ts';
 import { clipRanges, formatRanges, includesPort, mergeRanges, type PortRange } from './port-ranges.ts';
 
 /** A client's key, and what its owner may ask for. */
@@ -27,7 +26,12 @@ export interface AuthorizedKey {
 /** What a server gives at all. */
 export interface KeyBounds {
   readonly ports: PortRange;
-  readonly hosts: Pick<HostBounds, 'includes' | 'explain'>;
+  readonly hosts: {
+    /** Whether it grants this host name, or all of a pattern such as `*.example.org`. */
+    includes(pattern: string): boolean;
+    /** Why not, for people. */
+    explain(pattern: string): string;
+  };
 }
 
 /** Keys that are admitted, at one moment of their file. */

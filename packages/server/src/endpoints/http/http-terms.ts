@@ -4,6 +4,9 @@ import { type Term, TunnelError } from '@tunnel/shared';
 /** Names and values of headers that the terms of one tunnel have, in characters. The server keeps them as long as the tunnel. */
 const HEADER_TERM_LIMIT = 16_384;
 
+/** So much of a name that cannot be used is shown, in characters. */
+const SHOWN_LENGTH = 64;
+
 /** They say where a message ends and what a connection is, which is not the client's to say: RFC 9110, section 7.6.1, and RFC 9112. */
 const FRAMING_HEADERS: ReadonlySet<string> = new Set([
   'connection',
@@ -55,5 +58,7 @@ function requireHeader(term: Term['term'], name: string, value: string): void {
 
 /** Not the value: it may be a credential, and refusals are logged. */
 function refused(term: string, name: string, reason: string): TunnelError {
-  return new TunnelError('terms-refused', { detail: `${term} ${JSON.stringify(name)}: ${reason}` });
+  return new TunnelError('terms-refused', {
+    detail: `${term} ${JSON.stringify(name.slice(0, SHOWN_LENGTH))}: ${reason}`,
+  });
 }
