@@ -13,14 +13,14 @@ export { formatTarget } from '@tunnel/client';
 /** What can only be meant as a path. */
 const PATH = /^\.{0,2}\/|\.sock$/;
 
-/** Reads `3000`, `host:3000`, `[::1]:3000` or `unix:/path`, and what `withoutHabits` makes of other forms. `defaultHost` is that of a bare port. */
-export function parseTarget(given: Given, defaultHost: string): LocalTarget {
+/** Reads `3000`, `host:3000`, `[::1]:3000` or `unix:/path`, and what `withoutHabits` makes of other forms. `defaultHost` is that of a bare port, `type` that of the tunnel. */
+export function parseTarget(given: Given, defaultHost: string, type: 'tcp' | 'http' = 'tcp'): LocalTarget {
   const path = socketPathOf(given.text);
   if (path !== undefined) return { path: toSocketPath(given, path) };
   if (PATH.test(given.text)) {
     throw unusable(given, 'that is a path', `a Unix socket is given as unix:${resolve(given.text)}`);
   }
-  const text = withoutHabits(given);
+  const text = withoutHabits(given, type);
   const colon = text.lastIndexOf(':');
   const port = toPort(text.slice(colon + 1));
   if (colon === -1) {
