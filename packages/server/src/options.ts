@@ -4,6 +4,12 @@ import type { AuthorizedKeySource } from './access/authorized-keys-file.ts';
 import type { CertificateFiles } from './certificates/certificate-files.ts';
 import type { LeaseStore } from './claims/lease-file.ts';
 
+/** Where a server listens. Port 0 picks a free one. */
+export interface ListenAddress {
+  readonly host?: string | undefined;
+  readonly port: number;
+}
+
 export interface ServerOptions {
   /** Where the control port listens; default all addresses. */
   readonly host?: string | undefined;
@@ -42,6 +48,14 @@ export interface ServerOptions {
   readonly drainTimeoutMs?: number;
   /** Host in public addresses; default what clients dialed. */
   readonly publicHost?: string | undefined;
+  /** Names of HTTP tunnels are below it. Default `localhost`; none if there is a `publicHost`. */
+  readonly domain?: string | undefined;
+  /** Host names besides those below the domain that clients may ask for; `*.example.org` for all with one label more. */
+  readonly allowHosts?: readonly string[];
+  /** A further port for visitors and links; the host's default is `host`. */
+  readonly http?: ListenAddress | undefined;
+  /** As `http`, with TLS. Needs `tls`. */
+  readonly https?: ListenAddress | undefined;
   /** Keeps leases over restarts; without it they last as long as the server. */
   readonly leases?: LeaseStore | undefined;
   /** Program and version, told to clients. */

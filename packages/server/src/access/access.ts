@@ -73,4 +73,9 @@ export class Access {
     const owner = this.#keys.ownerOf(port, Date.now());
     return owner !== undefined && owner.publicKey !== clientKey;
   }
+  /** Whether a host name is reserved for somebody else. */
+  isHostReservedFromOthers(host: string, clientKey: string): boolean {
+    const owner = this.#keys.ownerOfHost(host, Date.now());
+    return owner !== undefined && owner.publicKey !== clientKey;
+  }
 }

@@ -17,16 +17,22 @@ export interface AuthorizedKey {
   readonly expiresAt?: number;
   /** Ports that nobody else gets. */
   readonly reserved: readonly number[];
+  /** Host names, and patterns with `*.`; undefined: all that the server grants. Those that are reserved for the key come on top. */
+  readonly hosts?: readonly string[];
+  /** Host names that nobody else gets. */
+  readonly reservedHosts?: readonly string[];
 }
 
 /** Keys that are admitted, at one moment of their file. */
 export class AuthorizedKeys {
   readonly #byKey: ReadonlyMap<string, AuthorizedKey>;
   readonly #byPort: ReadonlyMap<number, AuthorizedKey>;
+  readonly #byHost: ReadonlyMap<string, AuthorizedKey>;
 
   constructor(keys: readonly AuthorizedKey[] = []) {
     this.#byKey = new Map(keys.map((key) => [key.publicKey, key]));
     this.#byPort = new Map(keys.flatMap((key) => key.reserved.map((port) => [port, key] as const)));
+    this.#byHost = new Map(keys.flatMap((key) => (key.reservedHosts ?? []).map((host) => [host, key] as const)));
   }
 
   get count(): number {
@@ -41,6 +47,11 @@ export class AuthorizedKeys {
   /** For whom a port is reserved. */
   ownerOf(port: number, now: number): AuthorizedKey | undefined {
     return unexpired(this.#byPort.get(port), now);
+  }
+
+  /** For whom a host name is reserved. */
+  ownerOfHost(host: string, now: number): AuthorizedKey | undefined {
+    return unexpired(this.#byHost.get(host), now);
   }
 
   /** When the next of the keys expires. */

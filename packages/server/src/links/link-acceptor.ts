@@ -12,7 +12,7 @@ import { monotonicNow, RecordLink } from '@tunnel/shared/node';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from '../access/access.ts';
 import { Admission } from './admission.ts';
-import { type ClientAddress, ClientAddresses } from '../front/client-address.ts';
+import type { ClientAddress, ClientAddresses } from '../front/client-address.ts';
 import type { Connections } from '../front/connections.ts';
 import { beginHandshake, type BegunHandshake, ServerHandshake, UNAUTHENTICATED_BYTES } from './handshake.ts';
 
@@ -53,8 +53,7 @@ export interface ProvenLink {
 export interface LinkAcceptorOptions {
   readonly identity: Uint8Array;
   readonly access: Access;
-  /** Networks of proxies that tell where clients come from. */
-  readonly trustedProxies: readonly string[];
+  readonly addresses: ClientAddresses;
   readonly connections: Pick<Connections, 'peerOf' | 'countFor' | 'proven'>;
   /** Whether sessions come from there, with a link or about to be resumed. */
   readonly isKnown: (source: string) => boolean;
@@ -81,7 +80,6 @@ interface Arrival {
 /** Takes WebSocket upgrades and brings each through the handshake. */
 export class LinkAcceptor {
   readonly #options: LinkAcceptorOptions;
-  readonly #addresses: ClientAddresses;
   readonly #webSockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -96,7 +94,6 @@ export class LinkAcceptor {
 
   constructor(options: LinkAcceptorOptions) {
     this.#options = options;
-    this.#addresses = new ClientAddresses(options.trustedProxies);
     this.#webSockets.on('headers', (headers, request) => {
       const message2 = this.#answers.get(request);
       if (message2) headers.push(`${HANDSHAKE_HEADER}: ${Buffer.from(message2).toString('base64url')}`);
@@ -134,7 +131,8 @@ export class LinkAcceptor {
   }
 
   #addressOf(request: IncomingMessage): ClientAddress {
-    return this.#addresses.of(request, this.#options.connections.peerOf(request.socket));
+    const { addresses, connections } = this.#options;
+    return addresses.of(request, connections.peerOf(request.socket));
   }
 
   #displace(arrival: Arrival): void {
