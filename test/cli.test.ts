@@ -28,7 +28,7 @@ const TWO_PORTS = 'the public port is a flag: give 3000 --port 8001';
 
 describe.concurrent('bad input ends with 2, an error that names it, and a hint', () => {
   test.each<[args: string, error: string, hint: string]>([
-    ['', 'no command was given', 'start with `tunnel server` or `tunnel local 3000`; see `tunnel --help`'],
+    ['', 'no command was given', 'start with `tunnel server`, `tunnel http 3000` or `tunnel local 3000`; see `tunnel --help`'],
     ['serve', 'unknown command: serve', 'did you mean `tunnel server`?'],
     ['stats', 'unknown command: stats', 'did you mean `tunnel status`?'],
     ['retry --pid x', '--pid x: not a valid process id', '`tunnel status` shows the process id of every client'],
@@ -77,7 +77,7 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
     ['http 3000 --port 80', 'unknown flag: --port', 'a web address has a name in place of a port: --host'],
     [
       'http 3000 --host a_b..c',
-      '--host a_b..c: two dots in a row, or one at the start',
+      '--host a_b..c: a host name has no empty parts',
       "give one label, as in shop, which stands below the server's domain, or a whole host name",
     ],
     [

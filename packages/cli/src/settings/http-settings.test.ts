@@ -72,8 +72,8 @@ test('all flags', () => {
 describe('refused', () => {
   test.each<[Arguments, string]>([
     [{ host: 'a b' }, '--host a b: a name has no scheme, port, path or blank; give one label'],
-    [{ host: 'x'.repeat(64) }, 'a label has at most 63 characters'],
-    [{ host: '10.0.0.1' }, '--host 10.0.0.1: that is an IP address, not a name'],
+    [{ host: 'x'.repeat(64) }, 'a part of a host name has at most 63 characters'],
+    [{ host: '10.0.0.1' }, '--host 10.0.0.1: an IP address is not a host name'],
     [{ 'host-header': 'rewrite me' }, 'give keep, local, or a name that the service knows'],
     [{ 'basic-auth': 'sesame' }, '--basic-auth: credentials are a user, a colon and a password; give user:password'],
     [{ 'basic-auth': '@' }, '--basic-auth @: the path is missing'],
