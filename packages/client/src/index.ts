@@ -4,6 +4,8 @@ export { VisitorSocket } from '@tunnel/shared/node';
 export type {
   ClientOptions,
   ConnectionServer,
+  HeaderField,
+  HttpOptions,
   LocalTarget,
   PinStore,
   PortMemory,

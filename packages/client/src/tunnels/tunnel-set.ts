@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { TUNNEL_LIMIT, TunnelError, type Term } from '@tunnel/shared';
-import type { VisitorEnds } from '@tunnel/shared/node';
+import { AUTH_SALT_BYTES, TUNNEL_LIMIT, TunnelError, type Term } from '@tunnel/shared';
+import { randomBytes, type VisitorEnds } from '@tunnel/shared/node';
 import type { LocalTarget, PortMemory, TunnelOptions } from '../options.ts';
 import { IN_PROCESS, InProcessService, isInProcess } from '../services/in-process-service.ts';
 import { LocalService, type LocalServiceOptions } from '../services/local-service.ts';
 import { nameOfVisitor } from '../services/proxy-header.ts';
 import { formatTarget } from '../services/target.ts';
 import type { VisitorService } from '../services/visitor-service.ts';
+import { normalHostName } from './host-name.ts';
 import { termsOf } from './terms.ts';
 
 /** A tunnel that a client keeps open: what is the same on all its uplinks. */
@@ -16,6 +17,8 @@ export interface ClientTunnel {
   readonly name: string;
   readonly options: TunnelOptions;
   readonly terms: readonly Term[];
+  /** Of the digests of its passwords. The same for its whole life, so that what is asked for again is what was asked for. */
+  readonly salt: Uint8Array;
   readonly service: VisitorService;
   /** The port that an earlier process had: a wish. */
   readonly rememberedPort: number | undefined;
@@ -109,7 +112,7 @@ export class TunnelSet {
   /** A server opened this port for it. */
   granted(tunnel: ClientTunnel, port: number): void {
     // One that was asked for by number is no wish for the next start without it, and must not displace the usual one.
-    if (tunnel.options.port) return;
+    if (tunnel.options.port || tunnel.options.http) return;
     const { ports, server } = this.#options;
     ports?.remember(server, tunnel.name, port).catch((error: unknown) => this.#handlers.onWarning(error));
   }
@@ -121,7 +124,7 @@ export class TunnelSet {
   replace(wanted: readonly TunnelOptions[]): TunnelChanges {
     // Throws before anything is changed.
     requireCount(wanted);
-    for (const options of wanted) termsOf(options);
+    for (const options of wanted) termsOf(options, NO_SALT);
     const removed = [...this.#tunnels];
     const ruled = new Set<ClientTunnel>();
     const added: ClientTunnel[] = [];
@@ -150,11 +153,13 @@ export class TunnelSet {
   #make(options: TunnelOptions): MutableTunnel {
     this.#lastId += 1;
     const idle = { count: 0 };
+    const salt = randomBytes(AUTH_SALT_BYTES);
     return {
       id: this.#lastId,
       name: nameOf(options),
       options,
-      terms: termsOf(options),
+      terms: termsOf(options, salt),
+      salt,
       service: this.#serve(options, idle),
       rememberedPort: undefined,
       idle,
@@ -195,13 +200,13 @@ export class TunnelSet {
   #retarget(tunnel: MutableTunnel, options: TunnelOptions): void {
     tunnel.service.close();
     tunnel.options = options;
-    tunnel.terms = termsOf(options);
+    tunnel.terms = termsOf(options, tunnel.salt);
     tunnel.service = this.#serve(options, tunnel.idle);
   }
 
   async #recallPort(tunnel: MutableTunnel): Promise<void> {
     const { ports, server } = this.#options;
-    if (!ports || tunnel.options.port || this.#looked.has(tunnel)) return;
+    if (!ports || tunnel.options.port || tunnel.options.http || this.#looked.has(tunnel)) return;
     this.#looked.add(tunnel);
     try {
       const { port, damage } = await ports.recall(server, tunnel.name);
@@ -212,6 +217,9 @@ export class TunnelSet {
     }
   }
 }
+
+/** For terms that are only looked at. */
+const NO_SALT = new Uint8Array(AUTH_SALT_BYTES);
 
 function requireCount({ length }: readonly TunnelOptions[]): void {
   if (length === 0) throw new TunnelError('usage', { detail: 'a client needs at least one tunnel' });
@@ -227,5 +235,10 @@ function nameOf({ name, target }: TunnelOptions): string {
 
 /** Whether a server could not tell them apart. */
 function isSameRequest(a: TunnelOptions, b: TunnelOptions): boolean {
-  return nameOf(a) === nameOf(b) && (a.port ?? 0) === (b.port ?? 0);
+  return nameOf(a) === nameOf(b) && (a.port ?? 0) === (b.port ?? 0) && hostOf(a) === hostOf(b);
+}
+
+/** Undefined for a TCP tunnel. */
+function hostOf({ http }: TunnelOptions): string | undefined {
+  return http && normalHostName(http.host ?? '');
 }

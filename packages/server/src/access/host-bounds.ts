@@ -35,6 +35,11 @@ export class HostBounds {
     return this.#own.has(host);
   }
 
+  /** Whether it is a name for visitors, also if nobody has it. */
+  isForVisitors(host: string): boolean {
+    return this.domain !== undefined && isBelow(host, this.domain) && !this.isOwn(host);
+  }
+
   /** Whether a key could have this name, or all names of this pattern but the server's own. */
   includes(pattern: string): boolean {
     if (this.isOwn(pattern)) return false;

@@ -34,6 +34,8 @@ export interface Visit {
 export interface VisitorHandlers {
   /** Of the tunnel's last request. */
   readonly terms: readonly Term[];
+  /** Whether the tunnel's session has a link. */
+  readonly hasLink: boolean;
   /** Asks for admission, by the visitor's address. */
   readonly enter: (address: string) => Visit | VisitorRefusal;
   /** A connection came to nothing: its load balancer did not say who it is. */

@@ -11,7 +11,6 @@ type TakenFrom = Candidate['takenFrom'] | 'silent';
 
 /** The tunnel that an endpoint is for. */
 export interface EndpointHolder extends Claimant, VisitorHandlers {
-  readonly hasLink: boolean;
   /** Whether its client runs on the server's own machine. */
   readonly isLocal: boolean;
   /** Whether the client answers, asked just now. */
@@ -221,6 +220,9 @@ export class Endpoints {
     return {
       get terms() {
         return held.holder.terms;
+      },
+      get hasLink() {
+        return held.holder.hasLink;
       },
       // It may have been given back while a load balancer's header was on its way.
       enter: (address) =>

@@ -28,7 +28,8 @@ export type Term =
   /** The Host that the service sees. `rewritesOrigin`: an Origin that is the public one becomes this one, too. */
   | { readonly term: 'host-header'; readonly host: string; readonly rewritesOrigin: boolean }
   /** Replaces a header of requests, or of answers. */
-  | { readonly term: 'set-header' | 'set-response-header'; readonly name: string; readonly value: string }
+  | { readonly term: 'set-header'; readonly name: string; readonly value: string }
+  | { readonly term: 'set-response-header'; readonly name: string; readonly value: string }
   | { readonly term: 'remove-header'; readonly name: string }
   /** From a later version. A tunnel must not be opened without it. */
   | { readonly term: 'unknown'; readonly type: number; readonly value: Uint8Array };
