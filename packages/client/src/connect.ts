@@ -104,8 +104,7 @@ export class Tunnel extends EventEmitter<{ [K in keyof TunnelEvents]: [TunnelEve
     client.on('ready', ({ tunnels }) => (this.#addresses = tunnels));
     for (const name of EVENTS) client.on(name, (...told: unknown[]) => this.emit(name, ...(told as never)));
     // Somebody who listens to the client has it look on at every stream.
-    const untyped: EventEmitter = this;
-    untyped.on('newListener', (name) => {
+    EventEmitter.prototype.on.call(this, 'newListener', (name) => {
       if (name === 'request' && this.listenerCount('request') === 0) this.#tellRequests();
     });
   }
