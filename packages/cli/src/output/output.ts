@@ -135,7 +135,16 @@ export function openWriters({ stdout, stderr }: Streams): Writers {
 }
 
 function openWriter(stream: FileStream): LineWriter {
-  return new LineWriter(stream, fstatSync(stream.fd).isFile() ? stream.fd : undefined);
+  return new LineWriter(stream, isFile(stream.fd) ? stream.fd : undefined);
+}
+
+/** On Windows some outputs, such as NUL, cannot be looked at, and a program without any has no descriptor. */
+function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** How a failure that ends the program is told: a line `error: …` for each reason, one line `hint: …`. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ReadStream } from 'node:tty';
+import { hasProc } from '@tunnel/shared/node';
 
 /**
  * Calls `onEnter` for every line that is entered on the terminal, until it is disposed of. Reads nothing while the program
@@ -30,6 +31,7 @@ function ignore(): void {}
 
 /** Whether this program is its terminal's foreground. Where that cannot be told: yes. */
 function isInForeground(): boolean {
+  if (!hasProc()) return true;
   try {
     const stat = readFileSync('/proc/self/stat', 'utf8');
     // proc(5): behind the name come state, ppid, pgrp, session, tty_nr and tpgid.

@@ -18,7 +18,12 @@ export type KernelLock =
  * Node has no flock(2), so flock(1) takes the lock on a descriptor that it inherits: the lock belongs to the open file, and
  * stays with this process when flock(1) has ended. On the directory, and not on a file in it, since nobody replaces that.
  */
-export async function takeKernelLock(directory: string): Promise<KernelLock> {
+export async function takeKernelLock(
+  directory: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<KernelLock> {
+  // Which would look for a flock.exe, in the current directory first.
+  if (platform === 'win32') return { kind: 'unavailable' };
   let descriptor: number;
   try {
     // A plain descriptor: a `FileHandle` would be closed, and the lock dropped, once it is collected.
