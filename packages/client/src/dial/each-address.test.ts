@@ -14,7 +14,8 @@ test('every address is tried, whatever the others do', async () => {
   server.close();
   expect(findings.map(({ address, error }) => [address, error?.code])).toEqual([
     ['127.0.0.1', undefined],
-    ['127.0.0.2', 'tcp-refused'],
+    // macOS has no such address.
+    ['127.0.0.2', process.platform === 'darwin' ? expect.stringMatching(/^tcp-/) : 'tcp-refused'],
   ]);
 });
 

@@ -13,6 +13,7 @@ import {
   loadOrCreateIdentity,
   parseIdentity,
 } from '../crypto/keys.ts';
+import { hasModes } from './ownership.ts';
 import { takeProcessLock } from './process-lock.ts';
 import { isRunning, ownProcess } from './process-stamp.ts';
 import { generateSecret, loadOrCreateSecret, readSecretFile } from '../crypto/secrets.ts';
@@ -24,8 +25,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-async function modeOf(path: string): Promise<string> {
-  return ((await stat(path)).mode & 0o777).toString(8);
+/** Windows has no modes. */
+async function expectMode(path: string, mode: string): Promise<void> {
+  if (hasModes(process.platform)) expect(((await stat(path)).mode & 0o777).toString(8)).toBe(mode);
 }
 
 /** The stamp of a process that has ended. */
@@ -41,7 +43,7 @@ describe('files', () => {
     await writeFileAtomic(path, 'one');
     await writeFileAtomic(path, 'two');
     expect(await readTextFile(path)).toBe('two');
-    expect(await modeOf(path)).toBe('600');
+    await expectMode(path, '600');
     expect(await readdir(directory)).toEqual(['file']);
   });
 
@@ -51,7 +53,7 @@ describe('files', () => {
     expect(new Set(results.map(({ text }) => text)).size).toBe(1);
     expect(results.filter(({ created }) => created)).toHaveLength(1);
     expect(await readdir(join(directory, 'a', 'b'))).toEqual(['file']);
-    expect(await modeOf(join(directory, 'a'))).toBe('700');
+    await expectMode(join(directory, 'a'), '700');
   });
 
   test('that cannot be used are named', async () => {
@@ -59,7 +61,7 @@ describe('files', () => {
     const path = join(directory, 'file', 'below');
     await expect(writeFileAtomic(path, '')).rejects.toMatchObject({
       code: 'state-unusable',
-      detail: `${path}: part of the path is not a directory`,
+      detail: `${path}: ${process.platform === 'win32' ? 'no such file or directory' : 'part of the path is not a directory'}`,
     });
     await expect(createOnce(path, () => '')).rejects.toMatchObject({ code: 'state-unusable' });
     await expect(readTextFile(directory)).rejects.toMatchObject({ detail: `${directory}: it is a directory` });
@@ -142,7 +144,7 @@ describe('keys', () => {
     const found = await loadOrCreateIdentity(path);
     expect(made.created).toBe(true);
     expect(found).toEqual({ ...made, created: false });
-    expect(await modeOf(path)).toBe('600');
+    await expectMode(path, '600');
   });
 
   test.each([
