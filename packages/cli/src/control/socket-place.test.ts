@@ -42,7 +42,12 @@ test('on Windows what a process left that was killed is removed', async () => {
 
 test('here, a place can be listened at and asked, and is gone after that', async () => {
   const place = await newPlace(directory);
-  const server = createServer((socket) => socket.end('no\n')).listen(place.socket);
+  const server = createServer((socket) =>
+    socket
+      .on('error', () => {})
+      .resume()
+      .end('no\n'),
+  ).listen(place.socket);
   await new Promise((resolve) => server.once('listening', resolve));
   await publishPlace(place);
   const [listed] = await listPlaces(directory);

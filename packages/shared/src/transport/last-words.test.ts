@@ -91,7 +91,10 @@ describe('what a foreign program says and then', () => {
   // No more than the kernel sends at once: with its own reset it drops the rest.
   const sizes = [0, 300, 50_000];
 
-  test.each(sizes)('resets is told as a reset behind it: %i bytes', async (bytes) => {
+  // Elsewhere, what a kernel still has to say after a reset was not measured; Windows may drop it, or show it as an end.
+  const tellsResets = process.platform === 'linux';
+
+  test.runIf(tellsResets).each(sizes)('resets is told as a reset behind it: %i bytes', async (bytes) => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { own, foreign } = await connectedSockets();
       const scene = new Scene();
@@ -118,7 +121,7 @@ describe('what a foreign program says and then', () => {
     }
   });
 
-  test('resets is told whole, also where the session took no more for a while', async () => {
+  test.runIf(tellsResets)('resets is told whole, also where the session took no more for a while', async () => {
     const { own, foreign } = await connectedSockets();
     const scene = new Scene();
     scene.room = 0;
