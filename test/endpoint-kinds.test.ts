@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  admitConnection,
   type Choice,
   createServerWith,
   type EndpointKind,
@@ -21,12 +22,14 @@ import { startEcho } from './support/services.ts';
 class UnixSockets implements EndpointKind {
   readonly number = 1;
   readonly prefix = 'unix';
-  readonly takenCode = 'port-in-use';
+  readonly codes = { taken: 'port-in-use', notAllowed: 'port-not-allowed', unavailable: 'port-unavailable' } as const;
   readonly #directory: string;
 
   constructor(directory: string) {
     this.#directory = directory;
   }
+
+  requireTerms(): void {}
 
   choose({ wanted, clientKey, remembered = '1' }: Wish): Choice {
     if (wanted !== '' && !this.permits(wanted)) throw this.refusalOf(wanted, clientKey);
@@ -48,10 +51,10 @@ class UnixSockets implements EndpointKind {
     return false;
   }
 
-  open(name: string, { onVisitor }: VisitorHandlers): Promise<OpenEndpoint> {
+  open(name: string, handlers: VisitorHandlers): Promise<OpenEndpoint> {
     const path = join(this.#directory, name);
     const server = createServer({ allowHalfOpen: true }, (socket) =>
-      onVisitor(socket, { address: '127.0.0.1', port: 1 }),
+      admitConnection(handlers, socket, { address: '127.0.0.1', port: 1, destinationPort: 1 }),
     );
     return new Promise((resolve, reject) => {
       server.once('error', reject);

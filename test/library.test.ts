@@ -130,8 +130,8 @@ describe('connect and listen', () => {
     expect(tunnel.addresses).toHaveLength(2);
     expect(tunnel.url).toBe(echo?.url);
     expect(greeter).toMatchObject({ name: 'greeter', url: `tcp://${HOST}:${greeter?.port}` });
-    expect(await answerTo(echo!.port, 'one')).toBe('one');
-    expect(await answerTo(greeter!.port, '')).toBe('hello');
+    expect(await answerTo(echo!.port!, 'one')).toBe('one');
+    expect(await answerTo(greeter!.port!, '')).toBe('hello');
   });
 
   test('refuse a port or a name that several targets would share', async () => {

@@ -254,9 +254,9 @@ describe('a server', () => {
     await using server = await startServer();
     await using link = await connectByHand(server.port);
     link.send(
-      tunnelRequest(1, { label: 'later', terms: [{ rule: 'unknown', type: 77, value: Uint8Array.of(1) }] }),
-      tunnelRequest(2, { label: 'typo', terms: [{ rule: 'deny', network: '10.0.0.0/33' }] }),
-      tunnelRequest(3, { label: 'good', terms: [{ rule: 'deny', network: '127.0.0.1' }] }),
+      tunnelRequest(1, { label: 'later', terms: [{ term: 'unknown', type: 77, value: Uint8Array.of(1) }] }),
+      tunnelRequest(2, { label: 'typo', terms: [{ term: 'deny', network: '10.0.0.0/33' }] }),
+      tunnelRequest(3, { label: 'good', terms: [{ term: 'deny', network: '127.0.0.1' }] }),
     );
     expect(await link.waitFor('tunnel-refused', ({ tunnelId }) => tunnelId === 1)).toMatchObject({
       code: 'terms-refused',

@@ -13,7 +13,7 @@ import {
   KNOWN_FEATURES,
   Responder,
   TunnelError,
-  type VisitorRule,
+  type Term,
 } from '@tunnel/shared';
 import { derivePsk, nodeCrypto, randomBytes, RecordLink } from '@tunnel/shared/node';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -216,7 +216,7 @@ export function tunnelRequest(
     label = 'by hand',
     port,
     terms = [],
-  }: { readonly label?: string; readonly port?: number; readonly terms?: readonly VisitorRule[] } = {},
+  }: { readonly label?: string; readonly port?: number; readonly terms?: readonly Term[] } = {},
 ): Extract<Frame, { type: 'tunnel-request' }> {
   return {
     type: 'tunnel-request',

@@ -84,7 +84,7 @@ export async function startClient(
   const log = new EventLog<ClientEvents>(client, CLIENT_EVENTS);
   let ports: readonly number[] = [];
   client.on('ready', ({ tunnels }) => {
-    ports = tunnels.map(({ port }) => port);
+    ports = tunnels.flatMap(({ port }) => port ?? []);
   });
   const next = async <K extends keyof ClientEvents>(name: K): Promise<ClientEvents[K]> =>
     (await log.waitForNext(name)).event;

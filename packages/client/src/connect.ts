@@ -105,14 +105,14 @@ export class Tunnel extends EventEmitter<{ [K in keyof TunnelEvents]: [TunnelEve
   }
 
   /**
-   * The public address, `tcp://host:port`; of several targets that of the first. It stays the same; only where a restarted
-   * server may not open that port any more, another one comes with a `ready`.
+   * The public address, `tcp://host:port`, or with `http` as in `https://host`; of several targets that of the first. It stays the
+   * same; only if a restarted server may not open it any more, another one comes with a `ready`.
    */
   get url(): string {
     return this.#addresses[0]?.url ?? '';
   }
 
-  /** The public port; of several targets that of the first. */
+  /** The public port; of several targets that of the first. 0 for an HTTP tunnel, which has none of its own. */
   get port(): number {
     return this.#addresses[0]?.port ?? 0;
   }
@@ -149,7 +149,7 @@ export class Tunnel extends EventEmitter<{ [K in keyof TunnelEvents]: [TunnelEve
 }
 
 /**
- * Opens a tunnel; resolves when the public port is open. While the server cannot be reached it tries again, for ever unless
+ * Opens a tunnel; resolves when the public address is open. While the server cannot be reached it tries again, for ever unless
  * `signal` or `reconnect: false` says otherwise. Rejects with a `TunnelError` where that cannot help, such as `secret-refused`,
  * `port-not-allowed` or `usage`; its `hint` says, as data, what may help.
  */
@@ -183,15 +183,18 @@ export async function connect(options: ConnectOptions): Promise<Tunnel> {
 }
 
 async function toClientOptions(options: ConnectOptions): Promise<ClientOptions> {
-  const { to, target, port, name, allow, deny, maxConnections, proxyProtocol, idleTimeoutMs, ...rest } = options;
+  const { to, target, port, name, http, allow, deny, maxConnections, proxyProtocol, idleTimeoutMs, ...rest } = options;
   const { serverKey, proxy, stateDirectory, signal: _signal, onRetrying: _onRetrying, ...settings } = rest;
   const kept = stateDirectory === undefined ? undefined : await readState(stateDirectory, options.identity);
   const one = { ...(port !== undefined && { port }), ...(name !== undefined && { name }) };
-  const each = { allow, deny, maxConnections, proxyProtocol, idleTimeoutMs };
+  const each = { http, allow, deny, maxConnections, proxyProtocol, idleTimeoutMs };
   if (isList(target) && (port !== undefined || name !== undefined)) {
     throw new TunnelError('usage', {
       detail: 'a port or name for several targets: give each target its own',
     });
+  }
+  if (isList(target) && target.length > 1 && http?.host !== undefined) {
+    throw new TunnelError('usage', { detail: 'a host for several targets: give each target its own' });
   }
   const targets = isList(target) ? target : [{ ...one, target }];
   return {

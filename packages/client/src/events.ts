@@ -8,9 +8,12 @@ export interface OpenTunnel {
   /** As in the options. */
   readonly name?: string | undefined;
   readonly target: LocalTarget;
-  /** `tcp://host:port` */
+  /** `tcp://host:port`; of an HTTP tunnel the best of its `urls`. */
   readonly url: string;
-  readonly port: number;
+  /** Of a TCP tunnel. */
+  readonly port?: number;
+  /** Of an HTTP tunnel: `https://host` and `http://host:port`, the best first; ports 443 and 80 are left out. */
+  readonly urls?: readonly string[];
 }
 
 /** Visitors that the server kept out. */

@@ -1,9 +1,11 @@
 export { connect, Tunnel } from './connect.ts';
 export type { ConnectOptions, ConnectTarget, TargetOptions, TunnelEvents } from './connect.ts';
-export { VisitorSocket } from './services/visitor-socket.ts';
+export { VisitorSocket } from '@tunnel/shared/node';
 export type {
   ClientOptions,
   ConnectionServer,
+  HeaderField,
+  HttpOptions,
   LocalTarget,
   PinStore,
   PortMemory,

@@ -1,15 +1,18 @@
-// For the tests of this workspace and for `tunnel doctor`. Not part of the package: it may change with any version.
+// For the tests of this workspace and for the command. Not part of the package: it may change with any version.
 import { Client } from './client.ts';
 import type { InternalClientOptions } from './uplink/uplink-options.ts';
 
 export { tryEachAddress } from './dial/each-address.ts';
 export type { AddressFinding } from './dial/each-address.ts';
 export { lookUpAddresses } from './dial/happy-eyeballs.ts';
+export { problemOfHeader, problemOfHeaderName } from './tunnels/header-fields.ts';
+export { normalHostName, problemOfHostHeader, problemOfHostName } from './tunnels/host-name.ts';
+export { problemOfCredentials } from './tunnels/http-terms.ts';
 export { dialTarget } from './services/target-dial.ts';
 export type { InternalClientOptions } from './uplink/uplink-options.ts';
 export type { Surroundings } from './uplink/surroundings.ts';
 
-/** As `createClient`, with what only tests set. */
+/** As `createClient`, with options that only tests set. */
 export function createInternalClient(options: InternalClientOptions): Client {
   return new Client(options);
 }

@@ -1,7 +1,7 @@
 import type { HeartbeatSettings, NoiseCrypto } from '@tunnel/shared';
 import type { ServerAddress } from './dial/address.ts';
 import type { ProxyAddress } from './dial/proxy-address.ts';
-import type { VisitorSocket } from './services/visitor-socket.ts';
+import type { VisitorSocket } from '@tunnel/shared/node';
 
 /** A local service that visitors are to reach: over TCP, or through a Unix socket with an absolute path. */
 export type LocalTarget = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -19,11 +19,41 @@ export interface ConnectionServer {
   readonly allowHalfOpen?: boolean;
 }
 
+/** A header as it is to be. */
+export interface HeaderField {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A host name in place of a port, and what the server does with the requests that come to it. */
+export interface HttpOptions {
+  /**
+   * The name to ask for: one label, which stands below the server's domain, or a whole host name. Default: one that the
+   * server makes of the tunnel's name and the client's key.
+   */
+  readonly host?: string | undefined;
+  /** Each as `user:password`: a request has to carry one of them. The server gets a salted digest only. */
+  readonly basicAuth?: readonly string[] | undefined;
+  /**
+   * What the service sees as Host: what the visitor asked for (`keep`, the default), the target (`local`, also in an Origin that
+   * is the public one), or this name.
+   */
+  readonly hostHeader?: string | undefined;
+  /** Headers of requests that are replaced. */
+  readonly setHeaders?: readonly HeaderField[] | undefined;
+  /** Names of headers that requests lose. */
+  readonly removeHeaders?: readonly string[] | undefined;
+  /** Headers of answers that are replaced. */
+  readonly setResponseHeaders?: readonly HeaderField[] | undefined;
+}
+
 export interface TunnelOptions {
   /** A local service, or what serves visitors in this process: then events tell it as host `in-process` and port 0. */
   readonly target: LocalTarget | VisitorHandler | ConnectionServer;
-  /** Public port to ask for; 0 (default) for any free one. */
+  /** Public port to ask for; 0 (default) for any free one. Not with `http`. */
   readonly port?: number;
+  /** Makes it an HTTP tunnel, which visitors reach by a host name; `{}` for any name. Default: a TCP tunnel, which has a port. */
+  readonly http?: HttpOptions | undefined;
   /** Told to the server, which keeps the port's lease under it; default the target as text, or `in-process`. */
   readonly name?: string;
   /** As in `ClientOptions`, where it is another one for this tunnel. */
@@ -34,7 +64,7 @@ export interface TunnelOptions {
   readonly deny?: readonly string[] | undefined;
   /** Visitors at once, at least 1; further ones are reset. Default as many as the session carries. */
   readonly maxConnections?: number | undefined;
-  /** Begins each connection to the target with a header of the PROXY protocol that tells the visitor's address. */
+  /** Begins each connection to the target with a header of the PROXY protocol that tells the visitor's address. Not with `http`. */
   readonly proxyProtocol?: 'v1' | 'v2' | undefined;
   /** A visitor's connection on which nothing moved for so long, in ms, is reset. Time without a link does not count. */
   readonly idleTimeoutMs?: number | undefined;

@@ -16,15 +16,23 @@ import { type Certificate, CertificateWatch, readCertificate } from './certifica
 import { LocalClaims } from './claims/local-claims.ts';
 import { Endpoints } from './endpoints/endpoints.ts';
 import type { EndpointKind } from './endpoints/endpoint.ts';
+import { DerivedLabels } from './endpoints/http/derived-labels.ts';
+import { HostTable } from './endpoints/http/host-table.ts';
+import { HttpHosts } from './endpoints/http/http-hosts.ts';
 import { TcpPorts } from './endpoints/tcp/tcp-ports.ts';
 import type { ServerEvents } from './events.ts';
 import { Connections } from './front/connections.ts';
-import { ControlPort } from './front/control-port.ts';
+import { ClientAddresses } from './front/client-address.ts';
+import { Listeners } from './front/listeners.ts';
+import { FrontDoor } from './http/front-door.ts';
+import { HttpVisitors } from './http/http-visitors.ts';
 import { FairTurns } from './shares/fair-turns.ts';
 import { LinkAcceptor } from './links/link-acceptor.ts';
 import type { ServerOptions } from './options.ts';
 import { PeerReader } from './front/peer-reader.ts';
 import type { PortRange } from './access/port-ranges.ts';
+import { HostBounds } from './access/host-bounds.ts';
+import { HostPolicy } from './access/host-policy.ts';
 import { PortPolicy } from './access/port-policy.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { NO_SESSIONS, type ServerStatus } from './observe/status.ts';
@@ -32,7 +40,7 @@ import { NO_SESSIONS, type ServerStatus } from './observe/status.ts';
 const DEFAULT_RESUME_WINDOW_MS = 120_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 
-/** What clients of a stopping server are told: when to come back, and over how long to spread, in ms. */
+/** What clients of a stopping server are told: when to come back, and the interval to spread that over, in ms. */
 const RETRY_AFTER_MS = 1_000;
 const LEAST_RETRY_SPREAD_MS = 1_000;
 const RETRY_SPREAD_MS_PER_SESSION = 8;
@@ -42,7 +50,7 @@ type State =
   | { readonly kind: 'new' }
   | {
       readonly kind: 'listening' | 'draining';
-      readonly control: ControlPort;
+      readonly listeners: Listeners;
       readonly certificateWatch: CertificateWatch | undefined;
       readonly acceptor: LinkAcceptor;
       readonly sessions: Sessions;
@@ -56,20 +64,21 @@ export interface ServerSeams {
   readonly endpointKinds?: readonly EndpointKind[];
 }
 
-/** Makes a server. Nothing happens before `start`. */
+/** Creates a server. Nothing happens before `start`. */
 export function createServer(options: ServerOptions): Server {
   return new Server(options);
 }
 
-/** Accepts clients and opens public ports for them. Tells what happens as events. `await using` stops it. */
+/** Accepts clients and opens public ports for them. Emits what happens as events. `await using` stops it. */
 export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEvents[K]] }> implements AsyncDisposable {
   readonly #options: ServerOptions & ServerSeams;
   readonly #connections = new Connections();
+  readonly #hosts = new HostTable();
   readonly #peers: PeerReader;
   readonly #requirement: Requirement;
   #state: State = { kind: 'new' };
 
-  /** Throws `usage` where what clients have to prove is not given, or the public host is none. */
+  /** Throws `usage` if what clients must prove is not given, or the public host is invalid. */
   constructor(options: ServerOptions) {
     super();
     const { publicHost } = options;
@@ -84,47 +93,52 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   }
 
   /**
-   * Listens. Rejects with `keys-unusable`, `listen-in-use`, `listen-denied`, `listen-failed`, `tls-unusable` or `usage`.
+   * Starts listening. Rejects with `keys-unusable`, `listen-in-use`, `listen-denied`, `listen-failed`, `tls-unusable`
+   * or `usage`.
    */
   async start(): Promise<ServerEvents['listening']> {
-    const { identity, secret, previousSecret, host, port = DEFAULT_CONTROL_PORT, tls } = this.#options;
+    const { identity, secret, previousSecret, host, port = DEFAULT_CONTROL_PORT, tls, http, https } = this.#options;
     const certificate = tls && (await readCertificate(tls));
     const secrets = [secret, previousSecret].filter((each) => each !== undefined);
     const access = new Access(this.#requirement, await Promise.all(secrets.map((each) => derivePsk(each))));
     const kinds = this.#endpointKinds(access);
     const names = await this.#openClaims(kinds);
     const sessions = this.#makeSessions(access, kinds, names);
+    const addresses = new ClientAddresses(this.#options.trustedProxies ?? []);
     const acceptor = new LinkAcceptor({
       identity,
       access,
-      trustedProxies: this.#options.trustedProxies ?? [],
+      addresses,
       connections: this.#connections,
       isKnown: (source) => sessions.comeFrom(source),
       onProven: (link) => sessions.proven(link),
       onFailure: (error, address, clientKey) => this.#onRefused(error, address, clientKey),
     });
     const updates = await this.#followKeys(access, sessions);
-    const control = new ControlPort({
+    const listeners = new Listeners({
       certificate,
+      control: { host, port },
+      http: http && { host, ...http },
+      https: https && { host, ...https },
       connections: this.#connections,
-      acceptor,
+      door: this.#openDoor(acceptor, addresses),
       peers: this.#peers,
       onRefused: (error, address) => this.#onRefused(error, address),
       onWarning: (reason) => this.emit('warning', { code: 'tcp-failed', reason }),
     });
     try {
-      if (this.#state.kind === 'new') await control.listen(host, port);
+      if (this.#state.kind === 'new') await listeners.listen();
       if (this.#state.kind !== 'new') throw new TunnelError('stopped');
     } catch (error) {
-      control.close();
+      listeners.close();
       updates?.[Symbol.dispose]();
       throw error;
     }
     names.keepFresh();
     this.#state = {
       kind: 'listening',
-      control,
-      certificateWatch: this.#watchCertificate(control, certificate),
+      listeners,
+      certificateWatch: this.#watchCertificate(listeners, certificate),
       acceptor,
       sessions,
       updates,
@@ -139,33 +153,37 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return listening;
   }
 
-  /** The control port that it listens on; 0 where it does not listen. */
-  get port(): number {
+  get #listeners(): Listeners | undefined {
     const state = this.#state;
-    return state.kind === 'listening' || state.kind === 'draining' ? state.control.port : 0;
+    return state.kind === 'listening' || state.kind === 'draining' ? state.listeners : undefined;
   }
 
-  /** Its public key, base64url: what clients are given as `serverKey`. */
+  /** The control port that it listens on; 0 if it is not listening. */
+  get port(): number {
+    return this.#listeners?.port ?? 0;
+  }
+
+  /** Its public key, base64url, for the clients' `serverKey`. */
   get serverKey(): string {
     return encodeKey(nodeCrypto.publicKey(this.#options.identity));
   }
 
-  /** Reads the authorized keys anew. */
+  /** Rereads the authorized keys. */
   rereadKeys(): void {
     if (this.#state.kind === 'listening') this.#state.updates?.reread();
   }
 
   /**
-   * Takes no new clients and visitors, lets running streams finish within the drain timeout, and ends. The control port stays
-   * open meanwhile: a session whose link breaks is carried on there.
+   * Accepts no new clients or visitors, lets open streams finish within the drain timeout, and ends. Meanwhile the
+   * control port stays open, so that a session whose link breaks can resume.
    */
   async stop(): Promise<void> {
     const state = this.#state;
     if (state.kind === 'listening' || state.kind === 'draining') {
       this.#state = { ...state, kind: 'draining' };
       await this.#drain(state.sessions);
-      state.control.close();
-      await state.control.closed();
+      state.listeners.close();
+      await state.listeners.closed();
       await state.names.flush();
     }
     this.abort();
@@ -178,7 +196,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     this.#state = { kind: 'stopped' };
     if (state.kind === 'listening' || state.kind === 'draining') {
       state.certificateWatch?.[Symbol.dispose]();
-      state.control.close();
+      state.listeners.close();
       state.acceptor.close();
       state.updates?.[Symbol.dispose]();
       state.sessions.endAll('server-stopped');
@@ -193,14 +211,14 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return this.stop();
   }
 
-  /** What it is doing now, and has carried since its start. */
+  /** What it is doing now and has carried since its start. */
   status(): ServerStatus {
     const state = this.#state;
     if (state.kind === 'new' || state.kind === 'stopped') return { ...NO_SESSIONS, state: state.kind, handshakes: 0 };
     return { ...state.sessions.status, state: state.kind, handshakes: state.acceptor.handshakeCount };
   }
 
-  /** Tells clients to come back, lets visitors finish, ends each session once its last one is gone. */
+  /** Tells clients to come back later, lets visitors finish, and ends each session after its last one. */
   async #drain(sessions: Sessions): Promise<void> {
     const graceMs = this.#options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS;
     const spreadMs = Math.max(
@@ -222,6 +240,18 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
         this.emit('warning', { code, reason: message });
       },
     });
+  }
+
+  #openDoor(acceptor: LinkAcceptor, addresses: ClientAddresses): FrontDoor {
+    const bounds = this.#hostBounds;
+    const visitors = new HttpVisitors({
+      find: (host) => this.#hosts.find(host),
+      addresses,
+      connections: this.#connections,
+      viaName: `tunnel-${this.serverKey.slice(0, 16)}`,
+    });
+    const isVisited = (host: string): boolean => this.#hosts.find(host) !== undefined || bounds.isForVisitors(host);
+    return new FrontDoor({ acceptor, visitors, isVisited });
   }
 
   async #followKeys(access: Access, sessions: Sessions): Promise<AccessUpdates | undefined> {
@@ -247,10 +277,22 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   }
 
   #endpointKinds(access: Access): readonly EndpointKind[] {
-    const { host, tunnelHost, publicHost = '', endpointKinds = [] } = this.#options;
+    const { host, tunnelHost, publicHost = '', identity, endpointKinds = [] } = this.#options;
     const policy = new PortPolicy(access, this.#portBounds);
     const tcpPorts = new TcpPorts({ host: tunnelHost ?? host, publicHost, policy, peers: this.#peers });
-    return [tcpPorts, ...endpointKinds];
+    const httpHosts = new HttpHosts({
+      table: this.#hosts,
+      policy: new HostPolicy(access, this.#hostBounds),
+      labels: new DerivedLabels(identity),
+      addressesOf: (name) => this.#listeners?.addressesOf(name) ?? [],
+    });
+    return [tcpPorts, httpHosts, ...endpointKinds];
+  }
+
+  get #hostBounds(): HostBounds {
+    const { publicHost, allowHosts = [] } = this.#options;
+    const { domain = publicHost === undefined ? 'localhost' : undefined } = this.#options;
+    return new HostBounds({ domain, allowed: allowHosts, publicHost });
   }
 
   #makeSessions(access: Access, kinds: readonly EndpointKind[], { claims }: LocalClaims): Sessions {
@@ -278,12 +320,12 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     );
   }
 
-  #watchCertificate(control: ControlPort, certificate: Certificate | undefined): CertificateWatch | undefined {
+  #watchCertificate(listeners: Listeners, certificate: Certificate | undefined): CertificateWatch | undefined {
     const { tls } = this.#options;
     if (tls === undefined || certificate === undefined) return undefined;
     return new CertificateWatch(tls, certificate.filesState, {
       onChange: (changed) => {
-        control.setCertificate(changed);
+        listeners.setCertificate(changed);
         this.emit('certificate-replaced', { certFile: tls.certFile, validUntil: changed.validUntil });
       },
       onFailure: ({ code, message }) => {

@@ -7,6 +7,8 @@ export { RepeatDigest } from './errors/repeat-digest.ts';
 export * from './wire/constants.ts';
 export { ENDPOINT_KIND } from './wire/frame.ts';
 export type * from './wire/frame.ts';
+export { AUTH_SALT_BYTES } from './wire/term.ts';
+export type { Term } from './wire/term.ts';
 export { decodeAddresses, encodeAddresses } from './wire/attributes.ts';
 export type { AddressAndPort, Attribute, VisitorAddresses } from './wire/attributes.ts';
 export { formatPublicAddress, parsePublicAddress } from './wire/public-address.ts';

@@ -9,7 +9,7 @@ const SET_CLOCK = "set this machine's clock (`date` shows it); certificates are 
 const ANOTHER_STATE_DIRECTORY = 'give another directory with --state-dir';
 const ANOTHER_SERVER_RUNS = 'stop the other server, or give this one its own directory with --state-dir';
 
-/** What usually helps, by the code of the failure. */
+/** What usually helps, by error code. */
 export const ADVICE_BY_CODE: Readonly<Record<ErrorCode, Advice>> = {
   // ── usage and files ──
   usage: advise('run the command with --help'),
@@ -92,10 +92,13 @@ export const ADVICE_BY_CODE: Readonly<Record<ErrorCode, Advice>> = {
   'port-unavailable': advise(
     'fix the cause at the server; if no port is free, widen the range there (--min-port, --max-port)',
   ),
-  'tunnel-limit': advise('ask for fewer; the server has a limit for each session, and may have one for this key'),
-  'terms-refused': advise(
-    "upgrade the server to this client's version, or leave out --allow, --deny and --max-connections",
+  'host-not-allowed': advise(
+    'ask for a name that it allows, or leave out --host; the server decides by --domain, --allow-hosts and authorized keys',
   ),
+  'host-in-use': advise('ask for another name, or leave out --host to get one of your own'),
+  'host-unavailable': advise('fix the cause at the server'),
+  'tunnel-limit': advise('ask for fewer; the server has a limit for each session, and may have one for this key'),
+  'terms-refused': advise("upgrade the server to this client's version, or leave out what it does not support"),
 
   // ── the server's state and sessions ──
   'at-capacity': noNeed('nothing to do: the client keeps trying until the server has room'),

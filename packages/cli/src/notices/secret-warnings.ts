@@ -3,7 +3,7 @@ import type { GivenSecret } from '../settings/common-flags.ts';
 import { type Output, warn } from '../output/output.ts';
 import type { ChosenProxy } from '../settings/proxy-choice.ts';
 
-/** Warns of secrets that others can see or guess, and of quotation marks and blanks around them. */
+/** Warns about secrets that others can see or guess, and about quotation marks and blanks around them. */
 export function warnAboutSecret({ secret, file, isExposed }: GivenSecret, output: Output): void {
   if (isExposed) {
     warn(
@@ -22,7 +22,10 @@ export function warnAboutSecret({ secret, file, isExposed }: GivenSecret, output
   warnAboutOddity(file === undefined ? 'the secret' : `the secret in ${file}`, secret, output);
 }
 
-/** Warns of quotation marks and blanks around a secret; `what` names it. They are kept: the other side may have them as well. */
+/**
+ * Warns about quotation marks and blanks around a secret; `what` names it. They are kept, since the other side may have
+ * them too.
+ */
 export function warnAboutOddity(what: string, secret: string, output: Output): void {
   const oddity = oddityOf(secret);
   if (oddity === undefined) return;
@@ -31,11 +34,13 @@ export function warnAboutOddity(what: string, secret: string, output: Output): v
 
 interface ExposedConfig {
   readonly path: string;
-  /** What stands in it, as `a secret`; undefined where nobody else can read it, or there is nothing to hide. */
+  /**
+   * What kind of value it holds, such as `a secret`; undefined if nobody else can read it or there is nothing to hide.
+   */
   readonly exposed: string | undefined;
 }
 
-/** Warns of a secret or a password in a configuration file that others can read. */
+/** Warns about a secret or a password in a configuration file that others can read. */
 export function warnAboutConfig(config: ExposedConfig | undefined, output: Output): void {
   if (config?.exposed === undefined) return;
   const { path, exposed } = config;
@@ -46,7 +51,7 @@ export function warnAboutConfig(config: ExposedConfig | undefined, output: Outpu
   );
 }
 
-/** Warns of a proxy's password that others can see. */
+/** Warns about a proxy's password that others can see. */
 export function warnAboutProxy({ isExposed }: ChosenProxy, output: Output): void {
   if (!isExposed) return;
   warn(

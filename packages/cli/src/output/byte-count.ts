@@ -1,6 +1,6 @@
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
-/** A number of bytes for people, as short as it can be read: `512 B`, `1.2 KiB`, `34 MiB`. */
+/** A number of bytes in a short form for people: `512 B`, `1.2 KiB`, `34 MiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   let amount = bytes;

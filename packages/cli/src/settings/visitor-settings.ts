@@ -1,5 +1,5 @@
 import type { TunnelOptions } from '@tunnel/client';
-import { VISITOR_RULE_LIMIT } from '@tunnel/shared';
+import { TERM_LIMIT } from '@tunnel/shared';
 import type { Flag, GivenFlags } from './flags.ts';
 import { parseChoice } from '../values/choice.ts';
 import { parseCount } from '../values/count.ts';
@@ -55,7 +55,7 @@ export function readVisitorOptions(flags: GivenFlags<typeof VISITOR_FLAGS>): Vis
   const maxConnections = flags.read('max-connections');
   const allow = readNetworks(flags.all('allow'));
   const deny = readNetworks(flags.all('deny'));
-  const networkLimit = VISITOR_RULE_LIMIT - (maxConnections === undefined ? 0 : 1);
+  const networkLimit = TERM_LIMIT - (maxConnections === undefined ? 0 : 1);
   const surplus = [...allow, ...deny][networkLimit];
   if (surplus !== undefined) {
     throw unusable(surplus, `a tunnel has at most ${networkLimit} networks`, 'combine them into larger networks');

@@ -7,13 +7,13 @@ import { formatTarget } from './target.ts';
 
 const HINT = 'an admin address is given as 9090 (this machine only), host:9090, [::1]:9090 or /run/tunnel/admin.sock';
 
-/** Where nobody said otherwise, only this machine may ask. */
+/** By default only this machine has access. */
 const DEFAULT_HOST = '127.0.0.1';
 
 /** A TCP address, or the path of a Unix socket, on Windows of a named pipe. */
 export type AdminAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** Reads `9090`, `host:9090`, `[::1]:9090` or an absolute path. Port 0 is any free one. */
+/** Reads `9090`, `host:9090`, `[::1]:9090` or an absolute path. Port 0 means any free one. */
 export function parseAdminAddress(given: Given, platform: NodeJS.Platform = process.platform): AdminAddress {
   const { text } = given;
   if (platform === 'win32' ? win32.isAbsolute(text) : posix.isAbsolute(text)) {
@@ -31,7 +31,7 @@ export function parseAdminAddress(given: Given, platform: NodeJS.Platform = proc
   return { host, port };
 }
 
-/** An admin address as text, as `parseAdminAddress` reads it. */
+/** An admin address in the form that `parseAdminAddress` reads. */
 export function formatAdminAddress(address: AdminAddress): string {
   return 'path' in address ? address.path : formatTarget(address);
 }

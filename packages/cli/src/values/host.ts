@@ -16,7 +16,7 @@ export function toHost(text: string): string | undefined {
   const bracketed = /^\[(.*)\]$/.exec(text)?.[1];
   if (bracketed !== undefined) return isIPv6(bracketed) ? bracketed : undefined;
   if (isIP(text) !== 0) return text;
-  // What looks like an IPv4 address is none here: names do not end with a number.
+  // Anything that still looks like an IPv4 address is invalid: names do not end with a number.
   if (/(?:^|\.)\d+$/.test(text) || /[^\p{L}\p{M}\p{N}._-]/u.test(text)) return undefined;
   const name = domainToASCII(text);
   return /^[a-z\d_]([a-z\d_.-]{0,251}[a-z\d_.])?$/.test(name) ? name : undefined;

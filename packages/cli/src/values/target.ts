@@ -12,10 +12,13 @@ const SOCKET_HINT = 'a Unix socket is given as unix:/run/app.sock';
 
 export { formatTarget } from '@tunnel/client';
 
-/** What can only be meant as a path. */
+/** Matches what can only be a path. */
 const PATH = /^\.{0,2}\/|\.sock$/;
 
-/** Reads `3000`, `host:3000`, `[::1]:3000` or `unix:/path`, and what `withoutHabits` makes of other forms. `defaultHost` is that of a bare port. */
+/**
+ * Reads `3000`, `host:3000`, `[::1]:3000` or `unix:/path`, and other forms that `withoutHabits` accepts. `defaultHost`
+ * applies to a bare port.
+ */
 export function parseTarget(
   given: Given,
   defaultHost: string,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 
-/** Where Linux distributions and BSDs keep all authorities in one file, as Go looks for them. */
+/** Where Linux distributions and BSDs keep all authorities in one file; the same places that Go looks in. */
 const BUNDLES: readonly string[] = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -9,7 +9,7 @@ const BUNDLES: readonly string[] = [
   '/etc/ssl/cert.pem',
 ];
 
-/** Of Node 22.15 on. */
+/** Since Node 22.15. */
 type WithSystemStore = typeof tls & { readonly getCACertificates?: (type: 'system') => readonly string[] };
 
 /** The system's own store, of Node 22.15 on. */
@@ -32,8 +32,8 @@ export function authoritySources(named: string | undefined, platform: NodeJS.Pla
 let context: tls.SecureContext | undefined;
 
 /**
- * Trusts the authorities of Node, of this machine, and of NODE_EXTRA_CA_CERTS: by itself Node leaves the machine's out, and
- * so those that a company has put there. Read once, at first need: it takes some tens of milliseconds.
+ * Trusts the authorities of Node, of this machine, and of NODE_EXTRA_CA_CERTS: by default Node ignores the machine's,
+ * including those that a company has installed. Read once, when first needed: it takes some tens of milliseconds.
  */
 export function systemSecureContext(): tls.SecureContext {
   context ??= tls.createSecureContext({

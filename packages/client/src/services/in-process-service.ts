@@ -1,9 +1,9 @@
 import { TunnelError } from '@tunnel/shared';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { ConnectionServer, LocalTarget, TunnelOptions, VisitorHandler } from '../options.ts';
-import type { VisitorAddresses } from './proxy-header.ts';
+import type { VisitorEnds } from '@tunnel/shared/node';
 import type { Visit, VisitorService } from './visitor-service.ts';
-import { VisitorSocket } from './visitor-socket.ts';
+import { VisitorSocket } from '@tunnel/shared/node';
 
 /** How events and the server are told of a target in this process. */
 export const IN_PROCESS = { host: 'in-process', port: 0 } as const satisfies LocalTarget;
@@ -16,7 +16,7 @@ export interface InProcessServiceOptions {
   readonly idleTimeoutMs: number | undefined;
   readonly onFailure: (error: TunnelError) => void;
   /** A visitor was reset by the idle timeout. */
-  readonly onIdle: (visitor: VisitorAddresses) => void;
+  readonly onIdle: (visitor: VisitorEnds) => void;
 }
 
 /** Whether visitors are served in this process. */

@@ -5,7 +5,7 @@ import type { Lookup } from '../dial/name-lookups.ts';
 import { IdleTimeout } from './idle-timeout.ts';
 import type { LocalTarget } from '../options.ts';
 import { ownConnections } from './own-connections.ts';
-import type { VisitorAddresses } from './proxy-header.ts';
+import type { VisitorEnds } from '@tunnel/shared/node';
 import { rememberedLookup } from './remembered-lookup.ts';
 import { type HealthReport, type ServiceFailure, ServiceHealth } from './service-health.ts';
 import { formatTarget, requireTarget } from './target.ts';
@@ -23,7 +23,7 @@ export interface LocalServiceOptions {
   /** `held`: visitors that wait now. */
   readonly onHealth: (report: HealthReport & { readonly held: number }) => void;
   /** A visitor was reset by the idle timeout. */
-  readonly onIdle: (visitor: VisitorAddresses) => void;
+  readonly onIdle: (visitor: VisitorEnds) => void;
   /** Told once, where the target leads back to a public port of this client. */
   readonly onLoop: (error: TunnelError) => void;
   /** Other than the system's resolver only in tests. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { canonicalAddress, monotonicNow } from '@tunnel/shared/node';
-import type { VisitorAddresses } from './proxy-header.ts';
+import type { VisitorEnds } from '@tunnel/shared/node';
 
 /** How long a connection is still known after its end, in ms: the visitor that it became may arrive later than that end. */
 const LINGER_MS = 60_000;
@@ -33,7 +33,7 @@ export class OwnConnections {
   }
 
   /** Where the server does not say where the visitor connected to, this is false. */
-  has({ address, port, destination, destinationPort }: VisitorAddresses): boolean {
+  has({ address, port, destination, destinationPort }: VisitorEnds): boolean {
     if (this.#open.size === 0 && this.#ended.size === 0) return false;
     const key = keyOf(address, port, destination, destinationPort);
     return this.#open.has(key) || (this.#ended.get(key) ?? 0) > this.#now();

@@ -1,18 +1,9 @@
 // The PROXY protocol, versions 1 and 2: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
-import { canonicalAddress } from '@tunnel/shared/node';
+import { canonicalAddress, type VisitorEnds } from '@tunnel/shared/node';
 import { formatHostAndPort } from '../dial/address.ts';
 
-/** Both ends of a visitor's connection. */
-export interface VisitorAddresses {
-  readonly address: string;
-  readonly port: number;
-  /** The server's address that the visitor connected to; empty where it is not known. */
-  readonly destination: string;
-  readonly destinationPort: number;
-}
-
 /** As events tell it. The server does not know the address of a visitor that was gone before it was accepted. */
-export function nameOfVisitor({ address, port }: Pick<VisitorAddresses, 'address' | 'port'>): string {
+export function nameOfVisitor({ address, port }: Pick<VisitorEnds, 'address' | 'port'>): string {
   return address === '' ? 'unknown' : formatHostAndPort(address, port);
 }
 
@@ -23,7 +14,7 @@ const TCP_OVER = { ipv4: 0x11, ipv6: 0x21 } as const;
 const UNSPECIFIED = 0x00;
 
 /** What goes before a visitor's first byte. Where the addresses are not known, or of two families, it says that. */
-export function proxyHeader(version: 'v1' | 'v2', visitor: VisitorAddresses): Buffer {
+export function proxyHeader(version: 'v1' | 'v2', visitor: VisitorEnds): Buffer {
   const from = canonicalAddress(visitor.address);
   const to = canonicalAddress(visitor.destination);
   const family = from?.family === to?.family ? from?.family : undefined;

@@ -1,11 +1,10 @@
-import type { StreamPipe } from '@tunnel/shared/node';
 import type { LocalTarget } from '../options.ts';
-import type { VisitorAddresses } from './proxy-header.ts';
+import type { StreamPipe, VisitorEnds } from '@tunnel/shared/node';
 
 /** A visitor's connection that is to be joined to the service. */
 export interface Visit {
   readonly pipe: StreamPipe;
-  readonly addresses: VisitorAddresses;
+  readonly addresses: VisitorEnds;
   /** Goes to the service before everything that the visitor says. */
   readonly header: Uint8Array | undefined;
   /** Whether the link to the server lives, asked just now. */

@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { TUNNEL_LIMIT, TunnelError, type VisitorRule } from '@tunnel/shared';
+import { AUTH_SALT_BYTES, TUNNEL_LIMIT, TunnelError, type Term } from '@tunnel/shared';
+import { randomBytes, type VisitorEnds } from '@tunnel/shared/node';
 import type { LocalTarget, PortMemory, TunnelOptions } from '../options.ts';
 import { IN_PROCESS, InProcessService, isInProcess } from '../services/in-process-service.ts';
 import { LocalService, type LocalServiceOptions } from '../services/local-service.ts';
-import { nameOfVisitor, type VisitorAddresses } from '../services/proxy-header.ts';
+import { nameOfVisitor } from '../services/proxy-header.ts';
 import { formatTarget } from '../services/target.ts';
 import type { VisitorService } from '../services/visitor-service.ts';
-import { visitorRules } from './visitor-rules.ts';
+import { normalHostName } from './host-name.ts';
+import { termsOf } from './terms.ts';
 
 /** A tunnel that a client keeps open: what is the same on all its uplinks. */
 export interface ClientTunnel {
@@ -14,7 +16,9 @@ export interface ClientTunnel {
   readonly id: number;
   readonly name: string;
   readonly options: TunnelOptions;
-  readonly rules: readonly VisitorRule[];
+  readonly terms: readonly Term[];
+  /** Of the digests of its passwords. The same for its whole life, so that what is asked for again is what was asked for. */
+  readonly salt: Uint8Array;
   readonly service: VisitorService;
   /** The port that an earlier process had: a wish. */
   readonly rememberedPort: number | undefined;
@@ -108,7 +112,7 @@ export class TunnelSet {
   /** A server opened this port for it. */
   granted(tunnel: ClientTunnel, port: number): void {
     // One that was asked for by number is no wish for the next start without it, and must not displace the usual one.
-    if (tunnel.options.port) return;
+    if (tunnel.options.port || tunnel.options.http) return;
     const { ports, server } = this.#options;
     ports?.remember(server, tunnel.name, port).catch((error: unknown) => this.#handlers.onWarning(error));
   }
@@ -120,7 +124,7 @@ export class TunnelSet {
   replace(wanted: readonly TunnelOptions[]): TunnelChanges {
     // Throws before anything is changed.
     requireCount(wanted);
-    for (const options of wanted) visitorRules(options);
+    for (const options of wanted) termsOf(options, NO_SALT);
     const removed = [...this.#tunnels];
     const ruled = new Set<ClientTunnel>();
     const added: ClientTunnel[] = [];
@@ -128,9 +132,9 @@ export class TunnelSet {
       const index = removed.findIndex((tunnel) => isSameRequest(tunnel.options, options));
       const [known] = index === -1 ? [] : removed.splice(index, 1);
       if (known) {
-        const { rules } = known;
+        const { terms } = known;
         if (!isDeepStrictEqual(known.options, options)) this.#retarget(known, options);
-        if (!isDeepStrictEqual(known.rules, rules)) ruled.add(known);
+        if (!isDeepStrictEqual(known.terms, terms)) ruled.add(known);
         return known;
       }
       const tunnel = this.#make(options);
@@ -149,11 +153,13 @@ export class TunnelSet {
   #make(options: TunnelOptions): MutableTunnel {
     this.#lastId += 1;
     const idle = { count: 0 };
+    const salt = randomBytes(AUTH_SALT_BYTES);
     return {
       id: this.#lastId,
       name: nameOf(options),
       options,
-      rules: visitorRules(options),
+      terms: termsOf(options, salt),
+      salt,
       service: this.#serve(options, idle),
       rememberedPort: undefined,
       idle,
@@ -172,7 +178,7 @@ export class TunnelSet {
     { target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions,
     idle: IdleCount,
   ): VisitorService {
-    const onIdle = (visitor: VisitorAddresses): void => {
+    const onIdle = (visitor: VisitorEnds): void => {
       idle.count += 1;
       this.#handlers.onVisitorIdle(isInProcess(target) ? IN_PROCESS : target, nameOfVisitor(visitor));
     };
@@ -194,13 +200,13 @@ export class TunnelSet {
   #retarget(tunnel: MutableTunnel, options: TunnelOptions): void {
     tunnel.service.close();
     tunnel.options = options;
-    tunnel.rules = visitorRules(options);
+    tunnel.terms = termsOf(options, tunnel.salt);
     tunnel.service = this.#serve(options, tunnel.idle);
   }
 
   async #recallPort(tunnel: MutableTunnel): Promise<void> {
     const { ports, server } = this.#options;
-    if (!ports || tunnel.options.port || this.#looked.has(tunnel)) return;
+    if (!ports || tunnel.options.port || tunnel.options.http || this.#looked.has(tunnel)) return;
     this.#looked.add(tunnel);
     try {
       const { port, damage } = await ports.recall(server, tunnel.name);
@@ -211,6 +217,9 @@ export class TunnelSet {
     }
   }
 }
+
+/** For terms that are only looked at. */
+const NO_SALT = new Uint8Array(AUTH_SALT_BYTES);
 
 function requireCount({ length }: readonly TunnelOptions[]): void {
   if (length === 0) throw new TunnelError('usage', { detail: 'a client needs at least one tunnel' });
@@ -226,5 +235,10 @@ function nameOf({ name, target }: TunnelOptions): string {
 
 /** Whether a server could not tell them apart. */
 function isSameRequest(a: TunnelOptions, b: TunnelOptions): boolean {
-  return nameOf(a) === nameOf(b) && (a.port ?? 0) === (b.port ?? 0);
+  return nameOf(a) === nameOf(b) && (a.port ?? 0) === (b.port ?? 0) && hostOf(a) === hostOf(b);
+}
+
+/** Undefined for a TCP tunnel. */
+function hostOf({ http }: TunnelOptions): string | undefined {
+  return http && normalHostName(http.host ?? '');
 }

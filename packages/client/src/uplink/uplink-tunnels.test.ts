@@ -1,4 +1,4 @@
-import { formatPublicAddress, type TunnelRequestFrame } from '@tunnel/shared';
+import { ENDPOINT_KIND, formatPublicAddress, type TunnelRequestFrame } from '@tunnel/shared';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ServerAddress } from '../dial/address.ts';
 import type { TunnelOptions } from '../options.ts';
@@ -19,9 +19,16 @@ function optionsFor(...ports: readonly number[]): readonly TunnelOptions[] {
 /** The tunnels of an uplink without its link: what they send, and what they tell. */
 function startTunnels(
   tunnels: readonly TunnelOptions[],
-  { outlivesTunnels = false, rememberedPort }: { outlivesTunnels?: boolean; rememberedPort?: number } = {},
+  {
+    outlivesTunnels = false,
+    rememberedPort,
+    onRemember = () => {},
+  }: { outlivesTunnels?: boolean; rememberedPort?: number; onRemember?: (name: string) => void } = {},
 ) {
-  const ports = { recall: async () => ({ port: rememberedPort }), remember: async () => {} };
+  const ports = {
+    recall: async () => ({ port: rememberedPort }),
+    remember: async (_server: string, name: string) => onRemember(name),
+  };
   const set = new TunnelSet(
     { tunnels, localWaitMs: 0, ports, looksAtTargets: false, server: 'dialed.example' },
     { onHealth: () => {}, onVisitorIdle: () => {}, onWarning: () => {} },
@@ -156,5 +163,64 @@ describe('the tunnels of an uplink', () => {
     grant(2, 40_001);
     grant(3, 40_002);
     expect(uplink.open.map(({ port }) => port)).toEqual([40_001, 40_002]);
+  });
+
+  test('with a host name are asked for as such, and have addresses in place of a port', async () => {
+    const remembered: string[] = [];
+    const http = startTunnels([{ target: { host: 'localhost', port: 3000 }, http: { host: 'Shop' } }], {
+      rememberedPort: 41_000,
+      onRemember: (name) => remembered.push(name),
+    });
+    const { set, uplink, driver, requests } = http;
+    await set.recallPorts();
+    uplink.recalled();
+    uplink.begin(driver);
+    expect(requests()).toMatchObject([{ kind: ENDPOINT_KIND.http, name: 'shop', label: 'localhost:3000', terms: [] }]);
+    const grantHost = (...addresses: readonly string[]): boolean =>
+      uplink.take({ type: 'tunnel-granted', tunnelId: 1, name: 'shop.example.org', addresses });
+    grantHost('https://shop.example.org:443', 'http://shop.example.org:80', 'http://shop.example.org:7835');
+    const urls = ['https://shop.example.org', 'http://shop.example.org', 'http://shop.example.org:7835'];
+    expect(uplink.open).toEqual([{ name: undefined, target: { host: 'localhost', port: 3000 }, url: urls[0], urls }]);
+    expect(uplink.status).toMatchObject([{ url: urls[0], urls, port: undefined, isOpen: true }]);
+    expect(remembered).toEqual([]);
+    uplink.lost();
+    uplink.begin(driver);
+    expect(requests().at(-1)).toMatchObject({ kind: ENDPOINT_KIND.http, name: 'shop.example.org' });
+  });
+
+  test('with a host name that nobody chose get another one where that is not allowed any more', () => {
+    const { uplink, driver, told, requests, refuse, close } = startTunnels([
+      { target: { host: 'localhost', port: 3000 }, http: {} },
+    ]);
+    uplink.begin(driver);
+    expect(requests()).toMatchObject([{ kind: ENDPOINT_KIND.http, name: '' }]);
+    uplink.take({ type: 'tunnel-granted', tunnelId: 1, name: 'web-x.old', addresses: ['http://web-x.old:7835'] });
+    close(1, 'host-not-allowed');
+    expect(uplink.status).toMatchObject([{ url: undefined, port: undefined }]);
+    vi.advanceTimersByTime(1_000);
+    expect(requests().at(-1)).toMatchObject({ name: '' });
+    refuse(1, 'a-code-of-a-later-version');
+    expect(told.at(-1)).toBe('retrying host-unavailable');
+    refuse(1, 'host-not-allowed');
+    expect(told.at(-1)).toBe('retrying host-unavailable');
+    uplink.retryNow();
+    refuse(1, 'host-not-allowed');
+    expect(told.at(-1)).toBe('fatal host-not-allowed');
+  });
+
+  test('keep the salt of their passwords when they change, and are not asked for again where they do not', () => {
+    const target = { host: 'localhost', port: 3000 };
+    const http = { basicAuth: ['me:sesame'] };
+    const { set, uplink, driver, requests } = startTunnels([{ target, http }]);
+    uplink.begin(driver);
+    uplink.change(set.replace([{ target, http: { basicAuth: ['me:sesame'] } }]));
+    expect(requests()).toHaveLength(1);
+    uplink.change(set.replace([{ target, http: { basicAuth: ['me:sesame', 'you:sesame'] } }]));
+    const [before, after] = requests().map(({ terms }) => terms);
+    expect(after?.slice(0, 1)).toEqual(before);
+    expect(after).toHaveLength(2);
+    const other = startTunnels([{ target, http }]);
+    other.uplink.begin(other.driver);
+    expect(other.requests()[0]?.terms).not.toEqual(before);
   });
 });

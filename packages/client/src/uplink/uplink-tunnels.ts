@@ -7,8 +7,9 @@ import { RefusedTally } from '../tunnels/refused-tally.ts';
 import type { ClientTunnel, TunnelChanges, TunnelSet } from '../tunnels/tunnel-set.ts';
 import type { VisitorService } from '../services/visitor-service.ts';
 import { asError } from './establish-link.ts';
+import { normalHostName } from '../tunnels/host-name.ts';
 import { TunnelAnswers } from '../tunnels/tunnel-answers.ts';
-import { grantedAddress, type PublicAddress, type TunnelFrame, tunnelRequest } from './tunnel-frames.ts';
+import { type Grant, placeOf, readGrant, type TunnelFrame, tunnelRequest } from './tunnel-frames.ts';
 import type { UplinkOptions } from './uplink-options.ts';
 
 type TunnelState =
@@ -26,8 +27,8 @@ interface UplinkTunnel {
   readonly tunnel: ClientTunnel;
   readonly refused: RefusedTally;
   state: TunnelState;
-  /** Granted last, and asked for again. */
-  address: PublicAddress | undefined;
+  /** The last one; it is asked for again. */
+  grant: Grant | undefined;
   /** The port that an earlier process had, until the server said that it is somebody else's. */
   wishedPort: number | undefined;
   backoff: Backoff;
@@ -93,24 +94,20 @@ export class UplinkTunnels {
   }
 
   get open(): readonly OpenTunnel[] {
-    return this.#inOrder.flatMap(({ tunnel, state, address }) =>
-      state.kind === 'open' && address !== undefined
-        ? {
-            name: tunnel.options.name,
-            target: tunnel.service.target,
-            url: urlOf(address),
-            port: address.port,
-          }
+    return this.#inOrder.flatMap(({ tunnel: { options, service }, state, grant }) =>
+      state.kind === 'open' && grant !== undefined
+        ? { name: options.name, target: service.target, ...placeOf(grant, options) }
         : [],
     );
   }
 
   get status(): readonly TunnelStatus[] {
-    return this.#inOrder.map(({ tunnel, state, address, refused }) => ({
+    return this.#inOrder.map(({ tunnel, state, grant, refused }) => ({
       name: tunnel.options.name,
       target: tunnel.service.target,
-      url: address && urlOf(address),
-      port: address?.port,
+      url: undefined,
+      port: undefined,
+      ...(grant && placeOf(grant, tunnel.options)),
       isOpen: state.kind === 'open',
       refused: refused.total.denied + refused.total.overLimit,
       idle: tunnel.idle.count,
@@ -123,11 +120,11 @@ export class UplinkTunnels {
   }
 
   visited(tunnelId: number): VisitedTunnel | undefined {
-    const { tunnel, address } = this.#tunnels.get(tunnelId) ?? {};
+    const { tunnel, grant } = this.#tunnels.get(tunnelId) ?? {};
     if (!tunnel) return undefined;
     return {
       service: tunnel.service,
-      publicPort: address?.port ?? 0,
+      publicPort: grant?.addresses[0]?.port ?? 0,
       proxyProtocol: tunnel.options.proxyProtocol,
     };
   }
@@ -213,38 +210,39 @@ export class UplinkTunnels {
     // Given back, which crossed with it.
     if (!entry || !this.#driver) return true;
     if (frame.type === 'tunnel-granted') {
-      this.#granted(entry, grantedAddress(frame, this.#options.server.host));
+      this.#granted(entry, readGrant(frame, this.#options.server.host));
       return true;
     }
     this.#handlers.onClosed();
     const detail = frame.type === 'tunnel-refused' ? frame.detail : '';
-    this.#refused(this.#driver, entry, asError({ code: frame.code, detail, retryAfterMs: 0 }, 'port-unavailable'));
+    const otherwise = entry.tunnel.options.http === undefined ? 'port-unavailable' : 'host-unavailable';
+    this.#refused(this.#driver, entry, asError({ code: frame.code, detail, retryAfterMs: 0 }, otherwise));
     return true;
   }
 
-  #granted(entry: UplinkTunnel, address: PublicAddress): void {
-    entry.address = address;
+  #granted(entry: UplinkTunnel, grant: Grant): void {
+    entry.grant = grant;
     entry.backoff = entry.backoff.start();
     become(entry, { kind: 'open' });
-    this.#set.granted(entry.tunnel, address.port);
+    this.#set.granted(entry.tunnel, grant.addresses[0]?.port ?? 0);
     this.#handlers.onProgress();
   }
 
   #refused(driver: TunnelSender, entry: UplinkTunnel, error: TunnelError): void {
     entry.refused.tunnelClosed();
     const { disposition } = kindOf(error.code);
-    const wantsPort = entry.tunnel.options.port !== undefined && entry.tunnel.options.port !== 0;
-    const hadIt = entry.address !== undefined;
+    const wantsThis = wantedName(entry.tunnel) !== '';
+    const hadIt = entry.grant !== undefined;
     if (entry.wishedPort !== undefined && !hadIt && disposition !== 'retry') {
       // Somebody else has it by now, or it is out of the server's range: any other will do.
       entry.wishedPort = undefined;
       this.#request(driver, entry);
       return;
     }
-    if (error.code === 'port-not-allowed' && hadIt && !wantsPort) {
-      // It may not have this one any more, which nobody asked for by number: any other will do. Not at once, or a server that
+    if ((error.code === 'port-not-allowed' || error.code === 'host-not-allowed') && hadIt && !wantsThis) {
+      // It may not have this one any more, which nobody asked for by name: any other will do. Not at once, or a server that
       // grants and takes away would have the client ask as fast as the link is.
-      entry.address = undefined;
+      entry.grant = undefined;
       entry.wishedPort = undefined;
       this.#requestLater(driver, entry);
       return;
@@ -255,7 +253,7 @@ export class UplinkTunnels {
       return;
     }
     const { attempt, delayMs } = this.#requestLater(driver, entry);
-    const isAwaited = error.code === 'port-in-use' && !wantsPort;
+    const isAwaited = (error.code === 'port-in-use' || error.code === 'host-in-use') && !wantsThis;
     this.#handlers.onRetrying(isAwaited ? withAwaitedPort(error) : error, attempt, delayMs);
   }
 
@@ -277,18 +275,18 @@ export class UplinkTunnels {
       tunnel,
       refused: new RefusedTally(),
       state: { kind: 'unasked' },
-      address: undefined,
+      grant: undefined,
       wishedPort: tunnel.rememberedPort,
       backoff: new Backoff(this.#options.maxReconnectDelayMs),
     });
   }
 
   #request(driver: TunnelSender, entry: UplinkTunnel): void {
-    const { tunnel, address, wishedPort } = entry;
+    const { tunnel, grant, wishedPort } = entry;
     become(entry, { kind: 'asked' });
     this.#answers.requested(tunnel.id);
-    const port = address?.port ?? tunnel.options.port ?? wishedPort ?? 0;
-    driver.sendTunnelFrame(tunnelRequest(tunnel.id, { port, name: tunnel.name, rules: tunnel.rules }));
+    const wanted = grant?.name ?? (wantedName(tunnel) || String(wishedPort ?? ''));
+    driver.sendTunnelFrame(tunnelRequest(tunnel, wanted));
   }
 
   #requestLater(driver: TunnelSender, entry: UplinkTunnel): { readonly attempt: number; readonly delayMs: number } {
@@ -313,11 +311,12 @@ function become(entry: UplinkTunnel, state: TunnelState): void {
   entry.state = state;
 }
 
-/** For a port that nobody asked for by number: that it is waited for keeps the public address. */
-function withAwaitedPort({ code, detail, cause }: TunnelError): TunnelError {
-  return new TunnelError(code, { detail, hint: { id: 'port-awaited' }, cause });
+/** The name that its options ask for; empty for any. */
+function wantedName({ options: { http, port } }: ClientTunnel): string {
+  return http === undefined ? String(port || '') : normalHostName(http.host ?? '');
 }
 
-function urlOf({ host, port }: PublicAddress): string {
-  return `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`;
+/** For an address that nobody asked for by name: that it is waited for keeps it. */
+function withAwaitedPort({ code, detail, cause }: TunnelError): TunnelError {
+  return new TunnelError(code, { detail, hint: { id: 'port-awaited' }, cause });
 }

@@ -7,40 +7,51 @@ export interface AuthorizedKey {
   /** Public key, base64url. */
   readonly publicKey: string;
   readonly comment: string;
-  /** Undefined: every port of the server's range. Those that are reserved for the key come on top. */
+  /** Undefined: every port in the server's range. Ports reserved for the key are added to these. */
   readonly ports?: readonly PortRange[];
-  /** Tunnels at a time, over all sessions of the key. */
+  /** Concurrent tunnels, over all sessions of the key. */
   readonly tunnels?: number;
-  /** Sessions at a time. */
+  /** Concurrent sessions. */
   readonly sessions?: number;
-  /** From then on the key counts as not listed: wall-clock ms. */
+  /** The key counts as not listed from then on: wall-clock ms. */
   readonly expiresAt?: number;
   /** Ports that nobody else gets. */
   readonly reserved: readonly number[];
+  /** Host names, and patterns with `*.`; undefined: all that the server grants. Those that are reserved for the key come on top. */
+  readonly hosts?: readonly string[];
+  /** Host names that nobody else gets. */
+  readonly reservedHosts?: readonly string[];
 }
 
-/** Keys that are admitted, at one moment of their file. */
+/** The admitted keys, as of one reading of their file. */
 export class AuthorizedKeys {
   readonly #byKey: ReadonlyMap<string, AuthorizedKey>;
   readonly #byPort: ReadonlyMap<number, AuthorizedKey>;
+  readonly #byHost: ReadonlyMap<string, AuthorizedKey>;
 
   constructor(keys: readonly AuthorizedKey[] = []) {
     this.#byKey = new Map(keys.map((key) => [key.publicKey, key]));
     this.#byPort = new Map(keys.flatMap((key) => key.reserved.map((port) => [port, key] as const)));
+    this.#byHost = new Map(keys.flatMap((key) => (key.reservedHosts ?? []).map((host) => [host, key] as const)));
   }
 
   get count(): number {
     return this.#byKey.size;
   }
 
-  /** The entry of a public key that is listed and has not expired. */
+  /** The entry of a public key, if it is listed and has not expired. */
   find(publicKey: string, now: number): AuthorizedKey | undefined {
     return unexpired(this.#byKey.get(publicKey), now);
   }
 
-  /** For whom a port is reserved. */
+  /** The key that a port is reserved for. */
   ownerOf(port: number, now: number): AuthorizedKey | undefined {
     return unexpired(this.#byPort.get(port), now);
+  }
+
+  /** For whom a host name is reserved. */
+  ownerOfHost(host: string, now: number): AuthorizedKey | undefined {
+    return unexpired(this.#byHost.get(host), now);
   }
 
   /** When the next of the keys expires. */
@@ -60,7 +71,7 @@ function unexpired(key: AuthorizedKey | undefined, now: number): AuthorizedKey |
 /** What is wrong with a line. */
 class LineError extends Error {}
 
-/** A name and what belongs to it, up to a blank; blanks count within quotes only. */
+/** A name and its value, up to a blank; blanks are allowed only within quotes. */
 const OPTIONS = /^(?:[^\s"]|"[^"]*")+/;
 const OPTION = /^([a-z]+)=(?:"([^"]*)"|([^\s",]+))(?:,(?=.)|$)/;
 const DATE = /^\d{4}-\d\d-\d\d$/;
@@ -68,7 +79,7 @@ const DATE_AND_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)$/
 
 type Restrictions = Partial<Omit<AuthorizedKey, 'publicKey' | 'comment'>>;
 
-/** What each option means. An unknown one is an error: it may have been meant as a restriction. */
+/** The options. An unknown one is an error, since it may have been meant as a restriction. */
 const READERS: Readonly<Record<string, (value: string, bounds: PortRange) => Restrictions>> = {
   ports: (value, bounds) => {
     const ports = mergeRanges(parsePorts(value));
@@ -91,8 +102,8 @@ const READERS: Readonly<Record<string, (value: string, bounds: PortRange) => Res
 };
 
 /**
- * Reads the text of a file of authorized keys: on each line `[options] key [comment]`. `bounds` are the ports that the server
- * opens at all. Throws `keys-unusable` naming file and line.
+ * Parses the text of an authorized keys file: on each line `[options] key [comment]`. `bounds` are all the ports that
+ * the server may open. Throws `keys-unusable`, naming file and line.
  */
 export function parseAuthorizedKeys(text: string, path: string, bounds: PortRange): AuthorizedKeys {
   const keys: AuthorizedKey[] = [];
@@ -119,7 +130,7 @@ export function parseAuthorizedKeys(text: string, path: string, bounds: PortRang
 function parseLine(line: string, bounds: PortRange): AuthorizedKey | undefined {
   if (line === '' || line.startsWith('#')) return undefined;
   const [first = ''] = line.split(/\s/, 1);
-  // No key has an equals sign or a quote in it, and no option is without.
+  // A key contains neither equals signs nor quotes, and an option always does.
   const hasOptions = /[="]/.test(first);
   const options = hasOptions ? OPTIONS.exec(line)?.[0] : '';
   if (options === undefined) throw new LineError('a quote is not closed');
@@ -153,7 +164,7 @@ function requireKey(text: string): string {
     decodeKey(text, 'the key');
     return text;
   } catch (error) {
-    // Not the text itself: somebody may have pasted a private key, or a secret.
+    // Never quote the text itself: it may be a private key or a secret, pasted by mistake.
     throw new LineError(error instanceof TunnelError ? error.detail : String(error));
   }
 }
@@ -177,7 +188,7 @@ function parsePorts(value: string): readonly PortRange[] {
 
 function parseTime(value: string): number {
   const time = DATE.test(value) || DATE_AND_TIME.test(value) ? Date.parse(value) : Number.NaN;
-  // `Date` takes the 30th of February for the 2nd of March.
+  // `Date` accepts 30 February as 2 March.
   const isReal =
     !Number.isNaN(time) && new Date(`${value.slice(0, 10)}T00:00Z`).toISOString().startsWith(value.slice(0, 10));
   if (!isReal) {
@@ -194,7 +205,7 @@ function requireFirst<T>(lines: Map<T, number>, thing: T, line: number, what: st
   lines.set(thing, line);
 }
 
-/** Part of a line, for an error: not long enough to be a key. */
+/** Part of a line, for an error: too short to contain a whole key. */
 function shown(text: string): string {
   return `"${text.length > 32 ? `${text.slice(0, 32)}…` : text}"`;
 }

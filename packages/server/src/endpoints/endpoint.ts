@@ -1,19 +1,43 @@
-import type { ErrorCode, TunnelError } from '@tunnel/shared';
+import type { ErrorCode, Term, TunnelError } from '@tunnel/shared';
 import type { PipeSocket } from '@tunnel/shared/node';
 
-/** What is told about a visitor. It travels with the visitor's stream, and no session reads it. */
+/** What the client learns about a visitor. It travels with the visitor's stream, and no session reads it. */
 export interface VisitorAttributes {
   /** Empty for a connection that is gone already. */
   readonly address: string;
   readonly port: number;
   /** The address that it connected to. */
   readonly destination?: string | undefined;
+  readonly destinationPort: number;
+}
+
+/** Why a visitor is turned away; `gone`: it left before it could be looked at. */
+export type VisitorRefusal = ErrorCode | 'gone';
+
+/** A visitor that was let in: a connection, or a request if the endpoint's kind tells requests apart. */
+export interface Visit {
+  /**
+   * Waits until the session has a link, if it has none. Resolves with why the visitor is turned away if that takes too long, if
+   * too many wait already, or if the tunnel is gone meanwhile.
+   */
+  linked(): Promise<ErrorCode | undefined>;
+  /**
+   * Opens a stream for a connection, on which nothing was read yet. It belongs to the session from here on, unless a refusal is
+   * returned. Also without a link: then the stream is reset if there is none in time.
+   */
+  open(connection: PipeSocket, attributes: VisitorAttributes): ErrorCode | undefined;
+  /** The visitor is served, or left: it no longer counts as present. */
+  end(): void;
 }
 
 /** Where the visitors of an endpoint go. */
 export interface VisitorHandlers {
-  /** Nothing was read from the connection yet. It is the handler's from here on. */
-  readonly onVisitor: (connection: PipeSocket, attributes: VisitorAttributes) => void;
+  /** Of the tunnel's last request. */
+  readonly terms: readonly Term[];
+  /** Whether the tunnel's session has a link. */
+  readonly hasLink: boolean;
+  /** Asks for admission, by the visitor's address. */
+  readonly enter: (address: string) => Visit | VisitorRefusal;
   /** A connection came to nothing: its load balancer did not say who it is. */
   readonly onUnusable: () => void;
 }
@@ -51,8 +75,22 @@ export interface Wish {
   readonly clientKey: string;
   /** The name that the tunnel had before. */
   readonly remembered: string | undefined;
+  /** What the tunnel is remembered under. */
+  readonly label: string;
+  /** Whether the client runs on the server's own machine. */
+  readonly isLocal: boolean;
   /** Whether a client has the name or had it. */
   readonly isRemembered: (name: string) => boolean;
+}
+
+/** How refusals of a kind are called. */
+export interface EndpointCodes {
+  /** Somebody has the name. */
+  readonly taken: ErrorCode;
+  /** The key may not have it, or no longer. */
+  readonly notAllowed: ErrorCode;
+  /** It cannot be opened now. */
+  readonly unavailable: ErrorCode;
 }
 
 /**
@@ -64,8 +102,9 @@ export interface EndpointKind {
   readonly number: number;
   /** What its names begin with where those of all kinds stand together: `port`, for `port/8001`. */
   readonly prefix: string;
-  /** The code for a name that somebody has. */
-  readonly takenCode: ErrorCode;
+  readonly codes: EndpointCodes;
+  /** Throws `terms-refused` if it cannot meet one of these. Those that decide who is let in hold for all kinds. */
+  requireTerms(terms: readonly Term[]): void;
   /** Throws if the key may not have what it wants. */
   choose(wish: Wish): Choice;
   /** Whether the key may have this name at all. It may change with the authorized keys. */
@@ -74,6 +113,6 @@ export interface EndpointKind {
   refusalOf(name: string, clientKey: string): TunnelError;
   /** Whether nobody else may have it, so that it need not be kept for whoever had it last. */
   isReserved(name: string, clientKey: string): boolean;
-  /** Opens it. Rejects with a `TunnelError`; with `takenCode` if something outside this server has the name. */
+  /** Opens it. Rejects with a `TunnelError`; with `codes.taken` if something outside this server has the name. */
   open(name: string, handlers: VisitorHandlers): Promise<OpenEndpoint>;
 }

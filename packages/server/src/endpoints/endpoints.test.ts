@@ -41,12 +41,14 @@ function endpointsFor(tunnels: number): Endpoints {
 class Letters implements EndpointKind {
   readonly number = 2;
   readonly prefix = 'letter';
-  readonly takenCode = 'port-in-use';
+  readonly codes = { taken: 'port-in-use', notAllowed: 'port-not-allowed', unavailable: 'port-unavailable' } as const;
   readonly forbidden = new Set<string>();
   readonly opened: string[] = [];
   /** What happens while a name is being opened. */
   whileOpening: () => Promise<unknown> = () => Promise.resolve();
   reserved: string | undefined;
+
+  requireTerms(): void {}
 
   choose({ wanted, remembered }: Wish): Choice {
     if (wanted !== '') return { kind: 'one', name: wanted };
@@ -102,12 +104,14 @@ function holder(clientKey: string): EndpointHolder & { readonly isGone: boolean 
     share: clientKey,
     holder: `session ${(sessionCount += 1)}`,
     hasLink: true,
+    isLocal: true,
     isGone: false,
     answers: async () => true,
     giveUp(this: { isGone: boolean }) {
       this.isGone = true;
     },
-    onVisitor: (connection) => connection.destroy(),
+    terms: [],
+    enter: () => 'gone',
     onUnusable: () => {},
   };
 }

@@ -1,6 +1,5 @@
-import { type Claims, type Claimant, type PublicName, TunnelError } from '@tunnel/shared';
-import { turnAway } from '../visitors/turn-away.ts';
-import type { Candidate, EndpointKind, OpenEndpoint, VisitorHandlers, Wish } from './endpoint.ts';
+import { type Claims, type Claimant, type ErrorCode, type PublicName, type Term, TunnelError } from '@tunnel/shared';
+import type { Candidate, EndpointCodes, EndpointKind, OpenEndpoint, VisitorHandlers, Wish } from './endpoint.ts';
 import { somebodyElses } from './endpoint-refusal.ts';
 import { type Occupant, TunnelPlaces } from './tunnel-places.ts';
 
@@ -12,11 +11,12 @@ type TakenFrom = Candidate['takenFrom'] | 'silent';
 
 /** The tunnel that an endpoint is for. */
 export interface EndpointHolder extends Claimant, VisitorHandlers {
-  readonly hasLink: boolean;
+  /** Whether its client runs on the server's own machine. */
+  readonly isLocal: boolean;
   /** Whether the client answers, asked just now. */
   answers(): Promise<boolean>;
-  /** The endpoint goes to another process of the same client, or makes room for it. */
-  giveUp(): void;
+  /** The endpoint goes to another process of the same client, or makes room for it. `takenCode`: what that is called. */
+  giveUp(takenCode: ErrorCode): void;
 }
 
 /** An endpoint that a tunnel has. */
@@ -25,8 +25,9 @@ export interface GrantedEndpoint {
   readonly name: string;
   /** URLs, the best first. */
   readonly addresses: readonly string[];
-  /** Whether the tunnel's key may still have it. */
-  readonly isPermitted: boolean;
+  readonly codes: EndpointCodes;
+  /** Why the tunnel's key may not have it any more; undefined if it may. */
+  readonly refusal: TunnelError | undefined;
   /** Gives it back, unless it has another holder already. Visitors that are there stay. */
   close(): void;
 }
@@ -71,7 +72,7 @@ class Held implements Occupant {
   giveUp(): void {
     const { holder } = this;
     this.close();
-    holder.giveUp();
+    holder.giveUp(this.kind.codes.taken);
   }
 }
 
@@ -96,6 +97,11 @@ export class Endpoints {
     return this.#held.size;
   }
 
+  /** Throws `terms-refused` if endpoints of this kind cannot meet one of these. */
+  requireTerms(kindNumber: number, terms: readonly Term[]): void {
+    this.#kinds.get(kindNumber)?.requireTerms(terms);
+  }
+
   /** Opens what a tunnel wants; any name for an empty one. Rejects with a `TunnelError`. */
   async open(kindNumber: number, wanted: string, holder: EndpointHolder): Promise<GrantedEndpoint> {
     const kind = this.#kinds.get(kindNumber);
@@ -106,8 +112,9 @@ export class Endpoints {
     return {
       name: held.name,
       addresses: held.endpoint?.addresses ?? [],
-      get isPermitted() {
-        return kind.permits(held.name, holder.clientKey);
+      codes: kind.codes,
+      get refusal() {
+        return kind.permits(held.name, holder.clientKey) ? undefined : kind.refusalOf(held.name, holder.clientKey);
       },
       // It may have another holder by the time that it is closed.
       close: () => (held.holder === holder ? held.close() : undefined),
@@ -136,19 +143,21 @@ export class Endpoints {
       try {
         return await this.#openThis(kind, name, holder, takenFrom);
       } catch (error) {
-        if (!(error instanceof TunnelError) || error.code !== kind.takenCode) throw error;
+        if (!(error instanceof TunnelError) || error.code !== kind.codes.taken) throw error;
       }
     }
     throw choice.exhausted(areSomeKept);
   }
 
-  #wishOf(kind: EndpointKind, wanted: string, { clientKey, label }: EndpointHolder): Wish {
+  #wishOf(kind: EndpointKind, wanted: string, { clientKey, label, isLocal }: EndpointHolder): Wish {
     const { claims, wallNow } = this.#options;
     const remembered = claims.nameFor(clientKey, label, kind.prefix, wallNow());
     return {
       wanted,
       clientKey,
       remembered: remembered?.slice(kind.prefix.length + 1),
+      label,
+      isLocal,
       isRemembered: (name) => claims.recordOf(publicName(kind, name), wallNow()) !== undefined,
     };
   }
@@ -187,7 +196,7 @@ export class Endpoints {
     held.holder = holder;
     const isTaken = await this.#take(kind, name, holder, verdict.revision);
     if (!isTaken) held.close();
-    before.giveUp();
+    before.giveUp(kind.codes.taken);
     if (!isTaken) throw refusalOf(kind, name, 'held');
     return held;
   }
@@ -209,11 +218,15 @@ export class Endpoints {
   /** Its visitors go to whoever holds it when they come. */
   #visitorsOf(held: Held): VisitorHandlers {
     return {
-      onVisitor: (connection, attributes) => {
-        // It may have been given back while a load balancer's header was on its way.
-        if (this.#held.get(publicName(held.kind, held.name)) === held) held.holder.onVisitor(connection, attributes);
-        else turnAway(connection);
+      get terms() {
+        return held.holder.terms;
       },
+      get hasLink() {
+        return held.holder.hasLink;
+      },
+      // It may have been given back while a load balancer's header was on its way.
+      enter: (address) =>
+        this.#held.get(publicName(held.kind, held.name)) === held ? held.holder.enter(address) : 'tunnel-closed',
       onUnusable: () => held.holder.onUnusable(),
     };
   }
@@ -254,11 +267,11 @@ function publicName({ prefix }: EndpointKind, name: string): PublicName {
 function refusalOf(kind: EndpointKind, name: string, because: 'held' | 'held-by-itself' | 'kept'): TunnelError {
   switch (because) {
     case 'held':
-      return somebodyElses(kind.takenCode, name, 'another client');
+      return somebodyElses(kind.codes.taken, name, 'another client');
     case 'held-by-itself':
-      return new TunnelError(kind.takenCode, { detail: `${name}, by another tunnel with this client's key` });
+      return new TunnelError(kind.codes.taken, { detail: `${name}, by another tunnel with this client's key` });
     case 'kept':
-      return new TunnelError(kind.takenCode, {
+      return new TunnelError(kind.codes.taken, {
         detail: `${name} is kept for the client that had it before the server started`,
       });
   }

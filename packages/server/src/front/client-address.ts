@@ -4,12 +4,22 @@ import { TunnelError } from '@tunnel/shared';
 import { canonicalAddress, NetworkList, parseNetwork } from '@tunnel/shared/node';
 import type { Peer } from './peer.ts';
 
+const LOOPBACK = networkList(['127.0.0.0/8', '::1'], 'loopback network');
+
 /** Where a client comes from. */
 export interface ClientAddress {
   /** Address and port, or the address alone that a trusted proxy tells. */
   readonly text: string;
+  /** The address alone. */
+  readonly address: string;
+  /** 0 if only a proxy knows it. */
+  readonly port: number;
+  /** Whether a trusted proxy is at the other end of the connection. */
+  readonly isForwarded: boolean;
   /** What it counts as where places are shared: see `sourceOf`. */
   readonly source: string;
+  /** Whether it is this machine. */
+  readonly isLocal: boolean;
 }
 
 /** Tells where a request comes from, also through proxies whose word counts. */
@@ -23,12 +33,15 @@ export class ClientAddresses {
 
   /** `peer` is at the other end of the connection. Through a trusted proxy it is the address that the proxy tells. */
   of({ headers }: IncomingMessage, peer: Peer): ClientAddress {
-    const forwarded = this.#trustedProxies.has(peer.address)
-      ? this.#forwardedFor(headers['x-forwarded-for'])
-      : undefined;
+    const isForwarded = this.#trustedProxies.has(peer.address);
+    const forwarded = isForwarded ? this.#forwardedFor(headers['x-forwarded-for']) : undefined;
     return {
+      address: forwarded ?? peer.address,
+      port: forwarded === undefined ? peer.port : 0,
+      isForwarded,
       text: forwarded === undefined ? `${bracketed(peer.address)}:${peer.port}` : bracketed(forwarded),
       source: sourceOf(forwarded ?? peer.address),
+      isLocal: LOOPBACK.has(forwarded ?? peer.address),
     };
   }
 

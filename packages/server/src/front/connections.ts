@@ -10,11 +10,15 @@ import { type Peer, peerOf } from './peer.ts';
  */
 export const UNPROVEN_CONNECTION_LIMIT = 8192;
 
-/** Every connection to the control port, so that none outlives the server and no address takes all there can be. */
+/** Connections whose last request was a visitor's. Beyond it the oldest of the address that has most is ended. */
+export const VISITOR_CONNECTION_LIMIT = 32_768;
+
+/** Every connection to the server's HTTP listeners, so that none outlives the server and no address takes all there can be. */
 export class Connections {
   readonly #all = new Set<Socket>();
   readonly #ends = new Ends();
   readonly #unproven = new FairTable<Socket>(UNPROVEN_CONNECTION_LIMIT);
+  readonly #visitors = new FairTable<Socket>(VISITOR_CONNECTION_LIMIT);
   /** By both ends: TLS wraps a socket into another one, which does not tell what is below it. */
   readonly #byEnds = new Map<string, { readonly socket: Socket; peer: Peer }>();
 
@@ -36,6 +40,7 @@ export class Connections {
       this.#all.delete(socket);
       if (this.#all.size === 0) this.#ends.reached();
       this.#unproven.delete(socket);
+      this.#visitors.delete(socket);
       if (this.#byEnds.get(ends)?.socket === socket) this.#byEnds.delete(ends);
     });
     this.#unproven.add(socket, sourceOf(peer.address))?.destroy();
@@ -63,6 +68,24 @@ export class Connections {
   proven(socket: Socket): void {
     const entry = this.#byEnds.get(endsOf(socket));
     if (entry) this.#unproven.delete(entry.socket);
+  }
+
+  /** It carries a visitor's request, of this address: it takes no place from clients any more. */
+  visitorOf(socket: Socket, source: string): void {
+    const raw = this.#byEnds.get(endsOf(socket))?.socket;
+    if (!raw) return;
+    if (this.#visitors.has(raw)) {
+      this.#visitors.reassign(raw, source);
+      return;
+    }
+    this.#unproven.delete(raw);
+    this.#visitors.add(raw, source)?.destroy();
+  }
+
+  /** Ends a connection, or the one that its TLS is in, with a reset. */
+  reset(socket: Socket): void {
+    const raw = this.#byEnds.get(endsOf(socket))?.socket ?? socket;
+    raw.resetAndDestroy();
   }
 
   destroyAll(): void {

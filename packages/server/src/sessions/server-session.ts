@@ -50,6 +50,7 @@ export class ServerSession {
   #state: State = { kind: 'linked' };
   #linkNumber = 0;
   #knowsSecret = false;
+  #isLocal = false;
   /** It ends once its last visitor is gone. */
   #isDraining = false;
   #drainTimer: NodeJS.Timeout | undefined;
@@ -77,6 +78,7 @@ export class ServerSession {
       emit,
       // Keys that are not listed cost nothing to make.
       shareOf: () => (access.entryOf(info.clientKey) ? info.clientKey : link.source),
+      isLocal: () => this.#isLocal,
       onBroken: (error) => this.#onBroken(error),
       onTakenOver: (code) => this.end(code),
     });
@@ -173,9 +175,10 @@ export class ServerSession {
     this.end('key-refused');
   }
 
-  #carry({ records, hello, features, knowsSecret, roundTripMs }: ProvenLink, point: ResumePoint): void {
+  #carry({ records, hello, features, knowsSecret, isLocal, roundTripMs }: ProvenLink, point: ResumePoint): void {
     this.#linkNumber = hello.linkNumber;
     this.#knowsSecret = knowsSecret;
+    this.#isLocal = isLocal;
     this.#driver.acceptLink(
       records,
       this.#options.heartbeat,

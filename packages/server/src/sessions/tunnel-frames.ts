@@ -13,18 +13,17 @@ export function sendGrant(driver: SessionDriver, tunnelId: number, { name, addre
   driver.sendTunnelFrame({ type: 'tunnel-granted', tunnelId, name, addresses });
 }
 
-/** Undefined if the session has as many streams as it may. `publicPort`: the port that the visitor connected to. */
+/** Undefined if the session has as many streams as it may. */
 export function openStream(
   driver: SessionDriver,
   tunnelId: number,
-  { address, port, destination }: VisitorAttributes,
-  publicPort: number,
+  { address, port, destination, destinationPort }: VisitorAttributes,
 ): StreamPipe | undefined {
   return driver.openStream(
     tunnelId,
     encodeAddresses({
       visitor: address === '' ? undefined : { address, port },
-      destination: destination === undefined ? undefined : { address: destination, port: publicPort },
+      destination: destination === undefined ? undefined : { address: destination, port: destinationPort },
     }),
   );
 }

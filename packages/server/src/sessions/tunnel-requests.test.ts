@@ -45,7 +45,7 @@ test('there is room for so many, and for so many bytes of rules', () => {
   expect(many.add(request(1))).toBe(true);
 
   const large = new TunnelRequests();
-  const rules = Array.from({ length: 256 }, () => ({ rule: 'allow', network: 'x'.repeat(255) }) as const);
+  const rules = Array.from({ length: 256 }, () => ({ term: 'allow', network: 'x'.repeat(255) }) as const);
   let count = 0;
   while (large.add(request(count, rules))) count += 1;
   expect(count).toBe(113);

@@ -1,4 +1,4 @@
-import { TUNNEL_LIMIT, type VisitorRule } from '@tunnel/shared';
+import { TUNNEL_LIMIT, type Term } from '@tunnel/shared';
 
 /** Requests of a session that wait for their answer, and what they may take up. A client that sends more breaks the protocol. */
 const REQUEST_LIMIT = 2 * TUNNEL_LIMIT;
@@ -21,7 +21,7 @@ export interface TunnelRequest {
   readonly wanted: string;
   /** What the server remembers it under. */
   readonly label: string;
-  readonly terms: readonly VisitorRule[];
+  readonly terms: readonly Term[];
 }
 
 interface Waiting {
@@ -109,8 +109,11 @@ export class TunnelRequests {
 
 function sizeOf({ wanted, label, terms }: TunnelRequest): number {
   let bytes = REQUEST_OVERHEAD_BYTES + wanted.length + label.length;
-  for (const term of terms) {
-    bytes += TERM_OVERHEAD_BYTES + ('network' in term ? term.network.length : 'value' in term ? term.value.length : 0);
+  for (const { term: _, ...values } of terms) {
+    bytes += TERM_OVERHEAD_BYTES;
+    for (const value of Object.values(values)) {
+      if (typeof value === 'string' || value instanceof Uint8Array) bytes += value.length;
+    }
   }
   return bytes;
 }

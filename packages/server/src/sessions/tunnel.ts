@@ -1,12 +1,11 @@
 import type { ErrorCode } from '@tunnel/shared';
 import type { PipeSocket, SessionDriver, StreamPipe } from '@tunnel/shared/node';
-import type { VisitorAttributes } from '../endpoints/endpoint.ts';
+import type { Visit, VisitorAttributes, VisitorRefusal } from '../endpoints/endpoint.ts';
 import type { GrantedEndpoint } from '../endpoints/endpoints.ts';
 import type { Lobby } from '../visitors/lobby.ts';
 import { RefusedVisitors } from '../visitors/refused-visitors.ts';
-import { turnAway } from '../visitors/turn-away.ts';
 import type { VisitorGate } from '../visitors/visitor-gate.ts';
-import { openStream, portOf } from './tunnel-frames.ts';
+import { openStream } from './tunnel-frames.ts';
 
 /** What the tunnels of a session have in common. */
 export interface TunnelSurroundings {
@@ -33,6 +32,8 @@ export class Tunnel {
   readonly #surroundings: TunnelSurroundings;
   readonly #refused: RefusedVisitors;
   readonly #visitors = new Set<StreamPipe>();
+  /** Visitors that are present, as the gate counts them. */
+  #visitCount = 0;
   #state: State = { kind: 'opening' };
 
   constructor(id: number, label: string, gate: VisitorGate, surroundings: TunnelSurroundings) {
@@ -63,6 +64,7 @@ export class Tunnel {
     const { endpoint } = this;
     this.#state = { kind: 'closed' };
     this.#refused.close();
+    this.#surroundings.lobby.leaveAll(this);
     endpoint?.close();
     return endpoint;
   }
@@ -76,42 +78,51 @@ export class Tunnel {
     this.#refused.tellAgain();
   }
 
-  onVisitor(connection: PipeSocket, attributes: VisitorAttributes): void {
-    const ruledOut = this.gate.refusalOf(attributes.address, this.#visitors.size);
-    if (ruledOut === 'gone') {
-      // Nobody was kept out: the visitor left before anything could be said of it.
-      connection.on('error', () => {}).destroy();
-      return;
-    }
+  /** A visitor from this address wants in. */
+  enter(address: string): Visit | VisitorRefusal {
+    const ruledOut = this.gate.refusalOf(address, this.#visitCount);
+    // Of one that left before anything could be said of it nobody was kept out.
+    if (ruledOut === 'gone') return ruledOut;
     if (ruledOut) {
-      this.#turnAway(connection, ruledOut);
       this.#refused.add(ruledOut);
-      return;
+      return this.#refuse(ruledOut);
     }
-    const { driver, lobby, takesVisitors, onVisitor } = this.#surroundings;
-    if (!takesVisitors()) {
-      // The listener may have had one more in hand when it was closed.
-      this.#turnAway(connection, 'tunnel-closed');
-      return;
-    }
-    if (!driver.hasLink && lobby.isFull) {
-      this.#turnAway(connection, 'session-lost');
-      return;
-    }
-    const pipe = openStream(driver, this.id, attributes, this.endpoint ? portOf(this.endpoint) : 0);
-    if (!pipe) {
-      this.#turnAway(connection, 'stream-limit');
-      return;
-    }
+    // The listener may have had one more in hand when it was closed.
+    if (!this.#surroundings.takesVisitors() || this.isClosed) return this.#refuse('tunnel-closed');
+    this.#visitCount += 1;
+    let isOver = false;
+    return {
+      linked: () => this.#linked(),
+      open: (connection, attributes) => this.#open(connection, attributes),
+      end: () => {
+        if (!isOver) this.#visitCount -= 1;
+        isOver = true;
+      },
+    };
+  }
+
+  async #linked(): Promise<ErrorCode | undefined> {
+    const { driver, lobby } = this.#surroundings;
+    if (driver.hasLink) return undefined;
+    const isLinked = await lobby.wait(this);
+    return isLinked && !this.isClosed ? undefined : this.#refuse('session-lost');
+  }
+
+  #open(connection: PipeSocket, attributes: VisitorAttributes): ErrorCode | undefined {
+    const { driver, lobby, onVisitor } = this.#surroundings;
+    if (!driver.hasLink && lobby.isFull) return this.#refuse('session-lost');
+    const pipe = openStream(driver, this.id, attributes);
+    if (!pipe) return this.#refuse('stream-limit');
     onVisitor();
     pipe.attach(connection);
     this.#visitors.add(pipe);
     connection.once('close', () => this.#visitors.delete(pipe));
     if (!driver.hasLink) lobby.add(pipe);
+    return undefined;
   }
 
-  #turnAway(connection: PipeSocket, code: ErrorCode): void {
-    turnAway(connection);
+  #refuse(code: ErrorCode): ErrorCode {
     this.#surroundings.onRefused(this, code);
+    return code;
   }
 }

@@ -5,7 +5,7 @@ import {
   TUNNEL_LIMIT,
   TunnelError,
   type TunnelRequestFrame,
-  type VisitorRule,
+  type Term,
 } from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
 import { EndpointRefusal } from '../endpoints/endpoint-refusal.ts';
@@ -21,11 +21,11 @@ import { type TunnelRequest, TunnelRequests } from './tunnel-requests.ts';
 /** Endpoints that a session opens at a time; further requests wait. Some wait a second for another process to answer. */
 const OPENING_LIMIT = 256;
 
-/** Rules of all tunnels of a session: each holds memory. */
-const SESSION_RULE_LIMIT = 65_536;
+/** Terms of all tunnels of a session: each holds memory. */
+const SESSION_TERM_LIMIT = 65_536;
 
-/** Building a gate for so many rules takes as long as opening an endpoint. */
-const RULES_PER_REQUEST = 32;
+/** Building a gate for so many terms takes as long as opening an endpoint. */
+const TERMS_PER_REQUEST = 32;
 
 export interface SessionTunnelsOptions {
   readonly info: SessionInfo;
@@ -35,6 +35,8 @@ export interface SessionTunnelsOptions {
   readonly turns: FairTurns;
   /** Whom names that the session leaves behind count for. */
   readonly shareOf: () => string;
+  /** Whether the client of the present link runs on this machine. */
+  readonly isLocal: () => boolean;
   readonly emit: <K extends keyof ServerEvents>(name: K, event: ServerEvents[K]) => void;
   readonly onBroken: (error: TunnelError) => void;
   /** Another process of the client took the last tunnel over. */
@@ -50,9 +52,9 @@ export class SessionTunnels implements Worker {
   readonly #requests = new TunnelRequests();
   /** Until the next request may be worked on. */
   #requestTimer: NodeJS.Timeout | undefined;
-  /** The last one that was built: tunnels of one client often have the same rules. */
+  /** The last one that was built: tunnels of one client often have the same terms. */
   #lastGate = new VisitorGate();
-  #ruleCount = 0;
+  #termCount = 0;
   /** Endpoints that are being opened, also for tunnels that were given back meanwhile. */
   #openingCount = 0;
   #visitorCount = 0;
@@ -90,7 +92,7 @@ export class SessionTunnels implements Worker {
 
   /** There is a link again. */
   relinked(): void {
-    this.#lobby.empty();
+    this.#lobby.linked();
     for (const tunnel of this.#tunnels.values()) tunnel.tellRefusedAgain();
   }
 
@@ -106,9 +108,9 @@ export class SessionTunnels implements Worker {
 
   /** What the client is permitted to have changed: ends the tunnels that it may not have any more. */
   review(): void {
-    const code = 'port-not-allowed';
     for (const [tunnelId, tunnel] of this.#tunnels) {
-      if (tunnel.endpoint?.isPermitted !== false) continue;
+      const code = tunnel.endpoint?.refusal?.code;
+      if (code === undefined) continue;
       this.#close(tunnelId, code);
       tunnel.resetVisitors(code);
       this.#options.driver.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
@@ -121,7 +123,7 @@ export class SessionTunnels implements Worker {
     clearTimeout(this.#requestTimer);
     this.#options.turns.remove(this);
     this.#requests.clear();
-    this.#lobby.empty();
+    this.#lobby.close();
     for (const tunnelId of this.#tunnels.keys()) this.#close(tunnelId, code);
   }
 
@@ -162,17 +164,18 @@ export class SessionTunnels implements Worker {
       this.#refuse(request.tunnelId, refusal);
       return;
     }
-    this.#ruleCount += gate.rules.length - (existing?.gate.rules.length ?? 0);
+    this.#termCount += gate.terms.length - (existing?.gate.terms.length ?? 0);
     if (existing) this.#change(existing, gate);
     else void this.#open(request, gate);
   }
 
   /** The gate for a request's terms. Throws if the session may not have the tunnel, or not on these terms. */
-  #admit({ terms }: TunnelRequest, existing: Tunnel | undefined): VisitorGate {
+  #admit({ kind, terms }: TunnelRequest, existing: Tunnel | undefined): VisitorGate {
     if (this.#phase === 'draining') throw stopping();
     if (!existing && this.#tunnels.size >= TUNNEL_LIMIT) {
       throw new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` });
     }
+    this.#options.endpoints.requireTerms(kind, terms);
     return this.#gateFor(terms, existing?.gate);
   }
 
@@ -183,14 +186,14 @@ export class SessionTunnels implements Worker {
   }
 
   /** Throws `terms-refused`. */
-  #gateFor(rules: readonly VisitorRule[], existing: VisitorGate | undefined): VisitorGate {
-    if (existing?.hasRules(rules) === true) return existing;
-    if (this.#ruleCount - (existing?.rules.length ?? 0) + rules.length > SESSION_RULE_LIMIT) {
-      throw new TunnelError('terms-refused', { detail: `this server allows ${SESSION_RULE_LIMIT} in a session` });
+  #gateFor(terms: readonly Term[], existing: VisitorGate | undefined): VisitorGate {
+    if (existing?.hasTerms(terms) === true) return existing;
+    if (this.#termCount - (existing?.terms.length ?? 0) + terms.length > SESSION_TERM_LIMIT) {
+      throw new TunnelError('terms-refused', { detail: `this server allows ${SESSION_TERM_LIMIT} in a session` });
     }
-    if (!this.#lastGate.hasRules(rules)) {
-      this.#requests.spend(rules.length / RULES_PER_REQUEST, monotonicNow());
-      this.#lastGate = new VisitorGate(rules);
+    if (!this.#lastGate.hasTerms(terms)) {
+      this.#requests.spend(terms.length / TERMS_PER_REQUEST, monotonicNow());
+      this.#lastGate = new VisitorGate(terms);
     }
     return this.#lastGate;
   }
@@ -226,24 +229,28 @@ export class SessionTunnels implements Worker {
   }
 
   #holderFor(tunnel: Tunnel): EndpointHolder {
-    const { driver, info, shareOf } = this.#options;
+    const { driver, info, shareOf, isLocal } = this.#options;
     return {
       clientKey: info.clientKey,
       label: tunnel.label,
       share: shareOf(),
+      isLocal: isLocal(),
       holder: info.sessionId,
       get hasLink() {
         return driver.hasLink;
       },
       answers: () => driver.answersWithin(PROBE_MS),
-      giveUp: () => this.#giveUp(tunnel),
-      onVisitor: (connection, attributes) => tunnel.onVisitor(connection, attributes),
+      giveUp: (takenCode) => this.#giveUp(tunnel, takenCode),
+      get terms() {
+        return tunnel.gate.terms;
+      },
+      enter: (address) => tunnel.enter(address),
       onUnusable: () => this.#onVisitorRefused(tunnel, 'proxy-header-unusable'),
     };
   }
 
   /** The endpoint has another holder already: only this side of it ends. */
-  #giveUp(tunnel: Tunnel): void {
+  #giveUp(tunnel: Tunnel, takenCode: ErrorCode): void {
     const code = 'session-taken-over';
     const { driver, onTakenOver } = this.#options;
     const endpoint = this.#forget(tunnel);
@@ -251,7 +258,7 @@ export class SessionTunnels implements Worker {
     this.#emitClosed(endpoint, code);
     if (this.#tunnels.size === 0) onTakenOver(code);
     else if (endpoint) driver.sendTunnelFrame({ type: 'tunnel-close', tunnelId: tunnel.id, code });
-    else this.#refuse(tunnel.id, new TunnelError('port-in-use')); // it was not granted yet
+    else this.#refuse(tunnel.id, new TunnelError(takenCode)); // it was not granted yet
   }
 
   #close(tunnelId: number, code: string): void {
@@ -263,7 +270,7 @@ export class SessionTunnels implements Worker {
 
   #forget(tunnel: Tunnel): GrantedEndpoint | undefined {
     this.#tunnels.delete(tunnel.id);
-    this.#ruleCount -= tunnel.gate.rules.length;
+    this.#termCount -= tunnel.gate.terms.length;
     return tunnel.close();
   }
 

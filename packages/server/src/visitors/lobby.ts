@@ -1,36 +1,82 @@
-/** Visitors of a session that may wait while it has no link, and for how long each, in ms; then they are reset. */
-const WAITING_LIMIT = 64;
+/** Connections of a session that may wait while it has no link: what they say is kept for the next one. */
+const WAITING_CONNECTION_LIMIT = 64;
+
+/** Visitors that wait with nothing read but a request's head. */
+const WAITING_LIMIT = 1024;
+
+/** How long each waits, in ms. */
 const WAITING_MS = 30_000;
 
-/** A visitor's stream. */
-export interface WaitingVisitor {
+/** A connection's stream. */
+export interface WaitingConnection {
   readonly streamId: number;
   reset(code: string): void;
+}
+
+interface Waiting {
+  /** The tunnel that it is for. */
+  readonly tunnel: object;
+  readonly settle: (isLinked: boolean) => void;
 }
 
 /** Visitors of one session, whatever its endpoints, that came while it had no link. */
 export class Lobby {
   /** The timers that end their patience, by stream. */
-  readonly #waiting = new Map<number, NodeJS.Timeout>();
+  readonly #connections = new Map<number, NodeJS.Timeout>();
+  readonly #waiting = new Set<Waiting>();
 
+  /** Whether no more connections may wait. */
   get isFull(): boolean {
-    return this.#waiting.size >= WAITING_LIMIT;
+    return this.#connections.size >= WAITING_CONNECTION_LIMIT;
   }
 
-  add(visitor: WaitingVisitor): void {
-    const patience = setTimeout(() => visitor.reset('session-lost'), WAITING_MS);
-    this.#waiting.set(visitor.streamId, patience);
+  add(connection: WaitingConnection): void {
+    const patience = setTimeout(() => connection.reset('session-lost'), WAITING_MS);
+    this.#connections.set(connection.streamId, patience);
   }
 
   /** Its stream is closed. */
   leave(streamId: number): void {
-    clearTimeout(this.#waiting.get(streamId));
-    this.#waiting.delete(streamId);
+    clearTimeout(this.#connections.get(streamId));
+    this.#connections.delete(streamId);
   }
 
-  /** There is a link again, or nothing to wait for. */
-  empty(): void {
-    for (const patience of this.#waiting.values()) clearTimeout(patience);
-    this.#waiting.clear();
+  /** Waits for the next link. False if it does not come in time, if too many wait, or if the tunnel is closed meanwhile. */
+  wait(tunnel: object): Promise<boolean> {
+    if (this.#waiting.size >= WAITING_LIMIT) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const patience = setTimeout(() => waiting.settle(false), WAITING_MS);
+      const waiting = {
+        tunnel,
+        settle: (isLinked: boolean) => {
+          clearTimeout(patience);
+          this.#waiting.delete(waiting);
+          resolve(isLinked);
+        },
+      };
+      this.#waiting.add(waiting);
+    });
+  }
+
+  /** The tunnel is closed: those who wait for it wait in vain. */
+  leaveAll(tunnel: object): void {
+    for (const waiting of this.#waiting) if (waiting.tunnel === tunnel) waiting.settle(false);
+  }
+
+  /** There is a link again. */
+  linked(): void {
+    for (const waiting of this.#waiting) waiting.settle(true);
+    this.#stopPatience();
+  }
+
+  /** The session is over. */
+  close(): void {
+    for (const waiting of this.#waiting) waiting.settle(false);
+    this.#stopPatience();
+  }
+
+  #stopPatience(): void {
+    for (const patience of this.#connections.values()) clearTimeout(patience);
+    this.#connections.clear();
   }
 }

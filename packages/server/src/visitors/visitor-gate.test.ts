@@ -1,10 +1,10 @@
-import type { VisitorRule } from '@tunnel/shared';
+import type { Term } from '@tunnel/shared';
 import { describe, expect, it } from 'vitest';
 import { VisitorGate } from './visitor-gate.ts';
 
-const allow = (network: string): VisitorRule => ({ rule: 'allow', network });
-const deny = (network: string): VisitorRule => ({ rule: 'deny', network });
-const atMost = (limit: number): VisitorRule => ({ rule: 'max-connections', limit });
+const allow = (network: string): Term => ({ term: 'allow', network });
+const deny = (network: string): Term => ({ term: 'deny', network });
+const atMost = (limit: number): Term => ({ term: 'max-connections', limit });
 
 describe('a gate', () => {
   it('without rules lets everybody in', () => {
@@ -12,7 +12,7 @@ describe('a gate', () => {
     expect(new VisitorGate().refusalOf('', 0)).toBeUndefined();
   });
 
-  it.each<readonly [string, readonly VisitorRule[], readonly string[], readonly string[]]>([
+  it.each<readonly [string, readonly Term[], readonly string[], readonly string[]]>([
     ['allow', [allow('10.0.0.0/8'), allow('::1')], ['10.1.1.1', '::1'], ['11.0.0.1', '::2']],
     ['deny', [deny('10.0.0.0/8'), deny('::1')], ['11.0.0.1', '::2'], ['10.1.1.1', '::1']],
     ['deny within allow', [allow('10.0.0.0/8'), deny('10.9.0.0/16')], ['10.1.1.1'], ['10.9.1.1', '11.0.0.1']],
@@ -35,13 +35,13 @@ describe('a gate', () => {
   it('knows its rules again, so that nothing is built twice', () => {
     const rules = [allow('10.0.0.0/8'), deny('10.9.0.0/16'), atMost(3)];
     const gate = new VisitorGate(structuredClone(rules));
-    expect(gate.hasRules(rules)).toBe(true);
-    expect(gate.hasRules(rules.slice(0, 2))).toBe(false);
-    expect(gate.hasRules([...rules, atMost(3)])).toBe(false);
-    expect(gate.hasRules([deny('10.0.0.0/8'), deny('10.9.0.0/16'), atMost(3)])).toBe(false);
-    expect(gate.hasRules([allow('10.0.0.0/9'), deny('10.9.0.0/16'), atMost(3)])).toBe(false);
-    expect(gate.hasRules([allow('10.0.0.0/8'), deny('10.9.0.0/16'), atMost(4)])).toBe(false);
-    expect(new VisitorGate().hasRules()).toBe(true);
+    expect(gate.hasTerms(rules)).toBe(true);
+    expect(gate.hasTerms(rules.slice(0, 2))).toBe(false);
+    expect(gate.hasTerms([...rules, atMost(3)])).toBe(false);
+    expect(gate.hasTerms([deny('10.0.0.0/8'), deny('10.9.0.0/16'), atMost(3)])).toBe(false);
+    expect(gate.hasTerms([allow('10.0.0.0/9'), deny('10.9.0.0/16'), atMost(3)])).toBe(false);
+    expect(gate.hasTerms([allow('10.0.0.0/8'), deny('10.9.0.0/16'), atMost(4)])).toBe(false);
+    expect(new VisitorGate().hasTerms()).toBe(true);
   });
 
   it('counts those who are there; the smallest limit holds', () => {
@@ -55,10 +55,10 @@ describe('a gate', () => {
     expect(gate.refusalOf('10.0.0.1', 2)).toBe('visitor-denied');
   });
 
-  it.each<readonly [VisitorRule, string]>([
+  it.each<readonly [Term, string]>([
     [deny('example.org'), 'example.org is not a valid network'],
     [allow('10.0.0.0/33'), '10.0.0.0/33 is not a valid network'],
-    [{ rule: 'unknown', type: 9, value: new Uint8Array() }, 'this server does not know terms of type 9'],
+    [{ term: 'unknown', type: 9, value: new Uint8Array() }, 'this server does not know terms of type 9'],
   ])('does not stand with a rule that it does not understand: %j', (rule, detail) => {
     expect(() => new VisitorGate([allow('::1'), rule])).toThrow(
       expect.objectContaining({ code: 'terms-refused', detail }),

@@ -1,4 +1,5 @@
-import { type ErrorCode, TunnelError, type VisitorRule } from '@tunnel/shared';
+import { isDeepStrictEqual } from 'node:util';
+import { type ErrorCode, TunnelError, type Term } from '@tunnel/shared';
 import { NetworkList, parseNetwork } from '@tunnel/shared/node';
 
 /** Why a visitor is kept out: because of the rules, or because it is gone already and there is nobody to let in. */
@@ -6,23 +7,23 @@ export type VisitorRefusal = Extract<ErrorCode, 'visitor-denied' | 'visitor-limi
 
 /** Decides which visitors of a tunnel are let in: no word of the others reaches the client. */
 export class VisitorGate {
-  readonly rules: readonly VisitorRule[];
+  readonly terms: readonly Term[];
   /** Undefined: all that are not denied. */
   readonly #allowed: NetworkList | undefined;
   readonly #denied: NetworkList | undefined;
   readonly #maxConnections: number;
 
   /** Throws `terms-refused` where a rule is not understood: without it, visitors would come in who must not. */
-  constructor(rules: readonly VisitorRule[] = []) {
-    this.rules = rules;
+  constructor(terms: readonly Term[] = []) {
+    this.terms = terms;
     const networks = { allow: [] as string[], deny: [] as string[] };
     let maxConnections = Infinity;
-    for (const rule of rules) {
-      if (rule.rule === 'unknown') {
-        throw new TunnelError('terms-refused', { detail: `this server does not know terms of type ${rule.type}` });
+    for (const term of terms) {
+      if (term.term === 'unknown') {
+        throw new TunnelError('terms-refused', { detail: `this server does not know terms of type ${term.type}` });
       }
-      if (rule.rule === 'max-connections') maxConnections = Math.min(maxConnections, rule.limit);
-      else networks[rule.rule].push(rule.network);
+      if (term.term === 'max-connections') maxConnections = Math.min(maxConnections, term.limit);
+      else if (term.term === 'allow' || term.term === 'deny') networks[term.term].push(term.network);
     }
     this.#allowed = listOf(networks.allow);
     this.#denied = listOf(networks.deny);
@@ -30,8 +31,8 @@ export class VisitorGate {
   }
 
   /** Whether these are its rules, in the same order. Costs a hundredth of building another one. */
-  hasRules(rules: readonly VisitorRule[] = []): boolean {
-    return rules.length === this.rules.length && rules.every((rule, index) => isSameRule(rule, this.rules[index]!));
+  hasTerms(terms: readonly Term[] = []): boolean {
+    return terms.length === this.terms.length && terms.every((term, index) => isSameTerm(term, this.terms[index]!));
   }
 
   /** Why a visitor from this address is kept out; `present` others are there. A denied network goes before an allowed one. */
@@ -43,9 +44,10 @@ export class VisitorGate {
   }
 }
 
-function isSameRule(a: VisitorRule, b: VisitorRule): boolean {
-  if (a.rule === 'max-connections') return b.rule === a.rule && b.limit === a.limit;
-  return a.rule !== 'unknown' && b.rule === a.rule && b.network === a.network;
+function isSameTerm(a: Term, b: Term): boolean {
+  if (a.term === 'max-connections') return b.term === a.term && b.limit === a.limit;
+  if (a.term === 'allow' || a.term === 'deny') return b.term === a.term && b.network === a.network;
+  return a.term !== 'unknown' && isDeepStrictEqual(a, b);
 }
 
 function listOf(texts: readonly string[]): NetworkList | undefined {

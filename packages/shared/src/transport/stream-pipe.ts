@@ -27,7 +27,8 @@ const CONNECT_GRACE_MS = 1_000;
  */
 export type PipeSocket = Duplex &
   Pick<Socket, 'bytesWritten' | 'connecting' | 'remoteAddress' | 'timeout'> & {
-    resetAndDestroy(): unknown;
+    /** `code`: why, for sockets that can say so. */
+    resetAndDestroy(code?: string): unknown;
     /** Emits `timeout` when nothing moved for so long, also in a write that is under way. */
     setTimeout(timeoutMs: number, onTimeout?: () => void): unknown;
   };
@@ -194,7 +195,7 @@ export class StreamPipe {
     this.#gathering = undefined;
     clearTimeout(this.#patience);
     if (this.#socket) {
-      resetSocket(this.#socket);
+      resetSocket(this.#socket, this.#fate.code);
     } else {
       this.#cancelConnecting?.();
       this.#handlers.onClosed(this.#fate.code);
@@ -325,8 +326,8 @@ export class StreamPipe {
 }
 
 /** Closes with RST, where the state of the socket allows it. */
-function resetSocket(socket: PipeSocket): void {
+function resetSocket(socket: PipeSocket, code: string): void {
   const isFinOnItsWay = socket.writableEnded && !socket.writableFinished;
   if (socket.connecting || isFinOnItsWay) socket.destroy();
-  else socket.resetAndDestroy();
+  else socket.resetAndDestroy(code);
 }

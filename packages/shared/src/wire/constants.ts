@@ -42,7 +42,7 @@ export const STREAM_LIMIT = 16_384;
 export const TUNNEL_LIMIT = 1024;
 
 /** Rules for the visitors of one tunnel: the terms of its request. */
-export const VISITOR_RULE_LIMIT = 256;
+export const TERM_LIMIT = 256;
 
 /** Addresses in one grant, and the bytes of each. */
 export const PUBLIC_ADDRESS_LIMIT = 8;

@@ -7,20 +7,19 @@ import {
   PUBLIC_ADDRESS_LIMIT,
   RESUME_TOKEN_BYTES,
   SESSION_ID_BYTES,
-  VISITOR_RULE_LIMIT,
+  TERM_LIMIT,
 } from './constants.ts';
 import { parsePublicAddress } from './public-address.ts';
 import {
   FRAME_TYPE,
   IGNORABLE_TYPES,
-  TERM_TYPE,
   type Frame,
   type HeartbeatFrame,
   type OpenFrame,
   type TunnelGrantedFrame,
   type TunnelRequestFrame,
-  type VisitorRule,
 } from './frame.ts';
+import { AUTH_DIGEST_BYTES, AUTH_SALT_BYTES, REWRITES_ORIGIN, TERM_TYPE, type Term } from './term.ts';
 
 /**
  * Data that is a smaller part of its record than this is copied: a view keeps the whole record in memory for as long as a slow
@@ -176,31 +175,54 @@ function decodeOpen(p: ByteReader): OpenFrame {
 
 function decodeTunnelRequest(p: ByteReader): TunnelRequestFrame {
   const frame = { tunnelId: p.u32(), kind: p.u8(), name: p.text(p.u8()), label: p.text(p.u8()) };
-  const terms: VisitorRule[] = [];
+  const terms: Term[] = [];
   while (p.remaining > 0) {
-    if (terms.length === VISITOR_RULE_LIMIT) throw malformed('too many terms');
+    if (terms.length === TERM_LIMIT) throw malformed('too many terms');
     terms.push(decodeTerm(p));
   }
   return { type: 'tunnel-request', ...frame, terms };
 }
 
-function decodeTerm(p: ByteReader): VisitorRule {
+function decodeTerm(p: ByteReader): Term {
   const type = p.u8();
   const bytes = p.u16();
   switch (type) {
     case TERM_TYPE.allow:
-      return { rule: 'allow', network: p.text(bytes) };
+      return { term: 'allow', network: p.text(bytes) };
     case TERM_TYPE.deny:
-      return { rule: 'deny', network: p.text(bytes) };
+      return { term: 'deny', network: p.text(bytes) };
     case TERM_TYPE.maxConnections: {
       if (bytes !== 4) throw malformed('a limit of visitors that is not 4 bytes');
       const limit = p.u32();
       if (limit === 0) throw malformed('a limit of no visitors');
-      return { rule: 'max-connections', limit };
+      return { term: 'max-connections', limit };
     }
+    case TERM_TYPE.basicAuth: {
+      if (bytes !== AUTH_SALT_BYTES + AUTH_DIGEST_BYTES) throw malformed('credentials of the wrong length');
+      const salt = new Uint8Array(p.bytes(AUTH_SALT_BYTES));
+      return { term: 'basic-auth', salt, digest: new Uint8Array(p.bytes(AUTH_DIGEST_BYTES)) };
+    }
+    case TERM_TYPE.hostHeader: {
+      if (bytes === 0) throw malformed('a host header without flags');
+      const flags = p.u8();
+      return { term: 'host-header', rewritesOrigin: (flags & REWRITES_ORIGIN) !== 0, host: p.text(bytes - 1) };
+    }
+    case TERM_TYPE.setHeader:
+      return { term: 'set-header', ...decodeHeader(p, bytes) };
+    case TERM_TYPE.removeHeader:
+      return { term: 'remove-header', name: p.text(bytes) };
+    case TERM_TYPE.setResponseHeader:
+      return { term: 'set-response-header', ...decodeHeader(p, bytes) };
     default:
-      return { rule: 'unknown', type, value: new Uint8Array(p.bytes(bytes)) };
+      return { term: 'unknown', type, value: new Uint8Array(p.bytes(bytes)) };
   }
+}
+
+function decodeHeader(p: ByteReader, bytes: number): { name: string; value: string } {
+  if (bytes === 0) throw malformed('a header without a name');
+  const nameBytes = p.u8();
+  if (1 + nameBytes > bytes) throw malformed('a header name that is longer than its term');
+  return { name: p.text(nameBytes), value: p.text(bytes - 1 - nameBytes) };
 }
 
 const ANSWER_NOW = 1;

@@ -1,5 +1,6 @@
 import { FRAME_HEADER_BYTES, PUBLIC_ADDRESS_BYTES } from './constants.ts';
-import { FRAME_TYPE, TERM_TYPE, type DataFrame, type Frame, type VisitorRule } from './frame.ts';
+import { FRAME_TYPE, type DataFrame, type Frame } from './frame.ts';
+import { REWRITES_ORIGIN, TERM_TYPE, type Term } from './term.ts';
 
 const utf8 = new TextEncoder();
 
@@ -112,18 +113,56 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
   }
 }
 
-function addTerm(payload: Payload, term: VisitorRule): void {
-  switch (term.rule) {
+function addTerm(payload: Payload, term: Term): void {
+  switch (term.term) {
     case 'allow':
     case 'deny':
-      payload.u8(TERM_TYPE[term.rule]).longText(term.network, MAX_SHORT_TEXT_BYTES);
+      payload.u8(TERM_TYPE[term.term]).longText(term.network, MAX_SHORT_TEXT_BYTES);
       return;
     case 'max-connections':
       payload.u8(TERM_TYPE.maxConnections).u16(4).u32(term.limit);
       return;
+    case 'basic-auth':
+      payload
+        .u8(TERM_TYPE.basicAuth)
+        .u16(term.salt.length + term.digest.length)
+        .bytes(term.salt)
+        .bytes(term.digest);
+      return;
+    case 'host-header': {
+      const host = utf8.encode(term.host);
+      const flags = term.rewritesOrigin ? REWRITES_ORIGIN : 0;
+      payload
+        .u8(TERM_TYPE.hostHeader)
+        .u16(1 + host.length)
+        .u8(flags)
+        .bytes(host);
+      return;
+    }
+    case 'set-header':
+      addHeader(payload, TERM_TYPE.setHeader, term);
+      return;
+    case 'set-response-header':
+      addHeader(payload, TERM_TYPE.setResponseHeader, term);
+      return;
+    case 'remove-header': {
+      const name = utf8.encode(term.name);
+      payload.u8(TERM_TYPE.removeHeader).u16(name.length).bytes(name);
+      return;
+    }
     case 'unknown':
       payload.u8(term.type).u16(term.value.length).bytes(term.value);
   }
+}
+
+function addHeader(payload: Payload, type: number, { name, value }: { name: string; value: string }): void {
+  const [nameBytes, valueBytes] = [utf8.encode(name), utf8.encode(value)];
+  payload
+    .u8(type)
+    .u16(1 + nameBytes.length + valueBytes.length)
+    .u8(nameBytes.length)
+    .bytes(nameBytes)
+    .bytes(valueBytes);
 }
 
 /** Collects the fields of one frame; its length is filled in at the end. */

@@ -4,6 +4,7 @@
  */
 
 import type { Attribute } from './attributes.ts';
+import type { Term } from './term.ts';
 
 /** Wire numbers. 0x01-0x3f are not numbered by the session, 0x40-0x7f are; 0x70-0x7f are reserved for features to come. */
 export const FRAME_TYPE = {
@@ -26,11 +27,8 @@ export const FRAME_TYPE = {
   tunnelClose: 0x4b,
 } as const;
 
-/** Wire numbers of what a TUNNEL-REQUEST can ask for: a public TCP port. 2 is reserved for an HTTP host. */
-export const ENDPOINT_KIND = { tcp: 1 } as const;
-
-/** Wire numbers of the terms in a TUNNEL-REQUEST. */
-export const TERM_TYPE = { allow: 1, deny: 2, maxConnections: 3 } as const;
+/** Wire numbers of what a TUNNEL-REQUEST can ask for: a public TCP port, a host name for HTTP. */
+export const ENDPOINT_KIND = { tcp: 1, http: 2 } as const;
 
 /** Frames of these types are numbered: they are kept, and sent again with the same bytes on the next link. */
 export const NUMBERED_TYPES = { first: 0x40, last: 0x7f } as const;
@@ -153,15 +151,6 @@ export interface VoidFrame {
   readonly count: number;
 }
 
-/** A term of a tunnel: what a visitor has to meet to be let in. */
-export type VisitorRule =
-  /** A network or an address as text, in CIDR notation. */
-  | { readonly rule: 'allow' | 'deny'; readonly network: string }
-  /** Visitors at once, at least 1. */
-  | { readonly rule: 'max-connections'; readonly limit: number }
-  /** From a later version. A tunnel must not be opened without it. */
-  | { readonly rule: 'unknown'; readonly type: number; readonly value: Uint8Array };
-
 /** Asks for a public endpoint. Only clients send this. */
 export interface TunnelRequestFrame {
   readonly type: 'tunnel-request';
@@ -172,8 +161,8 @@ export interface TunnelRequestFrame {
   readonly name: string;
   /** What the server remembers it under: the tunnel's name, or its target. */
   readonly label: string;
-  /** At most `VISITOR_RULE_LIMIT`. */
-  readonly terms: readonly VisitorRule[];
+  /** At most `TERM_LIMIT`. */
+  readonly terms: readonly Term[];
 }
 
 export interface TunnelGrantedFrame {

@@ -7,11 +7,12 @@ import {
   PUBLIC_ADDRESS_LIMIT,
   RESUME_TOKEN_BYTES,
   SESSION_ID_BYTES,
-  VISITOR_RULE_LIMIT,
+  TERM_LIMIT,
 } from './constants.ts';
 import { decodeFrames, FrameReader } from './decode.ts';
 import { encodeFrame } from './encode.ts';
-import type { Frame, VisitorRule } from './frame.ts';
+import type { Frame } from './frame.ts';
+import type { Term } from './term.ts';
 import { formatPublicAddress, parsePublicAddress } from './public-address.ts';
 
 function unhex(text: string): Uint8Array {
@@ -95,10 +96,10 @@ const LITERALS: readonly (readonly [Frame, string])[] = [
       name: '',
       label: '',
       terms: [
-        { rule: 'allow', network: '::1' },
-        { rule: 'deny', network: '::/0' },
-        { rule: 'max-connections', limit: 258 },
-        { rule: 'unknown', type: 9, value: unhex('0aff') },
+        { term: 'allow', network: '::1' },
+        { term: 'deny', network: '::/0' },
+        { term: 'max-connections', limit: 258 },
+        { term: 'unknown', type: 9, value: unhex('0aff') },
       ],
     },
     '48 000020 00000001 01 00 00 | 01 0003 3a3a31 | 02 0004 3a3a2f30 | 03 0004 00000102 | 09 0002 0aff',
@@ -126,17 +127,25 @@ const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minL
 /** Short enough for every field, also in four-byte characters. */
 const text = fc.string({ unit: 'binary', maxLength: 60 });
 
-const RULE: fc.Arbitrary<VisitorRule> = fc.oneof(
-  fc.record({ rule: fc.constantFrom('allow' as const, 'deny' as const), network: text }),
+const TERM: fc.Arbitrary<Term> = fc.oneof(
+  fc.record({ term: fc.constantFrom('allow' as const, 'deny' as const), network: text }),
   fc.record({
-    rule: fc.constant('max-connections' as const),
+    term: fc.constant('max-connections' as const),
     limit: fc.integer({ min: 1, max: 0xffff_ffff }),
   }),
   fc.record({
-    rule: fc.constant('unknown' as const),
-    type: fc.integer({ min: 4, max: 0xff }),
+    term: fc.constant('unknown' as const),
+    type: fc.integer({ min: 9, max: 0xff }),
     value: fc.uint8Array({ maxLength: 300 }),
   }),
+  fc.record({ term: fc.constant('basic-auth' as const), salt: bytes(16), digest: bytes(32) }),
+  fc.record({ term: fc.constant('host-header' as const), rewritesOrigin: fc.boolean(), host: text }),
+  fc.record({
+    term: fc.constantFrom('set-header' as const, 'set-response-header' as const),
+    name: text,
+    value: fc.string({ unit: 'binary', maxLength: 600 }),
+  }),
+  fc.record({ term: fc.constant('remove-header' as const), name: text }),
 );
 
 const ADDRESS: fc.Arbitrary<string> = fc
@@ -204,7 +213,7 @@ const FRAME: fc.Arbitrary<Frame> = fc.oneof(
     kind: u8,
     name: text,
     label: text,
-    terms: fc.array(RULE, { maxLength: VISITOR_RULE_LIMIT }),
+    terms: fc.array(TERM, { maxLength: TERM_LIMIT }),
   }),
   fc.record({
     type: fc.constant('tunnel-granted' as const),
@@ -308,8 +317,8 @@ describe('what a reader refuses and what it passes over', () => {
       bytes.set([(bytes.length - 4) >>> 8, bytes.length - 4], 2);
       return bytes;
     };
-    const atLimit = '01 0000'.repeat(VISITOR_RULE_LIMIT);
-    expect(decodeFrames(request(atLimit))).toMatchObject([{ terms: { length: VISITOR_RULE_LIMIT } }]);
+    const atLimit = '01 0000'.repeat(TERM_LIMIT);
+    expect(decodeFrames(request(atLimit))).toMatchObject([{ terms: { length: TERM_LIMIT } }]);
     for (const terms of ['03 0004 00000000', '03 0003 000001', '03 0005 0000000001', `${atLimit} 01 0000`]) {
       expect(() => decodeFrames(request(terms))).toThrow(PROTOCOL_ERROR);
     }

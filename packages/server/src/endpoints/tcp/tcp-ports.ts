@@ -1,11 +1,13 @@
 import { createServer, type Socket } from 'node:net';
-import { formatPublicAddress, TunnelError } from '@tunnel/shared';
+import { formatPublicAddress, type Term, TunnelError } from '@tunnel/shared';
 import { describeSystemError, prepareSocket } from '@tunnel/shared/node';
 import { includesPort } from '../../access/port-ranges.ts';
 import type { PortPolicy } from '../../access/port-policy.ts';
+import { admitConnection } from '../admit-connection.ts';
 import type { PeerReader } from '../../front/peer-reader.ts';
 import type { Candidate, Choice, EndpointKind, OpenEndpoint, VisitorHandlers, Wish } from '../endpoint.ts';
 import { somebodyElses } from '../endpoint-refusal.ts';
+import { requireVisitorTerms } from '../visitor-terms.ts';
 import { drawPorts } from './draw-ports.ts';
 import { ephemeralPorts } from './ephemeral-ports.ts';
 
@@ -28,12 +30,16 @@ export interface TcpPortsOptions {
 export class TcpPorts implements EndpointKind {
   readonly number = 1;
   readonly prefix = 'port';
-  readonly takenCode = 'port-in-use';
+  readonly codes = { taken: 'port-in-use', notAllowed: 'port-not-allowed', unavailable: 'port-unavailable' } as const;
   readonly #options: TcpPortsOptions;
   readonly #ephemeral = ephemeralPorts();
 
   constructor(options: TcpPortsOptions) {
     this.#options = options;
+  }
+
+  requireTerms(terms: readonly Term[]): void {
+    requireVisitorTerms(terms);
   }
 
   choose(wish: Wish): Choice {
@@ -66,16 +72,16 @@ export class TcpPorts implements EndpointKind {
     return this.#options.policy.isReserved(portOf(name), clientKey);
   }
 
-  open(name: string, { onVisitor, onUnusable }: VisitorHandlers): Promise<OpenEndpoint> {
+  open(name: string, handlers: VisitorHandlers): Promise<OpenEndpoint> {
     const { host, publicHost, peers } = this.#options;
     const port = portOf(name);
     const accept = (socket: Socket): void =>
       peers.read(socket, {
         onPeer: (peer) => {
           prepareSocket(socket);
-          onVisitor(socket, peer);
+          admitConnection(handlers, socket, { ...peer, destinationPort: port });
         },
-        onUnusable,
+        onUnusable: handlers.onUnusable,
       });
     return new Promise((resolve, reject) => {
       const server = createServer({ allowHalfOpen: true }, accept);

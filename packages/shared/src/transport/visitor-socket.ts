@@ -1,9 +1,17 @@
 import { isIPv6 } from 'node:net';
 import { Duplex } from 'node:stream';
-import type { VisitorAddresses } from './proxy-header.ts';
 
 /** What is handed over at once; also how much either side holds before its reader has to ask. */
 const CHUNK_BYTES = 64 * 1024;
+
+/** Both ends of a visitor's connection. */
+export interface VisitorEnds {
+  readonly address: string;
+  readonly port: number;
+  /** The server's address that the visitor connected to; empty if it is not known. */
+  readonly destination: string;
+  readonly destinationPort: number;
+}
 
 /**
  * When an end that is destroyed before it was ended resets the connection: always, for an error, or only where something that
@@ -38,12 +46,14 @@ export class VisitorSocket extends Duplex {
   #other: VisitorSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isReset = false;
+  #resetCode: string | undefined;
   /** The other end reset the connection: an error once everything is read that came before. */
   #isErrorDue = false;
+  #errorCode: string | undefined;
   /** What was written and waits until the other end's reader asks for more. */
   #held: (() => void) | undefined;
 
-  private constructor(visitor: VisitorAddresses, allowHalfOpen: boolean, resetOn: ResetOn) {
+  private constructor(visitor: VisitorEnds, allowHalfOpen: boolean, resetOn: ResetOn) {
     super({ allowHalfOpen, readableHighWaterMark: CHUNK_BYTES, writableHighWaterMark: CHUNK_BYTES });
     this.#resetOn = resetOn;
     this.remoteAddress = visitor.address;
@@ -55,7 +65,7 @@ export class VisitorSocket extends Duplex {
 
   /** Both ends of a connection: the tunnel's, and that of the program which serves it. */
   static pair(
-    visitor: VisitorAddresses,
+    visitor: VisitorEnds,
     { allowHalfOpen, resetOn }: { readonly allowHalfOpen: boolean; readonly resetOn: ResetOn },
   ): { readonly tunnel: VisitorSocket; readonly program: VisitorSocket } {
     const tunnel = new VisitorSocket(visitor, true, 'destroy');
@@ -110,9 +120,10 @@ export class VisitorSocket extends Duplex {
     else this.once('finish', () => this.destroy());
   }
 
-  /** Resets the connection. */
-  resetAndDestroy(): this {
+  /** Resets the connection. `code` is the `resetCode` of the error at the other end. */
+  resetAndDestroy(code?: string): this {
     this.#isReset = true;
+    this.#resetCode = code;
     return this.destroy();
   }
 
@@ -163,7 +174,7 @@ export class VisitorSocket extends Duplex {
     const other = this.#other;
     // Asynchronously: whoever destroys one end does not expect the other to act before it returns.
     const isReset = this.#isReset || (!this.writableFinished && this.#isResetBy(error));
-    if (other) process.nextTick(() => other.#otherIsGone(isReset));
+    if (other) process.nextTick(() => other.#otherIsGone(isReset, this.#resetCode));
     done(error);
   }
 
@@ -191,10 +202,11 @@ export class VisitorSocket extends Duplex {
   }
 
   /** What is written to it now is dropped or fails, as with a socket that the other side has closed. */
-  #otherIsGone(isReset: boolean): void {
+  #otherIsGone(isReset: boolean, code: string | undefined): void {
     if (this.destroyed) return;
     if (isReset) {
       this.#isErrorDue = true;
+      this.#errorCode = code;
       if (this.readableLength === 0) this.#failReading();
       return;
     }
@@ -203,7 +215,7 @@ export class VisitorSocket extends Duplex {
   }
 
   #failReading(): void {
-    this.destroy(systemError('read', 'ECONNRESET'));
+    this.destroy(Object.assign(systemError('read', 'ECONNRESET'), { resetCode: this.#errorCode }));
   }
 
   #endReading(): void {

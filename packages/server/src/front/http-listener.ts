@@ -1,8 +1,8 @@
 import {
   createServer as createHttpServer,
   type IncomingMessage,
-  type RequestListener,
   type Server as HttpServer,
+  type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import {
@@ -18,18 +18,30 @@ import type { Certificate } from '../certificates/certificate-files.ts';
 import type { Connections } from './connections.ts';
 import type { PeerReader } from './peer-reader.ts';
 
-/** A connection that does not send its request within this is ended, in ms. */
-const HTTP_REQUEST_TIMEOUT_MS = 10_000;
+/** A connection that does not send the head of a request within this is ended, in ms. Bodies may take as long as they like. */
+const HEAD_TIMEOUT_MS = 10_000;
+
+/** The head of a request, in bytes; a longer one is answered with 431. */
+const MAX_HEAD_BYTES = 64 * 1024;
+
+/** Headers of a request. Node would drop further ones without a word. */
+export const HEADER_COUNT_LIMIT = 1000;
+
+/** Visitors' connections without a request stay open this long, in ms. */
+const KEEP_ALIVE_MS = 75_000;
 
 /** How long connections whose links were told to close may take, in ms. */
 const CLOSE_GRACE_MS = 1_000;
 
-export interface ControlPortOptions {
+export interface HttpListenerOptions {
   /** Undefined: without TLS. */
   readonly certificate: Certificate | undefined;
   readonly connections: Connections;
-  /** Takes the requests of clients. */
-  readonly acceptor: { upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void };
+  /** Takes all requests. */
+  readonly door: {
+    request(request: IncomingMessage, response: ServerResponse): void;
+    upgrade(request: IncomingMessage, socket: Socket, rest: Buffer, again: (socket: Socket) => void): void;
+  };
   readonly peers: PeerReader;
   /** A connection came to nothing before there was a request. */
   readonly onRefused: (error: TunnelError, address: string) => void;
@@ -37,18 +49,22 @@ export interface ControlPortOptions {
   readonly onWarning: (reason: string) => void;
 }
 
-/** The listener for clients: TCP, what a load balancer puts in front, TLS where there is a certificate, HTTP. */
-export class ControlPort {
-  readonly #options: ControlPortOptions;
+/** A listener for clients and visitors: TCP, what a load balancer puts in front, TLS where there is a certificate, HTTP. */
+export class HttpListener {
+  readonly #options: HttpListenerOptions;
   readonly #tcp: TcpServer;
   readonly #http: HttpServer | HttpsServer;
 
-  constructor(options: ControlPortOptions) {
+  constructor(options: HttpListenerOptions) {
     this.#options = options;
-    const { acceptor, certificate } = options;
+    const { door, certificate } = options;
     this.#http = createHttp(certificate);
-    this.#http.on('upgrade', (request, socket, head) => acceptor.upgrade(request, socket as Socket, head));
-    this.#http.on('request', answer);
+    const again = (socket: Socket): void =>
+      void this.#http.emit(certificate ? 'secureConnection' : 'connection', socket);
+    this.#http.on('upgrade', (request, socket, rest) => door.upgrade(request, socket as Socket, rest, again));
+    this.#http.on('request', (request, response) => door.request(request, response));
+    // It is up to the service whether the body is sent.
+    this.#http.on('checkContinue', (request, response) => door.request(request, response));
     // As the servers of `node:http` and `node:https` do by themselves.
     this.#tcp = createTcpServer({ allowHalfOpen: !certificate }, (socket) => this.#onConnection(socket));
   }
@@ -58,6 +74,10 @@ export class ControlPort {
     await listen(this.#tcp, host, port);
     // It watches how long requests take only once it believes that it listens itself.
     this.#http.emit('listening');
+  }
+
+  get isTls(): boolean {
+    return this.#options.certificate !== undefined;
   }
 
   get port(): number {
@@ -101,29 +121,19 @@ export class ControlPort {
 
 function createHttp(certificate: Certificate | undefined): HttpServer | HttpsServer {
   const options = {
-    headersTimeout: HTTP_REQUEST_TIMEOUT_MS,
-    requestTimeout: HTTP_REQUEST_TIMEOUT_MS,
+    headersTimeout: HEAD_TIMEOUT_MS,
+    requestTimeout: 0,
     connectionsCheckingInterval: 1_000,
-    keepAliveTimeout: 1,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEAD_BYTES,
   };
-  if (!certificate) return createHttpServer(options);
-  const { cert, key } = certificate;
-  return createHttpsServer({ ...options, cert, key, handshakeTimeout: HTTP_REQUEST_TIMEOUT_MS });
+  const http = certificate
+    ? createHttpsServer({ ...options, cert: certificate.cert, key: certificate.key, handshakeTimeout: HEAD_TIMEOUT_MS })
+    : createHttpServer(options);
+  // One more than is allowed, so that the door sees that there are too many.
+  http.maxHeadersCount = HEADER_COUNT_LIMIT + 1;
+  return http;
 }
-
-const HEALTHY = 'ok\n';
-
-/** To what is no WebSocket. `/healthz` says that the process answers, also while it drains: links are resumed here then. */
-const answer: RequestListener = ({ method, url = '' }, response) => {
-  const headers = { Connection: 'close', 'Content-Type': 'text/plain' };
-  if ((method === 'GET' || method === 'HEAD') && url.split('?', 1)[0] === '/healthz') {
-    response.writeHead(200, { ...headers, 'Cache-Control': 'no-store', 'Content-Length': HEALTHY.length });
-    response.end(HEALTHY);
-    return;
-  }
-  response.writeHead(426, { ...headers, Upgrade: 'websocket' });
-  response.end('This is a tunnel server. Reach it with: tunnel local <port> --to <this address>\n');
-};
 
 function listen(tcp: TcpServer, host: string | undefined, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

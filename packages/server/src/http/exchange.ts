@@ -1,0 +1,155 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { Visit } from '../endpoints/endpoint.ts';
+import { forwardResponseHeaders } from './forwarded-headers.ts';
+import { sendAnswer } from './own-answer.ts';
+import { badGateway, refusalOf } from './refusals.ts';
+import type { HttpTerms } from './terms.ts';
+import type { Upstream } from './upstream.ts';
+
+/** Methods that may be sent twice (RFC 9110, section 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+export interface ExchangeOptions {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly upstream: Upstream;
+  readonly visit: Visit;
+  readonly method: string;
+  readonly target: string;
+  readonly headers: readonly string[];
+  readonly terms: HttpTerms;
+  /** Resets the visitor's connection, so that nobody takes what came for whole. */
+  readonly reset: () => void;
+}
+
+/**
+ * One request of a visitor and its answer, as it comes: nothing is collected, each side waits for the other. Bodies pass in both
+ * directions at once, so that an answer may come before the request is whole.
+ */
+export class Exchange {
+  readonly #options: ExchangeOptions;
+  /** Bytes of the request's body that were read. Nobody can send those again. */
+  #bodyBytes = 0;
+  #isAnswered = false;
+  #upstreamRequest: ClientRequest | undefined;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    const { response } = options;
+    response.once('close', () => {
+      // The visitor left: the service learns it.
+      if (!response.writableFinished) this.#upstreamRequest?.destroy();
+    });
+  }
+
+  start(): void {
+    const { upstream, visit, method, target, headers, request, response } = this.#options;
+    const isReused = upstream.isUsed;
+    const upstreamRequest = upstream.request(visit, method, target, headers);
+    if (typeof upstreamRequest === 'string') {
+      sendAnswer(request, response, refusalOf(upstreamRequest));
+      return;
+    }
+    this.#upstreamRequest = upstreamRequest;
+    upstreamRequest.on('response', (answer) => this.#onAnswer(answer));
+    upstreamRequest.on('information', ({ httpVersion, statusCode, statusMessage, rawHeaders }) => {
+      if (statusCode === 100) {
+        response.writeContinue();
+        return;
+      }
+      let head = `HTTP/${httpVersion} ${statusCode} ${statusMessage}\r\n`;
+      for (let index = 0; index < rawHeaders.length; index += 2) {
+        head += `${rawHeaders[index]}: ${rawHeaders[index + 1]}\r\n`;
+      }
+      if (request.httpVersion !== '1.0') response.socket?.write(`${head}\r\n`, 'latin1');
+    });
+    upstreamRequest.on('error', (error) => this.#onError(upstreamRequest, error, isReused));
+    this.#passBody(upstreamRequest);
+  }
+
+  #passBody(upstreamRequest: ClientRequest): void {
+    const { request } = this.#options;
+    if (!hasBody(request)) {
+      upstreamRequest.end();
+      return;
+    }
+    const onData = (chunk: Buffer): void => {
+      this.#bodyBytes += chunk.length;
+      if (!upstreamRequest.write(chunk)) request.pause();
+    };
+    const onEnd = (): void => {
+      const { rawTrailers } = request;
+      if (rawTrailers.length > 0) upstreamRequest.addTrailers(pairsOf(rawTrailers) as never);
+      upstreamRequest.end();
+    };
+    request.on('data', onData).once('end', onEnd);
+    upstreamRequest.on('drain', () => request.resume());
+    upstreamRequest.once('close', () => {
+      // It was answered, or broke: what is left of the body goes nowhere.
+      request.off('data', onData).off('end', onEnd);
+      if (!request.readableEnded && this.#upstreamRequest === upstreamRequest && this.#isAnswered) request.resume();
+    });
+  }
+
+  #onAnswer(answer: IncomingMessage): void {
+    const { response, terms } = this.#options;
+    this.#isAnswered = true;
+    const { statusCode = 502, statusMessage = '', rawHeaders } = answer;
+    response.sendDate = false;
+    response.writeHead(statusCode, statusMessage, forwardResponseHeaders(rawHeaders, terms) as never);
+    // Together with what came behind it; but an answer whose body takes its time must not hold its head back.
+    const { socket } = response;
+    socket?.cork();
+    response.flushHeaders();
+    setImmediate(() => socket?.uncork());
+    answer.on('data', (chunk: Buffer) => {
+      if (!response.write(chunk)) answer.pause();
+    });
+    response.on('drain', () => answer.resume());
+    answer.once('end', () => {
+      if (!answer.complete) return;
+      if (answer.rawTrailers.length > 0) response.addTrailers(pairsOf(answer.rawTrailers) as never);
+      response.end();
+    });
+    answer.once('close', () => {
+      if (!answer.complete) this.#options.reset();
+    });
+    answer.on('error', () => {});
+  }
+
+  #onError(
+    upstreamRequest: ClientRequest,
+    error: Error & { resetCode?: string; code?: string },
+    isReused: boolean,
+  ): void {
+    const { request, response, method, reset } = this.#options;
+    if (this.#isAnswered) {
+      // A service may answer early, and close before it read the whole body.
+      if (!response.writableEnded) reset();
+      else response.once('finish', () => request.socket.destroySoon());
+      return;
+    }
+    if (response.destroyed) return;
+    // The service closed a connection that it had kept, and cannot have done anything: a request may be sent once more if it
+    // could be done twice, or did not arrive as a whole.
+    const mayRepeat = isReused && error.resetCode === undefined && this.#bodyBytes === 0;
+    if (mayRepeat && (IDEMPOTENT.has(method) || hasBody(request))) {
+      this.#upstreamRequest = undefined;
+      upstreamRequest.removeAllListeners('drain');
+      this.start();
+      return;
+    }
+    sendAnswer(request, response, error.resetCode === undefined ? badGateway(error) : refusalOf(error.resetCode));
+  }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length } = headers;
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}
+
+function pairsOf(raw: readonly string[]): (readonly [string, string])[] {
+  const pairs: (readonly [string, string])[] = [];
+  for (let index = 0; index < raw.length; index += 2) pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
+  return pairs;
+}

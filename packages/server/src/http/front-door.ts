@@ -1,0 +1,82 @@
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { HttpVisitors } from './http-visitors.ts';
+import { rawAnswer, sendAnswer } from './own-answer.ts';
+import { readRequestHead, type RequestHead } from './request-head.ts';
+
+export interface FrontDoorOptions {
+  /** Takes the links of clients. */
+  readonly acceptor: { upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void };
+  readonly visitors: Pick<HttpVisitors, 'request' | 'upgrade'>;
+  /** Whether requests for a host are for visitors' services: somebody has it, or it is below the domain. */
+  readonly isVisited: (host: string) => boolean;
+}
+
+/** What every HTTP listener of the server does with a request: the host alone decides whom it is for. */
+export class FrontDoor {
+  readonly #options: FrontDoorOptions;
+
+  constructor(options: FrontDoorOptions) {
+    this.#options = options;
+  }
+
+  request(request: IncomingMessage, response: ServerResponse): void {
+    const head = readRequestHead(request);
+    if ('status' in head) sendAnswer(request, response, head);
+    else if (this.#options.isVisited(head.host)) this.#options.visitors.request(request, response, head);
+    else answerItself(request, response, head);
+  }
+
+  /** `again`: hands a connection back to the HTTP server, as new. */
+  upgrade(request: IncomingMessage, socket: Socket, rest: Buffer, again: (socket: Socket) => void): void {
+    const head = readRequestHead(request);
+    if ('status' in head) {
+      socket.on('error', () => {});
+      socket.end(rawAnswer(request, head), () => socket.destroySoon());
+      return;
+    }
+    const { acceptor, visitors, isVisited } = this.#options;
+    if (!isVisited(head.host)) acceptor.upgrade(request, socket, rest);
+    else if (isWebSocket(request)) void visitors.upgrade(request, socket, rest, head);
+    else {
+      // Node takes every upgrade out of its hands. Other kinds may be ignored (RFC 9110, section 7.8): then it is a request.
+      socket.unshift(Buffer.concat([Buffer.from(withoutUpgrade(request), 'latin1'), rest]));
+      again(socket);
+    }
+  }
+}
+
+function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
+  let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    const value = rawHeaders[index + 1] ?? '';
+    const key = name.toLowerCase();
+    if (key === 'upgrade' || key === 'http2-settings') continue;
+    if (key !== 'connection') {
+      head += `${name}: ${value}\r\n`;
+      continue;
+    }
+    const kept = value.split(',').filter((part) => !/^\s*(upgrade|http2-settings)\s*$/i.test(part));
+    if (kept.length > 0) head += `${name}: ${kept.join(',')}\r\n`;
+  }
+  return `${head}\r\n`;
+}
+
+const HEALTHY = 'ok\n';
+
+/** `/healthz` says that the process answers, also while it drains: links are resumed here then. */
+function answerItself({ method }: IncomingMessage, response: ServerResponse, { target }: RequestHead): void {
+  const headers = { Connection: 'close', 'Content-Type': 'text/plain' };
+  if ((method === 'GET' || method === 'HEAD') && target.split('?', 1)[0] === '/healthz') {
+    response.writeHead(200, { ...headers, 'Cache-Control': 'no-store', 'Content-Length': HEALTHY.length });
+    response.end(HEALTHY);
+    return;
+  }
+  response.writeHead(426, { ...headers, Upgrade: 'websocket' });
+  response.end('This is a tunnel server. Reach it with: tunnel local <port> --to <this address>\n');
+}

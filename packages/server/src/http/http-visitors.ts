@@ -1,0 +1,183 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { monotonicNow } from '@tunnel/shared/node';
+import type { Visit, VisitorAttributes, VisitorHandlers } from '../endpoints/endpoint.ts';
+import type { ClientAddress, ClientAddresses } from '../front/client-address.ts';
+import type { Connections } from '../front/connections.ts';
+import { BasicAuth } from './basic-auth.ts';
+import { Exchange } from './exchange.ts';
+import { type Arrival, forwardRequestHeaders } from './forwarded-headers.ts';
+import { rawAnswer, sendAnswer } from './own-answer.ts';
+import { LOOP, NO_SUCH_HOST, type Refusal, refusalOf, tooManyGuesses, UNAUTHORIZED } from './refusals.ts';
+import { type RequestHead, valuesOf } from './request-head.ts';
+import { type HttpTerms, httpTermsOf } from './terms.ts';
+import { Upgrade } from './upgrade.ts';
+import { Upstream } from './upstream.ts';
+import { VisitorConnection } from './visitor-connection.ts';
+
+export interface HttpVisitorsOptions {
+  /** Where requests for a host go; undefined if nobody has the name. */
+  readonly find: (host: string) => VisitorHandlers | undefined;
+  readonly addresses: ClientAddresses;
+  readonly connections: Pick<Connections, 'peerOf' | 'visitorOf' | 'reset'>;
+  /** What this server calls itself in `Via`: no other one does. */
+  readonly viaName: string;
+}
+
+/** A request that may go on to its service. */
+interface Admitted {
+  readonly visit: Visit;
+  readonly terms: HttpTerms;
+  readonly headers: readonly string[];
+  readonly attributes: VisitorAttributes;
+}
+
+/** Leads requests for granted hosts to their services. */
+export class HttpVisitors {
+  readonly #options: HttpVisitorsOptions;
+  readonly #connections = new WeakMap<Socket, VisitorConnection>();
+  readonly #auth = new BasicAuth();
+
+  constructor(options: HttpVisitorsOptions) {
+    this.#options = options;
+  }
+
+  /** Answers a request for a name that is not the server's own. */
+  request(request: IncomingMessage, response: ServerResponse, head: RequestHead): void {
+    const { socket } = request;
+    const connection = this.#connectionOf(socket);
+    connection.inTurn(() => {
+      response.once('close', () => connection.next());
+      void this.#serve(request, response, head, connection);
+    });
+  }
+
+  /** The same for one that wants to become a WebSocket. `rest`: what came behind its head. */
+  async upgrade(request: IncomingMessage, socket: Socket, rest: Buffer, head: RequestHead): Promise<void> {
+    socket.on('error', () => {});
+    const admitted = await this.#admit(request, head, true, () => socket.destroyed);
+    if (admitted === undefined) return;
+    if ('status' in admitted) {
+      socket.end(rawAnswer(request, admitted), () => socket.destroySoon());
+      return;
+    }
+    const { visit, terms, headers, attributes } = admitted;
+    socket.once('close', () => visit.end());
+    new Upgrade({
+      request,
+      socket,
+      rest,
+      upstream: new Upstream(attributes),
+      visit,
+      target: head.target,
+      headers,
+      terms,
+      reset: () => this.#options.connections.reset(socket),
+    }).start();
+  }
+
+  async #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+    connection: VisitorConnection,
+  ): Promise<void> {
+    const admitted = await this.#admit(request, head, false, () => response.destroyed);
+    if (admitted === undefined) return;
+    if ('status' in admitted) {
+      sendAnswer(request, response, admitted);
+      return;
+    }
+    const { visit, terms, headers, attributes } = admitted;
+    response.once('close', () => visit.end());
+    new Exchange({
+      request,
+      response,
+      upstream: connection.upstreamTo(head.host, attributes),
+      visit,
+      method: request.method ?? 'GET',
+      target: head.target,
+      headers,
+      terms,
+      reset: () => this.#options.connections.reset(request.socket),
+    }).start();
+  }
+
+  /** Undefined if the visitor left meanwhile. */
+  async #admit(
+    request: IncomingMessage,
+    head: RequestHead,
+    isUpgrade: boolean,
+    hasLeft: () => boolean,
+  ): Promise<Admitted | Refusal | undefined> {
+    const { find, addresses, connections, viaName } = this.#options;
+    const { host, authority } = head;
+    const { rawHeaders, socket, httpVersion, method = 'GET' } = request;
+    const peer = connections.peerOf(socket);
+    const from = addresses.of(request, peer);
+    connections.visitorOf(socket, from.source);
+    const handlers = find(host);
+    if (!handlers) return NO_SUCH_HOST;
+    if (valuesOf(rawHeaders, 'via').some((via) => via.includes(viaName))) return LOOP;
+    const terms = httpTermsOf(handlers.terms);
+    const denied = this.#denialOf(request, from, host, terms);
+    if (denied) return denied;
+    const visit = await enter(handlers, from.address);
+    if (typeof visit === 'string') return visit === 'gone' ? undefined : refusalOf(visit);
+    if (hasLeft()) {
+      visit.end();
+      return undefined;
+    }
+    const arrival: Arrival = {
+      isTls: 'encrypted' in socket,
+      address: peer.address,
+      isTrusted: from.isForwarded,
+      authority,
+      httpVersion,
+    };
+    const headers = forwardRequestHeaders({ method, rawHeaders, arrival, terms, viaName, isUpgrade });
+    const { destination } = peer;
+    const { address, port } = from;
+    const attributes = { address, port, destination, destinationPort: socket.localPort ?? 0 };
+    return { visit, terms, headers, attributes };
+  }
+
+  #denialOf(
+    { headers }: IncomingMessage,
+    { source }: ClientAddress,
+    host: string,
+    { credentials }: HttpTerms,
+  ): Refusal | undefined {
+    if (!credentials) return undefined;
+    const verdict = this.#auth.check(headers.authorization, credentials, source, host, monotonicNow());
+    switch (verdict.kind) {
+      case 'right':
+        return undefined;
+      case 'wrong':
+        return UNAUTHORIZED;
+      case 'blocked':
+        return tooManyGuesses(verdict.waitS);
+    }
+  }
+
+  #connectionOf(socket: Socket): VisitorConnection {
+    const known = this.#connections.get(socket);
+    if (known) return known;
+    const connection = new VisitorConnection(socket);
+    this.#connections.set(socket, connection);
+    return connection;
+  }
+}
+
+/** Lets a visitor in and waits for a link. */
+async function enter(handlers: VisitorHandlers, address: string): Promise<ReturnType<VisitorHandlers['enter']>> {
+  for (;;) {
+    const visit = handlers.enter(address);
+    if (typeof visit === 'string') return visit;
+    const refusal = await visit.linked();
+    if (refusal === undefined) return visit;
+    visit.end();
+    // Unless another process of the client took the name over while the visitor waited for the first one.
+    if (!handlers.hasLink) return refusal;
+  }
+}

@@ -1,0 +1,88 @@
+import { type ClientRequest, request as startRequest, type RequestOptions } from 'node:http';
+import { type VisitorEnds, VisitorSocket } from '@tunnel/shared/node';
+import type { ErrorCode } from '@tunnel/shared';
+import type { Visit, VisitorAttributes } from '../endpoints/endpoint.ts';
+
+/** What `node:http` needs of an agent: it is asked for each request, and the request brings its stream along. */
+const agent = {
+  defaultPort: 80,
+  protocol: 'http:',
+  keepAlive: true,
+  maxSockets: 1,
+  addRequest: (request: ClientRequest, { stream }: { readonly stream: VisitorSocket }) =>
+    request.onSocket(stream as never),
+  destroy: () => {},
+};
+
+/**
+ * The stream of one visitor's connection to the service behind one host, kept from request to request. No other connection uses
+ * it, so that no request can reach into another visitor's.
+ */
+export class Upstream {
+  readonly #attributes: VisitorAttributes;
+  #stream: VisitorSocket | undefined;
+  #isBusy = false;
+  #isClosed = false;
+
+  constructor(attributes: VisitorAttributes) {
+    this.#attributes = attributes;
+  }
+
+  /** Whether the next request would go out on a stream that served one before: the service may be about to close it. */
+  get isUsed(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** Begins a request, one at a time. Returns why there is no stream for it. */
+  request(visit: Visit, method: string, path: string, headers: readonly string[]): ClientRequest | ErrorCode {
+    const stream = this.#stream ?? this.#open(visit);
+    if (typeof stream === 'string') return stream;
+    this.#isBusy = true;
+    stream.off('data', refuseData);
+    const options: RequestOptions & { readonly stream: VisitorSocket } = {
+      agent: agent as never,
+      method,
+      path,
+      headers,
+      setHost: false,
+      stream,
+    };
+    return startRequest(options);
+  }
+
+  /** The visitor's connection is over. */
+  close(): void {
+    this.#isClosed = true;
+    if (!this.#isBusy) this.#stream?.end();
+  }
+
+  #open(visit: Visit): VisitorSocket | ErrorCode {
+    const { address, port, destination = '', destinationPort } = this.#attributes;
+    const ends: VisitorEnds = { address, port, destination, destinationPort };
+    const { tunnel, program } = VisitorSocket.pair(ends, { allowHalfOpen: false, resetOn: 'destroy' });
+    const refusal = visit.open(tunnel, this.#attributes);
+    if (refusal !== undefined) {
+      program.destroy();
+      tunnel.destroy();
+      return refusal;
+    }
+    const forget = (): void => {
+      if (this.#stream === program) this.#stream = undefined;
+    };
+    program.on('free', () => this.#onFree(program));
+    program.once('end', forget).once('close', forget);
+    this.#stream = program;
+    return program;
+  }
+
+  #onFree(stream: VisitorSocket): void {
+    this.#isBusy = false;
+    if (this.#isClosed) stream.end();
+    else stream.on('data', refuseData);
+  }
+}
+
+/** What a service says without being asked would pass for the answer to the next request. */
+function refuseData(this: VisitorSocket): void {
+  this.destroy();
+}

@@ -1,0 +1,52 @@
+import type { Socket } from 'node:net';
+import type { VisitorAttributes } from '../endpoints/endpoint.ts';
+import { Upstream } from './upstream.ts';
+
+/** Streams that one connection may have: a proxy may bring requests for several hosts on it. Beyond it the oldest is closed. */
+const UPSTREAM_LIMIT = 8;
+
+/** A visitor's connection to the front door: its requests come one after another, and each host has a stream of its own. */
+export class VisitorConnection {
+  readonly #upstreams = new Map<string, Upstream>();
+  #isBusy = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(socket: Socket) {
+    socket.once('close', () => {
+      for (const upstream of this.#upstreams.values()) upstream.close();
+      this.#upstreams.clear();
+    });
+  }
+
+  /** Calls `run` once those that came before are over: also requests that were sent without waiting for an answer. */
+  inTurn(run: () => void): void {
+    if (this.#isBusy) {
+      this.#waiting.push(run);
+      return;
+    }
+    this.#isBusy = true;
+    run();
+  }
+
+  /** The exchange whose turn it was is over. */
+  next(): void {
+    const run = this.#waiting.shift();
+    if (run) run();
+    else this.#isBusy = false;
+  }
+
+  upstreamTo(host: string, attributes: VisitorAttributes): Upstream {
+    const known = this.#upstreams.get(host);
+    if (known) return known;
+    const upstream = new Upstream(attributes);
+    this.#upstreams.set(host, upstream);
+    if (this.#upstreams.size > UPSTREAM_LIMIT) {
+      const [oldest] = this.#upstreams;
+      if (oldest) {
+        this.#upstreams.delete(oldest[0]);
+        oldest[1].close();
+      }
+    }
+    return upstream;
+  }
+}
