@@ -12,7 +12,7 @@ const BUNDLES: readonly string[] = [
 /** Since Node 22.15. */
 type WithSystemStore = typeof tls & { readonly getCACertificates?: (type: 'system') => readonly string[] };
 
-/** The system's own store, of Node 22.15 on. */
+/** The system's own store, as far as Node knows it. */
 const STORE = { store: 'system' } as const;
 
 type Source = { readonly file: string } | typeof STORE;
