@@ -37,6 +37,9 @@ import { PortPolicy } from './access/port-policy.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { NO_SESSIONS, type ServerStatus } from './observe/status.ts';
 
+/** Browsers and resolvers take names below it for this machine, without any DNS. */
+const DEFAULT_DOMAIN = 'localhost';
+
 const DEFAULT_RESUME_WINDOW_MS = 120_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 
@@ -74,19 +77,23 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   readonly #options: ServerOptions & ServerSeams;
   readonly #connections = new Connections();
   readonly #hosts = new HostTable();
+  readonly #hostBounds: HostBounds;
   readonly #peers: PeerReader;
   readonly #requirement: Requirement;
   #state: State = { kind: 'new' };
 
-  /** Throws `usage` if what clients must prove is not given, or the public host is invalid. */
+  /** Throws `usage` if what clients must prove is not given, or a host or the domain is invalid. */
   constructor(options: ServerOptions) {
     super();
-    const { publicHost } = options;
+    const { publicHost, allowHosts = [], https, tls } = options;
+    const { domain = publicHost === undefined ? DEFAULT_DOMAIN : undefined } = options;
     if (publicHost !== undefined && !isPublicHost(publicHost)) {
       throw new TunnelError('usage', {
         detail: `publicHost ${JSON.stringify(publicHost)} is not a host name or address`,
       });
     }
+    if (https !== undefined && tls === undefined) throw new TunnelError('usage', { detail: 'https needs tls' });
+    this.#hostBounds = new HostBounds({ domain, allowHosts, publicHost });
     this.#options = options;
     this.#requirement = requirementOf(options);
     this.#peers = new PeerReader(options.acceptProxyProtocol ?? []);
@@ -257,16 +264,21 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   async #followKeys(access: Access, sessions: Sessions): Promise<AccessUpdates | undefined> {
     const { authorizedKeys } = this.#options;
     if (!authorizedKeys) return undefined;
-    const updates = new AccessUpdates(access, authorizedKeys, this.#portBounds, {
-      onRead: (count) => {
-        this.emit('keys-changed', { count });
-        sessions.review();
+    const updates = new AccessUpdates(
+      access,
+      authorizedKeys,
+      { ports: this.#portBounds, hosts: this.#hostBounds },
+      {
+        onRead: (count) => {
+          this.emit('keys-changed', { count });
+          sessions.review();
+        },
+        onExpiry: () => sessions.review(),
+        onError: ({ code, message }) => {
+          this.emit('warning', { code, reason: `${message}; the previous keys stay in force` });
+        },
       },
-      onExpiry: () => sessions.review(),
-      onError: ({ code, message }) => {
-        this.emit('warning', { code, reason: `${message}; the previous keys stay in force` });
-      },
-    });
+    );
     await updates.start();
     return updates;
   }
@@ -287,12 +299,6 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       addressesOf: (name) => this.#listeners?.addressesOf(name) ?? [],
     });
     return [tcpPorts, httpHosts, ...endpointKinds];
-  }
-
-  get #hostBounds(): HostBounds {
-    const { publicHost, allowHosts = [] } = this.#options;
-    const { domain = publicHost === undefined ? 'localhost' : undefined } = this.#options;
-    return new HostBounds({ domain, allowed: allowHosts, publicHost });
   }
 
   #makeSessions(access: Access, kinds: readonly EndpointKind[], { claims }: LocalClaims): Sessions {

@@ -16,7 +16,9 @@ export function jsonEmitter(write: (line: string) => void, now: () => Date): Emi
 export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<AdvisedClientEvents> {
   return {
     ready: ({ tunnels, sessionId, resumed }) => {
-      const open = tunnels.map(({ name, target, url, port }) => ({ name, target: formatTarget(target), url, port }));
+      const open = tunnels.map(({ name, target, url, port, urls }) => {
+        return { name, target: formatTarget(target), url, port, urls };
+      });
       emit('ready', { tunnels: open, sessionId, resumed });
     },
     disconnected: ({ code, reason }) => emit('disconnected', { code, reason }),

@@ -28,6 +28,8 @@ const ready: ClientEvents['ready'] = {
   serverKey: key,
   pinnedAt: undefined,
 };
+const urls = ['https://shop.example.org', 'http://shop.example.org:7835'] as const;
+const webReady: ClientEvents['ready'] = { ...ready, tunnels: [{ target, url: urls[0], urls }] };
 const refused: AdvisedClientEvents['retrying'] = {
   code: 'tcp-refused',
   reason: 'connection refused',
@@ -64,6 +66,18 @@ describe('client text', () => {
       'server ws://example.org:7835, key 0123-4567 (first contact: remembered in /pins/a)',
       '08:05:09  connected; Ctrl-C ends',
     ]);
+  });
+
+  test('says under which web address, of several the best', () => {
+    const [lines, reporter] = start();
+    reporter.ready(webReady);
+    expect(lines[0]).toBe('https://shop.example.org -> localhost:3000');
+    lines.length = 0;
+    reporter.ready({
+      ...webReady,
+      tunnels: [{ target, url: 'http://shop.example.org', urls: ['http://shop.example.org'] }],
+    });
+    expect(lines).toEqual(['08:05:09  the tunnels changed:', 'http://shop.example.org -> localhost:3000']);
   });
 
   test('tells every retry with cause, wait and what to press, and each hint once', () => {
@@ -192,6 +206,7 @@ describe('server text', () => {
     keysFile: undefined,
     requirement: 'secret' as const,
     serverKey: key,
+    domain: 'localhost',
     stateDirectory: undefined,
   };
 
@@ -199,6 +214,8 @@ describe('server text', () => {
     const lines = introduceServer(server);
     expect(lines).toContain(`  TUNNEL_SECRET='it'\\''s' tunnel local 3000 --to example.org --server-key=${key}`);
     expect(lines.join('\n')).toContain("\non this machine:\n  TUNNEL_SECRET='it'\\''s' tunnel local 3000\n");
+    expect(lines).toContain('for a web address below localhost, write http instead of local');
+    expect(introduceServer({ ...server, domain: undefined }).join('\n')).not.toContain('web address');
     const stateDirectory = '/my state';
     expect(introduceServer({ ...server, isSecretInFile: true, stateDirectory })).toContain(
       "  tunnel local 3000 --state-dir '/my state'",
@@ -233,6 +250,7 @@ describe('json', () => {
     );
     const client = clientJsonReporter(emit, () => new Date(0)) as Required<Reporter<AdvisedClientEvents>>;
     client.ready(ready);
+    client.ready(webReady);
     client.disconnected({ code: 'link-reset', reason: 'broke' });
     client.retrying(refused);
     client.stopped({ exitCode: 0, code: 'stopped', reason: 'stopped', advice: noNeed() });
@@ -243,6 +261,13 @@ describe('json', () => {
         event: 'ready',
         time,
         tunnels: [{ target: 'localhost:3000', url: 'tcp://example.org:8001', port: 8001 }],
+        sessionId: 'abc',
+        resumed: false,
+      },
+      {
+        event: 'ready',
+        time,
+        tunnels: [{ target: 'localhost:3000', url: urls[0], urls }],
         sessionId: 'abc',
         resumed: false,
       },

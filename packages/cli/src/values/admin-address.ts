@@ -1,8 +1,7 @@
 import { posix, win32 } from 'node:path';
 import { problemOfSocketPath } from '@tunnel/client';
 import { type Given, unusable } from './given.ts';
-import { toHost } from './host.ts';
-import { toPort } from './port.ts';
+import { toListenAddress } from './listen-address.ts';
 import { formatTarget } from './target.ts';
 
 const HINT = 'an admin address is given as 9090 (this machine only), host:9090, [::1]:9090 or /run/tunnel/admin.sock';
@@ -21,14 +20,9 @@ export function parseAdminAddress(given: Given, platform: NodeJS.Platform = proc
     if (problem !== undefined) throw unusable(given, problem, HINT);
     return { path: text };
   }
-  const colon = text.lastIndexOf(':');
-  const port = toPort(text.slice(colon + 1));
-  if (port === undefined) throw unusable(given, 'not a valid admin address', HINT);
-  if (colon === -1) return { host: DEFAULT_HOST, port };
-  const bracketedOrName = text.slice(0, colon);
-  const host = bracketedOrName.includes(':') && !bracketedOrName.startsWith('[') ? undefined : toHost(bracketedOrName);
-  if (host === undefined) throw unusable(given, 'not a valid admin address', HINT);
-  return { host, port };
+  const address = toListenAddress(text);
+  if (address === undefined) throw unusable(given, 'not a valid admin address', HINT);
+  return { host: address.host ?? DEFAULT_HOST, port: address.port };
 }
 
 /** An admin address in the form that `parseAdminAddress` reads. */

@@ -134,26 +134,26 @@ describe('targets', () => {
     ['unix:/run/a b:1-2', '/run/a b:1-2'],
   ])('%s', (text, path) => {
     for (const platform of ['linux', 'darwin'] as const) {
-      const target = parseTarget(given(text), 'localhost', platform);
+      const target = parseTarget(given(text), 'localhost', 'tcp', platform);
       expect(target).toEqual({ path });
-      expect(parseTarget(given(formatTarget(target)), 'elsewhere', platform)).toEqual(target);
+      expect(parseTarget(given(formatTarget(target)), 'elsewhere', 'tcp', platform)).toEqual(target);
     }
     expect(expandPortRange(given(text))).toEqual([given(text)]);
-    expect(refusal(text, (value) => parseTarget(value, 'localhost', 'win32')).detail).toContain('a named pipe');
+    expect(refusal(text, (value) => parseTarget(value, 'localhost', 'tcp', 'win32')).detail).toContain('a named pipe');
   });
 
   test.each(['unix:', 'unix:x.sock', 'unix:./x.sock', `unix:/${'x'.repeat(103)}`])('"%s" is none', (text) => {
-    const { advice } = refusal(text, (value) => parseTarget(value, 'localhost', 'linux'));
+    const { advice } = refusal(text, (value) => parseTarget(value, 'localhost', 'tcp', 'linux'));
     expect(advice).toContain('unix:/run/app.sock');
   });
 
   test('a path on Windows is that of a named pipe', () => {
     const text = String.raw`unix:\\.\pipe\app`;
-    const target = parseTarget(given(text), 'localhost', 'win32');
+    const target = parseTarget(given(text), 'localhost', 'tcp', 'win32');
     expect(target).toEqual({ path: String.raw`\\.\pipe\app` });
     expect(formatTarget(target)).toBe(text);
     for (const wrong of ['unix:', String.raw`unix:C:\app.sock`, 'unix:\\\\.\\pipe\\', `${text}${'x'.repeat(250)}`]) {
-      expect(refusal(wrong, (value) => parseTarget(value, 'localhost', 'win32')).advice).toContain(text);
+      expect(refusal(wrong, (value) => parseTarget(value, 'localhost', 'tcp', 'win32')).advice).toContain(text);
     }
   });
 

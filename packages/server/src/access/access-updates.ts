@@ -1,7 +1,7 @@
 import { TunnelError } from '@tunnel/shared';
 import type { Access } from './access.ts';
+import type { KeyBounds } from './authorized-keys.ts';
 import type { AuthorizedKeySource } from './authorized-keys-file.ts';
-import type { PortRange } from './port-ranges.ts';
 
 /**
  * How often the clock is checked while a key is going to expire, in ms: it may be set, and timers stop during sleep.
@@ -21,7 +21,7 @@ export interface AccessUpdateHandlers {
 export class AccessUpdates implements Disposable {
   readonly #access: Access;
   readonly #source: AuthorizedKeySource;
-  readonly #bounds: PortRange;
+  readonly #bounds: KeyBounds;
   readonly #handlers: AccessUpdateHandlers;
   #watch: Disposable | undefined;
   #expiryTimer: NodeJS.Timeout | undefined;
@@ -29,7 +29,7 @@ export class AccessUpdates implements Disposable {
   #isDueAgain = false;
   #isDisposed = false;
 
-  constructor(access: Access, source: AuthorizedKeySource, bounds: PortRange, handlers: AccessUpdateHandlers) {
+  constructor(access: Access, source: AuthorizedKeySource, bounds: KeyBounds, handlers: AccessUpdateHandlers) {
     this.#access = access;
     this.#source = source;
     this.#bounds = bounds;

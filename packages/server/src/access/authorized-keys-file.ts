@@ -3,8 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError } from '@tunnel/shared/node';
-import { type AuthorizedKeys, parseAuthorizedKeys } from './authorized-keys.ts';
-import type { PortRange } from './port-ranges.ts';
+import { type AuthorizedKeys, type KeyBounds, parseAuthorizedKeys } from './authorized-keys.ts';
 
 /** How often the file is checked if there are no change notifications (network file systems have none), in ms. */
 const LOOK_MS = 2_000;
@@ -17,8 +16,8 @@ const SETTLE_MS = 150;
 
 /** Where a server gets its authorized keys from. */
 export interface AuthorizedKeySource {
-  /** `bounds` are all the ports that the server may open. Rejects with `keys-unusable`. */
-  read(bounds: PortRange): Promise<AuthorizedKeys>;
+  /** Rejects with `keys-unusable`. */
+  read(bounds: KeyBounds): Promise<AuthorizedKeys>;
   /** Calls `onChange` whenever the keys may have changed. */
   watch(onChange: () => void): Disposable;
 }
@@ -39,7 +38,7 @@ class AuthorizedKeysFile implements AuthorizedKeySource {
     this.#path = path;
   }
 
-  async read(bounds: PortRange): Promise<AuthorizedKeys> {
+  async read(bounds: KeyBounds): Promise<AuthorizedKeys> {
     let text: string;
     try {
       text = await this.#readSettled();

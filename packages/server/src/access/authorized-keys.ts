@@ -1,5 +1,5 @@
 import { TunnelError } from '@tunnel/shared';
-import { decodeKey, isUtf16, withoutByteOrderMark } from '@tunnel/shared/node';
+import { decodeKey, isUtf16, parseHostName, parseHostPattern, withoutByteOrderMark } from '@tunnel/shared/node';
 import { clipRanges, formatRanges, includesPort, mergeRanges, type PortRange } from './port-ranges.ts';
 
 /** A client's key, and what its owner may ask for. */
@@ -21,6 +21,17 @@ export interface AuthorizedKey {
   readonly hosts?: readonly string[];
   /** Host names that nobody else gets. */
   readonly reservedHosts?: readonly string[];
+}
+
+/** What a server grants at all. */
+export interface KeyBounds {
+  readonly ports: PortRange;
+  readonly hosts: {
+    /** Whether it grants this host name, or all of a pattern such as `*.example.org`. */
+    includes(pattern: string): boolean;
+    /** Why not, for people. */
+    explain(pattern: string): string;
+  };
 }
 
 /** The admitted keys, as of one reading of their file. */
@@ -73,42 +84,65 @@ class LineError extends Error {}
 
 /** A name and its value, up to a blank; blanks are allowed only within quotes. */
 const OPTIONS = /^(?:[^\s"]|"[^"]*")+/;
-const OPTION = /^([a-z]+)=(?:"([^"]*)"|([^\s",]+))(?:,(?=.)|$)/;
+const OPTION = /^([a-z]+(?:-[a-z]+)*)=(?:"([^"]*)"|([^\s",]+))(?:,(?=.)|$)/;
 const DATE = /^\d{4}-\d\d-\d\d$/;
 const DATE_AND_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)$/;
 
 type Restrictions = Partial<Omit<AuthorizedKey, 'publicKey' | 'comment'>>;
 
 /** The options. An unknown one is an error, since it may have been meant as a restriction. */
-const READERS: Readonly<Record<string, (value: string, bounds: PortRange) => Restrictions>> = {
+const READERS: Readonly<Record<string, (value: string, bounds: KeyBounds) => Restrictions>> = {
   ports: (value, bounds) => {
     const ports = mergeRanges(parsePorts(value));
-    if (clipRanges(ports, bounds).length > 0) return { ports };
-    throw new LineError(`ports: the server opens none of ${formatRanges(ports)}, only ${formatRanges([bounds])}`);
+    if (clipRanges(ports, bounds.ports).length > 0) return { ports };
+    throw new LineError(`ports: the server opens none of ${formatRanges(ports)}, only ${formatRanges([bounds.ports])}`);
   },
   reserve: (value, bounds) => {
     const reserved = parsePorts(value).map(({ first, last }) => {
       if (first !== last) throw new LineError(`reserve: ${first}-${last} is a range; give single ports`);
-      if (!includesPort([bounds], first)) {
-        throw new LineError(`reserve: the server does not open ${first}, only ${formatRanges([bounds])}`);
+      if (!includesPort([bounds.ports], first)) {
+        throw new LineError(`reserve: the server does not open ${first}, only ${formatRanges([bounds.ports])}`);
       }
       return first;
     });
     return { reserved };
   },
+  hosts: (value, { hosts }) => ({
+    hosts: parseHosts(value, (text) => {
+      const pattern = parseHostPattern(text);
+      if (pattern === undefined) {
+        throw new LineError(
+          `hosts: ${shown(text)} is neither a host name such as shop.example.org nor a pattern such as *.example.org`,
+        );
+      }
+      if (!hosts.includes(pattern)) throw new LineError(`hosts: ${hosts.explain(pattern)}`);
+      return pattern;
+    }),
+  }),
+  'reserve-host': (value, { hosts }) => ({
+    reservedHosts: parseHosts(value, (text) => {
+      const host = parseHostName(text);
+      if (host === undefined) {
+        throw new LineError(`reserve-host: ${shown(text)} is not a host name such as shop.example.org`);
+      }
+      if (!hosts.includes(host)) throw new LineError(`reserve-host: ${hosts.explain(host)}`);
+      return host;
+    }),
+  }),
   tunnels: (value) => ({ tunnels: parseLimit('tunnels', value) }),
   sessions: (value) => ({ sessions: parseLimit('sessions', value) }),
   expires: (value) => ({ expiresAt: parseTime(value) }),
 };
 
 /**
- * Parses the text of an authorized keys file: on each line `[options] key [comment]`. `bounds` are all the ports that
- * the server may open. Throws `keys-unusable`, naming file and line.
+ * Parses the text of an authorized keys file: on each line `[options] key [comment]`. What the server does not grant at all is
+ * an error, too. Throws `keys-unusable`, naming file and line.
  */
-export function parseAuthorizedKeys(text: string, path: string, bounds: PortRange): AuthorizedKeys {
+export function parseAuthorizedKeys(text: string, path: string, bounds: KeyBounds): AuthorizedKeys {
   const keys: AuthorizedKey[] = [];
   const lineOfKey = new Map<string, number>();
   const lineOfPort = new Map<number, number>();
+  const lineOfHost = new Map<string, number>();
   if (isUtf16(text))
     throw new TunnelError('keys-unusable', { detail: `${path}: it is in UTF-16`, hint: { id: 'utf16' } });
   for (const [index, line] of withoutByteOrderMark(text).split(/\r?\n/).entries()) {
@@ -118,6 +152,7 @@ export function parseAuthorizedKeys(text: string, path: string, bounds: PortRang
       if (key === undefined) continue;
       requireFirst(lineOfKey, key.publicKey, number, 'the same key');
       for (const port of key.reserved) requireFirst(lineOfPort, port, number, `port ${port} is reserved`);
+      for (const host of key.reservedHosts ?? []) requireFirst(lineOfHost, host, number, `${host} is reserved`);
       keys.push(key);
     } catch (error) {
       if (!(error instanceof LineError)) throw error;
@@ -127,7 +162,7 @@ export function parseAuthorizedKeys(text: string, path: string, bounds: PortRang
   return new AuthorizedKeys(keys);
 }
 
-function parseLine(line: string, bounds: PortRange): AuthorizedKey | undefined {
+function parseLine(line: string, bounds: KeyBounds): AuthorizedKey | undefined {
   if (line === '' || line.startsWith('#')) return undefined;
   const [first = ''] = line.split(/\s/, 1);
   // A key contains neither equals signs nor quotes, and an option always does.
@@ -141,7 +176,7 @@ function parseLine(line: string, bounds: PortRange): AuthorizedKey | undefined {
   return { reserved: [], ...parseOptions(options, bounds), publicKey: requireKey(key), comment };
 }
 
-function parseOptions(options: string, bounds: PortRange): Restrictions {
+function parseOptions(options: string, bounds: KeyBounds): Restrictions {
   let restrictions: Restrictions = {};
   const seen = new Set<string>();
   for (let rest = options; rest !== '';) {
@@ -184,6 +219,10 @@ function parsePorts(value: string): readonly PortRange[] {
     if (range.first > range.last) throw new LineError(`the range ${range.first}-${range.last} ends before it begins`);
     return range;
   });
+}
+
+function parseHosts(value: string, parse: (text: string) => string): readonly string[] {
+  return value.split(',').map((part) => parse(part.trim()));
 }
 
 function parseTime(value: string): number {
