@@ -28,7 +28,11 @@ const TWO_PORTS = 'the public port is a flag: give 3000 --port 8001';
 
 describe.concurrent('bad input ends with 2, an error that names it, and a hint', () => {
   test.each<[args: string, error: string, hint: string]>([
-    ['', 'no command was given', 'start with `tunnel server` or `tunnel local 3000`; see `tunnel --help`'],
+    [
+      '',
+      'no command was given',
+      'start with `tunnel server`, `tunnel http 3000` or `tunnel local 3000`; see `tunnel --help`',
+    ],
     ['serve', 'unknown command: serve', 'did you mean `tunnel server`?'],
     ['stats', 'unknown command: stats', 'did you mean `tunnel status`?'],
     ['retry --pid x', '--pid x: not a valid process id', '`tunnel status` shows the process id of every client'],
@@ -73,6 +77,18 @@ describe.concurrent('bad input ends with 2, an error that names it, and a hint',
       'give at most 2s, or raise --heartbeat-timeout',
     ],
     ['local', 'no target was given', 'give the local service to expose, as in `tunnel local 3000`'],
+    ['http', 'no target was given', 'give the local service to expose, as in `tunnel http 3000`'],
+    ['http 3000 --port 80', 'unknown flag: --port', 'a web address has a name in place of a port: --host'],
+    [
+      'http 3000 --host a_b..c',
+      '--host a_b..c: a host name has no empty parts',
+      "give one label, as in shop, which stands below the server's domain, or a whole host name",
+    ],
+    [
+      'http 3000 --basic-auth sesame',
+      '--basic-auth: credentials are a user, a colon and a password',
+      'give user:password, or @FILE with one of them on each line',
+    ],
     ['local http', 'target http: not a valid port', NO_TARGET],
     ['local 0', 'target 0: not a valid port', NO_TARGET],
     ['local ::1', 'target ::1: an IPv6 address needs brackets, and a port', NO_TARGET],
@@ -181,6 +197,7 @@ describe.concurrent('help', () => {
     ['', ['tunnel server', 'tunnel local', 'tunnel status', 'tunnel retry', 'tunnel keygen']],
     ['server', ['--port', '[default: 7835]', '(TUNNEL_PORT)', '--resume-window', '[default: 2m]', 'tunnel server --']],
     ['local', ['--no-reconnect', '--max-reconnect-delay', '[default: 30s]', 'tunnel local 3000 --to', '<target>']],
+    ['http', ['--host', '--basic-auth', '[default: keep]', 'tunnel http 3000 --to', '<target>']],
     ['status', ['--watch', '--json', '--state-dir', '(TUNNEL_STATE_DIR)']],
     ['retry', ['--pid', '[default: all that wait]']],
     ['keygen', ['tunnel keygen laptop.key']],

@@ -43,8 +43,10 @@ async function run(args: readonly string[], configuration = CONFIGURATION): Prom
 }
 
 describe.each(DOCUMENTS)('the command lines of %s', (name) => {
-  // Without an argument, `tunnel local` is the name of the command.
-  const lines = commandLines(readDocument(name), ['server', 'local', 'run']).filter((line) => line !== 'tunnel local');
+  // Without an argument, that is the name of the command.
+  const lines = commandLines(readDocument(name), ['server', 'local', 'http', 'run']).filter(
+    (line) => line !== 'tunnel local' && line !== 'tunnel http',
+  );
 
   test.concurrent.each(lines)('%s', SLOW, async (line) => {
     const [, ...args] = line.replaceAll('…', KEY).split(' ');

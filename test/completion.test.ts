@@ -65,6 +65,7 @@ describe.each<Shell>(['bash', 'zsh', 'fish'])('%s completes', (shell) => {
     ['tunnel s', ['server', 'status']],
     ['tunnel local --log-f', ['--log-format']],
     ['tunnel local --log-format ', ['json', 'pretty']],
+    ['tunnel http --set-', ['--set-header', '--set-response-header']],
     ['tunnel run ', ['database', 'web']],
     ['tunnel completion ', ['bash', 'fish', 'zsh']],
     ['tunnel server --port ', []],

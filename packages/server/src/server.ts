@@ -82,16 +82,17 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   readonly #requirement: Requirement;
   #state: State = { kind: 'new' };
 
-  /** Throws `usage` if what clients must prove is not given, or a host name or the domain is invalid. */
+  /** Throws `usage` if what clients must prove is not given, or a host or the domain is invalid. */
   constructor(options: ServerOptions) {
     super();
-    const { publicHost, allowHosts = [] } = options;
+    const { publicHost, allowHosts = [], https, tls } = options;
     const { domain = publicHost === undefined ? DEFAULT_DOMAIN : undefined } = options;
     if (publicHost !== undefined && !isPublicHost(publicHost)) {
       throw new TunnelError('usage', {
         detail: `publicHost ${JSON.stringify(publicHost)} is not a host name or address`,
       });
     }
+    if (https !== undefined && tls === undefined) throw new TunnelError('usage', { detail: 'https needs tls' });
     this.#hostBounds = new HostBounds({ domain, allowHosts, publicHost });
     this.#options = options;
     this.#requirement = requirementOf(options);

@@ -7,6 +7,7 @@ import type { Context } from '../process/context.ts';
 import { DOCTOR_FLAGS } from '../doctor/flags.ts';
 import { addFlags, type Arguments, STANDARD_FLAGS } from '../settings/flags.ts';
 import { runKeygen } from './keygen.ts';
+import { HTTP_FLAGS } from '../settings/http-settings.ts';
 import { LOCAL_FLAGS } from '../settings/local-settings.ts';
 import { runLocal } from './local.ts';
 import { RETRY_FLAGS, runRetry } from './retry.ts';
@@ -19,6 +20,7 @@ import { CommandError } from '../hints/command-error.ts';
 const COMMANDS = {
   server: { describe: 'run the server, on a machine with a public address', flags: SERVER_FLAGS },
   local: { describe: 'make local services reachable through a server', flags: LOCAL_FLAGS },
+  http: { describe: 'give local web services a web address', flags: HTTP_FLAGS },
   run: { describe: 'open the tunnels of the configuration file', flags: RUN_FLAGS },
   status: { describe: 'show what the clients on this machine are doing', flags: STATUS_FLAGS },
   retry: { describe: 'make waiting clients reconnect now', flags: RETRY_FLAGS },
@@ -111,8 +113,22 @@ export async function runCommandLine(args: readonly string[], context: Context):
           .example('$0 local 3000', 'through the server on this machine')
           .example('$0 local 3000 --to tunnel.example.org --port 8001', 'with a public port of your choice'),
       (given: Arguments) => {
-        const targets = given['target'];
-        throw new Chosen(() => runLocal(Array.isArray(targets) ? targets.map(String) : [], given, context));
+        throw new Chosen(() => runLocal('tcp', targetsIn(given), given, context));
+      },
+    )
+    .command(
+      'http [target..]',
+      COMMANDS.http.describe,
+      (command) =>
+        addFlags(command, HTTP_FLAGS)
+          .usage(
+            '$0 http <target> [target…]\n\nGives each target a web address on the server: 3000, host:3000, [::1]:3000 or unix:/run/app.sock.',
+          )
+          .example('$0 http 3000', 'through the server on this machine')
+          .example('$0 http 3000 --to tunnel.example.org --host shop', 'with a name of your choice')
+          .example('$0 http 5173 --host-header local', 'for a dev server that answers only to its own name'),
+      (given: Arguments) => {
+        throw new Chosen(() => runLocal('http', targetsIn(given), given, context));
       },
     )
     .command(
@@ -240,8 +256,12 @@ export async function runCommandLine(args: readonly string[], context: Context):
   if (STANDARD_FLAGS.some((name) => parsed[name] === true) || args.at(-1) === 'help') return 0;
   throw new CommandError('usage', {
     detail: 'no command was given',
-    hint: 'start with `tunnel server` or `tunnel local 3000`; see `tunnel --help`',
+    hint: 'start with `tunnel server`, `tunnel http 3000` or `tunnel local 3000`; see `tunnel --help`',
   });
+}
+
+function targetsIn({ target: targets }: Arguments): readonly string[] {
+  return Array.isArray(targets) ? targets.map(String) : [];
 }
 
 /** Yargs takes `help` for a command only at the end, and what stands behind `--` for no argument of a command. */

@@ -2,13 +2,13 @@ import { LINK_FLAGS } from '../settings/common-flags.ts';
 import type { Context } from '../process/context.ts';
 import type { EnvironmentFindings } from '../settings/environment.ts';
 import { overrideLines } from '../notices/environment-notices.ts';
-import { type Arguments, type Environment, type Flag, GivenFlags } from '../settings/flags.ts';
-import { LOCAL_FLAGS } from '../settings/local-settings.ts';
+import { type Arguments, type Environment, type FileTable, type Flag, GivenFlags } from '../settings/flags.ts';
+import { CLIENT_FLAGS } from '../settings/http-settings.ts';
 import { printable } from '../output/printable.ts';
 import { SERVER_FLAGS } from '../settings/server-settings.ts';
 import { type ConfigFile, requireConfig } from '../config/config-file.ts';
 import { unknownWord } from '../usage/unknown-words.ts';
-import { tablesOfTunnel } from '../config/config-keys.ts';
+import { tablesOfTunnel, typeOfTunnel } from '../config/config-keys.ts';
 
 export const CONFIG_FLAGS = { config: LINK_FLAGS.config } as const satisfies Readonly<Record<string, Flag>>;
 
@@ -40,7 +40,7 @@ function findingsFor(
   const tablesOfClients = [[client], ...[...tunnels.values()].map((tunnel) => tablesOfTunnel(tunnel, client))];
   return [
     new GivenFlags(SERVER_FLAGS, {}, environment, [server]),
-    ...tablesOfClients.map((tables) => new GivenFlags(LOCAL_FLAGS, {}, environment, tables)),
+    ...tablesOfClients.map((tables) => new GivenFlags(CLIENT_FLAGS, {}, environment, tables)),
   ].map((flags) => flags.environmentFindings);
 }
 
@@ -50,13 +50,19 @@ function summary({ path, server, client, tunnels, exposed }: ConfigFile): readon
     ...(server.size === 0 ? [] : [`server: ${[...server.keys()].join(', ')}`]),
     ...(client.size === 0 ? [] : [`client: ${[...client.keys()].join(', ')}`]),
     ...[...tunnels].map(([name, table]) => {
-      const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, tablesOfTunnel(table, client));
-      const port = flags.get('port')?.text ?? '0';
+      const flags = new GivenFlags(CLIENT_FLAGS, {}, {}, tablesOfTunnel(table, client));
       const to = flags.get('to')?.text ?? 'the server of this machine';
-      return `tunnel ${name}: ${table.get('target')?.[0]?.text ?? ''} at ${to}, ${port === '0' ? 'any port' : `port ${port}`}`;
+      return `tunnel ${name}: ${table.get('target')?.[0]?.text ?? ''} at ${to}, ${publicPlace(table)}`;
     }),
     ...(exposed === undefined
       ? []
       : [`warning: other users of this machine can read it, and there is ${exposed} in it`]),
   ];
+}
+
+/** What the tunnel asks for. */
+function publicPlace(tunnel: FileTable): string {
+  const place = typeOfTunnel(tunnel) === 'tcp' ? 'port' : 'host';
+  const wanted = tunnel.get(place)?.[0]?.text ?? '0';
+  return wanted === '0' ? `any ${place}` : `${place} ${wanted}`;
 }

@@ -9,24 +9,33 @@ import { watchEnterKey } from '../process/enter-key.ts';
 import { tellEnvironment } from '../notices/environment-notices.ts';
 import { type Arguments, GivenFlags } from '../settings/flags.ts';
 import { warnAboutFiles } from '../notices/file-access.ts';
-import { LOCAL_FLAGS, readLocalSettings } from '../settings/local-settings.ts';
+import { CLIENT_FLAGS, readTunnelSettings, type TunnelType } from '../settings/http-settings.ts';
 import { clientReporters, tellConnecting } from '../reports/client-reporters.ts';
 import { openOutput, tellEnd, tellNewKey, tellStopping } from '../output/output.ts';
 import { adviceOf } from '../hints/advice-for.ts';
 import { adviceWithProxy } from '../settings/proxy-choice.ts';
 import { reportEvents } from '../output/reporter.ts';
-import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from '../notices/secret-warnings.ts';
+import { warnAboutConfig, warnAboutPassword, warnAboutProxy, warnAboutSecret } from '../notices/secret-warnings.ts';
 import { handleSignals } from '../process/signals.ts';
 import { ClientService } from '../systemd/client-service.ts';
 
-/** `tunnel local`: runs until it is stopped or fails for good, and resolves with the exit code. Throws `TunnelError`. */
-export async function runLocal(targets: readonly string[], given: Arguments, context: Context): Promise<number> {
+/**
+ * `tunnel local` and `tunnel http`: runs until it is stopped or fails for good, and resolves with the exit code. Throws
+ * `TunnelError`.
+ */
+export async function runLocal(
+  type: TunnelType,
+  targets: readonly string[],
+  given: Arguments,
+  context: Context,
+): Promise<number> {
   const { environment } = context;
-  const onCommandLine = new GivenFlags(LOCAL_FLAGS, given, environment);
+  const onCommandLine = new GivenFlags(CLIENT_FLAGS, given, environment);
   const config = await loadConfig(onCommandLine.get('config'), environment);
   const flags = onCommandLine.with(config === undefined ? [] : [config.client]);
   context.outputIs(flags.read('output') ?? 'text');
-  const settings = readLocalSettings(
+  const settings = readTunnelSettings(
+    type,
     targets.map((text) => ({ text, source: 'target' })),
     flags,
     environment,
@@ -39,6 +48,7 @@ export async function runLocal(targets: readonly string[], given: Arguments, con
   if (plan.newKey !== undefined) tellNewKey(output, 'client', plan.newKey);
   tellEnvironment([flags.environmentFindings], output);
   if (plan.secret !== undefined) warnAboutSecret(plan.secret, output);
+  warnAboutPassword(plan, output);
   if (plan.proxy !== undefined) warnAboutProxy(plan.proxy, output);
   warnAboutConfig(config, output);
   warnAboutFiles(plan.exposures, output);

@@ -3,7 +3,7 @@ import { openClientAdmin } from '../admin/admin.ts';
 import { type ClientPlan, type ClientStores, isSameSession, planClient } from '../settings/client-plan.ts';
 import { readGivenSecret, readOutputSettings } from '../settings/common-flags.ts';
 import { type ConfigFile, requireConfig } from '../config/config-file.ts';
-import { PROCESS_KEYS, tablesOfTunnel } from '../config/config-keys.ts';
+import { PROCESS_KEYS, tablesOfTunnel, typeOfTunnel } from '../config/config-keys.ts';
 import { changedKeys, reloadConfig, tellRefused } from './reload.ts';
 import type { Context } from '../process/context.ts';
 import { watchEnterKey } from '../process/enter-key.ts';
@@ -11,27 +11,28 @@ import type { EnvironmentFindings } from '../settings/environment.ts';
 import { tellEnvironment } from '../notices/environment-notices.ts';
 import { warnAboutFiles } from '../notices/file-access.ts';
 import { type Arguments, type FileTable, type Flag, GivenFlags } from '../settings/flags.ts';
-import { LOCAL_FLAGS, type LocalFlags, readLocalSettings, readSupervision } from '../settings/local-settings.ts';
+import { CLIENT_FLAGS, type ClientFlags, readTunnelSettings } from '../settings/http-settings.ts';
+import { readSupervision } from '../settings/local-settings.ts';
 import { nearest } from '../usage/nearest.ts';
 import { jsonEmitter } from '../reports/json-events.ts';
 import { openOutput, type Output, say, tellNewKey, warn, tellStopping } from '../output/output.ts';
 import { RunningSessions } from './running-sessions.ts';
-import { warnAboutConfig, warnAboutProxy, warnAboutSecret } from '../notices/secret-warnings.ts';
+import { warnAboutConfig, warnAboutPassword, warnAboutProxy, warnAboutSecret } from '../notices/secret-warnings.ts';
 import { handleSignals } from '../process/signals.ts';
 import { stateDirectory } from '../settings/state-directory.ts';
 import { ClientService } from '../systemd/client-service.ts';
 import { CommandError } from '../hints/command-error.ts';
 import { adviceOf } from '../hints/advice-for.ts';
 
-const { port: _port, ...flagsOfAll } = LOCAL_FLAGS;
+const { port: _port, host: _host, ...flagsOfAll } = CLIENT_FLAGS;
 
-/** As of `tunnel local`, but for the ports, which belong to single tunnels. */
+/** As of `tunnel local` and `tunnel http`, but for ports and names, which belong to single tunnels. */
 export const RUN_FLAGS = flagsOfAll satisfies Readonly<Record<string, Flag>>;
 
 /** `tunnel run`: keeps the tunnels of the configuration file open, all or those of these names, until it is stopped. */
 export async function runTunnels(names: readonly string[], given: Arguments, context: Context): Promise<number> {
   const { environment } = context;
-  const onCommandLine: LocalFlags = new GivenFlags(LOCAL_FLAGS, given, environment);
+  const onCommandLine: ClientFlags = new GivenFlags(CLIENT_FLAGS, given, environment);
   const config = await requireConfig(onCommandLine.get('config'), environment);
   const flags = onCommandLine.with([config.client]);
   context.outputIs(flags.read('output') ?? 'text');
@@ -106,7 +107,7 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
 /** Makes a plan for each session out of a configuration. */
 class Planner {
   readonly #names: readonly string[];
-  readonly #flags: LocalFlags;
+  readonly #flags: ClientFlags;
   /** What holds for this process, whatever the file says later. */
   readonly #process: FileTable;
   readonly #context: Context;
@@ -114,7 +115,7 @@ class Planner {
 
   constructor(
     names: readonly string[],
-    flags: LocalFlags,
+    flags: ClientFlags,
     { client }: ConfigFile,
     context: Context,
     stores: ClientStores,
@@ -131,7 +132,7 @@ class Planner {
     const plans: ClientPlan[] = [];
     for (const { name, table, flags } of this.#flagsOfTunnels(config)) {
       const { environment, version } = this.#context;
-      const settings = readLocalSettings(table.get('target') ?? [], flags, environment);
+      const settings = readTunnelSettings(typeOfTunnel(table), table.get('target') ?? [], flags, environment);
       const secret = await readGivenSecret(flags, environment);
       const plan = await planClient(settings, secret, this.#stores, `tunnel/${version}`);
       const tunnels = plan.options.tunnels.map((tunnel) => ({ ...tunnel, name }));
@@ -143,7 +144,7 @@ class Planner {
         tunnels: [...(known?.options.tunnels ?? []), ...tunnels],
       };
       if (known === undefined) plans.push({ ...plan, options });
-      else plans[index] = { ...known, options };
+      else plans[index] = { ...known, ...seenIn([known, plan]), options };
     }
     return plans;
   }
@@ -153,7 +154,7 @@ class Planner {
     return this.#flagsOfTunnels(config).map(({ flags }) => flags.environmentFindings);
   }
 
-  #flagsOfTunnels(config: ConfigFile): readonly { name: string; table: FileTable; flags: LocalFlags }[] {
+  #flagsOfTunnels(config: ConfigFile): readonly { name: string; table: FileTable; flags: ClientFlags }[] {
     const client = new Map([...config.client].filter(([key]) => !PROCESS_KEYS.includes(key)));
     return this.#chosen(config).map(([name, table]) => {
       return { name, table, flags: this.#flags.with([this.#process, ...tablesOfTunnel(table, client)]) };
@@ -180,10 +181,23 @@ class Planner {
   }
 }
 
+/** What people are warned of: each of the tunnels that share a session may have files and passwords of its own. */
+function seenIn(plans: readonly ClientPlan[]): Pick<ClientPlan, 'exposures' | 'exposesPassword'> {
+  return {
+    exposures: plans.flatMap(({ exposures }) => exposures),
+    exposesPassword: plans.some(({ exposesPassword }) => exposesPassword),
+  };
+}
+
+/** Stands among what was warned of for all passwords on the command line. */
+const PASSWORD = '--basic-auth';
+
 /** `told`: files, secrets and proxies that were warned of before. */
 function warnAboutPlans(plans: readonly ClientPlan[], output: Output, told: Set<string>): void {
-  for (const { secret, proxy, newKey, exposures } of plans) {
+  for (const { secret, proxy, newKey, exposures, exposesPassword } of plans) {
     warnAboutFiles(exposures, output, told);
+    if (!told.has(PASSWORD)) warnAboutPassword({ exposesPassword }, output);
+    if (exposesPassword) told.add(PASSWORD);
     if (newKey !== undefined) tellNewKey(output, 'client', newKey);
     if (secret !== undefined && !told.has(secret.secret)) {
       warnAboutSecret(secret, output);

@@ -18,7 +18,7 @@ function argumentSpecs(command: string): readonly string[] {
   return [
     ...(words === undefined ? [] : [`'1:argument:(${words.join(' ')})'`]),
     ...(TAKES_FILE.includes(command) ? [`'*:file:_files'`] : []),
-    ...(command === 'local' ? [`'*:target: '`] : []),
+    ...(command === 'local' || command === 'http' ? [`'*:target: '`] : []),
     ...(command === 'run' ? [`'*:tunnel:_tunnel_names'`] : []),
   ];
 }

@@ -14,7 +14,7 @@ export interface ConfigFile extends Config {
   readonly exposed: Confidence | undefined;
 }
 
-type Confidence = 'a secret' | "a proxy's password";
+type Confidence = 'a secret' | 'a password' | "a proxy's password";
 
 const READABLE_BY_OTHERS = 0o044;
 
@@ -51,6 +51,8 @@ export async function requireConfig(given: Given | undefined, environment: Envir
 function confidenceIn({ server, client, tunnels }: Config): Confidence | undefined {
   const tables = [server, client, ...tunnels.values()];
   if (tables.some((table) => table.has('secret'))) return 'a secret';
+  const credentials = tables.flatMap((table) => table.get('basic-auth') ?? []);
+  if (credentials.some(({ text }) => !text.startsWith('@'))) return 'a password';
   const proxies = tables.flatMap((table) => table.get('proxy') ?? []);
   return proxies.some((proxy) => readProxy(proxy).credentials !== undefined) ? "a proxy's password" : undefined;
 }

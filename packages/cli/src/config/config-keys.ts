@@ -1,6 +1,7 @@
 import type { FileTable, Flag, Flags, Place } from '../settings/flags.ts';
-import { LOCAL_FLAGS } from '../settings/local-settings.ts';
+import { CLIENT_FLAGS, TUNNEL_TYPES, type TunnelType } from '../settings/http-settings.ts';
 import { SERVER_FLAGS } from '../settings/server-settings.ts';
+import { parseChoice } from '../values/choice.ts';
 import { parseTarget } from '../values/target.ts';
 
 /** The service of a tunnel, which is an argument on the command line, not a flag. */
@@ -10,18 +11,32 @@ const TARGET: Flag = {
   place: 'target',
 };
 
+/** Which command it would be on the command line. */
+const TYPE: Flag = {
+  describe: 'tcp: visitors reach it by a port; http: by a host name',
+  default: 'tcp',
+  choices: TUNNEL_TYPES,
+  read: (given) => parseChoice(given, TUNNEL_TYPES),
+  place: 'target',
+};
+
 /** The keys of each table of a configuration file. Derived from the flags. */
 export const CONFIG_KEYS = {
   server: keysOf(SERVER_FLAGS, ['process', 'session', 'tunnel', 'target']),
-  client: keysOf(LOCAL_FLAGS, ['process', 'session', 'tunnel']),
-  tunnels: { target: TARGET, ...keysOf(LOCAL_FLAGS, ['session', 'tunnel', 'target']) },
+  client: keysOf(CLIENT_FLAGS, ['process', 'session', 'tunnel']),
+  tunnels: { target: TARGET, type: TYPE, ...keysOf(CLIENT_FLAGS, ['session', 'tunnel', 'target']) },
 } as const satisfies Readonly<Record<string, Flags>>;
 
 /** Keys of `[client]` that apply to the whole process. */
-export const PROCESS_KEYS: readonly string[] = Object.keys(keysOf(LOCAL_FLAGS, ['process']));
+export const PROCESS_KEYS: readonly string[] = Object.keys(keysOf(CLIENT_FLAGS, ['process']));
 
 /** Keys that determine a tunnel's session: tunnels with the same values share one. */
-export const SESSION_KEYS = Object.keys(keysOf(LOCAL_FLAGS, ['session'])) as readonly (keyof typeof LOCAL_FLAGS)[];
+export const SESSION_KEYS = Object.keys(keysOf(CLIENT_FLAGS, ['session'])) as readonly (keyof typeof CLIENT_FLAGS)[];
+
+/** What visitors reach a tunnel by. */
+export function typeOfTunnel(tunnel: FileTable): TunnelType {
+  return tunnel.get('type')?.[0]?.text === 'http' ? 'http' : 'tcp';
+}
 
 /** The tables that a tunnel's values come from, nearest first. */
 export function tablesOfTunnel(tunnel: FileTable, client: FileTable): readonly FileTable[] {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Flag, Flags } from '../settings/flags.ts';
-import { LOCAL_FLAGS } from '../settings/local-settings.ts';
+import { CLIENT_FLAGS } from '../settings/http-settings.ts';
 import { RUN_FLAGS } from '../commands/run.ts';
 import { SERVER_FLAGS } from '../settings/server-settings.ts';
 import { CONFIG_KEYS } from './config-keys.ts';
@@ -42,7 +42,7 @@ test('its example is right', async () => {
   const example = /^```toml example\n(.*?)^```$/ms.exec(document)?.[1];
   if (example === undefined) throw new Error('docs/configuration.md has lost its example');
   const { server, client, tunnels } = await readConfig('/etc/tunnel.toml', example);
-  expect([...tunnels.keys()]).toEqual(['web', 'db', 'ssh']);
+  expect([...tunnels.keys()]).toEqual(['web', 'db', 'shop', 'ssh']);
   expect(server.get('min-port')).toEqual([{ text: '9000', source: '/etc/tunnel.toml:4:12: server.min-port' }]);
   expect(client.get('secret-file')?.[0]?.text).toBe('/etc/secret');
 });
@@ -52,16 +52,16 @@ test('every flag has a key, and every key a flag', () => {
   const flagsOf = (flags: Flags): string[] => Object.keys(flags).filter((name) => name !== 'config');
   expect(Object.keys(CONFIG_KEYS.server).toSorted()).toEqual(flagsOf(SERVER_FLAGS).toSorted());
   const clientKeys = new Set([...Object.keys(CONFIG_KEYS.client), ...Object.keys(CONFIG_KEYS.tunnels)]);
-  expect([...clientKeys].toSorted()).toEqual([...flagsOf(LOCAL_FLAGS), 'target'].toSorted());
+  expect([...clientKeys].toSorted()).toEqual([...flagsOf(CLIENT_FLAGS), 'target', 'type'].toSorted());
   expect(flagsOf(RUN_FLAGS).toSorted()).toEqual(
-    flagsOf(LOCAL_FLAGS)
-      .filter((name) => name !== 'port')
+    flagsOf(CLIENT_FLAGS)
+      .filter((name) => name !== 'port' && name !== 'host')
       .toSorted(),
   );
 });
 
 test('what names a file or directory is a path', () => {
-  const flags = Object.entries<Flag>({ ...LOCAL_FLAGS, ...SERVER_FLAGS }).filter(([name]) => name !== 'config');
+  const flags = Object.entries<Flag>({ ...CLIENT_FLAGS, ...SERVER_FLAGS }).filter(([name]) => name !== 'config');
   const paths = flags.filter(([, { isPath }]) => isPath).map(([name]) => name);
   const files = flags.filter(([, flag]) => /^(?:file|directory)\b/.test(flag.describe)).map(([name]) => name);
   expect(paths).toEqual(files);

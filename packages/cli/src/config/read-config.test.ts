@@ -58,6 +58,14 @@ describe('what is right', () => {
     expect(texts).toEqual([`${homedir()}/key`, '/state', '/etc/secret']);
   });
 
+  test('a web address, with what [client] has for tunnels of both types', async () => {
+    const text =
+      '[client]\nproxy-protocol = "v1"\nbasic-auth = ["me:a", "@visitors"]\n[tunnels.a]\ntarget = 1\ntype = "http"\nhost = "shop"\n[tunnels.b]\ntarget = 2';
+    const config = await read(text);
+    expect(config.client.get('basic-auth')?.map((given) => given.text)).toEqual(['me:a', '@/etc/tunnel/visitors']);
+    expect(textOf(config, 'a', 'host')).toBe('shop');
+  });
+
   test('as some editors save it', async () => {
     const config = await read('\uFEFF[tunnels.a]\r\ntarget = 1\r\n');
     expect(textOf(config, 'a', 'target')).toBe('1');
@@ -131,6 +139,22 @@ describe('what is wrong', () => {
     [
       '[tunnels.a]\ntarget = 1\nport = 99\n[tunnels.b]\ntarget = 1\nport = 99',
       ['6:8: tunnels.b.port: 99 is already the port of the tunnel a'],
+    ],
+    [
+      '[tunnels.a]\ntarget = 1\ntype = "http"\nport = 99\nproxy-protocol = "v1"\n[tunnels.b]\ntarget = 1\nhost = "b"',
+      [
+        '4:8: tunnels.a.port: it is for tunnels of type tcp, and this one is of type http',
+        '5:18: tunnels.a.proxy-protocol: it is for tunnels of type tcp, and this one is of type http',
+        '8:8: tunnels.b.host: it is for tunnels of type http, and this one is of type tcp',
+      ],
+    ],
+    [
+      '[tunnels.a]\ntarget = 1\ntype = "http"\nhost = "shop"\n[tunnels.b]\ntarget = 1\ntype = "http"\nhost = "Shop"',
+      ['8:8: tunnels.b.host: Shop is already the host of the tunnel a'],
+    ],
+    [
+      '[tunnels.a]\ntarget = 1\ntype = "https"',
+      ['3:8: tunnels.a.type https: not a known value; give one of tcp, http'],
     ],
     ['[server]\nmax-port = 80', ['2:12: server.max-port 80: below --min-port 1024; give --min-port as well']],
   ])('%j', async (text, expected) => {

@@ -2,14 +2,14 @@ import { dirname, join, resolve } from 'node:path';
 import { TUNNEL_LIMIT, TunnelError } from '@tunnel/shared';
 import { isUtf16, withoutByteOrderMark } from '@tunnel/shared/node';
 import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, readValue } from '../settings/flags.ts';
-import { LOCAL_FLAGS, readLocalSettings } from '../settings/local-settings.ts';
+import { CLIENT_FLAGS, FLAGS_OF_OTHER_TYPE, readTunnelSettings } from '../settings/http-settings.ts';
 import { nearest } from '../usage/nearest.ts';
 import { readServerSettings, SERVER_FLAGS } from '../settings/server-settings.ts';
 import { homeDirectory } from '../settings/state-directory.ts';
 import type { Given } from '../values/given.ts';
 import { adviceFor, adviceOf } from '../hints/advice-for.ts';
 import { ConfigError, type Problem } from './config-error.ts';
-import { CONFIG_KEYS, SESSION_KEYS, tablesOfTunnel } from './config-keys.ts';
+import { CONFIG_KEYS, SESSION_KEYS, tablesOfTunnel, typeOfTunnel } from './config-keys.ts';
 import { programOf } from './foreign-config.ts';
 import { parseToml, type Position, type TomlNode, TomlSyntaxError, type TomlTable } from './toml.ts';
 
@@ -139,19 +139,26 @@ class Reader {
     const holders = new Map<string, string>();
     const sizes = new Map<string, number>();
     for (const [name, table] of tunnels) {
-      const flags = new GivenFlags(LOCAL_FLAGS, {}, {}, tablesOfTunnel(table, client));
+      const type = typeOfTunnel(table);
+      const flags = new GivenFlags(CLIENT_FLAGS, {}, {}, tablesOfTunnel(table, client));
       attempt(() => {
-        const settings = readLocalSettings(table.get('target') ?? [], flags, NO_ENVIRONMENT);
+        const settings = readTunnelSettings(type, table.get('target') ?? [], flags, NO_ENVIRONMENT);
         // Tunnels that reach the same server in the same way share a session.
         const way = JSON.stringify(SESSION_KEYS.map((key) => flags.get(key)?.text));
         sizes.set(way, (sizes.get(way) ?? 0) + settings.tunnels.length);
       });
-      const [port] = table.get('port') ?? [];
-      if (port === undefined || port.text === '0') continue;
-      const wanted = `${flags.get('to')?.text ?? ''} ${port.text}`;
+      for (const key of FLAGS_OF_OTHER_TYPE[type]) {
+        const [given] = table.get(key) ?? [];
+        const advice = `it is for tunnels of type ${type === 'tcp' ? 'http' : 'tcp'}, and this one is of type ${type}`;
+        if (given !== undefined) this.#tell(undefined, '', `${given.source}: ${advice}`);
+      }
+      const place = type === 'tcp' ? 'port' : 'host';
+      const [given] = table.get(place) ?? [];
+      if (given === undefined || given.text === '0') continue;
+      const wanted = `${flags.get('to')?.text ?? ''} ${place} ${given.text.toLowerCase()}`;
       const holder = holders.get(wanted);
       if (holder !== undefined) {
-        this.#tell(undefined, '', `${port.source}: ${port.text} is already the port of the tunnel ${holder}`);
+        this.#tell(undefined, '', `${given.source}: ${given.text} is already the ${place} of the tunnel ${holder}`);
       }
       holders.set(wanted, name);
     }
@@ -195,7 +202,7 @@ class Reader {
       this.#tell(node.at, key, `expected ${wanted}, found ${described(node)}`);
       return undefined;
     }
-    const text = flag.isPath === true ? this.#resolvePath(node.text) : node.text;
+    const text = this.#textOf(flag, node.text);
     if (text === undefined) {
       this.#tell(node.at, key, '~/ stands for the home directory, and this user has none; write the full path');
       return undefined;
@@ -208,6 +215,14 @@ class Reader {
       return undefined;
     }
     return { text, source: `${this.#path}:${line}:${column}: ${key}` };
+  }
+
+  /** As `#resolvePath`, for values that name a file. */
+  #textOf(flag: Flag, text: string): string | undefined {
+    if (flag.isPath === true) return this.#resolvePath(text);
+    if (flag.isPathBehindAt !== true || !text.startsWith('@')) return text;
+    const path = this.#resolvePath(text.slice(1));
+    return path === undefined ? undefined : `@${path}`;
   }
 
   /** Undefined if it is below the home directory of a user who has none. */

@@ -1,6 +1,7 @@
 import { oddityOf, SAFE_SECRET_CHARACTERS } from '@tunnel/shared/node';
 import type { GivenSecret } from '../settings/common-flags.ts';
 import { type Output, warn } from '../output/output.ts';
+import type { ClientPlan } from '../settings/client-plan.ts';
 import type { ChosenProxy } from '../settings/proxy-choice.ts';
 
 /** Warns about secrets that others can see or guess, and about quotation marks and blanks around them. */
@@ -49,6 +50,12 @@ export function warnAboutConfig(config: ExposedConfig | undefined, output: Outpu
     `other users of this machine can read ${path}, and there is ${exposed} in it`,
     `chmod 600 ${path}${exposed === 'a secret' ? ', or use secret-file instead' : ''}`,
   );
+}
+
+/** Warns about a visitor's password that others can see. */
+export function warnAboutPassword({ exposesPassword }: Pick<ClientPlan, 'exposesPassword'>, output: Output): void {
+  if (!exposesPassword) return;
+  warn(output, 'other users of this machine can see a password on the command line', 'use --basic-auth @FILE instead');
 }
 
 /** Warns about a proxy's password that others can see. */

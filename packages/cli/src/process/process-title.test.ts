@@ -16,6 +16,9 @@ test('takes the secret out, in both spellings, and nothing else', () => {
     '--secret-file',
     'b',
   ]);
+  expect(
+    withoutSecrets(['http', '--basic-auth', 'me:a', '--basic-auth=me:a', '--set-header=X: a', '--host', 'b']),
+  ).toEqual(['http', '--basic-auth', '***', '--basic-auth=***', '--set-header=***', '--host', 'b']);
   expect(withoutSecrets(['--proxy', 'http://me:a@b@proxy:1', '--proxy=me:a@proxy', '--proxy=proxy:1'])).toEqual([
     '--proxy',
     'http://***@proxy:1',

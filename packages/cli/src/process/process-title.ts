@@ -1,4 +1,4 @@
-const SECRET_FLAG = '--secret';
+const SECRET_FLAGS: readonly string[] = ['--secret', '--basic-auth', '--set-header', '--set-response-header'];
 const PROXY_FLAG = '--proxy';
 
 /**
@@ -10,12 +10,13 @@ export function hideSecrets(args: readonly string[]): void {
   if (shown.some((arg, index) => arg !== args[index])) process.title = ['tunnel', ...shown].join(' ');
 }
 
-/** The arguments with `***` in place of the value of `--secret` and of the user and password in `--proxy`. */
+/** The arguments with `***` in place of secrets and passwords, and of the user and password in `--proxy`. */
 export function withoutSecrets(args: readonly string[]): readonly string[] {
   return args.map((arg, index) => {
     const before = args[index - 1];
-    if (before === SECRET_FLAG) return '***';
-    if (arg.startsWith(`${SECRET_FLAG}=`)) return `${SECRET_FLAG}=***`;
+    if (before !== undefined && SECRET_FLAGS.includes(before)) return '***';
+    const flag = SECRET_FLAGS.find((name) => arg.startsWith(`${name}=`));
+    if (flag !== undefined) return `${flag}=***`;
     if (before === PROXY_FLAG || arg.startsWith(`${PROXY_FLAG}=`)) return withoutCredentials(arg);
     return arg;
   });

@@ -15,6 +15,8 @@ export interface ClientReport {
     readonly target: string;
     readonly url: string | null;
     readonly port: number | null;
+    /** Of an HTTP tunnel. */
+    readonly urls: readonly string[] | null;
     readonly open: boolean;
     readonly refused: number;
     readonly idle: number;
@@ -53,11 +55,12 @@ export function reportOf(status: ClientStatus): ClientReport {
     since: status.since,
     server: status.server,
     proxy: status.proxy ?? null,
-    tunnels: status.tunnels.map(({ name, target, url, port, isOpen, refused, idle }) => ({
+    tunnels: status.tunnels.map(({ name, target, url, port, urls, isOpen, refused, idle }) => ({
       name: name ?? null,
       target: formatTarget(target),
       url: url ?? null,
       port: port ?? null,
+      urls: urls ?? null,
       open: isOpen,
       refused,
       idle,
@@ -115,8 +118,9 @@ export const isClientReport: (value: unknown) => value is ClientReport = object<
       port: orNull(number),
       open: boolean,
       refused: number,
-      // A client of an earlier version has none.
+      // A client of an earlier version has neither.
       idle: (value) => value === undefined || number(value),
+      urls: (value) => value === undefined || orNull(listOf(text))(value),
     }),
   ),
   roundTripMs: orNull(number),

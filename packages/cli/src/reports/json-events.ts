@@ -16,7 +16,9 @@ export function jsonEmitter(write: (line: string) => void, now: () => Date): Emi
 export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<AdvisedClientEvents> {
   return {
     ready: ({ tunnels, sessionId, resumed }) => {
-      const open = tunnels.map(({ name, target, url, port }) => ({ name, target: formatTarget(target), url, port }));
+      const open = tunnels.map(({ name, target, url, port, urls }) => {
+        return { name, target: formatTarget(target), url, port, urls };
+      });
       emit('ready', { tunnels: open, sessionId, resumed });
     },
     disconnected: ({ code, reason }) => emit('disconnected', { code, reason }),
@@ -32,6 +34,10 @@ export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<Advise
     },
     'visitors-refused': ({ target, denied, overLimit }, repeats) => {
       emit('visitors-refused', { target: formatTarget(target), denied, overLimit, ...repeatFields(repeats) });
+    },
+    request: ({ method, path: target, status = null, durationMs, receivedBytes, sentBytes, host, address }) => {
+      const ms = Math.round(durationMs);
+      emit('request', { method, target, status, durationMs: ms, receivedBytes, sentBytes, host, address });
     },
     stopped: ({ exitCode, code, reason, advice }) => emit('stopped', { exitCode, code, reason, hint: advice.text }),
   };

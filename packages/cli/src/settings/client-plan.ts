@@ -7,6 +7,7 @@ import {
   type PinStore,
   type PortMemory,
   type ServerAddress,
+  type TunnelOptions,
 } from '@tunnel/client';
 import {
   describeSystemError,
@@ -19,6 +20,7 @@ import {
   readTextFile,
 } from '@tunnel/shared/node';
 import type { GivenSecret } from './common-flags.ts';
+import { type GivenCredentials, readCredentials } from './credentials.ts';
 import { checkPrivateFiles, type Exposure } from './private-files.ts';
 import type { LinkSettings, LocalSettings } from './local-settings.ts';
 import type { NewKey } from '../output/output.ts';
@@ -47,11 +49,13 @@ export interface ClientPlan {
   readonly newKey: NewKey | undefined;
   /** Its files that other users can get at. */
   readonly exposures: readonly Exposure[];
+  /** Other users can read a visitor's password in the list of processes. */
+  readonly exposesPassword: boolean;
 }
 
 /** Throws `TunnelError`. */
 export async function planClient(
-  settings: LinkSettings & Pick<LocalSettings, 'tunnels'>,
+  settings: LinkSettings & Pick<LocalSettings, 'tunnels' | 'credentials'>,
   givenSecret: GivenSecret | undefined,
   stores: ClientStores,
   agent: string,
@@ -59,10 +63,11 @@ export async function planClient(
   const ca = settings.caFile === undefined ? undefined : await readCa(settings.caFile);
   const { server, findServer, serverKey, secret } = await chooseServer(settings, givenSecret);
   const { state, identityFile } = settings;
+  const { credentials, files, areExposed } = await readCredentials(settings.credentials ?? NO_CREDENTIALS);
   const privateFiles = {
     stateDirectory: state.path,
     directories: [dirname(state.client.pins), state.client.pins],
-    files: [identityFile, secret?.file],
+    files: [identityFile, secret?.file, ...files],
   };
   const exposures = stores.areReadOnly === true ? [] : await checkPrivateFiles(privateFiles);
   const identity = await (stores.areReadOnly === true ? readOrMakeIdentity : loadOrCreateIdentity)(identityFile);
@@ -70,7 +75,7 @@ export async function planClient(
     options: {
       server,
       findServer,
-      tunnels: settings.tunnels,
+      tunnels: settings.tunnels.map((tunnel) => withCredentials(tunnel, credentials)),
       identity: identity.privateKey,
       secret: secret?.secret,
       serverKey,
@@ -93,7 +98,14 @@ export async function planClient(
     secret,
     newKey: identity.created ? { file: settings.identityFile, publicKey: encodeKey(identity.publicKey) } : undefined,
     exposures,
+    exposesPassword: areExposed,
   };
+}
+
+const NO_CREDENTIALS: GivenCredentials = { given: [], areOnCommandLine: false };
+
+function withCredentials(tunnel: TunnelOptions, basicAuth: readonly string[]): TunnelOptions {
+  return tunnel.http === undefined ? tunnel : { ...tunnel, http: { ...tunnel.http, basicAuth } };
 }
 
 async function readOrMakeIdentity(path: string): Promise<Identity & { readonly created: boolean }> {

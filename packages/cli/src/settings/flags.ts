@@ -24,6 +24,8 @@ export interface Flag {
   readonly choices?: readonly string[];
   /** Names a file or directory: in the configuration file that may begin with `~/`, and is relative to that file. */
   readonly isPath?: true;
+  /** The same of what stands behind an `@`. */
+  readonly isPathBehindAt?: true;
   /** Where the configuration file may have it; by default `session`. */
   readonly place?: Place;
 }

@@ -10,6 +10,7 @@ import {
   readOutputSettings,
   STATE_AND_OUTPUT_FLAGS,
 } from './common-flags.ts';
+import type { GivenCredentials } from './credentials.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import { chooseProxy, type ChosenProxy, readProxy, type UnusedProxy, unusedProxy } from './proxy-choice.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
@@ -121,9 +122,11 @@ export interface SupervisionSettings {
   readonly watchdog: WatchdogSubject;
 }
 
-/** What `tunnel local` was asked for, all but what is read from files. */
+/** What `tunnel local` or `tunnel http` was asked for, all but what is read from files. */
 export interface LocalSettings extends LinkSettings, SupervisionSettings {
   readonly tunnels: readonly TunnelOptions[];
+  /** What visitors of all of them need. */
+  readonly credentials?: GivenCredentials;
 }
 
 /** How the server is reached, and what as. */
@@ -209,34 +212,44 @@ function readServer(given: Given): ServerAddress {
   }
 }
 
-function readTunnels(givenTargets: readonly Given[], flags: LocalFlags): readonly TunnelOptions[] {
-  const targets = givenTargets.flatMap(expandPortRange);
-  const ports = flags.all('port').flatMap(expandPortRange);
-  if (targets.length === 0) {
+/** The services of all tunnels of a call. */
+export function readServices(
+  type: 'tcp' | 'http',
+  givenTargets: readonly Given[],
+  flags: LocalFlags,
+): readonly Pick<TunnelOptions, 'target' | 'localWaitMs'>[] {
+  if (givenTargets.length === 0) {
     throw new CommandError('usage', {
       detail: 'no target was given',
-      hint: 'give the local service to expose, as in `tunnel local 3000`',
+      hint: `give the local service to expose, as in \`tunnel ${type === 'tcp' ? 'local' : 'http'} 3000\``,
     });
-  }
-  const surplus = ports[targets.length];
-  if (surplus !== undefined) {
-    throw unusable(
-      surplus,
-      `there are more ports than targets (${ports.length} and ${targets.length})`,
-      'give --port once for each target, in their order',
-    );
   }
   const defaultHost = flags.read('local-host') ?? DEFAULT_LOCAL_HOST;
   const localWaitMs = flags.read('local-wait') ?? 0;
+  const targets = givenTargets.flatMap(expandPortRange);
+  return targets.map((target) => ({ target: parseTarget(target, defaultHost, type), localWaitMs }));
+}
+
+function readTunnels(givenTargets: readonly Given[], flags: LocalFlags): readonly TunnelOptions[] {
+  const ports = flags.all('port').flatMap(expandPortRange);
+  const services = readServices('tcp', givenTargets, flags);
+  const surplus = ports[services.length];
+  if (surplus !== undefined) {
+    throw unusable(
+      surplus,
+      `there are more ports than targets (${ports.length} and ${services.length})`,
+      'give --port once for each target, in their order',
+    );
+  }
   const visitors = readVisitorOptions(flags);
   const asked = new Set<number>();
-  return targets.map((target, index) => {
+  return services.map((service, index) => {
     const given = ports[index];
     const port = given === undefined ? 0 : LOCAL_FLAGS.port.read(given);
     if (given !== undefined && port !== 0 && asked.has(port)) {
       throw unusable(given, 'two targets cannot have the same public port', 'give each target its own port');
     }
     asked.add(port);
-    return { target: parseTarget(target, defaultHost), port, localWaitMs, ...visitors };
+    return { ...service, port, ...visitors };
   });
 }

@@ -50,12 +50,12 @@ export const VISITOR_FLAGS = {
 
 type VisitorOptions = Pick<TunnelOptions, 'allow' | 'deny' | 'maxConnections' | 'proxyProtocol' | 'idleTimeoutMs'>;
 
-/** What holds for the visitors of each tunnel. Throws `usage` errors. */
-export function readVisitorOptions(flags: GivenFlags<typeof VISITOR_FLAGS>): VisitorOptions {
+/** What holds for the visitors of each tunnel, which has so many other terms. Throws `usage` errors. */
+export function readVisitorOptions(flags: GivenFlags<typeof VISITOR_FLAGS>, otherTerms = 0): VisitorOptions {
   const maxConnections = flags.read('max-connections');
   const allow = readNetworks(flags.all('allow'));
   const deny = readNetworks(flags.all('deny'));
-  const networkLimit = TERM_LIMIT - (maxConnections === undefined ? 0 : 1);
+  const networkLimit = TERM_LIMIT - otherTerms - (maxConnections === undefined ? 0 : 1);
   const surplus = [...allow, ...deny][networkLimit];
   if (surplus !== undefined) {
     throw unusable(surplus, `a tunnel has at most ${networkLimit} networks`, 'combine them into larger networks');

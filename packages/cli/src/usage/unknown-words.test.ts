@@ -4,7 +4,8 @@ import { unknownCommand, unknownFlag } from './unknown-words.ts';
 const FLAGS = new Map([
   ['server', ['port', 'secret', 'log-level', 'output', 'tls-cert']],
   ['local', ['to', 'port', 'secret', 'log-level', 'output', 'local-host', 'config']],
-  ['run', ['to', 'secret', 'log-level', 'output', 'config']],
+  ['http', ['to', 'host', 'basic-auth', 'secret']],
+  ['run', ['basic-auth', 'to', 'secret', 'log-level', 'output', 'config']],
   ['status', ['watch', 'json']],
 ]);
 
@@ -20,6 +21,10 @@ describe('an unknown flag', () => {
     ['server', 'local-host', '--local-host is a flag of `tunnel local`'],
     ['server', 'server', '`tunnel server --help` shows all flags'],
     ['run', 'port', 'in the configuration file each tunnel has its `port`'],
+    ['run', 'host', 'in the configuration file each tunnel has its `host`'],
+    ['http', 'port', 'a web address has a name in place of a port: --host'],
+    ['http', 'subdomain', 'did you mean --host?'],
+    ['local', 'basic-auth', '--basic-auth is a flag of `tunnel http`'],
     ['status', 'token', '`tunnel status --help` shows all flags'],
     ['local', 'x', '`tunnel local --help` shows all flags'],
     ['local', 'constructor', '`tunnel local --help` shows all flags'],
@@ -49,7 +54,7 @@ describe('an unknown command', () => {
     ['start', [], 'did you mean `tunnel run`?'],
     ['ps', [], 'did you mean `tunnel status`?'],
     ['udp', ['53'], 'tunnels carry TCP only, not UDP'],
-    ['toString', [], 'the commands are server, local, run, status; `tunnel --help` shows them'],
+    ['toString', [], 'the commands are server, local, http, run, status; `tunnel --help` shows them'],
   ])('%s %j', (word, rest, hint) => {
     const { detail, advice: told } = unknownCommand(word, rest, commands);
     expect({ detail, told }).toEqual({ detail: `unknown command: ${word}`, told: hint });

@@ -27,9 +27,13 @@ function flagHint(name: string, command: string, flags: FlagNames): string {
   const known = flags.get(command) ?? [];
   const habit = flagHabit(name);
   if (habit !== undefined && 'hint' in habit) return habit.hint;
+  // Near to --host, but not by accident.
+  if (command === 'http' && name === 'port') return 'a web address has a name in place of a port: --host';
   const near = habit !== undefined && known.includes(habit.instead) ? habit.instead : nearestFlag(name, known);
   if (near !== undefined) return `did you mean --${near}?`;
-  if (command === 'run' && name === 'port') return 'in the configuration file each tunnel has its `port`';
+  if (command === 'run' && (name === 'port' || name === 'host')) {
+    return `in the configuration file each tunnel has its \`${name}\``;
+  }
   const owners = ownersOf(name, flags);
   if (owners.length > 0) return `--${name} is a flag of ${owners.map((owner) => `\`tunnel ${owner}\``).join(' and ')}`;
   return `\`tunnel ${command} --help\` shows all flags`;
@@ -49,10 +53,10 @@ function nearestFlag(name: string, known: readonly string[]): string | undefined
   return name.length === 1 ? undefined : nearest(name, known);
 }
 
-/** The commands that have a flag. If `tunnel local` has it, only that one: others share most of its flags. */
+/** The commands that have a flag. If `tunnel local` has it, only that one: others share most of its flags; `tunnel run` has what others have. */
 function ownersOf(name: string, flags: FlagNames): readonly string[] {
   const owners = [...flags].filter(([, names]) => names.includes(name)).map(([command]) => command);
-  return owners.includes('local') ? ['local'] : owners;
+  return owners.includes('local') ? ['local'] : owners.filter((owner) => owner !== 'run' || owners.length === 1);
 }
 
 /** The error for an unknown command. `rest` is what follows it, without flags. */

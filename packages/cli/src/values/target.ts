@@ -15,15 +15,15 @@ const PATH = /^\.{0,2}\/|\.sock$/;
 
 /**
  * Reads `3000`, `host:3000`, `[::1]:3000` or `unix:/path`, and other forms that `withoutHabits` accepts. `defaultHost`
- * applies to a bare port.
+ * applies to a bare port, `type` is that of the tunnel.
  */
-export function parseTarget(given: Given, defaultHost: string): LocalTarget {
+export function parseTarget(given: Given, defaultHost: string, type: 'tcp' | 'http' = 'tcp'): LocalTarget {
   const path = socketPathOf(given.text);
   if (path !== undefined) return { path: toSocketPath(given, path) };
   if (PATH.test(given.text)) {
     throw unusable(given, 'that is a path', `a Unix socket is given as unix:${resolve(given.text)}`);
   }
-  const text = withoutHabits(given);
+  const text = withoutHabits(given, type);
   const colon = text.lastIndexOf(':');
   const port = toPort(text.slice(colon + 1));
   if (colon === -1) {

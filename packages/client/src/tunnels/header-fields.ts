@@ -15,12 +15,14 @@ const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 const FRAMING: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
+  'expect',
   'keep-alive',
   'proxy-connection',
   'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'via',
 ]);
 
 /** Why a header of this name cannot be set or removed; undefined if it can. */

@@ -70,7 +70,7 @@ it.each<[Omit<TunnelOptions, 'target'>, string]>([
   [{ http: {}, port: 80 }, 'a port does not go with it'],
   [{ http: {}, proxyProtocol: 'v1' }, 'a PROXY header does not go with it'],
   [{ http: { host: '' } }, 'the name is missing'],
-  [{ http: { host: 'x'.repeat(64) } }, 'a label has at most 63 characters'],
+  [{ http: { host: 'x'.repeat(64) } }, 'a part of a host name has at most 63 characters'],
   [{ http: { hostHeader: 'a b' } }, 'a name has no scheme'],
   [{ http: { basicAuth: ['a:b', 'sesame'] } }, 'credentials are a user, a colon and a password'],
   [{ http: { basicAuth: ['sesame:\n'] } }, 'control characters'],

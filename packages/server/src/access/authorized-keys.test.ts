@@ -276,6 +276,6 @@ test('thousands of keys are read at once and found at once', () => {
   expect(keys.count).toBe(publicKeys.length);
   const began = performance.now();
   for (const [index, key] of publicKeys.entries()) expect(keys.find(key, 0)?.tunnels === index + 1).toBe(true);
-  // Comparing each with each other would take 400 million comparisons.
+  // Comparing all pairs would take 400 million comparisons.
   expect(performance.now() - began).toBeLessThan(10_000);
 });

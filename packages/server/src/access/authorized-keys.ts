@@ -23,7 +23,7 @@ export interface AuthorizedKey {
   readonly reservedHosts?: readonly string[];
 }
 
-/** What a server may grant. */
+/** What a server grants at all. */
 export interface KeyBounds {
   readonly ports: PortRange;
   readonly hosts: {
@@ -135,8 +135,8 @@ const READERS: Readonly<Record<string, (value: string, bounds: KeyBounds) => Res
 };
 
 /**
- * Parses the text of an authorized keys file: on each line `[options] key [comment]`. What the server
- * would grant to nobody is an error too. Throws `keys-unusable`, naming file and line.
+ * Parses the text of an authorized keys file: on each line `[options] key [comment]`. What the server does not grant at all is
+ * an error, too. Throws `keys-unusable`, naming file and line.
  */
 export function parseAuthorizedKeys(text: string, path: string, bounds: KeyBounds): AuthorizedKeys {
   const keys: AuthorizedKey[] = [];

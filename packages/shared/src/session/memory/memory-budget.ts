@@ -59,7 +59,7 @@ export class MemoryBudget {
   }
 }
 
-/** Beyond the limit, this fraction of it is freed at once: finding what to give up costs the same for a little. */
+/** Beyond the limit, this fraction of it is freed at once: finding what to give up costs as much for a small amount. */
 const ROOM_PARTS = 16;
 
 /** What one session uses of the budget. */
