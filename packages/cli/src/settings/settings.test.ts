@@ -205,12 +205,12 @@ describe('HTTP tunnels', () => {
     [{ http: '70000' }, 'usage: --http 70000: neither a port nor host:port'],
     [{ http: '::1:80' }, 'usage: --http ::1:80: neither a port nor host:port'],
     [{ http: ':80' }, 'usage: --http :80: neither a port nor host:port'],
-    [{ http: '7835' }, 'usage: --http 7835: the control port is there'],
-    [{ host: '127.0.0.1', http: '0.0.0.0:7835' }, 'usage: --http 0.0.0.0:7835: the control port is there'],
-    [{ host: '127.0.0.1', port: '80', http: '80' }, 'usage: --http 80: the control port is there'],
+    [{ http: '7835' }, 'usage: --http 7835: the control port listens there'],
+    [{ host: '127.0.0.1', http: '0.0.0.0:7835' }, 'usage: --http 0.0.0.0:7835: the control port listens there'],
+    [{ host: '127.0.0.1', port: '80', http: '80' }, 'usage: --http 80: the control port listens there'],
     [{ https: '443' }, 'usage: --https 443: there is no certificate for it'],
-    [{ http: '443', https: '443', ...tls }, 'usage: --https 443: --http is there'],
-    [{ https: '127.0.0.1:7835', ...tls }, 'usage: --https 127.0.0.1:7835: the control port is there'],
+    [{ http: '443', https: '443', ...tls }, 'usage: --https 443: --http listens there'],
+    [{ https: '127.0.0.1:7835', ...tls }, 'usage: --https 127.0.0.1:7835: the control port listens there'],
   ])('%j cannot be used', (given, message) => {
     expect(refusal(() => server(given))).toBe(message);
   });
