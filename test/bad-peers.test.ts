@@ -198,12 +198,12 @@ describe('a server', () => {
   test('refuses a tunnel of a kind or a name that it does not have, and nothing else', async () => {
     await using link = await connectByHand(server.port);
     const names = ['http', '0', '080', '65536', '-1', ' 80'];
-    link.send({ ...tunnelRequest(1), kind: 2 }, ...names.map((name, index) => ({ ...tunnelRequest(index + 2), name })));
+    link.send({ ...tunnelRequest(1), kind: 9 }, ...names.map((name, index) => ({ ...tunnelRequest(index + 2), name })));
     link.send(tunnelRequest(99));
     await link.waitFor('tunnel-granted', ({ tunnelId }) => tunnelId === 99);
     const refusals = link.frames.flatMap((frame) => (frame.type === 'tunnel-refused' ? [frame] : []));
     expect(refusals.map(({ detail }) => detail)).toEqual([
-      'this server has no endpoints of kind 2',
+      'this server has no endpoints of kind 9',
       ...names.map((name) => `${name} is not a port`),
     ]);
     expect(new Set(refusals.map(({ code }) => code))).toEqual(new Set(['terms-refused']));

@@ -28,7 +28,11 @@ const TWO_PORTS = 'the public port is a flag: give 3000 --port 8001';
 
 describe.concurrent('bad input ends with 2, an error that names it, and a hint', () => {
   test.each<[args: string, error: string, hint: string]>([
-    ['', 'no command was given', 'start with `tunnel server`, `tunnel http 3000` or `tunnel local 3000`; see `tunnel --help`'],
+    [
+      '',
+      'no command was given',
+      'start with `tunnel server`, `tunnel http 3000` or `tunnel local 3000`; see `tunnel --help`',
+    ],
     ['serve', 'unknown command: serve', 'did you mean `tunnel server`?'],
     ['stats', 'unknown command: stats', 'did you mean `tunnel status`?'],
     ['retry --pid x', '--pid x: not a valid process id', '`tunnel status` shows the process id of every client'],

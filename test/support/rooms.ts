@@ -56,7 +56,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'server/certificates': [],
   'server/claims': [],
   'server/endpoints': [],
-  'server/endpoints/http': ['server/access', 'server/endpoints', 'server/http'],
+  'server/endpoints/http': ['server/access', 'server/endpoints'],
   'server/endpoints/tcp': ['server/access', 'server/endpoints', 'server/front'],
   'server/front': ['server', 'server/certificates', 'server/shares'],
   'server/http': ['server/endpoints', 'server/front'],

@@ -1,11 +1,12 @@
-// The entry point of `tunnel`. Node resolves all imports before it runs anything, so an old one dies of a SyntaxError over some
-// export it lacks. This file checks the version first and imports the command only if it can run.
+// The entry point of `tunnel`. Node resolves all imports before it runs anything, so an old version fails with a
+// SyntaxError about some missing export. This file checks the version first and imports the command only if it can run.
 import { refusalOfNode } from './node-version.js';
 
 const refusal = refusalOfNode(process.versions.node);
 if (refusal === undefined) {
-  // Half of the thread pool is for name lookups, of which one that hangs takes a thread for half a minute. The pool reads this
-  // when it is first used, and that is to load an ES module: so this file becomes CommonJS. An idle thread costs next to nothing.
+  // Half of the thread pool is for name lookups, and one that hangs takes a thread for half a minute. The pool reads
+  // this variable on first use, which is when an ES module is loaded, so this file is built as CommonJS. An idle thread
+  // costs next to nothing.
   if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '16';
   // Next to this file in dist. Not awaited: an old Node cannot parse top-level `await`.
   void import('./main.mjs');

@@ -1,8 +1,8 @@
-// Every Node has to be able to parse this, however old: nothing newer than ES2015, and no imports.
+// Every version of Node must be able to parse this, however old: nothing newer than ES2015, and no imports.
 
 /**
- * Why this version of Node will not do, as lines for stderr; undefined if it will. Keep it in step with `engines` in
- * package.json. 21 is out: its early releases lack exports that 20.19 has, and it is past its end of life.
+ * Why this version of Node is unsuitable, as lines for stderr; undefined if it is fine. Keep it in step with `engines`
+ * in package.json. 21 is excluded: its early releases lack exports that 20.19 has, and it is past its end of life.
  *
  * @param {string} version
  */

@@ -7,12 +7,13 @@ import { jsonEmitter } from './reports/json-events.ts';
 import { errorLines, openWriters, type Output, tellEnd, type Writers } from './output/output.ts';
 import { hideSecrets } from './process/process-title.ts';
 
-// Node opens its debugger at SIGUSR1 unless somebody listens, which not every command does, nor any from its first moment.
+// Node opens its debugger on SIGUSR1 unless there is a listener. Not every command has one, and none has it from the
+// start.
 process.on('SIGUSR1', () => {});
 
-/** How long the last lines may take to get out to a reader that is slow, in ms. */
+/** How long flushing the last lines to a slow reader may take, in ms. */
 const DRAIN_TIMEOUT_MS = 2_000;
-/** And how long the process may then take to end by itself, which it does unless something was left open. */
+/** How long the process may then take to end by itself, as it does unless something was left open. */
 const EXIT_GRACE_MS = 1_000;
 
 // src/ and dist/ are siblings, so the same path finds the manifest from the source and from the bundle.
@@ -36,7 +37,7 @@ function tellFailure(error: unknown): number {
     )('stopped', { exitCode: kind.exitCode, code, reason, hint });
   }
   const reasons = error instanceof ConfigError ? error.lines : [reason];
-  // Only for faults of our own, where a report needs it.
+  // Only for our own bugs, to be included in a report.
   const stack = !isExpected && error instanceof Error ? error.stack : undefined;
   if (output?.troubles === 'logs') {
     tellEnd(output, { code, reasons, hint }, stack === undefined ? {} : { stack });
@@ -51,12 +52,12 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whether the command line asks for events, also where it is wrong in another place. */
+/** Whether the command line requests JSON events, even if it is otherwise invalid. */
 function asksForJson(words: readonly string[]): boolean {
   return words.some((word, index) => word === '--output=json' || (word === '--output' && words[index + 1] === 'json'));
 }
 
-/** Lets out what was written. `process.exit` at once would cut it off where stdout is a pipe. */
+/** Flushes what was written. `process.exit` right away would cut it off if stdout is a pipe. */
 async function end({ stdout, stderr }: Writers, exitCode: number): Promise<void> {
   process.exitCode = exitCode;
   await Promise.all([stdout.drained(DRAIN_TIMEOUT_MS), stderr.drained(DRAIN_TIMEOUT_MS)]);
@@ -68,7 +69,7 @@ async function endAfterFault(error: unknown): Promise<never> {
   process.exit();
 }
 
-// Rejections that nobody handled come here as well.
+// Unhandled rejections end up here as well.
 process.on('uncaughtException', (error) => void endAfterFault(error));
 
 // If the event loop runs dry before the command has ended, that is a bug and must not look like success. Node only reports it

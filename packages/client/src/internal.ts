@@ -12,7 +12,7 @@ export { dialTarget } from './services/target-dial.ts';
 export type { InternalClientOptions } from './uplink/uplink-options.ts';
 export type { Surroundings } from './uplink/surroundings.ts';
 
-/** As `createClient`, with what only tests set. */
+/** As `createClient`, with options that only tests set. */
 export function createInternalClient(options: InternalClientOptions): Client {
   return new Client(options);
 }

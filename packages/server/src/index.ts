@@ -1,13 +1,13 @@
 export { listen } from './listen.ts';
 export type { ListenOptions } from './listen.ts';
 export { createServer, Server } from './server.ts';
-export type { LinkInfo, ServerEvents, SessionInfo } from './events.ts';
-export type { ServerOptions } from './options.ts';
+export type { LinkInfo, PublicPlace, ServerEvents, SessionInfo } from './events.ts';
+export type { ListenAddress, ServerOptions } from './options.ts';
 export type { ServerStatus } from './observe/status.ts';
 export { authorizedKeysFile } from './access/authorized-keys-file.ts';
 export type { AuthorizedKeySource } from './access/authorized-keys-file.ts';
 export { AuthorizedKeys } from './access/authorized-keys.ts';
-export type { AuthorizedKey } from './access/authorized-keys.ts';
+export type { AuthorizedKey, KeyBounds } from './access/authorized-keys.ts';
 export type { Requirement } from './access/access.ts';
 export type { PortRange } from './access/port-ranges.ts';
 export type { CertificateFiles } from './certificates/certificate-files.ts';

@@ -6,21 +6,22 @@ import { Server } from './server.ts';
 
 /** What `listen` needs: a `secret`, or `authorizedKeys`. */
 export interface ListenOptions extends Omit<ServerOptions, 'identity' | 'leases'> {
-  /** The server's X25519 private key, 32 bytes. Default: that of the state directory, or a new one with each call. */
+  /** The server's X25519 private key, 32 bytes. Default: the one in the state directory, or a new one on each call. */
   readonly identity?: Uint8Array;
   /**
-   * Where the identity and the public ports that clients had are kept over restarts: a directory for this server alone, made
-   * where there is none. Without it clients meet another server key after a restart, and those that remember the old one
-   * stay away.
+   * A directory, for this server alone, that keeps the identity and the public ports of clients across restarts;
+   * created if missing. Without it clients meet a different server key after a restart, and those that remember the old
+   * one stay away.
    */
   readonly stateDirectory?: string;
-  /** Stops the server as `stop` does; before it listens, has `listen` reject with the signal's reason. */
+  /** Stops the server as `stop` does; before it listens, makes `listen` reject with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Starts a server. Rejects with a `TunnelError`: `listen-in-use`, `listen-denied` or `listen-failed`, `usage` where no
- * secret and no keys are given, `keys-unusable`, and `state-damaged` or `state-unusable` of the state directory.
+ * Starts a server. Rejects with a `TunnelError`: `listen-in-use`, `listen-denied` or `listen-failed`, `usage` if
+ * neither a secret nor keys are given, `keys-unusable`, and `state-damaged` or `state-unusable` for the state
+ * directory.
  */
 export async function listen(options: ListenOptions): Promise<Server> {
   const { stateDirectory, signal, ...rest } = options;

@@ -37,10 +37,13 @@ import { PortPolicy } from './access/port-policy.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { NO_SESSIONS, type ServerStatus } from './observe/status.ts';
 
+/** Browsers and resolvers take names below it for this machine, without any DNS. */
+const DEFAULT_DOMAIN = 'localhost';
+
 const DEFAULT_RESUME_WINDOW_MS = 120_000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 10_000;
 
-/** What clients of a stopping server are told: when to come back, and over how long to spread, in ms. */
+/** What clients of a stopping server are told: when to come back, and the interval to spread that over, in ms. */
 const RETRY_AFTER_MS = 1_000;
 const LEAST_RETRY_SPREAD_MS = 1_000;
 const RETRY_SPREAD_MS_PER_SESSION = 8;
@@ -64,36 +67,41 @@ export interface ServerSeams {
   readonly endpointKinds?: readonly EndpointKind[];
 }
 
-/** Makes a server. Nothing happens before `start`. */
+/** Creates a server. Nothing happens before `start`. */
 export function createServer(options: ServerOptions): Server {
   return new Server(options);
 }
 
-/** Accepts clients and opens public ports for them. Tells what happens as events. `await using` stops it. */
+/** Accepts clients and opens public ports for them. Emits what happens as events. `await using` stops it. */
 export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEvents[K]] }> implements AsyncDisposable {
   readonly #options: ServerOptions & ServerSeams;
   readonly #connections = new Connections();
   readonly #hosts = new HostTable();
+  readonly #hostBounds: HostBounds;
   readonly #peers: PeerReader;
   readonly #requirement: Requirement;
   #state: State = { kind: 'new' };
 
-  /** Throws `usage` where what clients have to prove is not given, or the public host is none. */
+  /** Throws `usage` if what clients must prove is not given, or a host or the domain is invalid. */
   constructor(options: ServerOptions) {
     super();
-    const { publicHost } = options;
+    const { publicHost, allowHosts = [], https, tls } = options;
+    const { domain = publicHost === undefined ? DEFAULT_DOMAIN : undefined } = options;
     if (publicHost !== undefined && !isPublicHost(publicHost)) {
       throw new TunnelError('usage', {
         detail: `publicHost ${JSON.stringify(publicHost)} is not a host name or address`,
       });
     }
+    if (https !== undefined && tls === undefined) throw new TunnelError('usage', { detail: 'https needs tls' });
+    this.#hostBounds = new HostBounds({ domain, allowHosts, publicHost });
     this.#options = options;
     this.#requirement = requirementOf(options);
     this.#peers = new PeerReader(options.acceptProxyProtocol ?? []);
   }
 
   /**
-   * Listens. Rejects with `keys-unusable`, `listen-in-use`, `listen-denied`, `listen-failed`, `tls-unusable` or `usage`.
+   * Starts listening. Rejects with `keys-unusable`, `listen-in-use`, `listen-denied`, `listen-failed`, `tls-unusable`
+   * or `usage`.
    */
   async start(): Promise<ServerEvents['listening']> {
     const { identity, secret, previousSecret, host, port = DEFAULT_CONTROL_PORT, tls, http, https } = this.#options;
@@ -157,24 +165,24 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return state.kind === 'listening' || state.kind === 'draining' ? state.listeners : undefined;
   }
 
-  /** The control port that it listens on; 0 where it does not listen. */
+  /** The control port that it listens on; 0 if it is not listening. */
   get port(): number {
     return this.#listeners?.port ?? 0;
   }
 
-  /** Its public key, base64url: what clients are given as `serverKey`. */
+  /** Its public key, base64url, for the clients' `serverKey`. */
   get serverKey(): string {
     return encodeKey(nodeCrypto.publicKey(this.#options.identity));
   }
 
-  /** Reads the authorized keys anew. */
+  /** Rereads the authorized keys. */
   rereadKeys(): void {
     if (this.#state.kind === 'listening') this.#state.updates?.reread();
   }
 
   /**
-   * Takes no new clients and visitors, lets running streams finish within the drain timeout, and ends. The control port stays
-   * open meanwhile: a session whose link breaks is carried on there.
+   * Accepts no new clients or visitors, lets open streams finish within the drain timeout, and ends. Meanwhile the
+   * control port stays open, so that a session whose link breaks can resume.
    */
   async stop(): Promise<void> {
     const state = this.#state;
@@ -210,14 +218,14 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     return this.stop();
   }
 
-  /** What it is doing now, and has carried since its start. */
+  /** What it is doing now and has carried since its start. */
   status(): ServerStatus {
     const state = this.#state;
     if (state.kind === 'new' || state.kind === 'stopped') return { ...NO_SESSIONS, state: state.kind, handshakes: 0 };
     return { ...state.sessions.status, state: state.kind, handshakes: state.acceptor.handshakeCount };
   }
 
-  /** Tells clients to come back, lets visitors finish, ends each session once its last one is gone. */
+  /** Tells clients to come back later, lets visitors finish, and ends each session after its last one. */
   async #drain(sessions: Sessions): Promise<void> {
     const graceMs = this.#options.drainTimeoutMs ?? DEFAULT_DRAIN_TIMEOUT_MS;
     const spreadMs = Math.max(
@@ -256,16 +264,21 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   async #followKeys(access: Access, sessions: Sessions): Promise<AccessUpdates | undefined> {
     const { authorizedKeys } = this.#options;
     if (!authorizedKeys) return undefined;
-    const updates = new AccessUpdates(access, authorizedKeys, this.#portBounds, {
-      onRead: (count) => {
-        this.emit('keys-changed', { count });
-        sessions.review();
+    const updates = new AccessUpdates(
+      access,
+      authorizedKeys,
+      { ports: this.#portBounds, hosts: this.#hostBounds },
+      {
+        onRead: (count) => {
+          this.emit('keys-changed', { count });
+          sessions.review();
+        },
+        onExpiry: () => sessions.review(),
+        onError: ({ code, message }) => {
+          this.emit('warning', { code, reason: `${message}; the previous keys stay in force` });
+        },
       },
-      onExpiry: () => sessions.review(),
-      onError: ({ code, message }) => {
-        this.emit('warning', { code, reason: `${message}; the previous keys stay in force` });
-      },
-    });
+    );
     await updates.start();
     return updates;
   }
@@ -286,12 +299,6 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       addressesOf: (name) => this.#listeners?.addressesOf(name) ?? [],
     });
     return [tcpPorts, httpHosts, ...endpointKinds];
-  }
-
-  get #hostBounds(): HostBounds {
-    const { publicHost, allowHosts = [] } = this.#options;
-    const { domain = publicHost === undefined ? 'localhost' : undefined } = this.#options;
-    return new HostBounds({ domain, allowed: allowHosts, publicHost });
   }
 
   #makeSessions(access: Access, kinds: readonly EndpointKind[], { claims }: LocalClaims): Sessions {

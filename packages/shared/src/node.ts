@@ -18,6 +18,7 @@ export type { PipeSocket, StreamObserver, StreamPipe, Traffic } from './transpor
 export { VisitorSocket } from './transport/visitor-socket.ts';
 export type { VisitorEnds } from './transport/visitor-socket.ts';
 export { hostNameFault, isBelow, parentOf, parseHostName } from './net/host-name.ts';
+export { matchesHost, parseDomain, parseHostPattern, wildcardParent } from './net/host-patterns.ts';
 export { canonicalAddress, hostToDial, NetworkList, parseNetwork } from './net/networks.ts';
 export type { Network } from './net/networks.ts';
 export { KEEPALIVE_DELAY_MS, localAddressOf, prepareSocket, remoteAddressOf } from './net/tcp.ts';

@@ -12,28 +12,28 @@ import { CommandError } from '../hints/command-error.ts';
 /** Further connections are closed at once. */
 const MAX_CONNECTIONS = 64;
 
-/** A request that is not there within this is ended, in ms. */
+/** Requests that take longer than this to arrive are aborted, in ms. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
-/** Whether the program does what it is there for, and why not, in a few words. */
+/** Whether the program is ready, and why not, in a few words. */
 export interface Readiness {
   readonly isReady: boolean;
   readonly reason: string;
 }
 
-/** What the admin endpoint tells. */
+/** What the admin endpoint reports. */
 export interface AdminSource {
   readiness(): Readiness;
   readonly metrics: Metrics;
 }
 
 export interface AdminServer extends AsyncDisposable {
-  /** Where it listens, as text. */
+  /** The address it listens on, as text. */
   readonly address: string;
 }
 
 /**
- * Answers `/healthz`, `/readyz` and `/metrics` until it is disposed of. Rejects with `listen-in-use`, `listen-denied` or
+ * Answers `/healthz`, `/readyz` and `/metrics` until disposed. Rejects with `listen-in-use`, `listen-denied` or
  * `listen-failed`.
  */
 export async function serveAdmin(address: AdminAddress, source: AdminSource): Promise<AdminServer> {
@@ -42,7 +42,7 @@ export async function serveAdmin(address: AdminAddress, source: AdminSource): Pr
   http.on('request', (request, response) => void answer(request, response, source));
   await listen(http, address);
   http.on('error', () => {});
-  // It never is what keeps the program running.
+  // This server must not keep the program running.
   http.unref();
   return {
     address: 'path' in address ? address.path : formatAdminAddress({ ...address, port: portOf(http) }),
@@ -67,7 +67,7 @@ async function listen(http: Server, address: AdminAddress): Promise<void> {
   }
 }
 
-/** A killed process leaves its socket behind. That of another user is not removed, as root could. */
+/** A killed process leaves its socket behind. Another user's socket is not removed, even though root could. */
 async function isAbandoned(path: string): Promise<boolean> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats?.isSocket() !== true || !isOwn(stats.uid)) return false;
@@ -107,7 +107,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, source
       return;
     case '/readyz': {
       const { isReady, reason } = source.readiness();
-      // A peer may have written it, and a terminal may show it.
+      // It may come from a peer, and be shown on a terminal.
       say(response, isReady ? 200 : 503, `${printable(reason)}\n`);
       return;
     }

@@ -5,7 +5,7 @@ import type { AdminAddress } from '../values/admin-address.ts';
 import { type AdminServer, type AdminSource, type Readiness, serveAdmin } from './admin-server.ts';
 import { clientReadiness, serverReadiness } from './readiness.ts';
 
-/** The admin endpoint of a server, where one was asked for. */
+/** Opens the admin endpoint of a server, if requested. */
 export function openServerAdmin(
   address: AdminAddress | undefined,
   server: Server,
@@ -13,7 +13,7 @@ export function openServerAdmin(
   version: string,
 ): Promise<AdminServer | undefined> {
   return openAdmin(address, output, async () => {
-    // Only here, so that nobody else waits until all this is loaded.
+    // Loaded here so that only those who use it wait for it.
     const { serverMetrics } = await import('./server-metrics.ts');
     return { readiness: () => serverReadiness(server.status()), metrics: serverMetrics(server, version) };
   });
@@ -22,11 +22,11 @@ export function openServerAdmin(
 /** The admin endpoint of the clients of a process. */
 export interface ClientAdmin extends AsyncDisposable {
   watch(client: Client): void;
-  /** It is not wanted any more. */
+  /** The client is no longer needed. */
   forget(client: Client): void;
 }
 
-/** That of clients, where one was asked for. */
+/** Opens the admin endpoint of clients, if requested. */
 export async function openClientAdmin(
   address: AdminAddress | undefined,
   output: Output,

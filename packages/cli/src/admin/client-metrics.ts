@@ -2,15 +2,15 @@ import type { Client, ClientStatus } from '@tunnel/client';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { codeLabel, type Metrics, newRegistry } from './metrics.ts';
 
-/** What a client counts by itself. */
+/** Counters that a client keeps itself. */
 const COUNTED = ['bytesIn', 'bytesOut', 'reconnects', 'resumedStreams', 'lostStreams'] as const;
 type Counts = Readonly<Record<(typeof COUNTED)[number], number>>;
 
-/** What the clients of a process tell Prometheus, from their events and their status. */
+/** The Prometheus metrics of a process's clients, from their events and their status. */
 export class ClientMetrics implements Metrics {
   readonly #registry: Registry;
   readonly #clients = new Set<Client>();
-  /** What those counted that are not wanted any more, by server. */
+  /** Totals of clients that are gone, by server. */
   readonly #past = new Map<string, Counts>();
   readonly #ready: Gauge<'server'>;
   readonly #wanted: Gauge<'server'>;
@@ -69,7 +69,7 @@ export class ClientMetrics implements Metrics {
     return this.#registry.contentType;
   }
 
-  /** Two clients of the same server count together. */
+  /** Clients of the same server are counted together. */
   watch(client: Client): void {
     const { server } = client.status();
     this.#clients.add(client);
@@ -81,7 +81,7 @@ export class ClientMetrics implements Metrics {
     client.on('retrying', ({ code }) => this.#retries.inc({ server, code: codeLabel(code) }));
   }
 
-  /** It is not wanted any more. What it counted stays: a counter that falls is taken for one that began anew. */
+  /** The client is no longer needed. Its counts stay: Prometheus takes a falling counter for a restarted one. */
   forget(client: Client): void {
     if (!this.#clients.delete(client)) return;
     const last = client.status();
@@ -96,7 +96,7 @@ export class ClientMetrics implements Metrics {
   }
 
   #refresh(statuses: readonly ClientStatus[]): void {
-    // A counter of prom-client can only be counted up, or begun anew.
+    // A prom-client counter can only be incremented or reset.
     const counters = [this.#bytes, this.#reconnects, this.#resumedStreams, this.#lostStreams];
     for (const counter of counters) counter.reset();
     for (const gauge of [this.#ready, this.#wanted, this.#open, this.#streams, this.#roundTrip]) gauge.reset();

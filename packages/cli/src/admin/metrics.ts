@@ -7,7 +7,10 @@ export interface Metrics {
   read(): Promise<string>;
 }
 
-/** What is kept of the process metrics of `prom-client`: the rest has names against Prometheus' conventions, or no use here. */
+/**
+ * The process metrics of `prom-client` that are kept: the others violate Prometheus' naming conventions or are of no
+ * use here.
+ */
 const PROCESS_METRICS: ReadonlySet<string> = new Set([
   'process_cpu_user_seconds_total',
   'process_cpu_system_seconds_total',
@@ -26,7 +29,7 @@ const PROCESS_METRICS: ReadonlySet<string> = new Set([
   'nodejs_gc_duration_seconds',
 ]);
 
-/** What every command tells: its version, and how the process is. */
+/** Metrics of every command: its version and process figures. */
 export function newRegistry(version: string): Registry {
   const registry = new Registry();
   const build = new Gauge({
@@ -43,7 +46,7 @@ export function newRegistry(version: string): Registry {
   return registry;
 }
 
-/** A value for the label `code`. Only those of the registry of errors: nobody outside can make up time series. */
+/** A value for the label `code`. Only codes from the error registry, so that peers cannot create time series. */
 export function codeLabel(code: string): string {
   return Object.hasOwn(ERRORS, code) ? code : 'unknown';
 }

@@ -3,7 +3,7 @@ import type { ServerStatus } from '@tunnel/server';
 import { formatDuration } from '../values/duration.ts';
 import type { Readiness } from './admin-server.ts';
 
-/** A server is ready while it takes clients. */
+/** A server is ready while it accepts clients. */
 export function serverReadiness({ state }: ServerStatus): Readiness {
   switch (state) {
     case 'new':

@@ -2,12 +2,12 @@ import type { Server, ServerStatus } from '@tunnel/server';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { codeLabel, type Metrics, newRegistry } from './metrics.ts';
 
-/** From a fast handshake on the same machine to its timeout, in s. */
+/** From a fast handshake on the same machine up to the timeout, in seconds. */
 const HANDSHAKE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * What a server tells Prometheus. What happens seldom is counted from its events; all that visitors' bytes touch is read
- * from its status when somebody asks, and costs nothing in between.
+ * The Prometheus metrics of a server. Rare events are counted as they happen; everything on the path of visitors' bytes
+ * is read from the status on each scrape, and costs nothing in between.
  */
 export function serverMetrics(server: Server, version: string): Metrics {
   const registry = newRegistry(version);
@@ -96,7 +96,7 @@ export function serverMetrics(server: Server, version: string): Metrics {
     streams.set(status.streams);
     logBytes.set(status.resumeLogBytes);
     setStatistics(roundTrip, status.roundTripsMs);
-    // A counter of prom-client can only be counted up, or begun anew.
+    // A prom-client counter can only be incremented or reset.
     visitors.reset();
     visitors.inc(status.visitors);
     bytes.reset();
@@ -112,7 +112,7 @@ export function serverMetrics(server: Server, version: string): Metrics {
   };
 }
 
-/** `sortedMs` in ascending order. Without a link that was measured there is nothing to tell. */
+/** `sortedMs` is in ascending order; without a measured link there is nothing to set. */
 function setStatistics(gauge: Gauge<'statistic'>, sortedMs: readonly number[]): void {
   gauge.reset();
   const [least] = sortedMs;

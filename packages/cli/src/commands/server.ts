@@ -151,6 +151,10 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     minPort: settings.minPort,
     maxPort: settings.maxPort,
     publicHost: settings.publicHost,
+    domain: settings.domain,
+    allowHosts: settings.allowHosts,
+    http: settings.http,
+    https: settings.https,
     resumeWindowMs: settings.resumeWindowMs,
     drainTimeoutMs: settings.drainTimeoutMs,
     heartbeat: settings.heartbeat,
@@ -306,6 +310,7 @@ async function introduce(
     keysFile,
     requirement,
     serverKey: Buffer.from(serverKey).toString('base64url'),
+    domain: settings.domain ?? (publicHost === undefined ? 'localhost' : undefined),
     stateDirectory: settings.givenStateDirectory,
   });
   for (const line of lines) output.stdout.write(line);

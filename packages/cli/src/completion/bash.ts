@@ -6,7 +6,7 @@ const names = (flags: Readonly<Record<string, Flag>>): string =>
     .map((name) => `--${name}`)
     .join(' ');
 
-/** Needs nothing but bash: no bash-completion, and no `compopt` where bash is that of macOS. */
+/** Needs nothing but bash: no bash-completion, and no `compopt`, which macOS's bash lacks. */
 export function bashScript(commands: Commands): string {
   const values = (command: string, name: string, { choices, isPath }: Flag): string => {
     const action =

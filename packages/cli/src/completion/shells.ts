@@ -4,7 +4,7 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 export type Shell = (typeof SHELLS)[number];
 
-/** A command, as `--help` and the shells tell of it. */
+/** A command, as described by `--help` and shell completion. */
 export interface Command {
   readonly describe: string;
   readonly flags: Flags;
@@ -12,13 +12,13 @@ export interface Command {
 
 export type Commands = Readonly<Record<string, Command>>;
 
-/** The flags of every command, which yargs answers. */
+/** Flags that yargs handles for every command. */
 export const STANDARD: Readonly<Record<string, Flag>> = {
   help: { describe: 'show help', isSwitch: true },
   version: { describe: 'show the version', isSwitch: true },
 };
 
-/** What may stand behind a command. `run` also takes the names of tunnels, which each shell reads from the configuration. */
+/** Fixed arguments by command. `run` also takes tunnel names, which each shell reads from the configuration. */
 export const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   config: ['check'],
   completion: SHELLS,
@@ -28,8 +28,8 @@ export const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 export const TAKES_FILE: readonly string[] = ['keygen', 'config'];
 
 /**
- * Prints the names of the tunnels of a configuration file, which follows. Asking the program would take a quarter of a
- * second at every key.
+ * Prints the tunnel names in a configuration file, whose path follows. Asking the program would take a quarter of a
+ * second per key press.
  */
 export const TUNNEL_NAMES = String.raw`sed -n 's/^[[:space:]]*\[tunnels\.\([A-Za-z0-9_-]*\)\].*/\1/p' `;
 

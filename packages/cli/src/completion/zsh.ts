@@ -3,7 +3,7 @@ import { ARGUMENTS, type Commands, isSwitch, STANDARD, TAKES_FILE, TUNNEL_NAMES 
 
 const quote = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
-/** In a specification of `_arguments` these end the text. */
+/** These characters end the text in an `_arguments` specification. */
 const escape = (text: string): string => text.replaceAll(/[[\]:\\]/g, String.raw`\$&`);
 
 function flagSpec([name, flag]: [string, Flag]): string {
@@ -23,7 +23,7 @@ function argumentSpecs(command: string): readonly string[] {
   ];
 }
 
-/** For `source <(…)` as well as for a file `_tunnel` in `$fpath`. */
+/** Works with `source <(…)` and as a file `_tunnel` in `$fpath`. */
 export function zshScript(commands: Commands): string {
   const commandLines = Object.entries(commands).map(([name, { describe }]) => `    ${quote(`${name}:${describe}`)}`);
   const cases = Object.entries(commands).map(([name, { flags }]) => {

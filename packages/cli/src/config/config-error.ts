@@ -4,19 +4,19 @@ import type { Position } from './toml.ts';
 
 /** Something wrong in a configuration file. */
 export interface Problem {
-  /** Undefined where the text begins with it. */
+  /** Undefined if the text begins with the position. */
   readonly at: Position | undefined;
-  /** The key with its tables, as in `tunnels.web.port`; empty where it is about more than one. */
+  /** The key with its tables, as in `tunnels.web.port`; empty if it concerns more than one. */
   readonly key: string;
   readonly text: string;
 }
 
-/** Everything that is wrong in one configuration file, in its order. Of values that may be secret nothing is told. */
+/** All problems in one configuration file, in file order. Values that may be secret are never shown. */
 export class ConfigError extends CommandError {
   /** One for each problem. */
   readonly lines: readonly string[];
 
-  /** `hint`: if there is better advice than to correct the file. */
+  /** `hint`: for better advice than to correct the file. */
   constructor(path: string, problems: readonly Problem[], hint = ADVICE_BY_CODE['config-unusable'].text) {
     const lines = problems
       .toSorted((a, b) => (a.at?.line ?? 0) - (b.at?.line ?? 0) || (a.at?.column ?? 0) - (b.at?.column ?? 0))

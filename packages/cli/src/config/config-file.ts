@@ -8,9 +8,9 @@ import type { Given } from '../values/given.ts';
 import type { Config } from './read-config.ts';
 import { CommandError } from '../hints/command-error.ts';
 
-/** A configuration file as it was read. */
+/** A configuration file, as read. */
 export interface ConfigFile extends Config {
-  /** What stands in it and is nobody else's business, though other users of this machine may read it. */
+  /** The kind of confidential value in it, if other users of this machine can read the file. */
   readonly exposed: Confidence | undefined;
 }
 
@@ -19,14 +19,14 @@ type Confidence = 'a secret' | 'a password' | "a proxy's password";
 const READABLE_BY_OTHERS = 0o044;
 
 /**
- * Reads the configuration file that was named, else the user's own, if there is one. Throws `config-unusable`, as a
- * `ConfigError` where it is about what the file says.
+ * Reads the given configuration file, else the user's own, if any. Throws `config-unusable`, as a `ConfigError` if it
+ * concerns the content.
  */
 export async function loadConfig(given: Given | undefined, environment: Environment): Promise<ConfigFile | undefined> {
   const path = given === undefined ? defaultConfigPath(environment) : resolve(given.text);
   const file = path === undefined ? undefined : await readFile(path);
   if (path !== undefined && file !== undefined) {
-    // Loaded only where there is a file: most calls of the command have none, and start faster.
+    // Loaded only if there is a file: most invocations have none and start faster.
     const { readConfig } = await import('./read-config.ts');
     const config = await readConfig(path, file.text);
     return { ...config, exposed: file.isExposed ? confidenceIn(config) : undefined };
@@ -38,7 +38,7 @@ export async function loadConfig(given: Given | undefined, environment: Environm
   });
 }
 
-/** As `loadConfig`, where there has to be one. */
+/** As `loadConfig`, if the file is mandatory. */
 export async function requireConfig(given: Given | undefined, environment: Environment): Promise<ConfigFile> {
   const config = await loadConfig(given, environment);
   if (config !== undefined) return config;
@@ -60,7 +60,7 @@ function confidenceIn({ server, client, tunnels }: Config): Confidence | undefin
 /** Undefined for a user without a home directory. */
 function defaultConfigPath(environment: Environment): string | undefined {
   const configHome = environment['XDG_CONFIG_HOME'];
-  // As for the state directory: relative paths in these variables are to be ignored.
+  // As for the state directory, relative paths in these variables are ignored.
   if (configHome !== undefined && isAbsolute(configHome)) return join(configHome, 'tunnel', 'config.toml');
   const home = homeDirectory();
   return home === undefined ? undefined : join(home, '.config', 'tunnel', 'config.toml');

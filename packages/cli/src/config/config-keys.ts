@@ -4,7 +4,7 @@ import { SERVER_FLAGS } from '../settings/server-settings.ts';
 import { parseChoice } from '../values/choice.ts';
 import { parseTarget } from '../values/target.ts';
 
-/** The service of a tunnel, which on the command line is an argument and no flag. */
+/** The service of a tunnel, which is an argument on the command line, not a flag. */
 const TARGET: Flag = {
   describe: 'the local service: 3000, host:3000, [::1]:3000 or unix:/run/app.sock',
   read: (given) => parseTarget(given, 'localhost'),
@@ -20,17 +20,17 @@ const TYPE: Flag = {
   place: 'target',
 };
 
-/** The keys of each table of a configuration file. They follow from the flags. */
+/** The keys of each table of a configuration file. Derived from the flags. */
 export const CONFIG_KEYS = {
   server: keysOf(SERVER_FLAGS, ['process', 'session', 'tunnel', 'target']),
   client: keysOf(CLIENT_FLAGS, ['process', 'session', 'tunnel']),
   tunnels: { target: TARGET, type: TYPE, ...keysOf(CLIENT_FLAGS, ['session', 'tunnel', 'target']) },
 } as const satisfies Readonly<Record<string, Flags>>;
 
-/** Keys of `[client]` that hold for a whole process. */
+/** Keys of `[client]` that apply to the whole process. */
 export const PROCESS_KEYS: readonly string[] = Object.keys(keysOf(CLIENT_FLAGS, ['process']));
 
-/** Keys that say which session a tunnel is in: those with the same values share one. */
+/** Keys that determine a tunnel's session: tunnels with the same values share one. */
 export const SESSION_KEYS = Object.keys(keysOf(CLIENT_FLAGS, ['session'])) as readonly (keyof typeof CLIENT_FLAGS)[];
 
 /** What visitors reach a tunnel by. */
@@ -38,9 +38,9 @@ export function typeOfTunnel(tunnel: FileTable): TunnelType {
   return tunnel.get('type')?.[0]?.text === 'http' ? 'http' : 'tcp';
 }
 
-/** The tables that a tunnel's values come from, the nearest first. */
+/** The tables that a tunnel's values come from, nearest first. */
 export function tablesOfTunnel(tunnel: FileTable, client: FileTable): readonly FileTable[] {
-  // A key belongs to one server.
+  // A server key belongs to one server.
   const isElsewhere = tunnel.has('to');
   return [tunnel, new Map([...client].filter(([key]) => !isElsewhere || key !== 'server-key'))];
 }

@@ -48,7 +48,7 @@ test('its example is right', async () => {
 });
 
 test('every flag has a key, and every key a flag', () => {
-  // Which file is to be read cannot stand in it.
+  // The path of the file cannot be set in the file itself.
   const flagsOf = (flags: Flags): string[] => Object.keys(flags).filter((name) => name !== 'config');
   expect(Object.keys(CONFIG_KEYS.server).toSorted()).toEqual(flagsOf(SERVER_FLAGS).toSorted());
   const clientKeys = new Set([...Object.keys(CONFIG_KEYS.client), ...Object.keys(CONFIG_KEYS.tunnels)]);

@@ -11,7 +11,7 @@ function read(text: string): Promise<Config> {
   return readConfig(PATH, text);
 }
 
-/** All that is wrong, without the name of the file. */
+/** All problems, without the file name. */
 async function problems(text: string): Promise<readonly string[]> {
   const error: unknown = await read(text).catch((reason: unknown) => reason);
   if (!(error instanceof Error)) return [];

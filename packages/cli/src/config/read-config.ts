@@ -13,7 +13,7 @@ import { CONFIG_KEYS, SESSION_KEYS, tablesOfTunnel, typeOfTunnel } from './confi
 import { programOf } from './foreign-config.ts';
 import { parseToml, type Position, type TomlNode, TomlSyntaxError, type TomlTable } from './toml.ts';
 
-/** A configuration file in which everything is right. */
+/** A valid configuration file. */
 export interface Config {
   readonly path: string;
   readonly server: FileTable;
@@ -23,9 +23,9 @@ export interface Config {
 }
 
 /**
- * A file is checked on its own: a wrong HTTPS_PROXY is not the file's fault. Which state directory will be used does not matter
- * here and is not known (a flag or a variable may name it), so any path stands in for it. Looking for the default one would fail
- * for a user without a home directory.
+ * A file is checked in isolation: a wrong HTTPS_PROXY is not the file's fault. Which state directory will be used does
+ * not matter here and is unknown (a flag or a variable may name it), so any path will do; looking up the default would
+ * fail for a user without a home directory.
  */
 const NO_ENVIRONMENT: Environment = { XDG_STATE_HOME: '/' };
 
@@ -36,7 +36,7 @@ const FIRST: Position = { line: 1, column: 1 };
 
 const TUNNEL_NAME = /^[A-Za-z\d][\w.-]{0,62}$/;
 
-/** Reads the text of a configuration file. Throws a `ConfigError` with all that is wrong. */
+/** Parses the text of a configuration file. Throws a `ConfigError` with all problems. */
 export async function readConfig(path: string, text: string): Promise<Config> {
   if (isUtf16(text))
     throw new ConfigError(
@@ -71,7 +71,7 @@ class Reader {
     this.#path = path;
   }
 
-  /** Whether there was any key that stands for something here. */
+  /** Whether any key was recognized. */
   get knowsAny(): boolean {
     return this.#knowsAny;
   }
@@ -116,7 +116,7 @@ class Reader {
     return { path: this.#path, server, client, tunnels };
   }
 
-  /** What is wrong only with several values side by side. */
+  /** Checks what can only be wrong with several values in combination. */
   #checkTogether(server: FileTable, client: FileTable, tunnels: ReadonlyMap<string, FileTable>): void {
     const told = new Set<string>();
     const attempt = (check: () => unknown): void => {
@@ -124,7 +124,7 @@ class Reader {
         check();
       } catch (error) {
         const text = describe(error);
-        // What is wrong with `[client]` is wrong with each of its tunnels.
+        // A problem in `[client]` would show up for each of its tunnels.
         if (!told.has(text)) this.#tell(undefined, '', text);
         told.add(text);
       }
@@ -143,7 +143,7 @@ class Reader {
       const flags = new GivenFlags(CLIENT_FLAGS, {}, {}, tablesOfTunnel(table, client));
       attempt(() => {
         const settings = readTunnelSettings(type, table.get('target') ?? [], flags, NO_ENVIRONMENT);
-        // Those that reach the same server in the same way share a session.
+        // Tunnels that reach the same server in the same way share a session.
         const way = JSON.stringify(SESSION_KEYS.map((key) => flags.get(key)?.text));
         sizes.set(way, (sizes.get(way) ?? 0) + settings.tunnels.length);
       });
@@ -217,7 +217,7 @@ class Reader {
     return { text, source: `${this.#path}:${line}:${column}: ${key}` };
   }
 
-  /** As `#resolvePath` for what names a file. */
+  /** As `#resolvePath`, for values that name a file. */
   #textOf(flag: Flag, text: string): string | undefined {
     if (flag.isPath === true) return this.#resolvePath(text);
     if (flag.isPathBehindAt !== true || !text.startsWith('@')) return text;
@@ -225,7 +225,7 @@ class Reader {
     return path === undefined ? undefined : `@${path}`;
   }
 
-  /** Undefined where it is below the home directory of a user who has none. */
+  /** Undefined if it is below the home directory of a user who has none. */
   #resolvePath(text: string): string | undefined {
     if (text === '') return text;
     if (!text.startsWith('~/')) return resolve(dirname(this.#path), text);
@@ -259,7 +259,7 @@ function described(node: TomlNode): string {
   }[node.kind];
 }
 
-/** The failure and what to do, as a clause behind a position. */
+/** The failure and what to do, as a clause that follows a position. */
 function describe(error: unknown): string {
   if (!(error instanceof TunnelError)) throw error;
   return `${error.detail}; ${adviceFor(error).text}`;
@@ -269,7 +269,7 @@ function headingOf(table: string): string {
   return table === 'tunnels' ? '[tunnels.NAME]' : `[${table}]`;
 }
 
-/** As it stands in the file. */
+/** As written in the file. */
 function quoted(name: string): string {
   return /^[\w-]+$/.test(name) ? name : JSON.stringify(name);
 }

@@ -1,12 +1,12 @@
 import type { AST } from 'toml-eslint-parser';
 
-/** Where something begins in a file, both counted from 1. */
+/** A position in a file, both counted from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** A value of a TOML document. Numbers stay as they were written. */
+/** A value of a TOML document. Numbers stay as written. */
 export type TomlNode = { readonly at: Position } & (
   | { readonly kind: 'table'; readonly entries: Map<string, TomlEntry> }
   | { readonly kind: 'list'; readonly items: readonly TomlNode[] }
@@ -20,7 +20,7 @@ interface TomlEntry {
   readonly value: TomlNode;
 }
 
-/** A document that is no TOML, and where it stops being one. */
+/** A document that is not valid TOML, with the position of the error. */
 export class TomlSyntaxError extends Error {
   readonly at: Position;
 
@@ -30,7 +30,9 @@ export class TomlSyntaxError extends Error {
   }
 }
 
-/** Reads a TOML 1.0 document. The parser is loaded here: most calls of the command have no file. Throws `TomlSyntaxError`. */
+/**
+ * Parses a TOML 1.0 document. The parser is loaded on demand: most invocations have no file. Throws `TomlSyntaxError`.
+ */
 export async function parseToml(text: string): Promise<TomlTable> {
   const { parseTOML, ParseError } = await import('toml-eslint-parser');
   let program: AST.TOMLProgram;
@@ -59,7 +61,7 @@ function put(table: TomlTable, { key, value }: AST.TOMLKeyValue): void {
   if (last !== undefined) owner.entries.set(nameOf(last), { keyAt: positionOf(last), value: toNode(value) });
 }
 
-/** The table at the end of this path; what is missing is made. The parser has refused paths through anything else. */
+/** The table at this path, created as needed. The parser has rejected paths through anything else. */
 function descend(table: TomlTable, path: readonly Key[], isArray: boolean): TomlTable {
   let current = table;
   for (const [index, key] of path.entries()) {

@@ -6,7 +6,10 @@ import { formatTarget } from '../values/target.ts';
 import { formatLatency } from './latency.ts';
 import { failed, passed, type Step, troubleOf, warned } from './step.ts';
 
-/** Looks the server's name up and tries each of its addresses. The steps `name` and `tcp`, or the one that failed. */
+/**
+ * Looks the server's name up and tries each of its addresses. Returns the steps `name` and `tcp`, or the one that
+ * failed.
+ */
 export async function checkAddresses(
   { host, port }: ServerAddress,
   signal: AbortSignal,
@@ -32,12 +35,12 @@ export async function checkAddresses(
   return [name, judgeAddresses(findings, port)];
 }
 
-/** One address that accepts connections is enough; one that is silent costs every attempt time. */
+/** One address that accepts connections is enough, but one that does not respond delays every attempt. */
 export function judgeAddresses(findings: readonly AddressFinding[], port: number): Step {
   const text = findings.map((finding) => describe(finding, port)).join('; ');
   const reached = findings.filter(({ error }) => error === undefined);
   const errors = findings.flatMap(({ error }) => error ?? []);
-  // A machine without IPv6 reaches no IPv6 address: what the others said tells more.
+  // A machine without IPv6 cannot reach any IPv6 address, so the other errors say more.
   const worst = errors.find(({ code }) => code !== 'tcp-unreachable') ?? errors[0];
   if (reached.length === 0 && worst !== undefined) {
     const elapsedMs = Math.max(...findings.map(({ elapsedMs: each }) => each));

@@ -5,7 +5,10 @@ import { randomBytes } from '@tunnel/shared/node';
 
 const TOKEN_BYTES = 32;
 
-/** A service of this process that sends back what it gets, but only to who begins with its token: the port is public. */
+/**
+ * A service in this process that echoes what it receives, but only to clients that start with its token, since the port
+ * is public.
+ */
 export interface Echo extends AsyncDisposable {
   readonly target: { readonly host: string; readonly port: number };
   readonly token: Uint8Array;

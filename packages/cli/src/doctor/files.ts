@@ -5,13 +5,13 @@ import { accessTo, randomBytes, removeFile, writeFileAtomic } from '@tunnel/shar
 import type { StateDirectory } from '../settings/state-directory.ts';
 import { passed, type Step, troubleOf, warned } from './step.ts';
 
-/** Whoever else may read a private file, or change what is in a directory. */
+/** Permission bits that let others read a private file, or change a directory. */
 const READABLE_BY_OTHERS = 0o077;
 const WRITABLE_BY_OTHERS = 0o022;
 
-/** A clock that is further behind than this was not set. */
+/** A clock further behind than this was never set. */
 const EARLIEST_NOW = Date.UTC(2025, 0, 1);
-/** A file that is newer than now by more than this was made by a clock that was ahead, in ms. */
+/** A file newer than now by more than this was written while the clock was ahead, in ms. */
 const CLOCK_SLACK_MS = 60_000;
 
 export interface CheckedFiles {
@@ -20,7 +20,7 @@ export interface CheckedFiles {
   readonly secretFile: string | undefined;
 }
 
-/** Whether the files are this user's alone, and new ones can be written. Nothing of what is found here ends anything. */
+/** Whether the files are private to this user and new ones can be written. Nothing found here ends the run. */
 export async function checkFiles({ state, identityFile, secretFile }: CheckedFiles): Promise<Step> {
   const exposed = await findExposed(
     [identityFile, ...(secretFile === undefined ? [] : [secretFile])],
@@ -35,7 +35,8 @@ export async function checkFiles({ state, identityFile, secretFile }: CheckedFil
   }
   const access = await accessTo(state.path);
   if (access?.owner === 'foreign') {
-    // As root in the directory of a service: what is made there could be led elsewhere, and would not be that user's.
+    // Running as root in a service's directory: files made there could be redirected elsewhere, and would not be that
+    // user's.
     return passed(
       'files',
       `${state.path} is that of user ${access.uid} alone; whether that one can write there was not tried`,
@@ -57,9 +58,9 @@ export async function checkFiles({ state, identityFile, secretFile }: CheckedFil
   return passed('files', `${state.path} can be written, and is this user's alone`);
 }
 
-/** Those that are there and give others a right that they must not have. */
+/** The existing ones that give others a permission they must not have. */
 async function findExposed(paths: readonly string[], rights: number): Promise<readonly string[]> {
-  // Windows has no such rights.
+  // Windows has no such permissions.
   if (process.platform === 'win32') return [];
   const modes = await Promise.all(
     paths.map((path) =>
@@ -72,7 +73,7 @@ async function findExposed(paths: readonly string[], rights: number): Promise<re
   return paths.filter((_path, index) => ((modes[index] ?? 0) & rights) !== 0);
 }
 
-/** Certificates and leases go by the clock. */
+/** Certificates and leases depend on the clock. */
 export async function checkClock(identityFile: string, now: Date = new Date()): Promise<Step> {
   const text = now.toISOString().replace(/\.\d+Z$/, 'Z');
   const made = await stat(identityFile).then(

@@ -1,7 +1,7 @@
 import type { Flag } from '../settings/flags.ts';
 import { LOCAL_FLAGS } from '../settings/local-settings.ts';
 
-/** Those of `tunnel local` that say how the server is reached, and what as. */
+/** The flags of `tunnel local` that determine how the server is reached, and as whom. */
 export const DOCTOR_FLAGS = {
   config: LOCAL_FLAGS.config,
   to: LOCAL_FLAGS.to,

@@ -13,10 +13,13 @@ import { failed, passed, type Step, type StepName, type Trouble, warned } from '
 import { adviceOf } from '../hints/advice-for.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** A certificate that ends within this is a warning. */
+/** Warn about a certificate that expires within this time. */
 const CERTIFICATE_LEFT_MS = 14 * DAY_MS;
 
-/** What the server keeps a lease of the doctor's port under: never a tunnel's own name, which is its target or the user's. */
+/**
+ * The label of the lease on the doctor's port: never that of a real tunnel, which is its target or a name from the
+ * user.
+ */
 const TUNNEL_NAME = 'tunnel doctor';
 
 const STEP_OF_PHASE: Readonly<Record<AttemptPhase, StepName>> = {
@@ -30,16 +33,16 @@ const STEP_OF_PHASE: Readonly<Record<AttemptPhase, StepName>> = {
 };
 
 export interface LinkWalkOptions {
-  /** Of the client that `tunnel local` would be; tunnels, ports and pins are the doctor's own. */
+  /** Options of the client that `tunnel local` would be; tunnels, ports and pins are the doctor's own. */
   readonly client: ClientOptions;
-  /** What the visitors of its public port reach. */
+  /** The service behind its public port. */
   readonly target: { readonly host: string; readonly port: number };
-  /** What the link goes through, for people; undefined for the direct way. */
+  /** The proxy on the way, for people; undefined without one. */
   readonly proxy: string | undefined;
   readonly report: (step: Step) => void;
 }
 
-/** A step that is under way. */
+/** A step in progress. */
 interface StepUnderWay {
   readonly name: StepName;
   readonly beganAt: number;
@@ -47,12 +50,12 @@ interface StepUnderWay {
   trouble?: Trouble;
 }
 
-/** Opens a tunnel of the doctor's own, in a session of its own, and reports each step from the dial to the public port. */
+/** Opens the doctor's own tunnel in its own session, and reports each step from the dial to the public port. */
 export class LinkWalk {
   readonly client: Client;
-  /** Resolves once the tunnel is open; with undefined where a step failed, which was reported then. */
+  /** Resolves once the tunnel is open, or with undefined after a failed step was reported. */
   readonly opened: Promise<ClientEvents['ready']['tunnels'][number] | undefined>;
-  /** Resolves when the link is gone, with why. */
+  /** Resolves with the reason when the link is gone. */
   readonly ended: Promise<Trouble>;
   readonly #options: LinkWalkOptions;
   #step: StepUnderWay | undefined;
@@ -63,7 +66,7 @@ export class LinkWalk {
     this.client = createClient({
       ...options.client,
       tunnels: [{ target: options.target, name: TUNNEL_NAME }],
-      // Nothing is remembered of a diagnosis: a first contact stays one.
+      // A diagnosis is not remembered: a first contact remains one.
       pins: pins && { read: (at) => pins.read(at), write: async () => {}, describe: (at) => pins.describe(at) },
       ports: undefined,
       reconnect: false,
@@ -85,7 +88,7 @@ export class LinkWalk {
     });
   }
 
-  /** Gives the port back and ends the session. */
+  /** Releases the port and ends the session. */
   async close(): Promise<void> {
     void this.client.stop();
     await this.ended;
@@ -113,7 +116,7 @@ export class LinkWalk {
     }
   }
 
-  /** Up to its answer, everything is about the proxy. */
+  /** Until the proxy has answered, everything is about the proxy. */
   #stepOf(phase: AttemptPhase): StepName {
     const isBelow = phase === 'lookup' || phase === 'connect';
     return isBelow && this.#options.proxy !== undefined ? 'proxy' : STEP_OF_PHASE[phase];
@@ -167,7 +170,7 @@ export class LinkWalk {
   #passStep(): void {
     const step = this.#step;
     this.#step = undefined;
-    // Without a proxy each address was tried before, and said.
+    // Without a proxy each address has already been tried and reported.
     if (!step || step.name === 'name' || step.name === 'tcp') return;
     const elapsedMs = monotonicNow() - step.beganAt;
     const { name, finding, trouble } = step;

@@ -6,10 +6,10 @@ import { monotonicNow } from '@tunnel/shared/node';
 import { formatTarget } from '../values/target.ts';
 import { failed, passed, type Step, troubleOf } from './step.ts';
 
-/** How long is waited for what the service does when a visitor ends its side. */
+/** How long to wait for the service's reaction when a visitor ends its side. */
 const END_GRACE_MS = 500;
 
-/** Whether the local service accepts connections, and what it makes of one that says nothing and ends its side. */
+/** Whether the local service accepts connections, and how it reacts to one that says nothing and ends its side. */
 export async function checkLocalService(target: LocalTarget, signal: AbortSignal, timeoutMs: number): Promise<Step> {
   const name = formatTarget(target);
   const began = monotonicNow();

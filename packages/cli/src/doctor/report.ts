@@ -6,7 +6,7 @@ import { formatLatency } from './latency.ts';
 import { type Step, STEP_TITLES } from './step.ts';
 import type { Verdict } from './verdict.ts';
 
-/** Tells what the doctor finds, as it finds it. */
+/** Reports findings as they come. */
 export interface DoctorReport {
   step(step: Step): void;
   verdict(verdict: Verdict): void;
@@ -19,12 +19,12 @@ const TIME_COLUMNS = 7;
 const COLORS = { ok: 'green', warning: 'yellow', failed: 'red' } as const;
 
 const FINDING_COLUMNS = STATE_COLUMNS + TITLE_COLUMNS + TIME_COLUMNS + 2;
-/** With less room than this for the findings lines are not folded. */
+/** With fewer columns than this for findings, lines are not wrapped. */
 const MIN_FINDING_COLUMNS = 24;
 
 export interface TextReportOptions {
   readonly hasColors: boolean;
-  /** Findings are folded to this; Infinity where nobody knows it. */
+  /** Findings are wrapped to this width; Infinity if it is unknown. */
   readonly columns: number;
 }
 

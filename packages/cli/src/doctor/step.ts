@@ -1,7 +1,7 @@
 import { type ErrorCode, TunnelError } from '@tunnel/shared';
 import { adviceFor } from '../hints/advice-for.ts';
 
-/** What is looked at, with what people call it, in the order in which it is told. */
+/** The steps and their titles, in the order of the report. */
 export const STEP_TITLES = {
   settings: 'settings',
   files: 'files',
@@ -22,30 +22,30 @@ export const STEP_TITLES = {
 
 export type StepName = keyof typeof STEP_TITLES;
 
-/** Why something is not as it should be, and what to do. */
+/** What is wrong, and what to do about it. */
 export interface Trouble {
   readonly code: ErrorCode;
   readonly reason: string;
   readonly hint: string;
 }
 
-/** One step, done. */
+/** A finished step. */
 export interface Step {
   readonly name: StepName;
   readonly state: 'ok' | 'warning' | 'failed';
-  /** Undefined where time says nothing. */
+  /** Undefined if the time means nothing. */
   readonly elapsedMs: number | undefined;
   readonly finding: string;
-  /** There unless the state is `ok`. */
+  /** Present unless the state is `ok`. */
   readonly trouble: Trouble | undefined;
 }
 
-/** A step as it should be. */
+/** A step without problems. */
 export function passed(name: StepName, finding: string, elapsedMs?: number): Step {
   return { name, state: 'ok', elapsedMs, finding, trouble: undefined };
 }
 
-/** A step that ends nothing, but is not as it should be. */
+/** A step with a problem that does not end the run. */
 export function warned(name: StepName, trouble: Trouble, elapsedMs?: number, finding: string = trouble.reason): Step {
   return { name, state: 'warning', elapsedMs, finding, trouble };
 }
@@ -54,7 +54,7 @@ export function failed(name: StepName, trouble: Trouble, elapsedMs?: number): St
   return { name, state: 'failed', elapsedMs, finding: trouble.reason, trouble };
 }
 
-/** What a `TunnelError` says. Throws anything else again: it is a fault of the program. */
+/** The trouble that a `TunnelError` describes. Rethrows anything else, which is a bug. */
 export function troubleOf(error: unknown): Trouble {
   if (!(error instanceof TunnelError)) throw error;
   return { code: error.code, reason: error.message, hint: adviceFor(error).text };

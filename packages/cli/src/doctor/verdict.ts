@@ -2,11 +2,11 @@ import { ERRORS, type ErrorCode } from '@tunnel/shared';
 import { formatLatency } from './latency.ts';
 import { type Step, STEP_TITLES, type StepName } from './step.ts';
 
-/** What all steps come to. */
+/** The overall result of all steps. */
 export interface Verdict {
   readonly state: Step['state'];
   readonly exitCode: number;
-  /** Of the step that counts; undefined where all is well. */
+  /** Of the step that counts; undefined if all is well. */
   readonly code: ErrorCode | undefined;
   /** One sentence. */
   readonly text: string;
@@ -18,7 +18,7 @@ const HELD_BACK =
 const NO_ANSWER =
   'what accepts connections there does not answer: check address and port, and whether a proxy in between waits for a server that is down';
 
-/** What to do where the step tells more than the error's own hint. */
+/** What to do if the step says more than the error's own hint. */
 const ADVICE: Partial<Record<StepName, Partial<Record<ErrorCode, string>>>> = {
   proxy: { 'attempt-timeout': "the proxy does not answer: check its address, and whether it reaches the server's" },
   tls: { 'attempt-timeout': NO_ANSWER },
@@ -33,7 +33,10 @@ const ADVICE: Partial<Record<StepName, Partial<Record<ErrorCode, string>>>> = {
   },
 };
 
-/** The first step that failed counts, else the first warning. `roundTripMs` is a visitor's; undefined where none was measured. */
+/**
+ * The first step that failed counts, else the first warning. `roundTripMs` is a visitor's; undefined if it was not
+ * measured.
+ */
 export function verdictOf(steps: readonly Step[], roundTripMs: number | undefined): Verdict {
   const worst = steps.find(({ state }) => state === 'failed') ?? steps.find(({ state }) => state === 'warning');
   const roundTrip =

@@ -12,16 +12,16 @@ const BULK_BYTES = 128 * 1024;
 export interface VisitorOptions {
   readonly host: string;
   readonly port: number;
-  /** What the echo wants to see first. */
+  /** The token that the echo expects first. */
   readonly token: Uint8Array;
   readonly signal: AbortSignal;
-  /** Without any progress. */
+  /** Time without progress. */
   readonly timeoutMs: number;
 }
 
 /**
- * A visitor of the doctor's own echo. `public-port-unreachable` where the port cannot be connected to, `public-way-failed`
- * where the bytes do not come back as they went.
+ * A visitor of the doctor's own echo. Fails with `public-port-unreachable` if it cannot connect to the port, with
+ * `public-way-failed` if the bytes do not come back intact.
  */
 export class EchoVisitor implements Disposable {
   readonly #socket: Socket;
@@ -56,14 +56,14 @@ export class EchoVisitor implements Disposable {
     return visitor;
   }
 
-  /** The middle of several round trips of a few bytes, in ms. */
+  /** The median of several round trips of a few bytes, in ms. */
   async roundTripMs(): Promise<number> {
     const times: number[] = [];
     for (let count = 0; count < PINGS; count += 1) times.push(await this.#exchange(randomBytes(PING_BYTES)));
     return median(times);
   }
 
-  /** As much as several windows and records hold, then the end, which has to come back behind it. */
+  /** Sends enough to fill several windows and records, then the end, which must come back after it. */
   async bulk(): Promise<{ readonly bytes: number; readonly elapsedMs: number }> {
     const bytes = randomBytes(BULK_BYTES);
     const elapsedMs = await this.#exchange(bytes);
@@ -72,7 +72,7 @@ export class EchoVisitor implements Disposable {
     return { bytes: bytes.length, elapsedMs };
   }
 
-  /** For a time in which nothing is to come. */
+  /** For a period in which nothing is expected. */
   setTimeout(timeoutMs: number): void {
     this.#socket.setTimeout(timeoutMs);
   }

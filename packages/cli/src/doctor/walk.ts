@@ -11,17 +11,20 @@ import { checkLatency, checkStay, checkWayBack } from './way-back.ts';
 
 export interface WalkOptions {
   readonly plan: Pick<ClientPlan, 'options' | 'proxy' | 'unusedProxy'>;
-  /** Why there is no proxy, for people. */
+  /** Why no proxy is used, for people. */
   readonly whyDirect: string;
-  /** A local service to look at, too. */
+  /** A local service to check as well. */
   readonly target: LocalTarget | undefined;
-  /** How long to stay on the link in the end, in ms; 0 for not at all. */
+  /** How long to keep the link open at the end, in ms; 0 for not at all. */
   readonly stayMs: number;
   readonly signal: AbortSignal;
   readonly report: (step: Step) => void;
 }
 
-/** Walks a connection up to its end or its first failure. Resolves with a visitor's round trip in ms, where one was made. */
+/**
+ * Walks through a connection until it is done or a step fails. Resolves with a visitor's round trip in ms, if it was
+ * measured.
+ */
 export async function walkConnection(options: WalkOptions): Promise<number | undefined> {
   const { plan, target, signal, report } = options;
   const { server, connectTimeoutMs } = plan.options;
@@ -31,7 +34,7 @@ export async function walkConnection(options: WalkOptions): Promise<number | und
   return roundTripMs;
 }
 
-/** Through a proxy, its name and addresses are part of the step `proxy`. */
+/** With a proxy, its name and addresses are part of the step `proxy`. */
 async function canBeReached(server: ServerAddress, { plan, whyDirect, signal, report }: WalkOptions): Promise<boolean> {
   if (plan.proxy !== undefined) return true;
   const { unusedProxy } = plan;

@@ -17,7 +17,7 @@ interface Scene extends AsyncDisposable {
   readonly visitor: VisitorOptions;
 }
 
-/** A tunnel of the doctor's, open. */
+/** An open tunnel of the doctor. */
 async function openScene(): Promise<Scene> {
   const server = createTunnelServer({ host: '127.0.0.1', port: 0, identity: randomBytes(32), secret });
   const { port } = await server.start();
@@ -67,7 +67,7 @@ test('an idle visitor that is cut is a warning', async () => {
     const onward = connect(scene.visitor.port, '127.0.0.1');
     sockets.push(socket, onward);
     socket.pipe(onward).pipe(socket);
-    // The answer to the token has come: from here on the visitor is idle.
+    // The answer to the token has arrived; from here on the visitor is idle.
     onward.once('data', () => setImmediate(() => socket.destroy()));
     for (const each of [socket, onward]) each.on('error', () => {});
   });

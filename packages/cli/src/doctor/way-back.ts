@@ -6,14 +6,14 @@ import { failed, passed, type Step, troubleOf, warned } from './step.ts';
 import { EchoVisitor, type VisitorOptions } from './visitor.ts';
 
 const PROBES = 5;
-/** A round trip that takes longer is no distance on Earth any more, but somebody who collects what is passed on; in ms. */
+/** A longer round trip, in ms, is not distance but something on the way that buffers what it forwards. */
 const DELAY_MS = 1_000;
-/** How often the link is asked while it is only looked at, in ms. */
+/** How often the link is probed during the stay, in ms. */
 const LOOK_MS = 5_000;
-/** A visitor may learn of the end of the link before the link's owner does, by this much in ms. */
+/** A visitor may notice the end of the link this much earlier than the link's owner, in ms. */
 const END_GRACE_MS = 200;
 
-/** The round trip inside the session. Undefined where the link ended meanwhile. */
+/** The round trip inside the session. Undefined if the link ended meanwhile. */
 export async function checkLatency(walk: LinkWalk, timeoutMs: number): Promise<Step | undefined> {
   const times: number[] = [];
   for (let count = 0; count < PROBES; count += 1) {
@@ -29,7 +29,7 @@ export async function checkLatency(walk: LinkWalk, timeoutMs: number): Promise<S
   return warned('latency', { code: 'heartbeat-timeout', reason: text, hint }, ms);
 }
 
-/** A visitor's way: through the public port to this process and back. */
+/** Checks the way of a visitor: through the public port to this process and back. */
 export async function checkWayBack(
   options: VisitorOptions,
 ): Promise<{ readonly step: Step; readonly roundTripMs: number | undefined }> {
@@ -44,7 +44,7 @@ export async function checkWayBack(
   } catch (error) {
     const trouble = troubleOf(error);
     const elapsedMs = monotonicNow() - began;
-    // Many a network does not lead back to its own public address: that says nothing of other visitors.
+    // Many networks do not route back to their own public address, which says nothing about other visitors.
     const step =
       trouble.code === 'public-port-unreachable'
         ? warned('visitor', trouble, elapsedMs)
@@ -53,7 +53,7 @@ export async function checkWayBack(
   }
 }
 
-/** Whether link and a visitor's connection outlive a time in which nothing is sent but heartbeats. */
+/** Whether the link and a visitor's connection survive a period with only heartbeats. */
 export async function checkStay(walk: LinkWalk, options: VisitorOptions, forMs: number): Promise<Step> {
   const began = monotonicNow();
   try {

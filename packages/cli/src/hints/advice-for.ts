@@ -10,22 +10,22 @@ export function adviceFor(error: TunnelError): Advice {
   return error instanceof CommandError ? advise(error.advice) : adviceOf(error.hint);
 }
 
-/** A hint in words. */
+/** The wording of a hint. */
 export function adviceOf(hint: Hint): Advice {
   if (isErrorCode(hint.id)) return ADVICE_BY_CODE[hint.id];
   const special = SPECIAL_ADVICE[hint.id] as (hint: Hint) => Advice;
   return special(hint);
 }
 
-/** Whether a person has to act after a failure. Of a code of another version nobody knows: better say what to do. */
+/** Whether a person has to act after a failure. For a code from another version this is unknown, so show the advice. */
 export function isAdviceNeeded(code: string): boolean {
   return !isErrorCode(code) || ADVICE_BY_CODE[code].isNeeded;
 }
 
-/** An event whose hint is in words. */
+/** An event with its hint in words. */
 type Advised<Event> = Event extends { readonly hint: Hint } ? Omit<Event, 'hint'> & { readonly advice: Advice } : Event;
 
-/** A client's events for people and scripts. */
+/** A client's events, for people and scripts. */
 export type AdvisedClientEvents = { [Name in keyof ClientEvents]: Advised<ClientEvents[Name]> };
 
 /** Puts the hints of a client's events into words. `complete` may add what this process knows about the cause. */

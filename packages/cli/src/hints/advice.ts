@@ -1,7 +1,7 @@
 /** What a person can do about a failure, in words: one lower-case clause without a full stop. */
 export interface Advice {
   readonly text: string;
-  /** False: nothing has to be done, it passes by itself. */
+  /** False: nothing has to be done, as it will pass. */
   readonly isNeeded: boolean;
 }
 

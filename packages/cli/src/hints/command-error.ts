@@ -5,7 +5,7 @@ export interface CommandErrorOptions extends Omit<TunnelErrorOptions, 'hint'> {
   readonly hint: string;
 }
 
-/** A failure of the command itself, which knows its own words for what to do: flags, files, mistyped words. */
+/** A failure of the command itself, which has its own advice: flags, files, mistyped words. */
 export class CommandError extends TunnelError {
   readonly advice: string;
 

@@ -9,7 +9,7 @@ const SET_CLOCK = "set this machine's clock (`date` shows it); certificates are 
 const ANOTHER_STATE_DIRECTORY = 'give another directory with --state-dir';
 const ANOTHER_SERVER_RUNS = 'stop the other server, or give this one its own directory with --state-dir';
 
-/** What usually helps, by the code of the failure. */
+/** What usually helps, by error code. */
 export const ADVICE_BY_CODE: Readonly<Record<ErrorCode, Advice>> = {
   // ── usage and files ──
   usage: advise('run the command with --help'),

@@ -1,7 +1,7 @@
 import type { EnvironmentFindings } from '../settings/environment.ts';
 import { type Output, say, warn } from '../output/output.ts';
 
-/** Says which variables are ignored, and which ones override the configuration file. */
+/** Reports which variables are ignored and which override the configuration file. */
 export function tellEnvironment(findings: readonly EnvironmentFindings[], output: Output): void {
   for (const { source, text } of findings.flatMap(({ ignored }) => ignored)) {
     warn(

@@ -1,7 +1,7 @@
 import { type Output, warn } from '../output/output.ts';
 import type { Exposure } from '../settings/private-files.ts';
 
-/** Warns of those that are not among `told`, and adds them. */
+/** Warns about the exposures not in `told` yet, and adds them. */
 export function warnAboutFiles(
   exposures: readonly Exposure[],
   output: Output,

@@ -6,7 +6,7 @@ import { LineWriter } from '../output/line-writer.ts';
 import type { Output } from '../output/output.ts';
 import { warnAboutSecret } from './secret-warnings.ts';
 
-/** What a person on a terminal is told. */
+/** What is shown on a terminal. */
 function told(secret: Partial<GivenSecret> & Pick<GivenSecret, 'secret'>): string {
   const stderr = new PassThrough();
   const output: Output = {

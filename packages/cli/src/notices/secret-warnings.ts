@@ -4,7 +4,7 @@ import { type Output, warn } from '../output/output.ts';
 import type { ClientPlan } from '../settings/client-plan.ts';
 import type { ChosenProxy } from '../settings/proxy-choice.ts';
 
-/** Warns of secrets that others can see or guess, and of quotation marks and blanks around them. */
+/** Warns about secrets that others can see or guess, and about quotation marks and blanks around them. */
 export function warnAboutSecret({ secret, file, isExposed }: GivenSecret, output: Output): void {
   if (isExposed) {
     warn(
@@ -23,7 +23,10 @@ export function warnAboutSecret({ secret, file, isExposed }: GivenSecret, output
   warnAboutOddity(file === undefined ? 'the secret' : `the secret in ${file}`, secret, output);
 }
 
-/** Warns of quotation marks and blanks around a secret; `what` names it. They are kept: the other side may have them as well. */
+/**
+ * Warns about quotation marks and blanks around a secret; `what` names it. They are kept, since the other side may have
+ * them too.
+ */
 export function warnAboutOddity(what: string, secret: string, output: Output): void {
   const oddity = oddityOf(secret);
   if (oddity === undefined) return;
@@ -32,11 +35,13 @@ export function warnAboutOddity(what: string, secret: string, output: Output): v
 
 interface ExposedConfig {
   readonly path: string;
-  /** What stands in it, as `a secret`; undefined where nobody else can read it, or there is nothing to hide. */
+  /**
+   * What kind of value it holds, such as `a secret`; undefined if nobody else can read it or there is nothing to hide.
+   */
   readonly exposed: string | undefined;
 }
 
-/** Warns of a secret or a password in a configuration file that others can read. */
+/** Warns about a secret or a password in a configuration file that others can read. */
 export function warnAboutConfig(config: ExposedConfig | undefined, output: Output): void {
   if (config?.exposed === undefined) return;
   const { path, exposed } = config;
@@ -47,13 +52,13 @@ export function warnAboutConfig(config: ExposedConfig | undefined, output: Outpu
   );
 }
 
-/** Warns of a visitor's password that others can see. */
+/** Warns about a visitor's password that others can see. */
 export function warnAboutPassword({ exposesPassword }: Pick<ClientPlan, 'exposesPassword'>, output: Output): void {
   if (!exposesPassword) return;
   warn(output, 'other users of this machine can see a password on the command line', 'use --basic-auth @FILE instead');
 }
 
-/** Warns of a proxy's password that others can see. */
+/** Warns about a proxy's password that others can see. */
 export function warnAboutProxy({ isExposed }: ChosenProxy, output: Output): void {
   if (!isExposed) return;
   warn(

@@ -1,7 +1,7 @@
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 const DECIMAL_UNITS = ['kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
-/** A number of bytes for people, as short as it can be read: `512 B`, `1.2 KiB`, `34 MiB`. */
+/** A number of bytes in a short form for people: `512 B`, `1.2 KiB`, `34 MiB`. */
 export function formatBytes(bytes: number): string {
   return format(bytes, 1024, UNITS);
 }

@@ -9,7 +9,8 @@ export interface LogSettings {
 
 /** A logger that writes to `writer`, one line for each call. */
 export async function createLog(writer: LineWriter, settings: LogSettings): Promise<Logger> {
-  // As a function: as a transport, pino-pretty runs in a thread of its own, loses the last lines and cannot be bundled.
+  // Used as a function: as a transport, pino-pretty runs in a thread of its own, loses the last lines, and cannot be
+  // bundled.
   const pretty =
     settings.format === 'json'
       ? undefined

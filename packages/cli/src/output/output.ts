@@ -14,23 +14,26 @@ export interface Streams {
   readonly stderr: FileStream;
 }
 
-/** Where a program says what, decided once. */
+/** What goes where and in which form, decided once. */
 export interface Output {
   readonly stdout: LineWriter;
   readonly stderr: LineWriter;
-  /** `people` read lines on a terminal; `scripts` read JSON from stdout, `pipe` is anything else, both with logs. */
+  /**
+   * `people` read lines on a terminal, `scripts` read JSON from stdout; `pipe` is anything else. The latter two also
+   * get logs.
+   */
   readonly audience: 'people' | 'scripts' | 'pipe';
-  /** How stderr tells what goes wrong: a terminal in lines for people; anything else only gets logs, all in one format. */
+  /** How stderr reports problems: as lines for people on a terminal, otherwise only as logs, all in one format. */
   readonly troubles: 'lines' | 'logs';
-  /** Silent where nobody wants logs. */
+  /** Silent if nobody wants logs. */
   readonly log: Logger;
 }
 
-/** What an output is opened in. */
+/** The surroundings in which an output is opened. */
 export interface OutputPlace {
   readonly writers: Writers;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Called once there is an output: what ends the program from then on is told in its format. */
+  /** Called once there is an output: from then on, whatever ends the program is reported in its format. */
   readonly outputOpened: (output: Output) => void;
 }
 
@@ -41,7 +44,7 @@ export async function openOutput(
 ): Promise<Output> {
   const { stdout, stderr, isStdoutTerminal, isStderrTerminal } = writers;
   const audience = settings.output === 'json' ? 'scripts' : isStdoutTerminal ? 'people' : 'pipe';
-  // Who reads lines on a terminal would read everything twice.
+  // Otherwise someone reading lines on a terminal would read everything twice.
   const isWanted = audience !== 'people' || settings.wantsLogs || !isStderrTerminal;
   const format = settings.logFormat ?? (isStderrTerminal ? 'pretty' : 'json');
   const log = await createLog(stderr, {
@@ -55,7 +58,7 @@ export async function openOutput(
   return output;
 }
 
-/** Tells of something that ends nothing: as lines where people read them, else in the log. */
+/** Reports a problem that does not end the program: as lines for people, else in the log. */
 export function warn(output: Output, reason: string, hint: string): void {
   if (hasLinesForPeople(output)) {
     output.stderr.write(`warning: ${printable(reason)}`);
@@ -65,13 +68,13 @@ export function warn(output: Output, reason: string, hint: string): void {
   }
 }
 
-/** Tells of something that is as it should be: as `warn`. */
+/** Reports something that is not a problem, in the same way as `warn`. */
 export function say(output: Output, text: string): void {
   if (output.audience === 'people') output.stdout.write(printable(text));
   else output.log.info(text);
 }
 
-/** Tells of a key file that was made: a mistyped --identity makes one, too. */
+/** Reports a newly created key file, since a mistyped --identity creates one, too. */
 export function tellNewKey(output: Output, whose: 'client' | 'server', { file, publicKey }: NewKey): void {
   if (output.audience !== 'people') output.log.info({ file, publicKey }, `made a new ${whose} key`);
   else say(output, `made a new ${whose} key, since there was none in ${file}; its public key is ${publicKey}`);
@@ -79,11 +82,11 @@ export function tellNewKey(output: Output, whose: 'client' | 'server', { file, p
 
 export interface NewKey {
   readonly file: string;
-  /** As others list it. */
+  /** In the form in which others list it. */
   readonly publicKey: string;
 }
 
-/** What went wrong. */
+/** A failure to report. */
 export interface FailureToTell {
   readonly code: ErrorCode;
   /** Each gets a line of its own. */
@@ -91,19 +94,19 @@ export interface FailureToTell {
   readonly hint: string;
 }
 
-/** Tells of what is refused while everything else goes on. */
+/** Reports something that is refused while everything else continues. */
 export function tellRefusal(output: Output, { code, reasons, hint }: FailureToTell): void {
   if (hasLinesForPeople(output)) for (const line of errorLines(reasons, hint)) output.stderr.write(line);
   else for (const reason of reasons) output.log.error({ code, hint }, reason);
 }
 
-/** What the first signal that ends the program brings. */
+/** Reports that the first terminating signal was received. */
 export function tellStopping(output: Output, signal: string): void {
   if (output.audience === 'people') output.stdout.write('stopping; Ctrl-C again ends at once');
   else output.log.info({ signal }, 'stopping');
 }
 
-/** Tells why the program ends, whatever the log level: it is the last chance. `fields` are for logs alone. */
+/** Reports why the program ends, whatever the log level, as the last chance to do so. `fields` are for logs only. */
 export function tellEnd(output: Output, { code, reasons, hint }: FailureToTell, fields: object = {}): void {
   if (output.troubles === 'lines') for (const line of errorLines(reasons, hint)) output.stderr.write(line);
   else {
@@ -112,7 +115,7 @@ export function tellEnd(output: Output, { code, reasons, hint }: FailureToTell, 
   }
 }
 
-/** Who reads lines on a terminal, and has no logs there. */
+/** Whether people read lines on the terminal, without logs there. */
 function hasLinesForPeople({ audience, troubles }: Output): boolean {
   return audience === 'people' && troubles === 'lines';
 }
@@ -138,7 +141,7 @@ function openWriter(stream: FileStream): LineWriter {
   return new LineWriter(stream, fstatSync(stream.fd).isFile() ? stream.fd : undefined);
 }
 
-/** How a failure that ends the program is told: a line `error: …` for each reason, one line `hint: …`. */
+/** The lines for a failure that ends the program: an `error: …` for each reason, then one `hint: …`. */
 export function errorLines(reasons: readonly string[], hint: string): readonly string[] {
   return [...reasons.map((reason) => `error: ${printable(reason)}`), `hint: ${printable(hint)}`];
 }

@@ -1,32 +1,32 @@
 import type { EventEmitter } from 'node:events';
 import { printableValue } from './printable.ts';
 
-/** What was not told since the last line of its kind. */
+/** Events not reported since the last line of the same kind. */
 export interface Repeats {
   readonly count: number;
-  /** They are not all from the sender that is named: there were too many. */
+  /** They are not all from the named sender: there were too many senders. */
   readonly areMixed: boolean;
 }
 
 /**
- * Tells what it is told, by event name. Events that it has nothing to say about are left out. With `repeats`, the event
- * stands for so many like it.
+ * Reports events, by name. Events without a handler are ignored. With `repeats`, the event stands for that many like
+ * it.
  */
 export type Reporter<Events> = { readonly [Name in keyof Events]?: (event: Events[Name], repeats?: Repeats) => void };
 
-/** Has a reporter told all events of a client or server, with what peers wrote made printable. */
+/** Passes all events of a client or server to a reporter, with text from peers made printable. */
 export function reportEvents<Events>(
   source: EventEmitter<{ [Name in keyof Events]: [Events[Name]] }>,
   reporter: Reporter<Events>,
 ): void {
-  // The types of the emitter itself do not follow a name that is a type parameter.
+  // The emitter's own types cannot handle an event name that is a type parameter.
   const untyped = source as unknown as EventEmitter;
   for (const name of Object.keys(reporter) as (keyof Events & string)[]) {
     untyped.on(name, (event: Events[typeof name]) => reporter[name]?.(printableValue(event)));
   }
 }
 
-/** The same reporter, which is told nothing before `release`, and then all at once. */
+/** The same reporter, but events are held back until `release`. */
 export function heldBack<Events>(reporter: Reporter<Events>): {
   readonly reporter: Reporter<Events>;
   readonly release: () => void;

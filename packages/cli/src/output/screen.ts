@@ -1,20 +1,20 @@
 import type { WriteStream } from 'node:tty';
 import type { LineWriter } from './line-writer.ts';
 
-// The alternate screen of xterm, which all terminals have: what was on the terminal before comes back at the end.
+// The alternate screen of xterm, which all terminals have: the previous content comes back at the end.
 const ENTER = '\u001b[?1049h';
 const LEAVE = '\u001b[?1049l';
 const HOME = '\u001b[H';
 const CLEAR_TO_END_OF_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 
-// A terminal whose size nobody has set says 0x0: that of the terminals that programs were once written for.
+// A terminal whose size was never set reports 0x0. This is the classic default.
 const DEFAULT_COLUMNS = 80;
 const DEFAULT_ROWS = 24;
 
 /**
- * Draws one picture after the other on the whole terminal, until `end`. While the program is stopped (Ctrl-Z) the
- * terminal is as it was before.
+ * Draws one full-screen frame after another until `end`. While the program is stopped (Ctrl-Z) the terminal is
+ * restored.
  */
 export class Screen {
   readonly #writer: LineWriter;
@@ -39,7 +39,7 @@ export class Screen {
     this.#redraw();
   }
 
-  /** Gives the terminal back, with these lines on it. */
+  /** Restores the terminal, leaving these lines on it. */
   end(lines: readonly string[]): void {
     this.#terminal.off('resize', this.#redraw);
     process.off('SIGTSTP', this.#suspend);
@@ -63,7 +63,7 @@ export class Screen {
   };
 }
 
-/** What fits, with the last row free: the line end behind it would move everything up. */
+/** The part that fits with the last row left empty: a line end after it would scroll everything up. */
 function fit(lines: readonly string[], columns: number, rows: number): readonly string[] {
   const folded = lines.flatMap((line) => {
     const parts: string[] = [];

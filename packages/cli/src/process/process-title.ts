@@ -2,15 +2,15 @@ const SECRET_FLAGS: readonly string[] = ['--secret', '--basic-auth', '--set-head
 const PROXY_FLAG = '--proxy';
 
 /**
- * Takes secrets out of what the list of processes shows. They were there since the process began, so this only makes the
- * time short in which they can be seen.
+ * Removes secrets from what the process list shows. They have been there since the process began, so this only shortens
+ * the time during which they can be seen.
  */
 export function hideSecrets(args: readonly string[]): void {
   const shown = withoutSecrets(args);
   if (shown.some((arg, index) => arg !== args[index])) process.title = ['tunnel', ...shown].join(' ');
 }
 
-/** The arguments with `***` for the value of `--secret` and others that may hold one, and for user and password of `--proxy`. */
+/** The arguments with `***` in place of secrets and passwords, and of the user and password in `--proxy`. */
 export function withoutSecrets(args: readonly string[]): readonly string[] {
   return args.map((arg, index) => {
     const before = args[index - 1];

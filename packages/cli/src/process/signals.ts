@@ -3,30 +3,30 @@ import { constants } from 'node:os';
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-/** A handler that does not end the program by itself gets this long to let its last words out. */
+/** How long a handler that does not end the program itself has to flush its last output. */
 const ABORT_GRACE_MS = 500;
 
 export interface SignalHandlers {
   /** The first SIGINT or SIGTERM. */
   readonly stop: (signal: string) => void;
-  /** The second one. The process ends right behind it. */
+  /** The second one. The process ends right after it. */
   readonly abort: () => void;
   readonly retryNow?: () => void;
-  /** SIGHUP. Where it means that the program's terminal is gone, `stop` is called instead. */
+  /** SIGHUP. If it means that the program's terminal is gone, `stop` is called instead. */
   readonly reload?: () => void;
   /**
-   * SIGHUP of a program that has nothing to reload: its terminal is gone, so `stop` is called. One that has no terminal goes
-   * on, as under nohup and service managers.
+   * For a program that has nothing to reload: SIGHUP means that its terminal is gone, so `stop` is called. Without a
+   * terminal it keeps running, as under nohup and service managers.
    */
   readonly stopsWithTerminal?: true;
 }
 
 export interface Signals extends Disposable {
-  /** 128 and the number of the signal, as shells have it, once a second one came, or the terminal was closed. */
+  /** 128 plus the number of the signal, as in shells, once a second one arrived or the terminal was closed. */
   readonly exitCode: number | undefined;
 }
 
-/** Listens for signals until it is disposed of. */
+/** Listens for signals until disposed. */
 export function handleSignals({ stop, abort, retryNow, reload, stopsWithTerminal }: SignalHandlers): Signals {
   let received = 0;
   let exitCode: number | undefined;
@@ -38,7 +38,7 @@ export function handleSignals({ stop, abort, retryNow, reload, stopsWithTerminal
     }
     exitCode = 128 + constants.signals[signal];
     process.exitCode = exitCode;
-    // "At once" holds also where something hangs.
+    // End at once even if something hangs.
     setTimeout(() => process.exit(), ABORT_GRACE_MS).unref();
     abort();
   };
@@ -50,7 +50,7 @@ export function handleSignals({ stop, abort, retryNow, reload, stopsWithTerminal
       return;
     }
     exitCode = 128 + constants.signals.SIGHUP;
-    // Node aborts at its end where it cannot reset the terminal. So it ends by the signal, as without a handler.
+    // Node aborts on exit if it cannot reset the terminal, so let the signal end the process, as without a handler.
     process.once('exit', () => {
       process.off('SIGHUP', onHangup);
       process.kill(process.pid, 'SIGHUP');
@@ -72,7 +72,7 @@ export function handleSignals({ stop, abort, retryNow, reload, stopsWithTerminal
   };
 }
 
-/** Whether there is no controlling terminal any more: its window was closed. */
+/** Whether the controlling terminal is gone: its window was closed. */
 function isTerminalGone(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'));

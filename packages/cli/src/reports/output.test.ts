@@ -230,6 +230,7 @@ describe('server text', () => {
     keysFile: undefined,
     requirement: 'secret' as const,
     serverKey: key,
+    domain: 'localhost',
     stateDirectory: undefined,
   };
 
@@ -237,6 +238,8 @@ describe('server text', () => {
     const lines = introduceServer(server);
     expect(lines).toContain(`  TUNNEL_SECRET='it'\\''s' tunnel local 3000 --to example.org --server-key=${key}`);
     expect(lines.join('\n')).toContain("\non this machine:\n  TUNNEL_SECRET='it'\\''s' tunnel local 3000\n");
+    expect(lines).toContain('for a web address below localhost, write http instead of local');
+    expect(introduceServer({ ...server, domain: undefined }).join('\n')).not.toContain('web address');
     const stateDirectory = '/my state';
     expect(introduceServer({ ...server, isSecretInFile: true, stateDirectory })).toContain(
       "  tunnel local 3000 --state-dir '/my state'",
@@ -307,7 +310,7 @@ describe('json', () => {
         hint: 'is it running?',
       },
       { event: 'request', time, ...requestFields },
-      { event: 'request', time, ...requestFields, status: null },
+      { event: 'request', time, ...requestFields, status: undefined },
       { event: 'stopped', time, exitCode: 0, code: 'stopped', reason: 'stopped', hint: 'nothing to do' },
       { event: 'listening', time, port: 1, serverKey: key, url: 'ws://a:1' },
     ]);

@@ -4,6 +4,7 @@ import { DEFAULT_CONTROL_PORT, type HeartbeatSettings } from '@tunnel/shared';
 import type { OutputSettings } from '../output/output-settings.ts';
 import { LINK_FLAGS, readHeartbeat, readOutputSettings, STATE_AND_OUTPUT_FLAGS } from './common-flags.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
+import { FRONT_DOOR_FLAGS, type FrontDoorSettings, readFrontDoorSettings } from './front-door-settings.ts';
 import { stateDirectory, type StateDirectory } from './state-directory.ts';
 import type { AdminAddress } from '../values/admin-address.ts';
 import { parseChoice } from '../values/choice.ts';
@@ -54,6 +55,7 @@ export const SERVER_FLAGS = {
     default: 'what clients dialed',
     read: parseHost,
   },
+  ...FRONT_DOOR_FLAGS,
   secret: LINK_FLAGS.secret,
   'secret-file': { describe: LINK_FLAGS['secret-file'].describe, default: 'made on first start', isPath: true },
   'previous-secret-file': {
@@ -114,7 +116,7 @@ export const SERVER_FLAGS = {
 export type ServerFlags = GivenFlags<typeof SERVER_FLAGS>;
 
 /** What `tunnel server` was asked for, all but the secret, which is read from files. */
-export interface ServerSettings {
+export interface ServerSettings extends FrontDoorSettings {
   readonly host: string | undefined;
   readonly port: number;
   readonly tunnelHost: string | undefined;
@@ -144,15 +146,18 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
   const identity = flags.get('identity');
   const stateDir = flags.get('state-dir');
   const state = stateDirectory(stateDir, environment);
+  const control = { host: flags.read('host'), port: flags.read('port') ?? DEFAULT_CONTROL_PORT };
+  const publicHost = flags.read('public-host');
+  const tls = readTls(flags);
   return {
-    host: flags.read('host'),
-    port: flags.read('port') ?? DEFAULT_CONTROL_PORT,
+    ...control,
     tunnelHost: flags.read('tunnel-host'),
     ...readPortRange(flags),
-    publicHost: flags.read('public-host'),
+    publicHost,
+    ...readFrontDoorSettings(flags, { control, publicHost, hasCertificate: tls !== undefined }),
     ...readAdmission(flags),
     identityFile: identity === undefined ? state.server.identity : resolve(identity.text),
-    tls: readTls(flags),
+    tls,
     trustedProxies: flags.all('trusted-proxy').flatMap(SERVER_FLAGS['trusted-proxy'].read),
     acceptProxyProtocol: flags.all('accept-proxy-protocol').flatMap(SERVER_FLAGS['accept-proxy-protocol'].read),
     resumeWindowMs: flags.read('resume-window') ?? DEFAULT_RESUME_WINDOW_MS,

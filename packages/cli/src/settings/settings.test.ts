@@ -137,6 +137,83 @@ test('a flag goes before the environment, which goes before the default', () => 
   expect(local({ to: 'b' }, ['1'], { ...base, TUNNEL_SERVER: 'a' }).server?.host).toBe('b');
 });
 
+describe('HTTP tunnels', () => {
+  const tls = { 'tls-cert': '/c', 'tls-key': '/k' };
+
+  test('have what the server has by default', () => {
+    const nothing = { domain: undefined, allowHosts: [], http: undefined, https: undefined };
+    expect(server({})).toMatchObject(nothing);
+  });
+
+  test('have names and ports', () => {
+    const given = {
+      domain: 'Tunnel.Example.org.',
+      'allow-hosts': ['*.example.net, www.example.com', 'bücher.example'],
+      http: '80',
+      https: '[::1]:443',
+      ...tls,
+    };
+    expect(server(given)).toMatchObject({
+      domain: 'tunnel.example.org',
+      allowHosts: ['*.example.net', 'www.example.com', 'xn--bcher-kva.example'],
+      http: { host: undefined, port: 80 },
+      https: { host: '::1', port: 443 },
+    });
+    expect(server({}, { ...base, TUNNEL_DOMAIN: 'example.org' }).domain).toBe('example.org');
+  });
+
+  test.each([
+    [{ host: '127.0.0.1', port: '80', http: '127.0.0.2:80' }],
+    [{ port: '0', http: '0', https: '0', ...tls }],
+    [{ port: '80', http: '8080', https: '443', ...tls }],
+  ])('have ports that do not meet: %j', (given) => {
+    expect(server(given)).toBeDefined();
+  });
+
+  test.each([
+    [{ domain: '10.0.0.1' }, 'usage: --domain 10.0.0.1: an IP address is not a host name'],
+    [{ domain: '[::1]' }, 'usage: --domain [::1]: not a host name'],
+    [{ domain: 'example.org:443' }, 'usage: --domain example.org:443: not a host name'],
+    [{ domain: '*.example.org' }, 'usage: --domain *.example.org: not a host name'],
+    [{ domain: '' }, 'usage: --domain nothing: not a host name'],
+    [
+      { domain: `${'a'.repeat(64)}.org` },
+      `usage: --domain ${'a'.repeat(64)}.org: a part of a host name has at most 63 characters`,
+    ],
+    [{ domain: `${'a.'.repeat(95)}a` }, `usage: --domain ${'a.'.repeat(95)}a: too long for names below it`],
+    [{ 'allow-hosts': 'a b' }, 'usage: --allow-hosts a b: neither a host name nor a pattern such as *.example.org'],
+    [
+      { 'allow-hosts': 'a.org,' },
+      'usage: --allow-hosts nothing: neither a host name nor a pattern such as *.example.org',
+    ],
+    [
+      { 'allow-hosts': '10.0.0.1' },
+      'usage: --allow-hosts 10.0.0.1: neither a host name nor a pattern such as *.example.org',
+    ],
+    [{ 'allow-hosts': 'localhost' }, "usage: --allow-hosts localhost: the server's own name is for no tunnel"],
+    [
+      { domain: 'a.org', 'allow-hosts': 'b.org,A.org' },
+      "usage: --allow-hosts a.org: the server's own name is for no tunnel",
+    ],
+    [
+      { 'public-host': 'a.org', 'allow-hosts': 'a.org' },
+      "usage: --allow-hosts a.org: the server's own name is for no tunnel",
+    ],
+    [{ http: 'example.org' }, 'usage: --http example.org: neither a port nor host:port'],
+    [{ http: '70000' }, 'usage: --http 70000: neither a port nor host:port'],
+    [{ http: '::1:80' }, 'usage: --http ::1:80: neither a port nor host:port'],
+    [{ http: ':80' }, 'usage: --http :80: neither a port nor host:port'],
+    [{ http: '7835' }, 'usage: --http 7835: the control port is there'],
+    [{ host: '127.0.0.1', http: '0.0.0.0:7835' }, 'usage: --http 0.0.0.0:7835: the control port is there'],
+    [{ host: '127.0.0.1', port: '80', http: '80' }, 'usage: --http 80: the control port is there'],
+    [{ https: '443' }, 'usage: --https 443: there is no certificate for it'],
+    [{ http: '443', https: '443', ...tls }, 'usage: --https 443: --http is there'],
+    [{ https: '127.0.0.1:7835', ...tls }, 'usage: --https 127.0.0.1:7835: the control port is there'],
+  ])('%j cannot be used', (given, message) => {
+    expect(refusal(() => server(given))).toBe(message);
+  });
+});
+
 test('a certificate and its key come together', () => {
   expect(server({}).tls).toBeUndefined();
   const tls = { certFile: '/c', keyFile: '/k' };

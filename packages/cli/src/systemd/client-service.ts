@@ -7,13 +7,13 @@ import type { WatchdogSubject } from '../settings/local-settings.ts';
 import { ClientWatch, stateOfClients } from './client-state.ts';
 import { Service } from './service.ts';
 
-/** Tells systemd of the clients of this process. */
+/** Keeps systemd informed about the clients of this process. */
 export class ClientService implements AsyncDisposable {
   readonly #subject: WatchdogSubject;
   readonly #service: Service | undefined;
   readonly #watches = new Map<Client, ClientWatch>();
 
-  /** Does nothing where no service manager is there. */
+  /** Does nothing without a service manager. */
   constructor(environment: Environment, output: Output, subject: WatchdogSubject) {
     this.#subject = subject;
     this.#service = Service.open(environment, output, () => {
@@ -22,7 +22,7 @@ export class ClientService implements AsyncDisposable {
     });
   }
 
-  /** Watches one until it has stopped. */
+  /** Watches a client until it has stopped. */
   watch(client: Client, { options: { connectTimeoutMs } }: ClientPlan): void {
     const watch = new ClientWatch(this.#subject, connectTimeoutMs, monotonicNow());
     this.#watches.set(client, watch);
@@ -34,18 +34,18 @@ export class ClientService implements AsyncDisposable {
       changed();
     });
     client.on('stopped', () => {
-      // What failed for good is neither waited for nor helped by a restart, and the others go on.
+      // A client that failed for good is not waited for, nor would a restart help it, and the others go on.
       this.#watches.delete(client);
       changed();
     });
   }
 
-  /** Runs what takes over a changed configuration. */
+  /** Runs the code that applies a changed configuration. */
   async reloading(work: () => Promise<void>): Promise<void> {
     await (this.#service === undefined ? work() : this.#service.reloading(work));
   }
 
-  /** They were asked to end. */
+  /** The clients were asked to stop. */
   stopping(): void {
     this.#service?.stopping(0);
   }

@@ -3,7 +3,7 @@ import type { WatchdogSubject } from '../settings/local-settings.ts';
 import { formatTarget } from '../values/target.ts';
 import type { ServiceState } from './service.ts';
 
-/** An attempt may take this many times what it is given: several follow one another without a wait between them. */
+/** An attempt may take this multiple of its timeout, since several can follow one another without a wait. */
 const ATTEMPTS = 3;
 const MARGIN_MS = 30_000;
 
@@ -20,13 +20,13 @@ export class ClientWatch {
     this.#soundAt = now;
   }
 
-  /** An attempt came to its end: the machinery that comes back works. */
+  /** An attempt completed, so the reconnect logic is working. */
   attempted(now: number): void {
     this.#soundAt = now;
   }
 
   state(status: ClientStatus, now: number): ServiceState {
-    // Heartbeats measure it, and its link ends with the heartbeat's timeout.
+    // Measured by heartbeats, and gone once their timeout ends the link.
     const hasLink = status.roundTripMs !== undefined;
     const isWaiting = (status.nextAttempt?.inMs ?? 0) > 0;
     if (hasLink || isWaiting) this.#soundAt = now;
@@ -38,7 +38,7 @@ export class ClientWatch {
   }
 }
 
-/** All clients of one process as one service. */
+/** All clients of a process as one service. */
 export function stateOfClients(states: readonly ServiceState[]): ServiceState {
   const [first, ...others] = states;
   if (first === undefined) return { status: 'starting', isReady: false, isAlive: true };

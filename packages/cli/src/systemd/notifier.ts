@@ -2,16 +2,16 @@ import { execFile } from 'node:child_process';
 import type { Environment } from '../settings/flags.ts';
 import { printable } from '../output/printable.ts';
 
-/** What systemd is told, as sd_notify(3) has it: `READY`, `STATUS`, `WATCHDOG` and so on. */
+/** A message for systemd in the terms of sd_notify(3): `READY`, `STATUS`, `WATCHDOG` and so on. */
 export type Notification = Readonly<Record<string, string>>;
 
-/** One that takes longer than this is given up, in ms. */
+/** A message that takes longer than this is abandoned, in ms. */
 const SEND_TIMEOUT_MS = 10_000;
 
 /**
- * Tells systemd about this process through `systemd-notify`: Node has no datagram sockets of the Unix kind, and a package
- * with native code for a few messages a minute would cost more than it gives. One message after the other; what comes
- * while one is under way goes out together behind it.
+ * Informs systemd about this process through `systemd-notify`: Node has no Unix datagram sockets, and a package with
+ * native code for a few messages a minute would cost more than it gives. Messages are sent one at a time; whatever
+ * arrives in the meantime goes out together afterwards.
  */
 export class Notifier {
   readonly #environment: Readonly<Record<string, string>>;
@@ -19,7 +19,7 @@ export class Notifier {
   #waiting: Notification | undefined;
   #sending: Promise<void> | undefined;
 
-  /** `socket` as in NOTIFY_SOCKET. `onFailure` is told once. */
+  /** `socket` as in NOTIFY_SOCKET. `onFailure` is called once. */
   constructor(socket: string, environment: Environment, onFailure: (reason: string) => void) {
     const { PATH } = environment;
     this.#environment = { NOTIFY_SOCKET: socket, ...(PATH === undefined ? {} : { PATH }) };
@@ -30,7 +30,7 @@ export class Notifier {
     };
   }
 
-  /** Never fails, and never waits. A later value takes the place of one that did not go out yet. */
+  /** Never fails and never waits. A later value replaces one that has not been sent yet. */
   send(notification: Notification): void {
     this.#waiting = { ...this.#waiting, ...notification };
     this.#sending ??= this.#sendAll().finally(() => {
@@ -38,7 +38,7 @@ export class Notifier {
     });
   }
 
-  /** Everything has gone out, or was given up. */
+  /** Resolves once everything has been sent or abandoned. */
   async sent(): Promise<void> {
     await this.#sending;
   }
@@ -46,7 +46,7 @@ export class Notifier {
   async #sendAll(): Promise<void> {
     for (let next = this.#waiting; next !== undefined; next = this.#waiting) {
       this.#waiting = undefined;
-      // What others say is in it: a line break would begin another assignment.
+      // It contains text from others, in which a line break would start another assignment.
       const words = Object.entries(next).map(([name, value]) => `${name}=${printable(value)}`);
       await this.#run(words);
     }

@@ -2,31 +2,31 @@ import type { Environment } from '../settings/flags.ts';
 import { type Output, warn } from '../output/output.ts';
 import { type Notification, Notifier } from './notifier.ts';
 
-/** How the program stands, for systemd. */
+/** The state of the program, for systemd. */
 export interface ServiceState {
   /** In words, for `systemctl status`. */
   readonly status: string;
-  /** It does what it is there for. Told once. */
+  /** It provides its service. Reported once. */
   readonly isReady: boolean;
-  /** Whether a restart would help nothing: while this is false, the watchdog is not fed. */
+  /** False if only a restart can help; the watchdog is then no longer fed. */
   readonly isAlive: boolean;
 }
 
-/** How often the state is looked at without a watchdog, in ms. */
+/** How often the state is checked without a watchdog, in ms. */
 const LOOK_INTERVAL_MS = 20_000;
 
-/** How often it is looked at within the watchdog's time: one message that is lost or late is no death. */
+/** How often it is checked within the watchdog's timeout, so that one lost or late message is not fatal. */
 const LOOKS_PER_WATCHDOG = 3;
 
-/** A new status waits until the last one is as old as this: each message starts a process. */
+/** A new status waits until the last one is this old, since each message starts a process. */
 const STATUS_INTERVAL_MS = 5_000;
 
-/** What systemd is asked for, beyond what is needed, in ms. */
+/** Extra time requested from systemd beyond what is needed, in ms. */
 const MARGIN_MS = 10_000;
 
 /**
- * Keeps systemd informed (sd_notify(3)) where it asked for that with NOTIFY_SOCKET: readiness, a status in words, and the
- * watchdog. A start may take as long as the program lives: it asks for more time again and again.
+ * Keeps systemd informed (sd_notify(3)) if it asked for that with NOTIFY_SOCKET: readiness, a status text, and the
+ * watchdog. Starting may take forever, so it keeps requesting more time.
  */
 export class Service implements AsyncDisposable {
   readonly #notifier: Notifier;
@@ -38,7 +38,7 @@ export class Service implements AsyncDisposable {
   #status = '';
   #phase: 'starting' | 'running' | 'stopping' = 'starting';
 
-  /** Undefined where no service manager is there. Warns once where one cannot be reached. */
+  /** Undefined without a service manager. Warns once if it cannot be reached. */
   static open(environment: Environment, output: Output, look: () => ServiceState): Service | undefined {
     const socket = environment['NOTIFY_SOCKET'] ?? '';
     if (socket === '') return undefined;
@@ -57,7 +57,7 @@ export class Service implements AsyncDisposable {
     this.#pulse();
   }
 
-  /** The state may be another one. */
+  /** The state may have changed. */
   changed(): void {
     if (this.#phase === 'starting' && this.#look().isReady) {
       this.#phase = 'running';
@@ -70,18 +70,18 @@ export class Service implements AsyncDisposable {
     }, STATUS_INTERVAL_MS);
   }
 
-  /** Runs what takes over a changed configuration. */
+  /** Runs the code that applies a changed configuration. */
   async reloading(work: () => Promise<void>): Promise<void> {
-    // To say that it is ready afterwards would be wrong where it never was.
+    // If it has never been ready, saying so afterwards would be wrong.
     if (this.#phase !== 'running') return work();
     this.#notifier.send({ RELOADING: '1', MONOTONIC_USEC: String(process.hrtime.bigint() / 1000n) });
-    // In a message of its own: one that says both means only the latter.
+    // As a separate message: in a combined one only the latter would count.
     await this.#notifier.sent();
     await work();
     if (this.#phase === 'running') this.#notifier.send({ READY: '1', ...this.#newStatus() });
   }
 
-  /** It was asked to end, and may take as long as this, in ms. */
+  /** The program was asked to stop, and may take this long, in ms. */
   stopping(withinMs: number): void {
     this.#phase = 'stopping';
     this.#notifier.send({
@@ -123,7 +123,7 @@ export class Service implements AsyncDisposable {
   }
 }
 
-/** The time within which the watchdog wants to hear something; undefined where there is none for this process. */
+/** The watchdog's timeout; undefined if it does not watch this process. */
 function watchdogMs(environment: Environment): number | undefined {
   const { WATCHDOG_USEC, WATCHDOG_PID } = environment;
   const timeoutMs = Number(WATCHDOG_USEC) / 1000;

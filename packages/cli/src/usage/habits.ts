@@ -1,8 +1,8 @@
-/** What people type who come from another tunnel, and what it is called here. */
+/** What users of other tunnels type, and what it is called here. */
 export type Habit =
   /** Another word means the same. */
   | { readonly instead: string }
-  /** There is no such thing here: what to do. */
+  /** There is no equivalent here: what to do instead. */
   | { readonly hint: string };
 
 const VERBOSE: Habit = { hint: '`--log-level debug` shows more detail' };
@@ -13,7 +13,7 @@ const NO_ACCOUNT: Habit = {
   hint: "there are no accounts: give the server's secret with --secret-file, or make a key with `tunnel keygen`; `tunnel status` shows what runs",
 };
 
-/** By the name of a flag, without its dashes. */
+/** By flag name, without dashes. */
 const FLAGS: Readonly<Record<string, Habit>> = {
   'auth-token': { instead: 'secret' },
   authtoken: { instead: 'secret' },
@@ -47,7 +47,7 @@ const FLAGS: Readonly<Record<string, Habit>> = {
   verbose: VERBOSE,
 };
 
-/** By the name of a command. `instead` is followed by the target that was given. */
+/** By command name. `instead` is followed by the given target. */
 const COMMANDS: Readonly<Record<string, Habit>> = {
   authtoken: NO_ACCOUNT,
   client: { instead: 'local' },

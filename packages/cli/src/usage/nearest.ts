@@ -1,4 +1,4 @@
-/** The word that `text` was probably meant to be: the nearest of `words` by Levenshtein distance, if any is near. */
+/** The word that was probably meant by `text`: the nearest of `words` by Levenshtein distance, if any is close. */
 export function nearest(text: string, words: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.min(3, Math.ceil(text.length / 3)) + 1;

@@ -47,7 +47,7 @@ describe('an unknown command', () => {
     ['tcp', ['22'], 'did you mean `tunnel local 22`?'],
     ['tcp', ['it', 'localhost:22'], 'did you mean `tunnel local localhost:22`?'],
     ['expose', [], 'did you mean `tunnel local 3000`?'],
-    // What else stands on the line may be a secret.
+    // The rest of the line may contain a secret.
     ['client', ['sesame'], 'did you mean `tunnel local 3000`?'],
     ['3000', [], 'did you mean `tunnel local 3000`?'],
     ['http://localhost:3000', [], 'did you mean `tunnel local http://localhost:3000`?'],

@@ -2,15 +2,18 @@ import { commandHabit, flagHabit, type Habit } from './habits.ts';
 import { nearest } from './nearest.ts';
 import { CommandError } from '../hints/command-error.ts';
 
-/** The one wording for a word that means nothing here. `word` is shown as it was typed. */
+/** The error for an unknown word. `word` is shown as typed. */
 export function unknownWord(kind: 'flag' | 'command' | 'argument' | 'action' | 'shell', word: string, hint: string) {
   return new CommandError('usage', { detail: `unknown ${kind}: ${word}`, hint });
 }
 
-/** The names of all flags, by command. */
+/** All flag names, by command. */
 export type FlagNames = ReadonlyMap<string, readonly string[]>;
 
-/** A flag that a command does not have. `name` comes without its dashes; `command` is undefined where none was found. */
+/**
+ * The error for a flag that a command does not have. `name` comes without dashes; `command` is undefined if none was
+ * found.
+ */
 export function unknownFlag(name: string, command: string | undefined, flags: FlagNames): CommandError {
   const word = `${name.length === 1 ? '-' : '--'}${name}`;
   return unknownWord(
@@ -36,7 +39,7 @@ function flagHint(name: string, command: string, flags: FlagNames): string {
   return `\`tunnel ${command} --help\` shows all flags`;
 }
 
-/** Where a flag stands alone, or in front of the command and has taken it for its value. */
+/** The hint for a flag that stands alone, or before the command and has swallowed it as its value. */
 function lonelyFlagHint(name: string, flags: FlagNames): string {
   const habit = flagHabit(name);
   if (habit !== undefined && 'hint' in habit) return habit.hint;
@@ -45,23 +48,23 @@ function lonelyFlagHint(name: string, flags: FlagNames): string {
   return `the command comes first: \`tunnel ${owner} --${habit?.instead ?? name} …\``;
 }
 
-/** One letter is near to too many words. */
+/** A single letter is close to too many words. */
 function nearestFlag(name: string, known: readonly string[]): string | undefined {
   return name.length === 1 ? undefined : nearest(name, known);
 }
 
-/** The commands that have a flag. What `tunnel local` has is told of that alone, and `tunnel run` has what others have. */
+/** The commands that have a flag. If `tunnel local` has it, only that one: others share most of its flags; `tunnel run` has what others have. */
 function ownersOf(name: string, flags: FlagNames): readonly string[] {
   const owners = [...flags].filter(([, names]) => names.includes(name)).map(([command]) => command);
   return owners.includes('local') ? ['local'] : owners.filter((owner) => owner !== 'run' || owners.length === 1);
 }
 
-/** A command that there is not. `rest`: what stands behind it, without flags. */
+/** The error for an unknown command. `rest` is what follows it, without flags. */
 export function unknownCommand(word: string, rest: readonly string[], commands: readonly string[]): CommandError {
   return unknownWord('command', word, commandHint(word, rest, commands));
 }
 
-/** A local service as it is given to `tunnel local`. */
+/** A local service as given to `tunnel local`. */
 const TARGET = /^(?:(?:https?|tcp):\/\/)?(?:[\w.-]*:|\[[\da-f:.]+\]:)?\d+\/?$/i;
 
 function commandHint(word: string, rest: readonly string[], commands: readonly string[]): string {
@@ -73,7 +76,7 @@ function commandHint(word: string, rest: readonly string[], commands: readonly s
     return `did you mean \`tunnel local ${target}\`?`;
   }
   if (near !== undefined) return `did you mean \`tunnel ${near}\`?`;
-  // Somebody who knows other tunnels may well leave the command out.
+  // Users of other tunnels may well leave out the command.
   if (TARGET.test(word)) return `did you mean \`tunnel local ${word}\`?`;
   return `the commands are ${commands.join(', ')}; \`tunnel --help\` shows them`;
 }

@@ -1,32 +1,26 @@
 import { isAbsolute } from 'node:path';
 import { type Given, unusable } from './given.ts';
-import { toHost } from './host.ts';
-import { toPort } from './port.ts';
+import { toListenAddress } from './listen-address.ts';
 import { formatTarget } from './target.ts';
 
 const HINT = 'an admin address is given as 9090 (this machine only), host:9090, [::1]:9090 or /run/tunnel/admin.sock';
 
-/** Where nobody said otherwise, only this machine may ask. */
+/** By default only this machine has access. */
 const DEFAULT_HOST = '127.0.0.1';
 
 /** A TCP address, or the path of a Unix socket. */
 export type AdminAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** Reads `9090`, `host:9090`, `[::1]:9090` or an absolute path. Port 0 is any free one. */
+/** Reads `9090`, `host:9090`, `[::1]:9090` or an absolute path. Port 0 means any free one. */
 export function parseAdminAddress(given: Given): AdminAddress {
   const { text } = given;
   if (isAbsolute(text)) return { path: text };
-  const colon = text.lastIndexOf(':');
-  const port = toPort(text.slice(colon + 1));
-  if (port === undefined) throw unusable(given, 'not a valid admin address', HINT);
-  if (colon === -1) return { host: DEFAULT_HOST, port };
-  const bracketedOrName = text.slice(0, colon);
-  const host = bracketedOrName.includes(':') && !bracketedOrName.startsWith('[') ? undefined : toHost(bracketedOrName);
-  if (host === undefined) throw unusable(given, 'not a valid admin address', HINT);
-  return { host, port };
+  const address = toListenAddress(text);
+  if (address === undefined) throw unusable(given, 'not a valid admin address', HINT);
+  return { host: address.host ?? DEFAULT_HOST, port: address.port };
 }
 
-/** An admin address as text, as `parseAdminAddress` reads it. */
+/** An admin address in the form that `parseAdminAddress` reads. */
 export function formatAdminAddress(address: AdminAddress): string {
   return 'path' in address ? address.path : formatTarget(address);
 }

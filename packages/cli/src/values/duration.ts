@@ -4,7 +4,7 @@ const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, 
 
 const HINT = 'a duration is a number with a unit, as in 500ms, 8s, 2m or 1h; without a unit it is seconds';
 
-/** Node's timers end at once when they are set for longer than 2^31 ms, which is a little more. */
+/** Node's timers fire at once if set for longer than 2^31 ms, which is slightly more. */
 const MAX_HOURS = 500;
 
 /** Reads `500ms`, `8s`, `2m`, `1h`, or a bare number of seconds, into ms. */
@@ -18,7 +18,7 @@ export function parseDuration(given: Given, limits: { readonly minMs?: number } 
   return durationMs;
 }
 
-/** A duration for people, as short as it can be read: `250ms`, `1.5s`, `42s`, `3m 5s`, `2h 10m`. */
+/** A duration in a short form for people: `250ms`, `1.5s`, `42s`, `3m 5s`, `2h 10m`. */
 export function formatDuration(durationMs: number): string {
   if (durationMs < 1000) return `${Math.round(durationMs)}ms`;
   if (durationMs < 9950) return `${Number((durationMs / 1000).toFixed(1))}s`;

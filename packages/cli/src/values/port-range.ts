@@ -1,10 +1,13 @@
 import { type Given, unusable } from './given.ts';
 import { toPort } from './port.ts';
 
-/** Ports of one range: as many as a mistyped digit should not exceed. */
+/** The most ports in one range: a limit for mistyped digits. */
 const RANGE_LIMIT = 256;
 
-/** `18000-18010` or `host:18000-18010` as its single ports; whatever ends in no range, as it is. */
+/**
+ * Expands `18000-18010` or `host:18000-18010` to its single ports; anything that does not end in a range stays as it
+ * is.
+ */
 export function expandPortRange(given: Given): readonly Given[] {
   const [, prefix = '', firstText = '', lastText = ''] = /^(?!unix:)(.*:)?(\d+)-(\d+)$/.exec(given.text) ?? [];
   if (firstText === '') return [given];

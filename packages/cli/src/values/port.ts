@@ -1,6 +1,6 @@
 import { type Given, unusable } from './given.ts';
 
-/** Reads a TCP port. 0 is one where it means "any free one". */
+/** Reads a TCP port. 0 is allowed with `zero`, and means any free one. */
 export function parsePort(given: Given, limits: { readonly zero?: boolean } = {}): number {
   const least = limits.zero === true ? 0 : 1;
   const port = toPort(given.text);

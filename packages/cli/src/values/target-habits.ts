@@ -1,13 +1,13 @@
 import { type Given, unusable } from './given.ts';
 
 const URL_FORM = /^([a-z][a-z\d+.-]*):\/\/([^/]*)(\/.*)?$/i;
-/** As Docker and ssh name a port there and a service here: 3000:8001, 8001:localhost:3000. */
+/** The notation of Docker and ssh for a remote port and a local service: 3000:8001, 8001:localhost:3000. */
 const PORT_AND_PORT = /^(\d{1,5}):(\d{1,5})$/;
 const PORT_AND_SERVICE = /^(\d{1,5}):([^:]+:\d{1,5})$/;
 
 /**
- * What people give who know other programs, in the form of this one: `:3000` is `3000`, `http://localhost:3000` is
- * `localhost:3000`. What looks as if more was meant than a tunnel does is refused, with what to give. Throws `usage`.
+ * Translates the notations of other programs: `:3000` to `3000`, `http://localhost:3000` to `localhost:3000`. Rejects
+ * anything that seems to ask for more than a tunnel does, with a hint. Throws `usage`.
  */
 export function withoutHabits(given: Given, type: 'tcp' | 'http'): string {
   const { text } = given;
@@ -58,7 +58,7 @@ function fromUrl(given: Given, scheme: string, authority: string, path: string, 
   }
 }
 
-/** Without user and password. */
+/** The authority without user and password. */
 function shown(authority: string): string {
   return authority.slice(authority.lastIndexOf('@') + 1);
 }

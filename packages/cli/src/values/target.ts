@@ -10,10 +10,13 @@ const HINT = 'a local service is given as 3000, host:3000, [::1]:3000 or unix:/r
 
 export { formatTarget } from '@tunnel/client';
 
-/** What can only be meant as a path. */
+/** Matches what can only be a path. */
 const PATH = /^\.{0,2}\/|\.sock$/;
 
-/** Reads `3000`, `host:3000`, `[::1]:3000` or `unix:/path`, and what `withoutHabits` makes of other forms. `defaultHost` is that of a bare port, `type` that of the tunnel. */
+/**
+ * Reads `3000`, `host:3000`, `[::1]:3000` or `unix:/path`, and other forms that `withoutHabits` accepts. `defaultHost`
+ * applies to a bare port, `type` is that of the tunnel.
+ */
 export function parseTarget(given: Given, defaultHost: string, type: 'tcp' | 'http' = 'tcp'): LocalTarget {
   const path = socketPathOf(given.text);
   if (path !== undefined) return { path: toSocketPath(given, path) };

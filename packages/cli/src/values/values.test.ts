@@ -11,7 +11,7 @@ import { formatTarget, parseTarget } from './target.ts';
 
 const given = (text: string): Given => ({ text, source: '--flag' });
 
-/** The usage error that a parser throws, which names the flag and the value. */
+/** The usage error thrown by a parser, which names the flag and the value. */
 function refusal(text: string, parse: (value: Given) => unknown): CommandError {
   try {
     parse(given(text));

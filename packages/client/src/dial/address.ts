@@ -6,7 +6,7 @@ import { DEFAULT_CONTROL_PORT, TunnelError } from '@tunnel/shared';
 const WS_PORT = 80;
 const WSS_PORT = 443;
 
-/** Where a server is. Made by `parseServerAddress`, and then in canonical form. */
+/** The address of a server, in canonical form. Created by `parseServerAddress`. */
 export interface ServerAddress {
   /** TLS below the WebSocket. */
   readonly secure: boolean;
@@ -18,9 +18,9 @@ export interface ServerAddress {
 }
 
 /**
- * Reads what a user gives as a server: host, host:port, [v6]:port, ws://host:port/path or wss://host/path. Without a
- * scheme it means `ws` and port 7835; with one, the port that belongs to the scheme (80, 443), as in any other URL.
- * Throws a `TunnelError` `usage`.
+ * Parses a server address: host, host:port, [v6]:port, ws://host:port/path or wss://host/path. Without a scheme it
+ * means `ws` and port 7835; with one, the default port of the scheme (80, 443), as in any other URL. Throws a
+ * `TunnelError` `usage`.
  */
 export function parseServerAddress(text: string): ServerAddress {
   const refuse = (reason: string): never => {
@@ -47,7 +47,7 @@ export function parseServerAddress(text: string): ServerAddress {
     secure,
     host,
     port: port ?? defaultPort(scheme, secure),
-    // Resolves dots and escapes what has to be, exactly as `ws` will do it again.
+    // Resolves dots and escapes characters exactly as `ws` will do again.
     path: slash === -1 ? '/' : new URL(`ws://host${rest.slice(slash)}`).pathname,
   };
 }
@@ -68,8 +68,8 @@ export function parseHostAndPort(
 }
 
 /**
- * The canonical text of an address: equal for equal addresses, read by `parseServerAddress`, and the key of what is
- * remembered about that server. The port is left out where the scheme implies it.
+ * The canonical text of an address: equal for equal addresses, accepted by `parseServerAddress`, and the key for what
+ * is remembered about that server. The port is left out if the scheme implies it.
  */
 export function formatServerAddress(address: ServerAddress): string {
   return formatUrl(address, address.host);
@@ -85,7 +85,7 @@ export function formatHostAndPort(host: string, port: number): string {
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
-/** An IPv6 address may name the interface that it is reached through, behind a percent sign. */
+/** Removes the zone of an IPv6 address: the interface to reach it through, after a percent sign. */
 export function withoutZone(host: string): string {
   return isIP(host) === 6 ? (host.split('%', 1)[0] ?? host) : host;
 }
@@ -114,7 +114,7 @@ function canonicalHost(text: string): string | undefined {
     return zone[0] === undefined ? canonical : `${canonical}%${zone[0]}`;
   }
   if (isIPv4(text)) return text;
-  // URLs read 3000 or 0x7f.1 as IPv4 addresses. Nobody who writes them here means that.
+  // In URLs 3000 and 0x7f.1 are IPv4 addresses, but nobody means that here.
   if (/(?:^|\.)(?:\d+|0x[\da-f]*)\.?$/i.test(text)) return undefined;
   if (/[^\p{L}\p{M}\p{N}._-]/u.test(text)) return undefined;
   const ascii = domainToASCII(text);
@@ -123,7 +123,7 @@ function canonicalHost(text: string): string | undefined {
   return isName && isIP(ascii) === 0 ? ascii : undefined;
 }
 
-/** A password in the wrong place must not get into an error that is printed or logged. */
+/** A misplaced password must not end up in an error that is printed or logged. */
 function withoutUserInformation(text: string): string {
   return text.replace(/^((?:[^/]*:\/\/)?).*@/s, '$1***@');
 }

@@ -11,24 +11,24 @@ import { formatProxyAddress, type ProxyAddress } from './proxy-address.ts';
 import { connectThroughSocksProxy } from './socks-proxy.ts';
 import { type CertificateAuthorities, wrapInTls } from './tls.ts';
 
-/** A step of an attempt, in their order. `proxy` is all that is between the TCP connection to it and its answer. */
+/** The steps of an attempt, in order. `proxy` is everything from the TCP connection to the proxy up to its answer. */
 export type DialPhase = 'lookup' | 'connect' | 'proxy' | 'tls' | 'upgrade';
 
 export interface ByteStreamOptions {
   readonly signal: AbortSignal;
-  /** What the stream goes through; undefined for the direct way. */
+  /** The proxy to use; undefined for a direct connection. */
   readonly proxy?: ProxyAddress | undefined;
   /** Trusted instead of the system's, for a proxy with TLS. */
   readonly ca?: CertificateAuthorities | undefined;
-  /** Told when a step begins. */
+  /** Called when a step begins. */
   readonly onPhase?: ((phase: DialPhase) => void) | undefined;
   readonly onWarning?: ((warning: DialWarning) => void) | undefined;
   readonly lookup?: Lookup | undefined;
 }
 
 /**
- * A connected byte stream to the server's host and port. TLS and WebSocket come above it, whatever it goes through:
- * the one place that has to know about a proxy. Rejects with `dns-failed`, `tcp-…` or `proxy-…`.
+ * Opens a byte stream to the server's host and port. TLS and WebSocket go on top of it, whatever it passes through:
+ * this is the only place that knows about proxies. Rejects with `dns-failed`, `tcp-…` or `proxy-…`.
  */
 export async function openByteStream(address: ServerAddress, options: ByteStreamOptions): Promise<Socket> {
   const { proxy } = options;
@@ -41,7 +41,7 @@ export async function openByteStream(address: ServerAddress, options: ByteStream
     try {
       return await connectThrough(proxy, { host, port: address.port }, options);
     } catch (error) {
-      // It may have a way to one of the others, as where it has no IPv6.
+      // The proxy may be able to reach another address, for example if it has no IPv6.
       if (!(error instanceof TunnelError) || error.code !== 'proxy-failed') throw error;
       failure = error;
     }
@@ -72,7 +72,7 @@ async function connectToProxy(proxy: ProxyAddress, options: ByteStreamOptions): 
     options.onPhase?.('proxy');
     return proxy.scheme === 'https' ? await wrapInTls(socket, proxy, options) : socket;
   } catch (error) {
-    // Whatever it says is about the proxy, and must not be taken for the server.
+    // This error is about the proxy, and must not be mistaken for one about the server.
     if (!(error instanceof TunnelError) || !/^(?:dns|tcp|tls)-/.test(error.code)) throw error;
     throw new TunnelError('proxy-unreachable', {
       detail: `${formatProxyAddress(proxy)}, ${error.message}`,

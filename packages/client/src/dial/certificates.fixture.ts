@@ -1,5 +1,5 @@
-// For tests only: an authority that nobody trusts, and certificates of it that share one key.
-// Made with OpenSSL, valid from 2020 to 2120, except the one that has expired and the one that is not valid yet.
+// For tests only: an untrusted authority, and certificates that it issued, all with the same key. Made with OpenSSL,
+// valid from 2020 to 2120, except for the one that has expired and the one that is not valid yet.
 
 export const TEST_AUTHORITY: string = `-----BEGIN CERTIFICATE-----
 MIIBYTCCAQigAwIBAgIBATAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA50dW5uZWwg
@@ -13,7 +13,7 @@ RAIgZKg9aZsoLdOYeQESuddw+RwGcDMWhAJsdDnnCbe0nmsCIDrSiEXCQFbGrs0i
 -----END CERTIFICATE-----
 `;
 
-/** Of all the certificates below. */
+/** The key of all certificates below. */
 export const TEST_KEY: string = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgT4/pnTeyfC1dPlrP
 lUh9HS9WBCvdKReXwbgqJCB8vRqhRANCAATfzdlbLDaaXszgv6AxFL6Tzp6UzVpX
@@ -61,7 +61,7 @@ uJ/hQlhjhho7Z1KRAiAazFKDGWvz3bP75R9wF4uB/3MVEVZ3i5wfZv3NvN7+pA==
 -----END CERTIFICATE-----
 `;
 
-/** For localhost and 127.0.0.1, of no authority. */
+/** For localhost and 127.0.0.1, self-signed. */
 export const SELF_SIGNED_CERTIFICATE: string = `-----BEGIN CERTIFICATE-----
 MIIBVjCB/KADAgECAgEFMAoGCCqGSM49BAMCMBQxEjAQBgNVBAMMCWxvY2FsaG9z
 dDAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowFDESMBAGA1UEAwwJ
@@ -74,7 +74,7 @@ ociCBum06RSPzw==
 -----END CERTIFICATE-----
 `;
 
-/** For localhost and 127.0.0.1, from 2119 on; signed by itself, and so its own authority. */
+/** For localhost and 127.0.0.1, from 2119 on; self-signed, so it is its own authority. */
 export const NOT_YET_VALID_CERTIFICATE: string = `-----BEGIN CERTIFICATE-----
 MIIBVzCB/qADAgECAgEGMAoGCCqGSM49BAMCMBQxEjAQBgNVBAMMCWxvY2FsaG9z
 dDAiGA8yMTE5MDEwMTAwMDAwMFoYDzIxMjAwMTAxMDAwMDAwWjAUMRIwEAYDVQQD

@@ -14,7 +14,7 @@ import { dial } from './dial.ts';
 import { closeOf, failureOf, listen, listenRaw, refusedPort } from './loopback.fixture.ts';
 import type { OpenedWebSocket } from './upgrade.ts';
 
-// Nothing may tell the process about an error behind the caller's back, not even later.
+// No error may reach the process behind the caller's back, not even later.
 const stray: unknown[] = [];
 const remember = (error: unknown): void => void stray.push(error);
 beforeEach(() => {

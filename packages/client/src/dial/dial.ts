@@ -17,24 +17,24 @@ import { openWebSocket } from './upgrade.ts';
 
 export interface DialOptions {
   readonly signal: AbortSignal;
-  /** For all steps together, in ms. */
+  /** For all steps in total, in ms. */
   readonly timeoutMs: number;
-  /** A longer message of the server ends the WebSocket. */
+  /** A longer message from the server ends the WebSocket. */
   readonly maxPayloadBytes: number;
-  /** What the connection goes through; undefined for the direct way. */
+  /** The proxy to use; undefined for a direct connection. */
   readonly proxy?: ProxyAddress | undefined;
-  /** Trusted instead of the system's, for `wss`. */
+  /** Trusted instead of the system's authorities, for `wss`. */
   readonly ca?: CertificateAuthorities | undefined;
-  /** False: the server's certificate may be any, since its key is known and checked in the handshake. */
+  /** False: accept any certificate of the server, since its key is known and checked in the handshake. */
   readonly verifyCertificate?: boolean | undefined;
-  /** Sent along with the upgrade request. */
+  /** Sent with the upgrade request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly onWarning?: ((warning: DialWarning) => void) | undefined;
-  /** Told when a step begins. */
+  /** Called when a step begins. */
   readonly onPhase?: ((phase: DialPhase) => void) | undefined;
-  /** Told what the TLS connection to the server is. */
+  /** Called with the properties of the TLS connection to the server. */
   readonly onTls?: ((finding: TlsFinding) => void) | undefined;
-  /** Instead of the system's resolver. */
+  /** Used instead of the system's resolver. */
   readonly lookup?: Lookup | undefined;
 }
 
@@ -47,9 +47,10 @@ const WORDS_FOR_PHASE: Readonly<Record<DialPhase, string>> = {
 };
 
 /**
- * One attempt to reach a server: name, TCP, proxy, TLS for `wss`, WebSocket. The WebSocket comes back paused: attach the
- * listeners, then call `webSocket.resume()`. Rejects with a `TunnelError` that names the step: `dns-failed`, `tcp-…`,
- * `proxy-…`, `tls-failed`, `upgrade-…`, `attempt-timeout`; with `stopped` when the signal aborts. Nothing is left open then.
+ * One attempt to reach a server: name, TCP, proxy, TLS for `wss`, WebSocket. The WebSocket comes back paused: attach
+ * the listeners, then call `webSocket.resume()`. Rejects with a `TunnelError` that names the step: `dns-failed`,
+ * `tcp-…`, `proxy-…`, `tls-failed`, `upgrade-…`, `attempt-timeout`, or with `stopped` if the signal aborts. Nothing is
+ * left open then.
  */
 export async function dial(address: ServerAddress, options: DialOptions): Promise<OpenedWebSocket> {
   const { timeoutMs, maxPayloadBytes, proxy, ca, verifyCertificate, headers, onWarning, lookup } = options;
@@ -59,7 +60,7 @@ export async function dial(address: ServerAddress, options: DialOptions): Promis
     options.onPhase?.(begun);
   };
 
-  // Not AbortSignal.any: a signal that lives as long as the process would collect one of them for every attempt.
+  // Not AbortSignal.any: a signal that lives as long as the process would accumulate one for every attempt.
   const controller = new AbortController();
   const { signal } = controller;
   const onAbort = (): void => controller.abort(new TunnelError('stopped', { cause: options.signal.reason }));

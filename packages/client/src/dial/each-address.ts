@@ -4,17 +4,17 @@ import { monotonicNow } from '@tunnel/shared/node';
 import { connectToFirst } from './happy-eyeballs.ts';
 import type { IpAddress } from './name-lookups.ts';
 
-/** How one address answers. */
+/** How one address responded. */
 export interface AddressFinding {
   readonly address: string;
   readonly elapsedMs: number;
-  /** Undefined where it accepted a connection. */
+  /** Undefined if it accepted a connection. */
   readonly error: TunnelError | undefined;
 }
 
 /**
- * Connects to every address by itself, all at once, and hangs up: for whoever wants to know about each, as a dial is content
- * with the first. Rejects with the signal's reason.
+ * Connects to each address separately, all at once, and hangs up: for those who want to know about each, since a dial
+ * is content with the first. Rejects with the signal's reason.
  */
 export async function tryEachAddress(
   addresses: readonly IpAddress[],

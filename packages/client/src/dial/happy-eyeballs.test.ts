@@ -70,7 +70,7 @@ describe('the addresses of a name', () => {
   });
 });
 
-/** Sockets that connect and fail when the test says so. */
+/** Sockets that connect or fail on the test's command. */
 class FakeNetwork {
   readonly sockets = new Map<string, Socket>();
 

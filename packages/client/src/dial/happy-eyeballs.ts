@@ -10,29 +10,31 @@ import { type IpAddress, knownAddresses, type Lookup, nameLookups } from './name
 /** RFC 8305, section 5: "Connection Attempt Delay", recommended value. */
 const ATTEMPT_DELAY_MS = 250;
 
-/** Of what a name server answers no more is tried: with the delay between them, the last one starts after 4 s. */
+/** The most addresses to try: with the delay between them, the last one starts after 4 s. */
 const GREATEST_ADDRESS_COUNT = 16;
 
 /** Idle time before the first TCP keepalive probe. */
 const KEEPALIVE_DELAY_MS = 15_000;
 
-/** Something that is worse than it should be, and does not keep the attempt from succeeding. */
+/** Something that is not as it should be but does not make the attempt fail. */
 export interface DialWarning {
   readonly message: string;
   readonly cause: unknown;
 }
 
 export interface ConnectOptions {
-  /** Rejects with the signal's reason. With an `attempt-timeout` as reason, with `tcp-timeout` and what was tried. */
+  /**
+   * Rejects with the signal's reason. If that is an `attempt-timeout`, rejects with `tcp-timeout` and what was tried.
+   */
   readonly signal: AbortSignal;
   readonly onWarning?: ((warning: DialWarning) => void) | undefined;
-  /** Begins a connection; for tests. */
+  /** Starts a connection; for tests. */
   readonly connect?: ((address: IpAddress, port: number) => Socket) | undefined;
 }
 
 /**
- * The addresses to try for a host, in the order of RFC 8305, section 4: families take turns, IPv6 first. Looked up anew
- * at every call; a numeric host and `localhost` are not. Rejects with `dns-failed`, or with the signal's reason.
+ * The addresses to try for a host, in the order of RFC 8305, section 4: families alternate, IPv6 first. Looked up on
+ * every call, except for a numeric host and `localhost`. Rejects with `dns-failed`, or with the signal's reason.
  */
 export async function lookUpAddresses(
   host: string,
@@ -58,7 +60,7 @@ export async function lookUpAddresses(
   }
 }
 
-/** IPv6 and IPv4 in turns, each in the order given, duplicates left out. */
+/** Alternates IPv6 and IPv4, each in the order given, without duplicates. */
 export function interleaveFamilies(addresses: readonly IpAddress[]): IpAddress[] {
   if (addresses.length === 1) return [...addresses];
   const unique = [...new Map(addresses.map((each) => [each.address, each])).values()];
@@ -70,9 +72,10 @@ export function interleaveFamilies(addresses: readonly IpAddress[]): IpAddress[]
 }
 
 /**
- * A TCP connection to whichever address answers first (RFC 8305, section 5): attempts start 250 ms apart, at once after
- * a failure, and none is given up before another has connected. The socket has no Nagle delay and TCP keepalive, and a
- * listener that keeps an error from ending the process. Rejects with a `tcp-…` code that fits all that was tried.
+ * Opens a TCP connection to whichever address answers first (RFC 8305, section 5): attempts start 250 ms apart, or at
+ * once after a failure, and none is abandoned before another has connected. The socket has TCP_NODELAY and keepalive
+ * set, and a listener that keeps an error from ending the process. Rejects with a `tcp-…` code that fits everything
+ * that was tried.
  */
 export function connectToFirst(
   addresses: readonly IpAddress[],
@@ -108,7 +111,7 @@ export function connectToFirst(
       const socket = connect(address, port);
       pending.set(socket, address);
       socket.on('error', (error: NodeJS.ErrnoException) => {
-        // Later errors belong to whoever has the socket then, and come with 'close'.
+        // Later errors concern the socket's next owner, who also gets 'close'.
         if (!pending.delete(socket)) return;
         failures.push({ address, error });
         startNext();
@@ -152,7 +155,7 @@ const CODES_BY_ERRNO: ReadonlyMap<string, TcpFailureCode> = new Map([
   ['ETIMEDOUT', 'tcp-timeout'],
   ['EHOSTUNREACH', 'tcp-unreachable'],
   ['ENETUNREACH', 'tcp-unreachable'],
-  // What a machine says that has no address of that family.
+  // Reported by a machine without an address of that family.
   ['EADDRNOTAVAIL', 'tcp-unreachable'],
   ['EAFNOSUPPORT', 'tcp-unreachable'],
 ]);
@@ -160,7 +163,7 @@ const CODES_BY_ERRNO: ReadonlyMap<string, TcpFailureCode> = new Map([
 const RAISE_FILE_LIMIT: Hint = { id: 'open-files-limit' };
 const FIREWALL_HINT: Hint = { id: 'outgoing-firewall' };
 
-/** If the usual hint would be misleading. */
+/** For errors where the usual hint would be misleading. */
 const HINTS_BY_ERRNO: ReadonlyMap<string, Hint> = new Map<string, Hint>([
   ['EMFILE', RAISE_FILE_LIMIT],
   ['ENFILE', RAISE_FILE_LIMIT],
@@ -170,7 +173,7 @@ const HINTS_BY_ERRNO: ReadonlyMap<string, Hint> = new Map<string, Hint>([
 
 function connectFailed(failures: readonly ConnectFailure[], port: number): TunnelError {
   const codes = new Set(failures.map(({ error }) => CODES_BY_ERRNO.get(error.code ?? '') ?? 'tcp-failed'));
-  // A machine without IPv6 reaches no IPv6 address: what the others said tells more.
+  // A machine without IPv6 cannot reach any IPv6 address, so the other errors say more.
   if (codes.size > 1) codes.delete('tcp-unreachable');
   const [code = 'tcp-failed'] = codes;
   const outcome = codes.size === 1 ? code : 'tcp-failed';
@@ -196,7 +199,7 @@ function abortedWhileConnecting(
   });
 }
 
-/** Words that the summary of `outcome` has already are not said again. */
+/** Leaves out what the summary of `outcome` already says. */
 function describeFailure({ address, error }: ConnectFailure, port: number, outcome: TcpFailureCode): string {
   const words = describeSystemError(error);
   const parts = [words, error.code ?? words].filter((part) => part !== ERRORS[outcome].summary);

@@ -6,19 +6,19 @@ import { TunnelError } from '@tunnel/shared';
 import { formatHostAndPort, withoutZone } from './address.ts';
 import { formatProxyAddress, type ProxyAddress } from './proxy-address.ts';
 
-/** Of what the proxy calls its ways to authenticate no more is shown. */
+/** The most characters to show of the proxy's list of authentication schemes. */
 const GREATEST_SCHEMES_LENGTH = 100;
 
-/** Where a proxy is asked to connect to. */
+/** Where a proxy should connect to. */
 export interface Destination {
   readonly host: string;
   readonly port: number;
 }
 
 /**
- * Asks an HTTP proxy to connect (RFC 9110, section 9.3.6) over a connected socket, which belongs to this function from
- * the call on: it is destroyed when the promise rejects, with a `proxy-…` code or the signal's reason. What comes from
- * the socket afterwards comes from the destination.
+ * Asks an HTTP proxy to connect (RFC 9110, section 9.3.6) over a connected socket. Takes ownership of the socket: it is
+ * destroyed if the promise rejects, with a `proxy-…` code or the signal's reason. Afterwards everything read from the
+ * socket comes from the destination.
  */
 export function connectThroughHttpProxy(
   socket: Socket,
@@ -35,7 +35,7 @@ export function connectThroughHttpProxy(
     const onAbort = (): void => fail(signal.reason);
     const onFailure = (error: NodeJS.ErrnoException | null): void => fail(noAnswer(proxy, error));
     if (signal.aborted) return onAbort();
-    // An HTTP request over a dead socket would wait for ever.
+    // An HTTP request over a dead socket would wait forever.
     if (socket.destroyed) return onFailure(socket.errored);
 
     const authority = formatHostAndPort(withoutZone(destination.host), destination.port);
@@ -64,13 +64,13 @@ function authorization({ credentials }: ProxyAddress): Readonly<Record<string, s
   return { 'proxy-authorization': `Basic ${Buffer.from(text).toString('base64')}` };
 }
 
-/** Undefined where the proxy connected. */
+/** Undefined if the proxy connected. */
 function refusalOf(proxy: ProxyAddress, { statusCode = 0, headers }: IncomingMessage): TunnelError | undefined {
   if (statusCode >= 200 && statusCode < 300) return undefined;
-  // The reason phrase is the other side's text, and may hold anything: the registered one is shown.
+  // The reason phrase is chosen by the other side and may contain anything, so show the registered one.
   const status = [`HTTP ${statusCode}`, STATUS_CODES[statusCode]].filter(Boolean).join(' ');
   const detail = `${formatProxyAddress(proxy)}, ${status}`;
-  // Tinyproxy says 401 to credentials that are wrong.
+  // Tinyproxy answers wrong credentials with 401.
   if (statusCode === 407 || statusCode === 401) return credentialsWanted(proxy, detail, headers['proxy-authenticate']);
   return new TunnelError(statusCode >= 500 ? 'proxy-failed' : 'proxy-refused', { detail });
 }

@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import { TunnelError } from '@tunnel/shared';
 import { expect, onTestFinished } from 'vitest';
 
-/** Listens on a free port of 127.0.0.1. After the test the server and all its connections are closed. */
+/** Listens on a free port of 127.0.0.1. The server and all its connections are closed after the test. */
 export async function listen(server: Server): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -26,7 +26,7 @@ export async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A server that does with every connection what it is told. */
+/** A server that passes every connection to `onConnection`. */
 export function listenRaw(onConnection: (socket: Socket) => void): Promise<number> {
   return listen(createServer(onConnection));
 }
@@ -41,11 +41,11 @@ export async function refusedPort(): Promise<number> {
   return port;
 }
 
-/** A client socket, connected. */
+/** A connected client socket. */
 export async function connected(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
-  // As the step before leaves it.
+  // As the previous step leaves it.
   socket.on('error', () => {});
   onTestFinished(() => {
     socket.destroy();
@@ -53,7 +53,7 @@ export async function connected(port: number): Promise<Socket> {
   return socket;
 }
 
-/** Waits for 'close' and tells its arguments. Unlike `once` it lets errors come before. */
+/** Waits for 'close' and returns its arguments. Unlike `once` it ignores errors before that. */
 export function closeOf(emitter: EventEmitter): Promise<unknown[]> {
   return new Promise((resolve) => {
     emitter.once('close', (...given: unknown[]) => resolve(given));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { lookupPlaces, NameLookups } from './name-lookups.ts';
 
-/** A resolver of which every answer is given by hand. */
+/** A resolver whose every answer is given by hand. */
 class HandResolver {
   readonly asked: string[] = [];
   readonly #answers = new Map<string, (address: string) => void>();
@@ -61,7 +61,7 @@ test('lookups of one name are one, whoever asks', async () => {
   const dead = lookups.forTarget('dead');
   const all = [lookups.forTarget('box'), lookups.forLink('box'), lookups.forTarget('box'), lookups.forLink('box')];
   expect(system.asked).toEqual(['dead', 'box']);
-  // The target has its place now, and finds that the link asked meanwhile.
+  // The target has its place now, and finds that the link has asked in the meantime.
   system.answer('dead');
   await dead;
   system.answer('box');

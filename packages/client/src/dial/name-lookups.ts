@@ -6,7 +6,7 @@ export interface IpAddress {
   readonly family: number;
 }
 
-/** All addresses of a name, best first. Rejects with an error whose `code` says why. */
+/** Resolves a name to all its addresses, best first. Rejects with an error whose `code` says why. */
 export type Lookup = (host: string) => Promise<readonly IpAddress[]>;
 
 /** RFC 6761, section 6.3: with or without a line in /etc/hosts. */
@@ -15,18 +15,21 @@ const LOOPBACK: readonly IpAddress[] = [
   { address: '127.0.0.1', family: 4 },
 ];
 
-/** The addresses of a host that needs no resolver: a literal address, or this machine. Undefined for any other name. */
+/** The addresses of a host that needs no resolver: a literal address or this machine. Undefined for any other name. */
 export function knownAddresses(host: string): readonly IpAddress[] | undefined {
   const family = isIP(host);
   if (family !== 0) return [{ address: host, family }];
   return /^localhost\.?$/i.test(host) ? LOOPBACK : undefined;
 }
 
-/** libuv's default, its limit, and the share of its threads that work which it calls slow may have: half, rounded up. */
+/**
+ * libuv's default and maximum number of threads. Calls that it considers slow, such as lookups, may use half of them,
+ * rounded up.
+ */
 const DEFAULT_THREADS = 4;
 const GREATEST_THREADS = 1024;
 
-/** How many calls of getaddrinfo can run at a time. The others wait inside libuv, in the order in which they came. */
+/** How many getaddrinfo calls can run at a time. The others wait inside libuv, in order of arrival. */
 export function lookupPlaces(threadpoolSize: string | undefined): number {
   const given = Number.parseInt(threadpoolSize ?? '', 10);
   const threads = threadpoolSize === undefined ? DEFAULT_THREADS : Math.min(Math.max(given || 1, 1), GREATEST_THREADS);
@@ -34,15 +37,15 @@ export function lookupPlaces(threadpoolSize: string | undefined): number {
 }
 
 /**
- * The system's resolver, which alone knows /etc/hosts and nsswitch.conf. A call cannot be ended and blocks a thread, with
- * three silent name servers for half a minute, and few can run at a time. So a lookup of a name that is under way is
- * shared, and targets never take the last place: the link's own lookup runs at once. Nothing is remembered.
+ * The system's resolver, the only one that knows /etc/hosts and nsswitch.conf. A call cannot be cancelled and blocks a
+ * thread, for half a minute with three silent name servers, and few can run at a time. So concurrent lookups of the
+ * same name are shared, and targets never take the last place: the link's own lookup runs at once. Nothing is cached.
  */
 export class NameLookups {
   readonly #resolve: Lookup;
   readonly #targetPlaces: number;
   readonly #underWay = new Map<string, Promise<readonly IpAddress[]>>();
-  /** For targets, until there is a place. One for each name: as many as there are targets at most. */
+  /** Lookups for targets that wait for a place. One for each name, so at most as many as there are targets. */
   readonly #queued = new Map<string, Promise<readonly IpAddress[]>>();
   readonly #starts: (() => void)[] = [];
   #targetsRunning = 0;
@@ -52,7 +55,7 @@ export class NameLookups {
     this.#targetPlaces = Math.max(1, places - 1);
   }
 
-  /** For the link to the server, or to a proxy in between. Never waits for a target's. */
+  /** For the link to the server, or to a proxy on the way. Never waits for a target's lookup. */
   forLink(host: string): Promise<readonly IpAddress[]> {
     return this.#underWay.get(host) ?? this.#begin(host);
   }
@@ -73,9 +76,9 @@ export class NameLookups {
     return queued;
   }
 
-  /** With a place that was taken for it. */
+  /** Runs in a place already reserved for it. */
   #runInPlace(host: string): Promise<readonly IpAddress[]> {
-    // The link may have begun one while this one was waiting.
+    // The link may have started one while this one was waiting.
     const underWay = this.#underWay.get(host);
     if (!underWay) return this.#begin(host).finally(() => this.#releasePlace());
     this.#releasePlace();
@@ -84,7 +87,7 @@ export class NameLookups {
 
   #releasePlace(): void {
     const start = this.#starts.shift();
-    // Whoever is next takes the place over.
+    // The next in line takes over the place.
     if (start) start();
     else this.#targetsRunning -= 1;
   }
@@ -96,7 +99,7 @@ export class NameLookups {
   }
 }
 
-/** Of this process, as its threads are. */
+/** One for the process, as its threads are shared, too. */
 export const nameLookups = new NameLookups(
   (host) => dnsLookup(host, { all: true, verbatim: true }),
   lookupPlaces(process.env['UV_THREADPOOL_SIZE']),

@@ -2,7 +2,7 @@ import { TunnelError } from '@tunnel/shared';
 
 import { formatHostAndPort, parseHostAndPort } from './address.ts';
 
-/** A proxy on the way out. Made by `parseProxyAddress`. */
+/** An outgoing proxy. Created by `parseProxyAddress`. */
 export interface ProxyAddress {
   /**
    * - `http`, `https`: asked with CONNECT; `https` is TLS to the proxy itself.
@@ -21,12 +21,12 @@ const DEFAULT_PORTS: Readonly<Record<ProxyAddress['scheme'], number>> = {
   socks5h: 1080,
 };
 
-/** What one length byte of RFC 1929 can tell. */
+/** The longest credential that fits the one-byte length of RFC 1929. */
 const GREATEST_SOCKS_CREDENTIAL_BYTES = 255;
 
 /**
- * Reads a proxy's URL; without a scheme it is `http`. User and password may be percent-encoded. Throws a `TunnelError`
- * `usage`, whose text does not hold what stands before the host: that may be a password.
+ * Parses a proxy's URL; without a scheme it is `http`. User and password may be percent-encoded. Throws a `TunnelError`
+ * `usage`, whose text never contains anything before the host, since that may be a password.
  */
 export function parseProxyAddress(text: string): ProxyAddress {
   const refuse = (reason: string): never => {
@@ -36,7 +36,7 @@ export function parseProxyAddress(text: string): ProxyAddress {
     });
   };
   const [, givenScheme = 'http', rest = ''] = /^(?:([^:/?#@]*):\/\/)?([^]*)$/.exec(text) ?? [];
-  // Desktops write socks:// into ALL_PROXY and mean SOCKS 5.
+  // Desktops put socks:// into ALL_PROXY, meaning SOCKS 5.
   const lower = givenScheme.toLowerCase();
   const scheme = lower === 'socks' ? 'socks5' : lower;
   if (!isScheme(scheme)) return refuse('the scheme is none of http, https, socks5 and socks5h');
@@ -53,7 +53,7 @@ export function parseProxyAddress(text: string): ProxyAddress {
   return { scheme, host, port: port ?? DEFAULT_PORTS[scheme], credentials };
 }
 
-/** The proxy as people may see it: without user and password. */
+/** The proxy in a form that may be shown: without user and password. */
 export function formatProxyAddress({ scheme, host, port }: ProxyAddress): string {
   return `${scheme}://${formatHostAndPort(host, port)}`;
 }

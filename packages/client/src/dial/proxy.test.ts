@@ -39,7 +39,7 @@ interface HttpProxy {
   readonly requests: readonly IncomingMessage[];
 }
 
-/** A proxy that connects whatever it is asked for to loopback, also names that nobody knows. */
+/** A proxy that connects every request to loopback, even for unknown names. */
 async function listenProxy(secure = false): Promise<HttpProxy> {
   const requests: IncomingMessage[] = [];
   const server = secure ? createHttpsServer({ cert: TEST_CERTIFICATE, key: TEST_KEY }) : createHttpServer();

@@ -1,6 +1,7 @@
 /**
- * The wait that an HTTP answer asks for, in ms; `undefined` when it asks for none that can be read. A date is measured
- * against the answer's own `Date` where it has one, so that a wrong clock here does no harm (RFC 9110, section 10.2.3).
+ * The wait that an HTTP response asks for, in ms; `undefined` if there is none or it is invalid. A date is taken
+ * relative to the response's own `Date` if it has one, so that a wrong local clock does no harm (RFC 9110, section
+ * 10.2.3).
  */
 export function parseRetryAfter(
   { retryAfter, date }: { readonly retryAfter: string | undefined; readonly date: string | undefined },

@@ -7,14 +7,14 @@ import { withoutZone } from './address.ts';
 import type { Destination } from './http-proxy.ts';
 import { formatProxyAddress, type ProxyAddress } from './proxy-address.ts';
 
-/** The library wants a timeout of its own, in ms. That of the attempt comes first. */
+/** The library requires a timeout, in ms. That of the attempt fires first. */
 const LIBRARY_TIMEOUT_MS = 300_000;
 
 type ProxyCode = Extract<ErrorCode, `proxy-${string}`>;
 
 /**
- * What the library's errors mean, which have no codes: these are its texts, from the last dash on where they have one. A
- * text that is not here is the system's, of a connection that broke.
+ * The meaning of the library's errors, which have no codes, by their text (after the last dash, if there is one). Any
+ * other text comes from the system, for a connection that broke.
  */
 const MEANINGS: ReadonlyMap<string, readonly [ProxyCode, string]> = new Map([
   [
@@ -30,7 +30,7 @@ const MEANINGS: ReadonlyMap<string, readonly [ProxyCode, string]> = new Map([
     ['proxy-unusable', 'it wants to authenticate in a way that was not offered'],
   ],
   ['Socks5 Authentication failed', ['proxy-auth-required', 'it rejected the given credentials']],
-  // What `ssh -D` does where the other end reaches nobody.
+  // This is what `ssh -D` does if the other end cannot connect.
   ['Socket closed', ['proxy-failed', 'it closed the connection without an answer']],
   ['Failure', ['proxy-failed', 'it says: general failure']],
   ['NotAllowed', ['proxy-refused', 'its rules do not allow it']],
@@ -43,8 +43,8 @@ const MEANINGS: ReadonlyMap<string, readonly [ProxyCode, string]> = new Map([
 ]);
 
 /**
- * Asks a SOCKS 5 proxy to connect (RFC 1928, 1929) over a connected socket, which belongs to this function from the call
- * on: it is destroyed when the promise rejects, with a `proxy-…` code or the signal's reason.
+ * Asks a SOCKS 5 proxy to connect (RFC 1928, 1929) over a connected socket. Takes ownership of the socket: it is
+ * destroyed if the promise rejects, with a `proxy-…` code or the signal's reason.
  */
 export async function connectThroughSocksProxy(
   socket: Socket,
@@ -78,7 +78,7 @@ export async function connectThroughSocksProxy(
   }
 }
 
-/** The library's error is no cause to keep: it holds the password. */
+/** The library's error must not be kept as `cause`: it contains the password. */
 function socksFailed(proxy: ProxyAddress, text: string): TunnelError {
   const [code, reason] = MEANINGS.get(text.split(' - ').at(-1) ?? '') ?? [
     'proxy-unusable',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 
-/** Where Linux distributions and BSDs keep all authorities in one file, as Go looks for them. */
+/** Where Linux distributions and BSDs keep all authorities in one file; the same places that Go looks in. */
 const BUNDLES: readonly string[] = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -9,14 +9,14 @@ const BUNDLES: readonly string[] = [
   '/etc/ssl/cert.pem',
 ];
 
-/** Of Node 22.15 on. */
+/** Since Node 22.15. */
 type WithSystemStore = typeof tls & { readonly getCACertificates?: (type: 'system') => readonly string[] };
 
 let context: tls.SecureContext | undefined;
 
 /**
- * Trusts the authorities of Node, of this machine, and of NODE_EXTRA_CA_CERTS: by itself Node leaves the machine's out, and
- * so those that a company has put there. Read once, at first need: it takes some tens of milliseconds.
+ * Trusts the authorities of Node, of this machine, and of NODE_EXTRA_CA_CERTS: by default Node ignores the machine's,
+ * including those that a company has installed. Read once, when first needed: it takes some tens of milliseconds.
  */
 export function systemSecureContext(): tls.SecureContext {
   context ??= tls.createSecureContext({
@@ -26,7 +26,7 @@ export function systemSecureContext(): tls.SecureContext {
 }
 
 function machineAuthorities(): readonly string[] {
-  // OpenSSL's own variable for another file.
+  // OpenSSL's own variable for a different file.
   const files = [process.env['SSL_CERT_FILE'] ?? '', ...BUNDLES];
   const bundle = files.map(readCertificates).find((text) => text !== undefined);
   return bundle === undefined ? ((tls as WithSystemStore).getCACertificates?.('system') ?? []) : [bundle];

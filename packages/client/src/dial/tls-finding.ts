@@ -1,12 +1,12 @@
 import type { TLSSocket } from 'node:tls';
 
-/** What a TLS connection is, for people. */
+/** Properties of a TLS connection, for people. */
 export interface TlsFinding {
-  /** As in `TLSv1.3`. */
+  /** Such as `TLSv1.3`. */
   readonly protocol: string;
   readonly cipher: string;
   readonly certificate: {
-    /** The name in it, which is the peer's word where the certificate was not verified. */
+    /** The name in it; an unverified claim if the certificate was not verified. */
     readonly subject: string;
     readonly issuer: string;
     readonly validTo: Date;
@@ -26,7 +26,7 @@ export function describeTls(socket: TLSSocket): TlsFinding {
   };
 }
 
-/** A name may have a part several times, or not at all. */
+/** A part may occur several times in a name, or not at all. */
 function firstOf(part: string | readonly string[] | undefined): string {
   return [part].flat()[0] ?? 'no name';
 }

@@ -8,10 +8,10 @@ import { type Hint, TunnelError } from '@tunnel/shared';
 import { formatHostAndPort, withoutZone } from './address.ts';
 import { systemSecureContext } from './system-authorities.ts';
 
-/** Of the names in a certificate no more is shown, in characters. */
+/** The most characters to show of the names in a certificate. */
 const GREATEST_NAMES_LENGTH = 200;
 
-/** Certificates in PEM that are trusted instead of the system's. */
+/** Certificates in PEM to trust instead of the system's. */
 export type CertificateAuthorities = NonNullable<SecureContextOptions['ca']>;
 
 export interface TlsOptions {
@@ -23,8 +23,8 @@ export interface TlsOptions {
 }
 
 /**
- * Puts TLS on a connected socket and checks that the certificate is the host's. The socket belongs to this function
- * from the call on: it is destroyed when the promise rejects, which is with `tls-failed` and the reason in words.
+ * Wraps a connected socket in TLS and checks that the certificate is the host's. Takes ownership of the socket: it is
+ * destroyed if the promise rejects, with `tls-failed` and the reason in words.
  */
 export function wrapInTls(
   socket: Socket,
@@ -54,16 +54,16 @@ export function wrapInTls(
         ...(isIP(host) === 0 && { servername: host.replace(/\.$/, '') }),
         ...(ca === undefined ? { secureContext: systemSecureContext() } : { ca }),
         rejectUnauthorized: verifyCertificate,
-        // WebSockets over HTTP/2 are something else, and a server may prefer HTTP/2 where it is left the choice.
+        // WebSockets over HTTP/2 are a different protocol, and a server given the choice may prefer HTTP/2.
         ALPNProtocols: ['http/1.1'],
       });
     } catch (error) {
-      // A CA file that holds no certificates.
+      // A CA file without certificates.
       return onFailure(error as Error);
     }
     const opened = secureSocket;
     signal.addEventListener('abort', onAbort, { once: true });
-    // Stays for good: an error without a listener would end the process, and 'close' tells the owner.
+    // Never removed: an error without a listener would end the process, and 'close' informs the owner.
     opened.on('error', onFailure);
     opened.once('close', onClose);
     opened.once('secureConnect', () => {
@@ -91,7 +91,7 @@ const SELF_SIGNED: Reason = {
 };
 const NO_TLS: Reason = { words: 'the other side does not speak TLS', hint: { id: 'tls-not-spoken' } };
 
-/** By the codes of OpenSSL's verification and of Node. */
+/** By the verification codes of OpenSSL and Node. */
 const REASONS: ReadonlyMap<string, Reason> = new Map<string, Reason>([
   [
     'CERT_HAS_EXPIRED',
@@ -146,7 +146,7 @@ function tlsFailed(
   });
 }
 
-/** What a certificate for another name is for. */
+/** The names that a certificate for another name is valid for. */
 function namesIn(error: NodeJS.ErrnoException | null): string {
   const { cert } = (error ?? {}) as { readonly cert?: { readonly subjectaltname?: string } };
   return cert?.subjectaltname === undefined ? '' : `: ${cert.subjectaltname.slice(0, GREATEST_NAMES_LENGTH)}`;

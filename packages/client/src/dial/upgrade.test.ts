@@ -25,7 +25,7 @@ async function open(
   });
 }
 
-/** A WebSocket server and the requests that it saw. */
+/** A WebSocket server that records its requests. */
 async function listenWebSocket(requests: IncomingMessage[] = []): Promise<{ port: number; server: WebSocketServer }> {
   const http = createHttpServer();
   const server = new WebSocketServer({ server: http });
@@ -36,7 +36,7 @@ async function listenWebSocket(requests: IncomingMessage[] = []): Promise<{ port
   return { port: await listen(http), server };
 }
 
-/** The answer to an upgrade, as bytes. */
+/** The response to an upgrade, as bytes. */
 function acceptance(request: string): string {
   const key = /sec-websocket-key: (.*)\r\n/i.exec(request)?.[1] ?? '';
   const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
@@ -46,7 +46,7 @@ function acceptance(request: string): string {
   );
 }
 
-/** Answers each request with the bytes given, then does what it is told. */
+/** Answers each request with the given bytes, then does as told. */
 function listenAnswering(
   answer: (request: string) => string | Buffer,
   after?: (socket: Socket) => void,

@@ -9,18 +9,18 @@ import type { ServerAddress } from './address.ts';
 import { formatHostAndPort, formatServerAddress, webSocketUrl } from './address.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
-/** Of where a redirection points to no more is shown. */
+/** The most characters to show of a redirect's target. */
 const GREATEST_LOCATION_LENGTH = 200;
 
 export interface UpgradeOptions {
   /** Rejects with the signal's reason. */
   readonly signal: AbortSignal;
-  /** A longer message of the server ends the WebSocket. */
+  /** A longer message from the server ends the WebSocket. */
   readonly maxPayloadBytes: number;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** An open WebSocket. It is paused: nothing that the server sent is lost before `webSocket.resume()`. */
+/** An open WebSocket, paused so that nothing from the server is lost before `webSocket.resume()`. */
 export interface OpenedWebSocket {
   readonly socket: Socket;
   readonly webSocket: WebSocket;
@@ -28,12 +28,12 @@ export interface OpenedWebSocket {
 }
 
 /**
- * Opens a WebSocket over a connected socket, which belongs to this function from the call on: it is destroyed when the
- * promise rejects, with `upgrade-refused` for another HTTP answer than 101, else with `upgrade-failed`.
+ * Opens a WebSocket over a connected socket. Takes ownership of the socket: it is destroyed if the promise rejects,
+ * with `upgrade-refused` for any HTTP response other than 101, else with `upgrade-failed`.
  *
- * The WebSocket comes back paused. Messages may arrive in one packet with the 101, and `ws` emits them in the tick after
- * 'open', which is before a promise's continuation runs. Attach the listeners, then call `webSocket.resume()`. Until
- * then the end of the connection may go unnoticed as well.
+ * The WebSocket comes back paused. Messages may arrive in one packet with the 101, and `ws` emits them in the tick
+ * after 'open', which is before a promise's continuation runs. Attach the listeners, then call `webSocket.resume()`.
+ * Until then even the end of the connection may go unnoticed.
  */
 export function openWebSocket(
   socket: Socket,
@@ -46,7 +46,7 @@ export function openWebSocket(
 
     const fail = (error: unknown): void => {
       signal.removeEventListener('abort', onAbort);
-      // The listeners for 'error' stay: `ws` tells about what is broken off here later.
+      // The 'error' listeners stay: `ws` later emits errors for what is aborted here.
       webSocket?.terminate();
       socket.destroy();
       reject(error);
@@ -55,7 +55,7 @@ export function openWebSocket(
     const onFailure = (error: Error | null): void => fail(upgradeFailed(address, error));
 
     if (signal.aborted) return onAbort();
-    // An HTTP request over a dead socket would wait for ever.
+    // An HTTP request over a dead socket would wait forever.
     if (socket.destroyed) return onFailure(socket.errored);
     try {
       webSocket = new WebSocket(webSocketUrl(address), {
@@ -68,7 +68,7 @@ export function openWebSocket(
         generateMask: setZeroMask,
       });
     } catch (error) {
-      // A header that HTTP does not allow.
+      // A header that is invalid in HTTP.
       return onFailure(error as Error);
     }
     const opening = webSocket;
@@ -83,14 +83,17 @@ export function openWebSocket(
       opening.pause();
       signal.removeEventListener('abort', onAbort);
       opening.removeAllListeners();
-      // Whoever takes it over learns of the end by 'close'. An error without a listener would end the process.
+      // The new owner learns of the end from 'close'. An error without a listener would end the process.
       opening.on('error', () => {});
       resolve({ socket, webSocket: opening, responseHeaders });
     });
   });
 }
 
-/** RFC 6455, section 5.3, wants unpredictable masks, to protect proxies from chosen plain text. Only ciphertext is sent here. */
+/**
+ * RFC 6455, section 5.3, requires unpredictable masks to protect proxies from chosen plaintext. Only ciphertext is sent
+ * here.
+ */
 function setZeroMask(mask: Buffer): void {
   mask.fill(0);
 }
@@ -98,7 +101,7 @@ function setZeroMask(mask: Buffer): void {
 function upgradeRefused(address: ServerAddress, response: IncomingMessage): TunnelError {
   const { statusCode = 0, headers } = response;
   const location = describeLocation(address, headers.location);
-  // The reason phrase is the other side's text, and may hold anything: the registered one is shown.
+  // The reason phrase is chosen by the other side and may contain anything, so show the registered one.
   const status = [`HTTP ${statusCode}`, STATUS_CODES[statusCode]].filter(Boolean).join(' ');
   const hint = hintFor(statusCode, location);
   const retryAfterMs = parseRetryAfter({ retryAfter: headers['retry-after'], date: headers.date }, Date.now());
@@ -118,7 +121,7 @@ function hintFor(statusCode: number, location: string | undefined): Hint | undef
   return undefined;
 }
 
-/** Where a redirection points to, as printable text. */
+/** The target of a redirect, as printable text. */
 function describeLocation(address: ServerAddress, location: string | undefined): string | undefined {
   if (location === undefined || !URL.canParse(location, webSocketUrl(address))) return undefined;
   const { protocol, host, pathname } = new URL(location, webSocketUrl(address));
@@ -129,7 +132,7 @@ function upgradeFailed({ host, port }: ServerAddress, error: NodeJS.ErrnoExcepti
   const code = error?.code;
   let reason = error?.message.toLowerCase() ?? 'the connection was closed';
   if (code === 'ECONNRESET' || code === 'EPIPE') reason = `the connection was closed (${code})`;
-  // What the HTTP parser of Node says.
+  // An error of Node's HTTP parser.
   else if (code?.startsWith('HPE_')) reason = `the other side does not speak HTTP (${code})`;
   return new TunnelError('upgrade-failed', {
     detail: `${formatHostAndPort(host, port)}, ${reason}`,

@@ -5,15 +5,15 @@ import { TunnelError } from '@tunnel/shared';
 import { createOnce, decodeKey, encodeKey, readTextFile } from '@tunnel/shared/node';
 import type { PinStore } from '../options.ts';
 
-/** As much of an address as a person needs to find the file; the hash behind it tells addresses apart. */
+/** As much of an address as a person needs to find the file; the hash after it distinguishes addresses. */
 const MAX_READABLE_CHARACTERS = 60;
 const HASH_CHARACTERS = 16;
 
-/** Keeps pins in a directory, one small text file for each server address. A pin that is there is never replaced. */
+/** Keeps pins in a directory, one small text file per server address. An existing pin is never replaced. */
 export class PinDirectory implements PinStore {
   readonly #directory: string;
 
-  /** The directory is made with the first pin. */
+  /** The directory is created with the first pin. */
   constructor(directory: string) {
     this.#directory = directory;
   }
@@ -28,7 +28,7 @@ export class PinDirectory implements PinStore {
     const path = this.describe(address);
     const { text } = await createOnce(path, () => formatPin(address, key));
     if (Buffer.compare(parsePin(text, address, path), key) === 0) return;
-    // Two clients met two servers at this address, both for the first time: one of the servers is an impostor.
+    // Two clients met different servers at this address, both for the first time: one of the servers is an impostor.
     throw new TunnelError('server-key-changed', { detail: `another key has just been pinned, in ${path}` });
   }
 
@@ -37,7 +37,7 @@ export class PinDirectory implements PinStore {
   }
 }
 
-/** A file name for an address: readable, safe on every file system, another one for every other address. */
+/** A file name for an address: readable, safe on every file system, and unique. */
 export function pinFileName(address: string): string {
   const readable = address.replaceAll(/[^A-Za-z\d.-]+/g, '_').slice(0, MAX_READABLE_CHARACTERS);
   const hash = createHash('sha256').update(address).digest('hex').slice(0, HASH_CHARACTERS);

@@ -3,7 +3,7 @@ import { oddityOf } from '@tunnel/shared/node';
 import type { ClientOptions } from '../options.ts';
 import { publicKeyOf } from './public-key.ts';
 
-/** Adds what only the client knows about why it was refused: its public key, and what is suspicious about its secret. */
+/** Adds what only the client knows about a refusal: its public key, and what is suspicious about its secret. */
 export function withHint(error: TunnelError, options: Pick<ClientOptions, 'identity' | 'secret'>): TunnelError {
   const hint = hintFor(error, options);
   if (hint === undefined) return error;

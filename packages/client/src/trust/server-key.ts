@@ -2,7 +2,7 @@ import { type Hint, TunnelError } from '@tunnel/shared';
 import { formatServerAddress } from '../dial/address.ts';
 import type { ClientOptions } from '../options.ts';
 
-/** Which key the server must have: the one that was given, the one that is pinned, or the one of this process's first link. */
+/** The key that the server must have: the one given, the pinned one, or the one from this process's first link. */
 export class ServerKey {
   readonly #options: Pick<ClientOptions, 'pins' | 'serverKey' | 'serverKeySource' | 'secret'>;
   readonly #address: string;
@@ -14,12 +14,12 @@ export class ServerKey {
     this.#address = formatServerAddress(options.server);
   }
 
-  /** Undefined: whoever answers first is believed, if it knows the secret. */
+  /** Undefined: the first server to answer is trusted, if it knows the secret. */
   get expected(): Uint8Array | undefined {
     return this.#options.serverKey ?? this.#pinned;
   }
 
-  /** It is being written down. */
+  /** The pin is being written. */
   get isPinning(): boolean {
     return this.#isPinning;
   }
@@ -31,13 +31,13 @@ export class ServerKey {
     return pins ? `pinned in ${pins.describe(this.#address)}` : 'as on the first link';
   }
 
-  /** What may help if the server has another key than the one that was given. */
+  /** What may help if the server's key differs from the one given. */
   get hint(): Hint | undefined {
     const { serverKey, serverKeySource: source } = this.#options;
     return serverKey && { id: 'server-key-not-as-given', source };
   }
 
-  /** Reads the pin. Rejects with `state-damaged`, or with `secret-missing` where nothing says who the server is. */
+  /** Reads the pin. Rejects with `state-damaged`, or with `secret-missing` if nothing identifies the server. */
   async read(): Promise<void> {
     const { pins, serverKey, secret } = this.#options;
     if (!serverKey) this.#pinned = await pins?.read(this.#address);
@@ -45,9 +45,9 @@ export class ServerKey {
   }
 
   /**
-   * Holds the server to this key from now on. Only after its first record opened: before that, nobody proved anything.
-   * Resolves with where it is kept; rejects with `state-unusable`, or with `server-key-changed` where somebody else pinned
-   * another one meanwhile.
+   * Holds the server to this key from now on. Call it only after the server's first record has opened: before that,
+   * nothing is proven. Resolves with where the pin is kept; rejects with `state-unusable`, or with `server-key-changed`
+   * if another one was pinned in the meantime.
    */
   async pin(key: Uint8Array): Promise<string | undefined> {
     this.#pinned = key;

@@ -1,25 +1,27 @@
 import { TunnelError } from '@tunnel/shared';
 import type { Access } from './access.ts';
+import type { KeyBounds } from './authorized-keys.ts';
 import type { AuthorizedKeySource } from './authorized-keys-file.ts';
-import type { PortRange } from './port-ranges.ts';
 
-/** How often the clock is looked at while a key is going to expire, in ms: it may be set, and timers stop in a sleep. */
+/**
+ * How often the clock is checked while a key is going to expire, in ms: it may be set, and timers stop during sleep.
+ */
 const EXPIRY_LOOK_MS = 1_000;
 
 export interface AccessUpdateHandlers {
-  /** The source was read anew: who is admitted, and what for, may be another now. */
+  /** The source was reread: who is admitted, and what for, may have changed. */
   onRead(count: number): void;
   /** A key expired. */
   onExpiry(): void;
-  /** The source cannot be used now: what was read before stays in force. */
+  /** The source is unusable at the moment: what was read before stays in force. */
   onError(error: TunnelError): void;
 }
 
-/** Keeps who is admitted in step with the source of keys, and with the clock. */
+/** Keeps admissions in sync with the source of keys and with the clock. */
 export class AccessUpdates implements Disposable {
   readonly #access: Access;
   readonly #source: AuthorizedKeySource;
-  readonly #bounds: PortRange;
+  readonly #bounds: KeyBounds;
   readonly #handlers: AccessUpdateHandlers;
   #watch: Disposable | undefined;
   #expiryTimer: NodeJS.Timeout | undefined;
@@ -27,7 +29,7 @@ export class AccessUpdates implements Disposable {
   #isDueAgain = false;
   #isDisposed = false;
 
-  constructor(access: Access, source: AuthorizedKeySource, bounds: PortRange, handlers: AccessUpdateHandlers) {
+  constructor(access: Access, source: AuthorizedKeySource, bounds: KeyBounds, handlers: AccessUpdateHandlers) {
     this.#access = access;
     this.#source = source;
     this.#bounds = bounds;
@@ -41,7 +43,7 @@ export class AccessUpdates implements Disposable {
     this.#armExpiry();
   }
 
-  /** Reads the source anew; once more where that is asked for meanwhile. */
+  /** Rereads the source, and once more if requested in the meantime. */
   reread(): void {
     this.#isDueAgain = true;
     if (!this.#isReading) void this.#readWhileDue();

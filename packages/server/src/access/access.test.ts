@@ -15,7 +15,7 @@ const KEYS = new AuthorizedKeys([
   { publicKey: encodeKey(nodeCrypto.publicKey(randomBytes(32))), comment: '', reserved: [] },
 ]);
 
-/** A crypto that counts what is asked of it. */
+/** A crypto that counts its calls. */
 function counting(): { readonly crypto: NoiseCrypto; readonly calls: Record<string, number> } {
   const calls: Record<string, number> = {};
   const entries = Object.entries(nodeCrypto).map(([name, operation]) => [

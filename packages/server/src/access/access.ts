@@ -2,10 +2,10 @@ import type { ErrorCode, Psk } from '@tunnel/shared';
 import { encodeKey, randomBytes, ZERO_PSK } from '@tunnel/shared/node';
 import { type AuthorizedKey, AuthorizedKeys } from './authorized-keys.ts';
 
-/** What a client has to prove: the shared secret, a key that is listed, one of them, or both. */
+/** What a client has to prove: the shared secret, a listed key, either, or both. */
 export type Requirement = 'secret' | 'key' | 'either' | 'both';
 
-/** What a refused client is told. The same, whatever was wrong. */
+/** What a refused client is told, whatever the reason. */
 const REFUSALS: Readonly<Record<Requirement, { readonly code: ErrorCode; readonly detail: string }>> = {
   secret: { code: 'secret-refused', detail: '' },
   key: { code: 'key-refused', detail: 'it admits listed keys, and no secret' },
@@ -13,19 +13,19 @@ const REFUSALS: Readonly<Record<Requirement, { readonly code: ErrorCode; readonl
   both: { code: 'key-refused', detail: 'it requires a listed key and the right secret' },
 };
 
-/** Who may come in, and what for. */
+/** Decides who is admitted, and what for. */
 export class Access {
   readonly requirement: Requirement;
-  /** What a client may have mixed in, in the order in which they are tried. */
+  /** The psks that a client may have used, in the order in which they are tried. */
   readonly psks: readonly Psk[];
   readonly #secretCount: number;
   #keys: AuthorizedKeys = new AuthorizedKeys();
 
-  /** `secretPsks`: of the secret and, while it is rotated, the previous one. */
+  /** `secretPsks`: those of the secret and, during a rotation, the previous one. */
   constructor(requirement: Requirement, secretPsks: readonly Uint8Array[]) {
     this.requirement = requirement;
-    // Nobody has it: what a key that is not listed is tried with. So its hello does not open, just like one with a wrong
-    // secret, and what is answered, and when, says nothing of the secret.
+    // A psk that nobody has, tried for keys that are not listed. Their hello fails to open just as with a wrong secret,
+    // so that neither the answer nor its timing says anything about the secret.
     const closed = randomBytes(32);
     const forListed =
       (psk: Uint8Array): Psk =>
@@ -51,24 +51,24 @@ export class Access {
     return REFUSALS[this.requirement];
   }
 
-  /** Whether this psk is a secret's, so that it proved more than the key. */
+  /** Whether this psk is a secret's, so that the client proved more than its key. */
   isSecret(pskIndex: number): boolean {
     return pskIndex < this.#secretCount;
   }
 
-  /** Whether a client that came in is still admitted. */
+  /** Whether an admitted client still is. */
   admits(clientKey: string, knowsSecret: boolean): boolean {
     const isSecretEnough = this.requirement === 'secret' || this.requirement === 'either';
     if (knowsSecret && isSecretEnough) return true;
     return this.requirement !== 'secret' && this.entryOf(clientKey) !== undefined;
   }
 
-  /** What is listed about a key; undefined where nothing is. Public keys are base64url. */
+  /** The entry for a key; undefined if it is not listed. Public keys are base64url. */
   entryOf(clientKey: string): AuthorizedKey | undefined {
     return this.#keys.find(clientKey, Date.now());
   }
 
-  /** Whether a port is reserved for somebody else. */
+  /** Whether a port is reserved for someone else. */
   isReservedFromOthers(port: number, clientKey: string): boolean {
     const owner = this.#keys.ownerOf(port, Date.now());
     return owner !== undefined && owner.publicKey !== clientKey;

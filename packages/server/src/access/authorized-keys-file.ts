@@ -3,38 +3,42 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError } from '@tunnel/shared/node';
-import { type AuthorizedKeys, parseAuthorizedKeys } from './authorized-keys.ts';
-import type { PortRange } from './port-ranges.ts';
+import { type AuthorizedKeys, type KeyBounds, parseAuthorizedKeys } from './authorized-keys.ts';
 
-/** How often the file is looked at where nothing says that it changed (network file systems do not), in ms. */
+/** How often the file is checked if there are no change notifications (network file systems have none), in ms. */
 const LOOK_MS = 2_000;
 
-/** A file counts as written once it stayed the same for this long: one that is being written may be empty for a moment. */
+/**
+ * A file counts as complete once it has not changed for this long, in ms: while being written it may be empty for a
+ * moment.
+ */
 const SETTLE_MS = 150;
 
-/** Where a server has its authorized keys from. */
+/** Where a server gets its authorized keys from. */
 export interface AuthorizedKeySource {
-  /** `bounds` are the ports that the server opens at all. Rejects with `keys-unusable`. */
-  read(bounds: PortRange): Promise<AuthorizedKeys>;
-  /** Calls this whenever the keys may be others. */
+  /** Rejects with `keys-unusable`. */
+  read(bounds: KeyBounds): Promise<AuthorizedKeys>;
+  /** Calls `onChange` whenever the keys may have changed. */
   watch(onChange: () => void): Disposable;
 }
 
-/** Keys in a text file, one a line. It may be replaced, written in place, be a link, or be away for a moment. */
+/**
+ * Keys in a text file, one per line. The file may be replaced, written in place, be a link, or be missing for a moment.
+ */
 export function authorizedKeysFile(path: string): AuthorizedKeySource {
   return new AuthorizedKeysFile(path);
 }
 
 class AuthorizedKeysFile implements AuthorizedKeySource {
   readonly #path: string;
-  /** Of what was read last, also where it could not be used. */
+  /** The stamp of what was last read, usable or not. */
   #stamp = '';
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  async read(bounds: PortRange): Promise<AuthorizedKeys> {
+  async read(bounds: KeyBounds): Promise<AuthorizedKeys> {
     let text: string;
     try {
       text = await this.#readSettled();
@@ -66,20 +70,20 @@ class AuthorizedKeysFile implements AuthorizedKeySource {
     };
   }
 
-  /** The text, once nobody writes it any more. */
+  /** The text, once it is no longer being written. */
   async #readSettled(): Promise<string> {
     for (;;) {
       this.#stamp = await stampOf(this.#path);
       const text = await readFile(this.#path, 'utf8');
       const { mtimeMs } = await stat(this.#path);
-      // Not for ever, where the clock of the file system is ahead.
+      // Not forever, as the clock of the file system may be ahead.
       if (Math.abs(Date.now() - mtimeMs) < SETTLE_MS) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       if ((await stampOf(this.#path)) === this.#stamp) return text;
     }
   }
 }
 
-/** Another one for every other content: of the file behind links, or of its absence. */
+/** A stamp that differs for different content of the file behind any links, or for its absence. */
 async function stampOf(path: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
@@ -89,12 +93,12 @@ async function stampOf(path: string): Promise<string> {
   }
 }
 
-/** The directory and not the file: editors put another file in its place. */
+/** Watches the directory rather than the file, which editors replace. */
 function watchDirectory(path: string, onEvent: () => void): FSWatcher | undefined {
   try {
     const watcher = watch(path, { persistent: false }, onEvent);
     return watcher.on('error', () => watcher.close());
   } catch {
-    return undefined; // No such directory any more, or too many watches: the timer has to do.
+    return undefined; // The directory is gone, or there are too many watches: the timer has to suffice.
   }
 }

@@ -3,8 +3,12 @@ import { encodeKey, randomBytes } from '@tunnel/shared/node';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type AuthorizedKey, type AuthorizedKeys, parseAuthorizedKeys } from './authorized-keys.ts';
+import { HostBounds } from './host-bounds.ts';
 
-const BOUNDS = { first: 1024, last: 65_535 };
+const BOUNDS = {
+  ports: { first: 1024, last: 65_535 },
+  hosts: new HostBounds({ domain: 'example.org', allowHosts: ['*.example.com'], publicHost: undefined }),
+};
 const [A = '', B = ''] = [1, 2].map((byte) => encodeKey(new Uint8Array(32).fill(byte)));
 
 function parse(text: string): AuthorizedKeys {
@@ -50,6 +54,14 @@ describe('a line', () => {
     });
   });
 
+  test('has host names in their one spelling', () => {
+    const options = 'hosts="Shop.Example.ORG., *.anna.example.org,*.example.com",reserve-host=bücher.example.org';
+    expect(entry(`${options} ${A}`)).toMatchObject({
+      hosts: ['shop.example.org', '*.anna.example.org', '*.example.com'],
+      reservedHosts: ['xn--bcher-kva.example.org'],
+    });
+  });
+
   test.each([
     ['2027-01-31T18:00Z', Date.UTC(2027, 0, 31, 18)],
     ['2027-01-31T18:00:30+02:00', Date.UTC(2027, 0, 31, 16, 0, 30)],
@@ -73,8 +85,14 @@ describe('a line', () => {
     ['tunnels=3', 'the key is missing after the options'],
     [`ports="8000 ${A}`, 'a quote is not closed'],
     [`ports=8000 , ${A}`, 'the key has 1 characters instead of 43'],
-    [`port=8000 ${A}`, 'unknown option "port"; the options are ports, reserve, tunnels, sessions, expires'],
-    [`constructor=1 ${A}`, 'unknown option "constructor"; the options are ports, reserve, tunnels, sessions, expires'],
+    [
+      `port=8000 ${A}`,
+      'unknown option "port"; the options are ports, reserve, hosts, reserve-host, tunnels, sessions, expires',
+    ],
+    [
+      `constructor=1 ${A}`,
+      'unknown option "constructor"; the options are ports, reserve, hosts, reserve-host, tunnels, sessions, expires',
+    ],
     [`tunnels=3,tunnels=4 ${A}`, 'the option tunnels was given twice'],
     [`tunnels=3, ${A}`, '"tunnels=3," is not an option: write NAME=VALUE or NAME="VALUES"'],
     [`tunnels=3,,ports=8000 ${A}`, '",ports=8000" is not an option: write NAME=VALUE or NAME="VALUES"'],
@@ -90,6 +108,25 @@ describe('a line', () => {
     [`ports=80-90 ${A}`, 'ports: the server opens none of 80-90, only 1024-65535'],
     [`reserve=443 ${A}`, 'reserve: the server does not open 443, only 1024-65535'],
     [`reserve=8000-8001 ${A}`, 'reserve: 8000-8001 is a range; give single ports'],
+    [
+      `hosts="shop.example.org, a b" ${A}`,
+      'hosts: "a b" is neither a host name such as shop.example.org nor a pattern such as *.example.org',
+    ],
+    [
+      `hosts="*.*.example.org" ${A}`,
+      'hosts: "*.*.example.org" is neither a host name such as shop.example.org nor a pattern such as *.example.org',
+    ],
+    [
+      `hosts=10.0.0.1 ${A}`,
+      'hosts: "10.0.0.1" is neither a host name such as shop.example.org nor a pattern such as *.example.org',
+    ],
+    [`hosts=shop ${A}`, 'hosts: shop; this server grants *.example.org, *.example.com'],
+    [`hosts=*.org ${A}`, 'hosts: *.org; this server grants *.example.org, *.example.com'],
+    [`hosts=a.b.example.com ${A}`, 'hosts: a.b.example.com; this server grants *.example.org, *.example.com'],
+    [`hosts=EXAMPLE.org ${A}`, "hosts: example.org is the server's own name"],
+    [`reserve-host=localhost ${A}`, "reserve-host: localhost is the server's own name"],
+    [`reserve-host=*.example.org ${A}`, 'reserve-host: "*.example.org" is not a host name such as shop.example.org'],
+    [`reserve-host=shop.net ${A}`, 'reserve-host: shop.net; this server grants *.example.org, *.example.com'],
     [
       `expires=tomorrow ${A}`,
       'expires: "tomorrow" is neither a date such as 2027-01-31 nor a time such as 2027-01-31T18:00Z',
@@ -111,6 +148,9 @@ describe('a line', () => {
     expect(complaint(`reserve=8022 ${A}\nreserve="8023,8022" ${B}`)).toBe(
       '/etc/keys, line 2: port 8022 is reserved on line 1 already',
     );
+    expect(complaint(`reserve-host=shop.example.org ${A}\nreserve-host="a.example.org,Shop.example.org" ${B}`)).toBe(
+      '/etc/keys, line 2: shop.example.org is reserved on line 1 already',
+    );
   });
 
   test('that is wrong is not repeated as far as it may be a key', () => {
@@ -121,14 +161,16 @@ describe('a line', () => {
 });
 
 describe('a key that has expired', () => {
-  const keys = parse(`expires=2027-01-01,reserve=8022 ${A}`);
+  const keys = parse(`expires=2027-01-01,reserve=8022,reserve-host=shop.example.org ${A}`);
   const end = Date.UTC(2027, 0, 1);
 
   test('counts as not listed, and so does what is reserved for it', () => {
     expect(keys.find(A, end - 1)).toBeDefined();
     expect(keys.ownerOf(8022, end - 1)?.publicKey).toBe(A);
+    expect(keys.ownerOfHost('shop.example.org', end - 1)?.publicKey).toBe(A);
     expect(keys.find(A, end)).toBeUndefined();
     expect(keys.ownerOf(8022, end)).toBeUndefined();
+    expect(keys.ownerOfHost('shop.example.org', end)).toBeUndefined();
   });
 
   test('is announced beforehand', () => {
@@ -193,6 +235,9 @@ describe('whatever the text', () => {
         'tunnels=1',
         'expires=',
         'reserve=',
+        'hosts=',
+        'reserve-host=',
+        '*.example.org',
       ),
       fc.string({ maxLength: 8 }),
     );
@@ -208,7 +253,7 @@ describe('whatever the text', () => {
   });
 
   test('a line never admits more than is written: taking characters away from options never drops a restriction', () => {
-    const line = `ports="8000-8010",tunnels=3,reserve=8022 ${A} laptop`;
+    const line = `ports="8000-8010",hosts=a.example.org,tunnels=3,reserve=8022 ${A} laptop`;
     const optionsEnd = line.indexOf(' ');
     for (let at = 0; at < optionsEnd; at += 1) {
       let keys: AuthorizedKeys;
@@ -219,6 +264,7 @@ describe('whatever the text', () => {
       }
       const read = keys.find(A, 0);
       expect(read?.ports, `without character ${at}`).toBeDefined();
+      expect(read?.hosts, `without character ${at}`).toBeDefined();
       expect(read?.tunnels, `without character ${at}`).toBeDefined();
     }
   });
@@ -230,6 +276,6 @@ test('thousands of keys are read at once and found at once', () => {
   expect(keys.count).toBe(publicKeys.length);
   const began = performance.now();
   for (const [index, key] of publicKeys.entries()) expect(keys.find(key, 0)?.tunnels === index + 1).toBe(true);
-  // One comparison of each with each would be 400 million.
+  // Comparing all pairs would take 400 million comparisons.
   expect(performance.now() - began).toBeLessThan(10_000);
 });

@@ -1,5 +1,5 @@
 import { TunnelError } from '@tunnel/shared';
-import { decodeKey, isUtf16, withoutByteOrderMark } from '@tunnel/shared/node';
+import { decodeKey, isUtf16, parseHostName, parseHostPattern, withoutByteOrderMark } from '@tunnel/shared/node';
 import { clipRanges, formatRanges, includesPort, mergeRanges, type PortRange } from './port-ranges.ts';
 
 /** A client's key, and what its owner may ask for. */
@@ -7,13 +7,13 @@ export interface AuthorizedKey {
   /** Public key, base64url. */
   readonly publicKey: string;
   readonly comment: string;
-  /** Undefined: every port of the server's range. Those that are reserved for the key come on top. */
+  /** Undefined: every port in the server's range. Ports reserved for the key are added to these. */
   readonly ports?: readonly PortRange[];
-  /** Tunnels at a time, over all sessions of the key. */
+  /** Concurrent tunnels, over all sessions of the key. */
   readonly tunnels?: number;
-  /** Sessions at a time. */
+  /** Concurrent sessions. */
   readonly sessions?: number;
-  /** From then on the key counts as not listed: wall-clock ms. */
+  /** The key counts as not listed from then on: wall-clock ms. */
   readonly expiresAt?: number;
   /** Ports that nobody else gets. */
   readonly reserved: readonly number[];
@@ -23,7 +23,18 @@ export interface AuthorizedKey {
   readonly reservedHosts?: readonly string[];
 }
 
-/** Keys that are admitted, at one moment of their file. */
+/** What a server grants at all. */
+export interface KeyBounds {
+  readonly ports: PortRange;
+  readonly hosts: {
+    /** Whether it grants this host name, or all of a pattern such as `*.example.org`. */
+    includes(pattern: string): boolean;
+    /** Why not, for people. */
+    explain(pattern: string): string;
+  };
+}
+
+/** The admitted keys, as of one reading of their file. */
 export class AuthorizedKeys {
   readonly #byKey: ReadonlyMap<string, AuthorizedKey>;
   readonly #byPort: ReadonlyMap<number, AuthorizedKey>;
@@ -39,12 +50,12 @@ export class AuthorizedKeys {
     return this.#byKey.size;
   }
 
-  /** The entry of a public key that is listed and has not expired. */
+  /** The entry of a public key, if it is listed and has not expired. */
   find(publicKey: string, now: number): AuthorizedKey | undefined {
     return unexpired(this.#byKey.get(publicKey), now);
   }
 
-  /** For whom a port is reserved. */
+  /** The key that a port is reserved for. */
   ownerOf(port: number, now: number): AuthorizedKey | undefined {
     return unexpired(this.#byPort.get(port), now);
   }
@@ -71,44 +82,67 @@ function unexpired(key: AuthorizedKey | undefined, now: number): AuthorizedKey |
 /** What is wrong with a line. */
 class LineError extends Error {}
 
-/** A name and what belongs to it, up to a blank; blanks count within quotes only. */
+/** A name and its value, up to a blank; blanks are allowed only within quotes. */
 const OPTIONS = /^(?:[^\s"]|"[^"]*")+/;
-const OPTION = /^([a-z]+)=(?:"([^"]*)"|([^\s",]+))(?:,(?=.)|$)/;
+const OPTION = /^([a-z]+(?:-[a-z]+)*)=(?:"([^"]*)"|([^\s",]+))(?:,(?=.)|$)/;
 const DATE = /^\d{4}-\d\d-\d\d$/;
 const DATE_AND_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)$/;
 
 type Restrictions = Partial<Omit<AuthorizedKey, 'publicKey' | 'comment'>>;
 
-/** What each option means. An unknown one is an error: it may have been meant as a restriction. */
-const READERS: Readonly<Record<string, (value: string, bounds: PortRange) => Restrictions>> = {
+/** The options. An unknown one is an error, since it may have been meant as a restriction. */
+const READERS: Readonly<Record<string, (value: string, bounds: KeyBounds) => Restrictions>> = {
   ports: (value, bounds) => {
     const ports = mergeRanges(parsePorts(value));
-    if (clipRanges(ports, bounds).length > 0) return { ports };
-    throw new LineError(`ports: the server opens none of ${formatRanges(ports)}, only ${formatRanges([bounds])}`);
+    if (clipRanges(ports, bounds.ports).length > 0) return { ports };
+    throw new LineError(`ports: the server opens none of ${formatRanges(ports)}, only ${formatRanges([bounds.ports])}`);
   },
   reserve: (value, bounds) => {
     const reserved = parsePorts(value).map(({ first, last }) => {
       if (first !== last) throw new LineError(`reserve: ${first}-${last} is a range; give single ports`);
-      if (!includesPort([bounds], first)) {
-        throw new LineError(`reserve: the server does not open ${first}, only ${formatRanges([bounds])}`);
+      if (!includesPort([bounds.ports], first)) {
+        throw new LineError(`reserve: the server does not open ${first}, only ${formatRanges([bounds.ports])}`);
       }
       return first;
     });
     return { reserved };
   },
+  hosts: (value, { hosts }) => ({
+    hosts: parseHosts(value, (text) => {
+      const pattern = parseHostPattern(text);
+      if (pattern === undefined) {
+        throw new LineError(
+          `hosts: ${shown(text)} is neither a host name such as shop.example.org nor a pattern such as *.example.org`,
+        );
+      }
+      if (!hosts.includes(pattern)) throw new LineError(`hosts: ${hosts.explain(pattern)}`);
+      return pattern;
+    }),
+  }),
+  'reserve-host': (value, { hosts }) => ({
+    reservedHosts: parseHosts(value, (text) => {
+      const host = parseHostName(text);
+      if (host === undefined) {
+        throw new LineError(`reserve-host: ${shown(text)} is not a host name such as shop.example.org`);
+      }
+      if (!hosts.includes(host)) throw new LineError(`reserve-host: ${hosts.explain(host)}`);
+      return host;
+    }),
+  }),
   tunnels: (value) => ({ tunnels: parseLimit('tunnels', value) }),
   sessions: (value) => ({ sessions: parseLimit('sessions', value) }),
   expires: (value) => ({ expiresAt: parseTime(value) }),
 };
 
 /**
- * Reads the text of a file of authorized keys: on each line `[options] key [comment]`. `bounds` are the ports that the server
- * opens at all. Throws `keys-unusable` naming file and line.
+ * Parses the text of an authorized keys file: on each line `[options] key [comment]`. What the server does not grant at all is
+ * an error, too. Throws `keys-unusable`, naming file and line.
  */
-export function parseAuthorizedKeys(text: string, path: string, bounds: PortRange): AuthorizedKeys {
+export function parseAuthorizedKeys(text: string, path: string, bounds: KeyBounds): AuthorizedKeys {
   const keys: AuthorizedKey[] = [];
   const lineOfKey = new Map<string, number>();
   const lineOfPort = new Map<number, number>();
+  const lineOfHost = new Map<string, number>();
   if (isUtf16(text))
     throw new TunnelError('keys-unusable', { detail: `${path}: it is in UTF-16`, hint: { id: 'utf16' } });
   for (const [index, line] of withoutByteOrderMark(text).split(/\r?\n/).entries()) {
@@ -118,6 +152,7 @@ export function parseAuthorizedKeys(text: string, path: string, bounds: PortRang
       if (key === undefined) continue;
       requireFirst(lineOfKey, key.publicKey, number, 'the same key');
       for (const port of key.reserved) requireFirst(lineOfPort, port, number, `port ${port} is reserved`);
+      for (const host of key.reservedHosts ?? []) requireFirst(lineOfHost, host, number, `${host} is reserved`);
       keys.push(key);
     } catch (error) {
       if (!(error instanceof LineError)) throw error;
@@ -127,10 +162,10 @@ export function parseAuthorizedKeys(text: string, path: string, bounds: PortRang
   return new AuthorizedKeys(keys);
 }
 
-function parseLine(line: string, bounds: PortRange): AuthorizedKey | undefined {
+function parseLine(line: string, bounds: KeyBounds): AuthorizedKey | undefined {
   if (line === '' || line.startsWith('#')) return undefined;
   const [first = ''] = line.split(/\s/, 1);
-  // No key has an equals sign or a quote in it, and no option is without.
+  // A key contains neither equals signs nor quotes, and an option always does.
   const hasOptions = /[="]/.test(first);
   const options = hasOptions ? OPTIONS.exec(line)?.[0] : '';
   if (options === undefined) throw new LineError('a quote is not closed');
@@ -141,7 +176,7 @@ function parseLine(line: string, bounds: PortRange): AuthorizedKey | undefined {
   return { reserved: [], ...parseOptions(options, bounds), publicKey: requireKey(key), comment };
 }
 
-function parseOptions(options: string, bounds: PortRange): Restrictions {
+function parseOptions(options: string, bounds: KeyBounds): Restrictions {
   let restrictions: Restrictions = {};
   const seen = new Set<string>();
   for (let rest = options; rest !== '';) {
@@ -164,7 +199,7 @@ function requireKey(text: string): string {
     decodeKey(text, 'the key');
     return text;
   } catch (error) {
-    // Not the text itself: somebody may have pasted a private key, or a secret.
+    // Never quote the text itself: it may be a private key or a secret, pasted by mistake.
     throw new LineError(error instanceof TunnelError ? error.detail : String(error));
   }
 }
@@ -186,9 +221,13 @@ function parsePorts(value: string): readonly PortRange[] {
   });
 }
 
+function parseHosts(value: string, parse: (text: string) => string): readonly string[] {
+  return value.split(',').map((part) => parse(part.trim()));
+}
+
 function parseTime(value: string): number {
   const time = DATE.test(value) || DATE_AND_TIME.test(value) ? Date.parse(value) : Number.NaN;
-  // `Date` takes the 30th of February for the 2nd of March.
+  // `Date` accepts 30 February as 2 March.
   const isReal =
     !Number.isNaN(time) && new Date(`${value.slice(0, 10)}T00:00Z`).toISOString().startsWith(value.slice(0, 10));
   if (!isReal) {
@@ -205,7 +244,7 @@ function requireFirst<T>(lines: Map<T, number>, thing: T, line: number, what: st
   lines.set(thing, line);
 }
 
-/** Part of a line, for an error: not long enough to be a key. */
+/** Part of a line, for an error: too short to contain a whole key. */
 function shown(text: string): string {
   return `"${text.length > 32 ? `${text.slice(0, 32)}…` : text}"`;
 }

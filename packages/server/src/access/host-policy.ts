@@ -1,8 +1,7 @@
 import { TunnelError } from '@tunnel/shared';
-import { isBelow } from '@tunnel/shared/node';
+import { matchesHost, wildcardParent } from '@tunnel/shared/node';
 import type { Access } from './access.ts';
 import type { HostBounds } from './host-bounds.ts';
-import { matchesHost, wildcardParent } from './host-patterns.ts';
 
 /** The host names that a key may have, by the authorized keys and what the server grants. Who has one now is not asked here. */
 export class HostPolicy {
@@ -55,13 +54,11 @@ export class HostPolicy {
 
   /** Why `permits` says no. */
   refusalOf(host: string, clientKey: string): TunnelError {
-    const detail = this.#bounds.isOwn(host)
-      ? `${host} is the server's own name`
-      : this.#access.isHostReservedFromOthers(host, clientKey)
-        ? `${host} is reserved for another client`
-        : this.#listOf(clientKey) === undefined || !this.#bounds.includes(host)
-          ? `${host}; ${this.#bounds.patternsForAll.length === 0 ? NO_DOMAIN : `this server grants ${this.#bounds.describe()}`}`
-          : `${host}; this key may have ${this.describe(clientKey)}`;
+    const detail = this.#access.isHostReservedFromOthers(host, clientKey)
+      ? `${host} is reserved for another client`
+      : this.#listOf(clientKey) === undefined || !this.#bounds.includes(host)
+        ? this.#bounds.explain(host)
+        : `${host}; this key may have ${this.describe(clientKey)}`;
     return new TunnelError('host-not-allowed', { detail });
   }
 
@@ -72,12 +69,4 @@ export class HostPolicy {
   #listOf(clientKey: string): readonly string[] | undefined {
     return this.#access.entryOf(clientKey)?.hosts;
   }
-}
-
-/** For somebody who can change it. */
-export const NO_DOMAIN = 'this server has no domain for HTTP tunnels; start it with --domain';
-
-/** Names below `localhost` lead whoever opens them to their own machine (RFC 6761). */
-export function isLocalName(host: string): boolean {
-  return host === 'localhost' || isBelow(host, 'localhost');
 }

@@ -2,12 +2,15 @@ import { TunnelError } from '@tunnel/shared';
 import type { Access } from './access.ts';
 import { clipRanges, formatRanges, includesPort, mergeRanges, type PortRange } from './port-ranges.ts';
 
-/** The ports that a key may have, by the authorized keys and the server's range. Who has one now is not asked here. */
+/**
+ * The ports that a key may have according to the authorized keys and the server's range. Who holds a port right now is
+ * not considered.
+ */
 export class PortPolicy {
   readonly #access: Access;
   readonly #bounds: PortRange;
 
-  /** `bounds`: the ports that the server opens at all. */
+  /** `bounds`: all the ports that the server may open. */
   constructor(access: Access, bounds: PortRange) {
     this.#access = access;
     this.#bounds = bounds;
@@ -20,7 +23,7 @@ export class PortPolicy {
     );
   }
 
-  /** For this key alone. */
+  /** Whether the port is reserved for this key. */
   isReserved(port: number, clientKey: string): boolean {
     return this.reservedFor(clientKey).includes(port);
   }
@@ -29,12 +32,12 @@ export class PortPolicy {
     return this.#access.entryOf(clientKey)?.reserved ?? [];
   }
 
-  /** Besides those that are reserved for it. */
+  /** The ranges of a key, besides its reserved ports. */
   rangesOf(clientKey: string): readonly PortRange[] {
     return clipRanges(this.#listedFor(clientKey) ?? [this.#bounds], this.#bounds);
   }
 
-  /** All that a key may have, as people write it. */
+  /** All ports that a key may have, in readable form. */
   describe(clientKey: string): string {
     const reserved = this.reservedFor(clientKey).map((port) => ({ first: port, last: port }));
     return formatRanges(mergeRanges([...(this.#listedFor(clientKey) ?? [this.#bounds]), ...reserved]));

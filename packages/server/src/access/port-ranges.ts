@@ -7,7 +7,7 @@ export function includesPort(ranges: readonly PortRange[], port: number): boolea
   return ranges.some(({ first, last }) => port >= first && port <= last);
 }
 
-/** In rising order, without overlaps. */
+/** The ranges in ascending order, without overlaps. */
 export function mergeRanges(ranges: readonly PortRange[]): readonly PortRange[] {
   const merged: PortRange[] = [];
   for (const range of ranges.toSorted((a, b) => a.first - b.first)) {
@@ -18,14 +18,14 @@ export function mergeRanges(ranges: readonly PortRange[]): readonly PortRange[] 
   return merged;
 }
 
-/** What of the ranges lies within the bounds. */
+/** The parts of the ranges that lie within the bounds. */
 export function clipRanges(ranges: readonly PortRange[], bounds: PortRange): readonly PortRange[] {
   return ranges
     .map(({ first, last }) => ({ first: Math.max(first, bounds.first), last: Math.min(last, bounds.last) }))
     .filter(({ first, last }) => first <= last);
 }
 
-/** As people write them: `8000-8010, 9000`. */
+/** The ranges in readable form: `8000-8010, 9000`. */
 export function formatRanges(ranges: readonly PortRange[]): string {
   return ranges.map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`)).join(', ');
 }

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-/** Makes a certificate with a key of its own, in these files. */
+/** Creates a certificate with a new key in these files. */
 function make({ certFile, keyFile } = files, name = 'localhost'): void {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile];
   const args = ['req', '-x509', ...key, '-out', certFile, '-days', '2', '-subj', `/CN=${name}`];
@@ -67,7 +67,7 @@ describe('are read', () => {
 describe('are watched', () => {
   type Told = Certificate | TunnelError;
 
-  /** What is told from now on, one after another. */
+  /** Collects what is reported from now on, in order. */
   async function watch(): Promise<{ next: () => Promise<Told>; count: () => number } & Disposable> {
     const told: Told[] = [];
     let taken = 0;

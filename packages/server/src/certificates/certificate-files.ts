@@ -4,49 +4,49 @@ import { createSecureContext } from 'node:tls';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError } from '@tunnel/shared/node';
 
-/** How often the files are looked at, in ms. */
+/** How often the files are checked, in ms. */
 const LOOK_MS = 1_000;
 
-/** Where a server's certificate with its chain, and the key to it, are kept, both in PEM. */
+/** The files with a server's certificate chain and its key, both in PEM. */
 export interface CertificateFiles {
   readonly certFile: string;
   readonly keyFile: string;
 }
 
-/** A certificate that fits its key. */
+/** A certificate that matches its key. */
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
   /** ISO 8601. */
   readonly validUntil: string;
-  /** Of the files when they were read: another text means that they changed. */
+  /** The state of the files when they were read: a different one means that they changed. */
   readonly filesState: string;
 }
 
-/** Reads and checks both files. Throws `tls-unusable`, which names the file. */
+/** Reads and checks both files. Throws `tls-unusable`, naming the file. */
 export async function readCertificate(files: CertificateFiles): Promise<Certificate> {
   const { certFile, keyFile } = files;
-  // Before they are read: what changes meanwhile is a change.
+  // Taken before reading, so that a change in between counts as one.
   const filesState = await stateOf(files);
   const [cert, key] = await Promise.all([readPem(certFile), readPem(keyFile)]);
   const leaf = attempt(certFile, 'it contains no certificate in PEM', () => new X509Certificate(cert));
   const privateKey = attempt(keyFile, 'it contains no unencrypted private key in PEM', () => createPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey))
     throw unusable(keyFile, `it does not belong to the certificate in ${certFile}`);
-  // It reads the rest of the chain, and is what will be used.
+  // This parses the rest of the chain, and is what will be used.
   attempt(certFile, 'its chain cannot be read', () => createSecureContext({ cert, key }));
   return { cert, key, validUntil: new Date(leaf.validTo).toISOString(), filesState };
 }
 
 export interface CertificateWatchHandlers {
   onChange(certificate: Certificate): void;
-  /** Told once for each change of the files. */
+  /** Called once for each change of the files. */
   onFailure(error: TunnelError): void;
 }
 
 /**
- * Tells when the files hold something else: looks at them once a second, since what replaces them may be a rename, a
- * symbolic link or a mount, and reads them when two looks are alike, since the two are not replaced at once.
+ * Reports changes of the files. Checks them once a second, since a replacement may be a rename, a symbolic link or a
+ * mount, and reads them when two checks agree, since the two are not replaced at once.
  */
 export class CertificateWatch implements Disposable {
   readonly #files: CertificateFiles;
@@ -54,9 +54,9 @@ export class CertificateWatch implements Disposable {
   readonly #timer: NodeJS.Timeout;
   #isLooking = false;
   #isEnded = false;
-  /** As they were when they were read. */
+  /** The state when they were read. */
   #read: string;
-  /** As they were at the last look. */
+  /** The state at the last check. */
   #seen: string;
 
   /** `filesState` is that of the certificate in use. */
@@ -74,7 +74,7 @@ export class CertificateWatch implements Disposable {
   }
 
   async #look(): Promise<void> {
-    // A file system may take its time.
+    // The file system may be slow.
     if (this.#isLooking) return;
     this.#isLooking = true;
     const state = await stateOf(this.#files);
@@ -98,7 +98,7 @@ export class CertificateWatch implements Disposable {
   }
 }
 
-/** A text that changes whenever one of the files does. */
+/** A string that changes whenever one of the files does. */
 async function stateOf({ certFile, keyFile }: CertificateFiles): Promise<string> {
   return (await Promise.all([stateOfFile(certFile), stateOfFile(keyFile)])).join();
 }

@@ -1,6 +1,6 @@
 import { CacheFile } from '@tunnel/shared/node';
 
-/** Which public name a client had for a tunnel. */
+/** The public name that a client had for a tunnel. */
 export interface Lease {
   /** Kind and name of the endpoint: `port/8001`. */
   readonly name: string;
@@ -12,10 +12,10 @@ export interface Lease {
   readonly usedAt: number;
 }
 
-/** Where leases outlive the server. */
+/** Keeps leases across restarts of the server. */
 export interface LeaseStore {
   read(): Promise<{ readonly value: readonly Lease[] | undefined; readonly damage?: Error }>;
-  /** May be called again before it is done; then the newest leases are to be kept. */
+  /** May be called again before it is done; the newest leases must then be kept. */
   write(leases: readonly Lease[]): Promise<void>;
 }
 

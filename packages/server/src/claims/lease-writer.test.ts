@@ -5,11 +5,11 @@ import type { Lease } from './lease-file.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** A store that takes as long as it is told. */
+/** A store that takes as long as the test wants. */
 class SlowStore {
   readonly written: number[] = [];
   readonly failures: unknown[] = [];
-  /** Ends the write that is on its way. */
+  /** Ends the write in progress. */
   finish: (error?: Error) => void = () => {};
 
   readonly read = async (): Promise<{ readonly value: undefined }> => ({ value: undefined });

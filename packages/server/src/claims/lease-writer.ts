@@ -1,14 +1,14 @@
 import { monotonicNow } from '@tunnel/shared/node';
 import type { Lease, LeaseStore } from './lease-file.ts';
 
-/** The next write comes at least so long after the last one, in ms, … */
+/** The next write comes at least this long after the last one, in ms, … */
 const LEAST_PAUSE_MS = 1_000;
-/** … and so many times as long as that one took. */
+/** … and at least this many times as long as the last one took. */
 const PAUSE_FACTOR = 20;
 
 /**
- * Writes the leases down after they changed. At most one write is on its way and one waits for its time, however often they
- * change: what is written is what they are then.
+ * Persists the leases after changes. At most one write is in progress and one is pending, however often they change;
+ * each writes the leases as of its start.
  */
 export class LeaseWriter {
   readonly #leases: () => readonly Lease[];
@@ -16,7 +16,7 @@ export class LeaseWriter {
   readonly #onFailure: (error: unknown) => void;
   readonly #now: () => number;
   #isDue = false;
-  /** When the next write may be: monotonic ms. */
+  /** The earliest time of the next write: monotonic ms. */
   #nextAt = Number.NEGATIVE_INFINITY;
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -38,7 +38,7 @@ export class LeaseWriter {
     this.#arm();
   }
 
-  /** Writes at once what waits. Resolves when it is written, or could not be. */
+  /** Makes a pending write at once. Resolves when it is done or has failed. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -66,7 +66,7 @@ export class LeaseWriter {
       .write(this.#leases())
       .catch(this.#onFailure)
       .then(() => {
-        // Another one may have followed for a flush.
+        // A flush may have started another one.
         if (this.#writing !== writing) return;
         this.#writing = undefined;
         this.#nextAt = this.#now() + Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (this.#now() - began));

@@ -7,7 +7,7 @@ const FAILURE_LIMIT = 10;
 const WINDOW_MS = 60_000;
 
 /** Addresses that are remembered; beyond it the oldest is forgotten. */
-const ADDRESS_LIMIT = 8192;
+const GUESSER_LIMIT = 8192;
 
 export type AuthVerdict =
   | { readonly kind: 'right' }
@@ -60,7 +60,7 @@ export class BasicAuth {
   }
 
   #remember(guesser: string, now: number): void {
-    if (this.#failures.size >= ADDRESS_LIMIT) {
+    if (this.#failures.size >= GUESSER_LIMIT) {
       const [oldest] = this.#failures.keys();
       if (oldest !== undefined) this.#failures.delete(oldest);
     }

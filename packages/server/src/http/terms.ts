@@ -1,19 +1,4 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http';
-import { type Term, TunnelError } from '@tunnel/shared';
-
-/** Headers that decide how a message is framed, or whom it is for: changing them would break requests. */
-const UNTOUCHABLE: ReadonlySet<string> = new Set([
-  'host',
-  'connection',
-  'content-length',
-  'transfer-encoding',
-  'upgrade',
-  'te',
-  'trailer',
-  'keep-alive',
-  'via',
-  'expect',
-]);
+import type { Term } from '@tunnel/shared';
 
 export interface HeaderChange {
   readonly name: string;
@@ -38,12 +23,11 @@ export interface HttpTerms {
 
 const read = new WeakMap<readonly Term[], HttpTerms>();
 
-/** Throws `terms-refused` for names and values that no header can have. Costs nothing the second time. */
+/** Of terms that the kind of endpoint has accepted. Costs nothing the second time. */
 export function httpTermsOf(terms: readonly Term[]): HttpTerms {
   const known = read.get(terms);
   if (known) return known;
   const host = terms.findLast((each) => each.term === 'host-header');
-  if (host) requireHeader('host', host.host);
   const credentials = terms.filter((each) => each.term === 'basic-auth');
   const set = terms.filter((each) => each.term === 'set-header').map(changeOf);
   const setInResponse = terms.filter((each) => each.term === 'set-response-header').map(changeOf);
@@ -64,21 +48,5 @@ export function httpTermsOf(terms: readonly Term[]): HttpTerms {
 }
 
 function changeOf({ name, value }: { readonly name: string; readonly value: string }): HeaderChange {
-  requireHeader(name, value);
-  const key = name.toLowerCase();
-  if (UNTOUCHABLE.has(key)) throw refused(`the header ${key} cannot be changed`);
-  return { name, key, value };
-}
-
-function requireHeader(name: string, value: string): void {
-  try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-  } catch (cause) {
-    throw refused('a header with this name or value cannot be sent', cause);
-  }
-}
-
-function refused(detail: string, cause?: unknown): TunnelError {
-  return new TunnelError('terms-refused', { detail, cause });
+  return { name, key: name.toLowerCase(), value };
 }

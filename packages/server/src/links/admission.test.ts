@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Admission, HANDSHAKE_LIMIT, HANDSHAKE_QUEUE_LIMIT } from './admission.ts';
 
-/** One entry a millisecond from one address. */
+/** One entry per millisecond from one address. */
 function crowd(count: number): {
   readonly admission: Admission<number>;
   readonly kinds: string[];
@@ -57,7 +57,7 @@ test('a storm of honest clients on a slow machine is not cut short', () => {
   const { admission } = crowd(4_000);
   for (let entry = 0; entry < 8; entry += 1) admission.leave(entry, 1_200, true);
   expect(admission.overdue(2_900)).toEqual([]);
-  // Faster handshakes later on make it impatient again.
+  // Later, faster handshakes make it impatient again.
   let quick = admission.leave(8, 1_210);
   for (let count = 0; count < 100 && quick !== undefined; count += 1) quick = admission.leave(quick, 1_210, true);
   expect(admission.overdue(1_900)).not.toEqual([]);

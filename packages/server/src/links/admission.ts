@@ -1,43 +1,46 @@
 import { Holdings } from '../shares/holdings.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-/** Handshakes at a time. */
+/** The most concurrent handshakes. */
 export const HANDSHAKE_LIMIT = 256;
 
-/** Requests that may wait for one of those places. */
+/** The most requests waiting for one of those places. */
 export const HANDSHAKE_QUEUE_LIMIT = 4096;
 
-/** While others wait, a handshake may hold its place for this long, in ms: less, the more of them wait, down to the least. */
+/**
+ * While others wait, a handshake may hold its place for this long, in ms: less the more of them wait, down to the
+ * least.
+ */
 const CROWDED_HANDSHAKE_MS = 3_000;
 const LEAST_HOLD_MS = 500;
 
-/** The hold is cut so that a crowd which only holds places is through within this, in ms. */
+/** The hold is shortened so that a crowd that only occupies places is through within this time, in ms. */
 const QUEUE_PASSES_MS = 1_000;
 
 /**
- * In a storm of honest clients the server itself is what takes long. So the hold is not cut below so many times what
- * handshakes that came to a good end took of late, in ms; before the first of them this is assumed.
+ * In a storm of honest clients the server itself is the bottleneck. So the hold is not shortened below this multiple of
+ * what recent successful handshakes took, in ms; until there is one, the second figure is assumed.
  */
 const HOLD_PER_USUAL = 3;
 const ASSUMED_HANDSHAKE_MS = 200;
 
 /**
- * Once the oldest request of an address has waited for this long, in ms, only one place in so many goes to it, and the others
- * to the newest: their clients are surely still there, and a crowd that comes again and again does not bury them.
+ * Once the oldest request of an address has waited this long, in ms, only one place in this many goes to it and the
+ * others go to the newest: their clients are certainly still there, and a crowd that keeps coming does not bury them.
  */
 const STALE_WAIT_MS = 500;
 const PLACES_PER_OLDEST = 4;
 
-/** Addresses from which clients come that proved who they are, and all others. */
+/** Addresses with authenticated clients, and all others. */
 type Lane = 'known' | 'strangers';
 
 interface Source<T> {
   readonly key: string;
   lane: Lane;
-  /** Who is inside, in the order of entering, and since when. */
+  /** Those inside, in order of entry, and since when. */
   readonly inside: Map<Entered<T>, number>;
   readonly waiting: WaitingLine<Entered<T>>;
-  /** Places that it was given while some of it waited. */
+  /** How many places it was given while some of its requests waited. */
   servedCount: number;
 }
 
@@ -49,32 +52,32 @@ interface Entered<T> {
 
 export type AdmissionAnswer<T> =
   | { readonly kind: 'admitted' }
-  /** `displaced` waited, too, and does no longer: there is no room for so many. */
+  /** `displaced` was waiting, too, and no longer is: the queue is full. */
   | { readonly kind: 'waiting'; readonly displaced?: T | undefined };
 
 /**
- * Who may begin a handshake now: a few hundred at a time, and the rest waits. Places are shared by where requests come from
- * (`source`), so that a crowd at one address costs those at others nothing:
+ * Decides who may begin a handshake now: a few hundred at a time, while the rest wait. Places are shared by the source
+ * of requests, so that a crowd at one address costs other addresses nothing:
  *
- * - the next place goes in turn to an address from which a client is known and to one that is a stranger's; among several, to
- *   the one that has fewest places, then in rotation;
- * - an address that has more than its share of the places gives up those it has held longest as soon as somebody with less
- *   than a share waits, though none before a round trip had its time;
- * - where too many wait, the oldest of the most crowded address goes, never the one that just came;
- * - within an address the oldest is next; once that waits for long, mostly the newest.
+ * - the next place goes alternately to an address with a known client and to a stranger's; among several, to the one
+ *   with the fewest places, then in rotation;
+ * - an address with more than its share of places gives up those it has held longest as soon as someone with less
+ *   than a share waits, but none before there was time for a round trip;
+ * - if too many wait, the oldest request of the most crowded address is dropped, never the newcomer;
+ * - within an address the oldest request is next; once that has waited for long, mostly the newest.
  *
- * That a request is to carry on a living session shows only at the end of its handshake, in a message that answers the server's. So
- * it is the address that counts: one that living sessions come from does not queue behind strangers.
+ * Whether a request resumes a live session shows only at the end of its handshake, in a message that answers the
+ * server's. So it is the address that counts: one with live sessions does not queue behind strangers.
  */
 export class Admission<T> {
   readonly #sources = new Map<string, Source<T>>();
   readonly #entered = new Map<T, Entered<T>>();
-  /** Addresses of which somebody waits, in rotation. */
+  /** Addresses with waiting requests, in rotation. */
   readonly #rotations: Readonly<Record<Lane, Set<Source<T>>>> = { known: new Set(), strangers: new Set() };
   #laneInTurn: Lane = 'known';
   readonly #waiting = new Holdings<Source<T>>();
   #insideCount = 0;
-  /** How long handshakes take that come to a good end. Slower ones count at once, faster ones by and by. */
+  /** How long successful handshakes take. Slower ones count at once, faster ones gradually. */
   #usualMs = ASSUMED_HANDSHAKE_MS;
 
   get waitingCount(): number {
@@ -85,7 +88,7 @@ export class Admission<T> {
     return this.#entered.size;
   }
 
-  /** `isKnown`: clients that proved who they are have sessions from that source. */
+  /** `isKnown`: authenticated clients have sessions from that source. */
   request(entry: T, sourceKey: string, isKnown: boolean, now: number): AdmissionAnswer<T> {
     const source = this.#sourceAt(sourceKey, isKnown ? 'known' : 'strangers');
     const entered = { entry, source, cameAt: now };
@@ -103,7 +106,7 @@ export class Admission<T> {
     return { kind: 'waiting', displaced: displaced?.entry };
   }
 
-  /** The entry is done (`isProven`: its client proved who it is), or gone. Returns who is admitted in its place. */
+  /** The entry is done (`isProven`: its client is authenticated) or gone. Returns the one admitted in its place. */
   leave(entry: T, now: number, isProven = false): T | undefined {
     const entered = this.#entered.get(entry);
     if (!entered) return undefined;
@@ -120,7 +123,7 @@ export class Admission<T> {
     return next.entry;
   }
 
-  /** Those who have held their place for too long while others wait. The caller ends them, and has them leave. */
+  /** Entries that have held their place for too long while others wait. The caller ends them and calls `leave`. */
   overdue(now: number): T[] {
     const { waitingCount } = this;
     if (waitingCount === 0) return [];
@@ -131,7 +134,7 @@ export class Admission<T> {
       claims += this.#rightfulClaims(source, share);
       const surplus = source.inside.size - share;
       const isBeyondShare = source.inside.size * this.#sources.size > HANDSHAKE_LIMIT;
-      // Who keeps within a share is hurried by the own crowd only.
+      // An address within its share is hurried only by its own crowd.
       const holdMs = this.#holdMs(isBeyondShare ? waitingCount : source.waiting.size);
       let index = 0;
       for (const [entered, since] of source.inside) {
@@ -162,7 +165,7 @@ export class Admission<T> {
     return Math.min(CROWDED_HANDSHAKE_MS, cutMs);
   }
 
-  /** Of those that wait, how many a fair share would have inside: one at least of an address where a client is known. */
+  /** How many of those waiting would be inside with a fair share: at least one for an address with a known client. */
   #rightfulClaims({ lane, inside, waiting }: Source<T>, share: number): number {
     return Math.max(0, Math.min(waiting.size, Math.max(share, lane === 'known' ? 1 : 0) - inside.size));
   }
@@ -187,7 +190,7 @@ export class Admission<T> {
     this.#insideCount += 1;
   }
 
-  /** Takes somebody out of the lines: still entered, but neither waiting nor inside. */
+  /** Takes the next one out of the lines: still entered, but neither waiting nor inside. */
   #takeNext(now: number): Entered<T> | undefined {
     const source = this.#nextOf(this.#laneInTurn) ?? this.#nextOf(otherLane(this.#laneInTurn));
     if (!source) return undefined;

@@ -12,23 +12,23 @@ import {
 import { monotonicNow, nodeCrypto, randomBytes } from '@tunnel/shared/node';
 import type { WebSocket } from 'ws';
 
-/** A handshake has to end within this, in ms. */
+/** A handshake must end within this, in ms. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** A client that is told that no version fits has this long to take it, in ms. */
+/** How long a client has to receive the answer that no version fits, in ms. */
 const CLOSE_GRACE_MS = 1_000;
 
-/** Messages 1 and 3 at their largest, with their WebSocket headers. */
+/** The largest messages 1 and 3 with their WebSocket headers. */
 export const UNAUTHENTICATED_BYTES = 2 * (MAX_HANDSHAKE_BYTES + 14);
 
 const EMPTY = new Uint8Array(0);
 
-/** What message 1 led to. */
+/** The result of message 1. */
 export interface BegunHandshake {
   readonly message1: Uint8Array;
   readonly responder: Responder;
   readonly message2: Uint8Array;
-  /** Whether a version fits; else message 2 is all that is said. */
+  /** Whether a version fits; if not, message 2 is the last one. */
   readonly goesOn: boolean;
 }
 
@@ -49,7 +49,7 @@ export interface HandshakeOptions {
   readonly psks: readonly Psk[];
   /** Message 3 was read; the WebSocket is the caller's again. `roundTripMs` is from message 2 to message 3. */
   readonly onOutcome: (outcome: Exclude<Message3Outcome, { kind: 'unreadable' }>, roundTripMs: number) => void;
-  /** Nothing came of it; the WebSocket is closed. */
+  /** The handshake failed; the WebSocket is closed. */
   readonly onFailure: (error: TunnelError) => void;
 }
 
@@ -59,13 +59,13 @@ export class ServerHandshake {
   readonly #socket: Socket;
   readonly #options: HandshakeOptions;
   readonly #timer: NodeJS.Timeout;
-  /** Undefined until message 1, which the upgrade request may have brought. */
+  /** Undefined until message 1, which may come with the upgrade request. */
   #begun: BegunHandshake | undefined;
   #message2SentAt = monotonicNow();
   #receivedBytes = 0;
   #isSettled = false;
 
-  /** Attaches its listeners at once: what follows the upgrade in the same packet is not lost. */
+  /** Attaches its listeners at once, so that nothing that follows the upgrade in the same packet is lost. */
   constructor(webSocket: WebSocket, socket: Socket, begun: BegunHandshake | undefined, options: HandshakeOptions) {
     this.#webSocket = webSocket;
     this.#socket = socket;
@@ -74,14 +74,14 @@ export class ServerHandshake {
     this.#timer = setTimeout(() => this.fail('it took too long'), HANDSHAKE_TIMEOUT_MS);
     webSocket.on('message', this.#onMessage);
     webSocket.on('close', this.#onClose);
-    // What it means is said by 'close', which follows.
+    // The 'close' that follows says what it means.
     webSocket.on('error', () => {});
-    // After the listener of `ws`, which has read the chunk by then.
+    // Runs after the listener of `ws`, which has read the chunk by then.
     socket.on('data', this.#onData);
     if (begun && !begun.goesOn) this.#endWithoutVersion();
   }
 
-  /** Ends it without a word: whoever is there proved nothing. */
+  /** Ends it silently, since the other side has proven nothing. */
   fail(reason: string, cause?: unknown): void {
     if (this.#isSettled) return;
     this.#settle();
@@ -99,7 +99,7 @@ export class ServerHandshake {
 
   readonly #onClose = (): void => this.fail('the connection ended before it was done');
 
-  /** `ws` collects a message whole before it tells of it, up to the limit for records. */
+  /** `ws` buffers a whole message before it emits it, up to the limit for records. */
   readonly #onData = (chunk: Buffer): void => {
     this.#receivedBytes += chunk.length;
     if (this.#receivedBytes > UNAUTHENTICATED_BYTES) this.fail('it is too long');
@@ -117,7 +117,7 @@ export class ServerHandshake {
     }
   };
 
-  /** Message 1 came as a message, or again: something in between dropped a header. */
+  /** Message 1 came as a message, or once more, because something on the way dropped a header. */
   #answer(begun: BegunHandshake): void {
     this.#begun = begun;
     this.#message2SentAt = monotonicNow();

@@ -16,19 +16,19 @@ import type { ClientAddress, ClientAddresses } from '../front/client-address.ts'
 import type { Connections } from '../front/connections.ts';
 import { beginHandshake, type BegunHandshake, ServerHandshake, UNAUTHENTICATED_BYTES } from './handshake.ts';
 
-/** Whoever is refused has this long to take the answer, in ms. */
+/** How long a refused client has to receive the answer, in ms. */
 const CLOSE_GRACE_MS = 1_000;
 
-/** How often a crowd that waits is looked after, in ms. */
+/** How often the waiting crowd is checked, in ms. */
 const CROWD_MS = 50;
 
-/** Who has to go from the queue is told to stay away this long, spread at random, in s. */
+/** A request dropped from the queue is told to stay away for this long, in s, spread at random. */
 const LEAST_RETRY_AFTER_S = 5;
 const RETRY_AFTER_SPREAD_S = 10;
 
 const EMPTY = Buffer.alloc(0);
 
-/** A link whose client proved who it is. Nothing was sent on it yet: it is accepted or refused next. */
+/** A link whose client is authenticated. Nothing has been sent on it yet: it is accepted or refused next. */
 export interface ProvenLink {
   readonly records: RecordLink;
   readonly hello: Hello;
@@ -38,9 +38,9 @@ export interface ProvenLink {
   readonly clientKey: Uint8Array;
   /** Whether it proved the shared secret besides its key. */
   readonly knowsSecret: boolean;
-  /** Where the client comes from: address and port, or what a trusted proxy says. */
+  /** The client's address and port, as seen here or reported by a trusted proxy. */
   readonly address: string;
-  /** What that counts as where places are shared. */
+  /** The key for that address in shared limits. */
   readonly source: string;
   /** Whether the client runs on this machine. */
   readonly isLocal: boolean;
@@ -55,10 +55,10 @@ export interface LinkAcceptorOptions {
   readonly access: Access;
   readonly addresses: ClientAddresses;
   readonly connections: Pick<Connections, 'peerOf' | 'countFor' | 'proven'>;
-  /** Whether sessions come from there, with a link or about to be resumed. */
+  /** Whether there are sessions from that source, with a link or about to be resumed. */
   readonly isKnown: (source: string) => boolean;
   readonly onProven: (link: ProvenLink) => void;
-  /** `clientKey` where one was claimed: nothing proves it. */
+  /** `clientKey` if one was claimed: it is unproven. */
   readonly onFailure: (error: TunnelError, address: string, clientKey?: Uint8Array) => void;
 }
 
@@ -66,18 +66,18 @@ export interface LinkAcceptorOptions {
 interface Arrival {
   readonly request: IncomingMessage;
   readonly socket: Socket;
-  /** What came behind the request. */
+  /** Data received after the request. */
   head: Buffer;
-  /** A closed socket does not tell any more. */
+  /** Kept because a closed socket no longer knows it. */
   readonly from: ClientAddress;
   /** Monotonic ms. */
   readonly cameAt: number;
   handshake?: ServerHandshake;
-  /** While it waits for its turn. */
+  /** While waiting for its turn. */
   stopWaiting?: () => void;
 }
 
-/** Takes WebSocket upgrades and brings each through the handshake. */
+/** Accepts WebSocket upgrades and takes each through the handshake. */
 export class LinkAcceptor {
   readonly #options: LinkAcceptorOptions;
   readonly #webSockets = new WebSocketServer({
@@ -87,7 +87,7 @@ export class LinkAcceptor {
     maxPayload: MAX_RECORD_BYTES,
     skipUTF8Validation: true,
   });
-  /** Message 2 of the upgrades that are being answered. */
+  /** Message 2 for the upgrades being answered. */
   readonly #answers = new WeakMap<IncomingMessage, Uint8Array>();
   readonly #admission = new Admission<Arrival>();
   #crowdTimer: NodeJS.Timeout | undefined;
@@ -98,13 +98,13 @@ export class LinkAcceptor {
       const message2 = this.#answers.get(request);
       if (message2) headers.push(`${HANDSHAKE_HEADER}: ${Buffer.from(message2).toString('base64url')}`);
     });
-    // Not a WebSocket request, or a broken one: `ws` leaves the answer to whoever listens here.
+    // Not a WebSocket request, or a broken one: `ws` leaves the response to this listener.
     this.#webSockets.on('wsClientError', (error, socket, request) => {
       this.#refuse(request, socket as Socket, '400 Bad Request', handshakeFailed(error.message, error));
     });
   }
 
-  /** Handshakes that go on, or wait for their turn. */
+  /** Handshakes in progress or waiting for their turn. */
   get handshakeCount(): number {
     return this.#admission.count;
   }
@@ -142,12 +142,12 @@ export class LinkAcceptor {
     this.#refuse(arrival.request, arrival.socket, '503 Service Unavailable', error, `Retry-After: ${seconds}\r\n`);
   }
 
-  /** Looks after nobody any more. Connections are the caller's to end. */
+  /** Stops. Ending the connections is up to the caller. */
   close(): void {
     clearInterval(this.#crowdTimer);
   }
 
-  /** Reads on meanwhile, so that those who leave are noticed, and keeps no more than a handshake can be. */
+  /** Keeps reading, so that clients that leave are noticed, but keeps no more than a handshake can need. */
   #wait(arrival: Arrival): void {
     const { socket, from } = arrival;
     const keep = (chunk: Buffer): void => {
@@ -216,7 +216,7 @@ export class LinkAcceptor {
     this.#options.connections.proven(socket);
     const records = new RecordLink(webSocket, socket, transport, 'server');
     const knowsSecret = this.#options.access.isSecret(pskIndex);
-    // To the microsecond: it also goes into JSON that people read.
+    // Rounded to microseconds: it also appears in JSON that people read.
     const handshakeMs = Math.round((monotonicNow() - cameAt) * 1000) / 1000;
     const { text: address, source, isLocal } = from;
     this.#options.onProven({
@@ -235,12 +235,12 @@ export class LinkAcceptor {
 
   #leave(arrival: Arrival, isProven = false): void {
     const next = this.#admission.leave(arrival, monotonicNow(), isProven);
-    // Not within the end of another one: a long row must not become a deep stack.
+    // Not from within the end of another one: a long queue must not become a deep stack.
     if (next) setImmediate(() => this.#open(next));
   }
 
   #moveOn(): void {
-    // Timers run before what came meanwhile is read: the last message may be here already.
+    // Timers run before newly arrived data is read: the last message may already be here.
     setImmediate(() => {
       for (const { handshake, socket } of this.#admission.overdue(monotonicNow())) {
         if (handshake) handshake.fail('it had to make room for others');
@@ -253,7 +253,7 @@ export class LinkAcceptor {
   }
 
   #refuse(request: IncomingMessage, socket: Socket, status: string, error: TunnelError, headers = ''): void {
-    // The other end may keep its side open for ever: no timeout of the HTTP server counts after an upgrade request.
+    // The other end may keep its side open forever: no timeout of the HTTP server applies after an upgrade request.
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n${headers}\r\n`, () =>
       socket.destroy(),
     );

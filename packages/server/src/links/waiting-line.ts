@@ -1,4 +1,4 @@
-/** A queue that can be taken from at both ends, and left from anywhere. */
+/** A queue that allows taking from both ends and leaving from anywhere. */
 export class WaitingLine<T> {
   readonly #places = new Map<T, number>();
   readonly #entries = new Map<number, T>();

@@ -1,29 +1,29 @@
-/** What a server is doing at one moment, and what it carried since its start. A copy: it does not change. */
+/** A snapshot of what a server is doing and what it has carried since its start. */
 export interface ServerStatus {
-  /** `draining`: it takes no new clients and visitors, and lets those that are there finish. */
+  /** `draining`: it accepts no new clients or visitors, and lets existing ones finish. */
   readonly state: 'new' | 'listening' | 'draining' | 'stopped';
-  /** Sessions that have a link now. */
+  /** Sessions that currently have a link. */
   readonly linkedSessions: number;
   /** Sessions without a link, whose clients may still come back. */
   readonly waitingSessions: number;
-  /** Links whose client has not proved yet who it is, also those that wait for their turn. */
+  /** Links whose client is not authenticated yet, including those waiting for their turn. */
   readonly handshakes: number;
   readonly publicPorts: number;
-  /** Visitors' connections that are open now. */
+  /** Currently open connections of visitors. */
   readonly streams: number;
-  /** Visitors that were let in since the start. */
+  /** Visitors admitted since the start. */
   readonly visitors: number;
-  /** From visitors to clients, in all connections since the start. */
+  /** Bytes from visitors to clients, over all connections since the start. */
   readonly bytesIn: number;
-  /** From clients to visitors. */
+  /** Bytes from clients to visitors. */
   readonly bytesOut: number;
-  /** What clients have not acknowledged and is kept in case their link breaks, with what keeping it costs. */
+  /** Data kept until clients acknowledge it, in case their link breaks, including overhead. */
   readonly resumeLogBytes: number;
-  /** The last round trip that heartbeats measured, in ms: of each link that has one, in ascending order. */
+  /** The last round trip measured by heartbeats, in ms, for each link that has one, in ascending order. */
   readonly roundTripsMs: readonly number[];
 }
 
-/** The part of a status that is about sessions. */
+/** The part of a status that concerns sessions. */
 export type SessionsStatus = Omit<ServerStatus, 'state' | 'handshakes'>;
 
 export const NO_SESSIONS: SessionsStatus = {

@@ -1,8 +1,8 @@
-/** Lets callers wait until the last of something is gone, without polling. */
+/** Waits until the last of something is gone, without polling. */
 export class Ends {
   readonly #waiting = new Set<() => void>();
 
-  /** Resolves when the end is reached, at once if it is already, and after `timeoutMs` in any case. */
+  /** Resolves when the end is reached, at once if it already is, and after `timeoutMs` at the latest. */
   wait(isReached: boolean, timeoutMs: number): Promise<void> {
     if (isReached) return Promise.resolve();
     return new Promise((resolve) => {

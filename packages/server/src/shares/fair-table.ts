@@ -1,10 +1,10 @@
 import { Holdings } from './holdings.ts';
 
-/** A bounded set that is shared by peers. Once it is full, whoever holds most of it makes room for who comes. */
+/** A bounded set shared by peers. Once it is full, the peer with the most entries makes room for newcomers. */
 export class FairTable<Entry, Peer = string> {
   readonly #limit: number;
   readonly #peerOf = new Map<Entry, Peer>();
-  /** In the order in which they came. */
+  /** In order of arrival. */
   readonly #entriesOf = new Map<Peer, Set<Entry>>();
   readonly #holdings = new Holdings<Peer>();
 
@@ -20,7 +20,7 @@ export class FairTable<Entry, Peer = string> {
     return this.#peerOf.has(entry);
   }
 
-  /** Returns who has to go for it, and is out of the table already: the oldest entry of the peer that holds most. */
+  /** Returns the entry that had to go for it, already removed: the oldest of the peer with the most. */
   add(entry: Entry, peer: Peer): Entry | undefined {
     this.#peerOf.set(entry, peer);
     const entries = this.#entriesOf.get(peer);
@@ -34,7 +34,7 @@ export class FairTable<Entry, Peer = string> {
     return displaced;
   }
 
-  /** The entry turned out to be somebody else's. */
+  /** The entry turned out to belong to another peer. */
   reassign(entry: Entry, peer: Peer): void {
     if (this.delete(entry)) this.add(entry, peer);
   }

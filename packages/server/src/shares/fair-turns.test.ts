@@ -4,7 +4,7 @@ import { FairTurns, type Worker } from './fair-turns.ts';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setImmediate'] }));
 afterEach(() => void vi.useRealTimers());
 
-/** Has `pieces` pieces of work, and writes down when it does one. */
+/** Has `pieces` pieces of work and records when it does one. */
 function worker(name: string, pieces: number, done: string[], onPiece: () => void = () => {}): Worker {
   let left = pieces;
   return {
@@ -17,7 +17,7 @@ function worker(name: string, pieces: number, done: string[], onPiece: () => voi
   };
 }
 
-/** One turn of the event loop: what it begins comes with the next one. */
+/** Runs one turn of the event loop; what it starts comes with the next one. */
 function turn(): void {
   vi.advanceTimersToNextTimer();
 }

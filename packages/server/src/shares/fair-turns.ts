@@ -1,18 +1,21 @@
 import { monotonicNow } from '@tunnel/shared/node';
 
-/** What is done in one turn of the event loop: as long as this, in ms, and no more pieces than this, since opening a port goes on behind its piece. */
+/**
+ * Limits for one turn of the event loop: its duration in ms, and the number of pieces, since opening a port continues
+ * after its piece.
+ */
 const TURN_MS = 2;
 const TURN_PIECES = 16;
 
-/** Somebody with work that need not be done at once. */
+/** Someone with work that is not urgent. */
 export interface Worker {
-  /** Does one small piece. Whether there is another one that can be done now. */
+  /** Does one small piece of work. Returns whether there is another one that can be done now. */
   work(): boolean;
 }
 
 /**
- * Divides the event loop: everybody with work does one piece of it in turn, and a turn of the loop takes only so much, so
- * that what one client asks for never holds up the traffic of the others.
+ * Shares the event loop: each worker does one piece of its work in turn, within a limit for each turn of the loop, so
+ * that one client's requests never hold up the traffic of others.
  */
 export class FairTurns {
   /** In the order of their turns. */
@@ -24,7 +27,7 @@ export class FairTurns {
     this.#now = now;
   }
 
-  /** There is work: the worker gets its turn behind the others. */
+  /** There is work: the worker gets its turn after the others. */
   add(worker: Worker): void {
     this.#workers.add(worker);
     if (this.#isDue) return;
@@ -40,7 +43,7 @@ export class FairTurns {
     this.#isDue = false;
     const end = this.#now() + TURN_MS;
     let pieces = 0;
-    // A set gives out again what is put back while it is walked through.
+    // A set iterates again over items that are added back during iteration.
     for (const worker of this.#workers) {
       this.#workers.delete(worker);
       if (worker.work()) this.#workers.add(worker);

@@ -1,4 +1,4 @@
-/** How many of something each peer holds, and who holds most: every question in constant time, however many peers there are. */
+/** How many of something each peer holds, and which peer holds most. All operations take constant time. */
 export class Holdings<Peer> {
   readonly #counts = new Map<Peer, number>();
   readonly #peersByCount = new Map<number, Set<Peer>>();
@@ -8,7 +8,7 @@ export class Holdings<Peer> {
     return this.#counts.get(peer) ?? 0;
   }
 
-  /** Of those that hold most, the one that reached that number first. Undefined where nobody holds anything. */
+  /** The peer that holds most; in a tie, the one that reached that number first. Undefined if nobody holds anything. */
   get most(): Peer | undefined {
     return this.#peersByCount.get(this.#most)?.values().next().value;
   }
@@ -23,7 +23,7 @@ export class Holdings<Peer> {
     const count = this.countOf(peer);
     if (count === 0) return;
     this.#move(peer, count, count - 1);
-    // Nobody else held as many: this peer, with one less, is among those that hold most now.
+    // Nobody else held as many, so this peer, with one less, is among those that now hold most.
     if (!this.#peersByCount.has(this.#most)) this.#most -= 1;
   }
 

@@ -24,7 +24,7 @@ function claimant(clientKey: string, label = 'web', holder = `session of ${clien
   return { clientKey, label, share: clientKey, holder };
 }
 
-/** As a server does: by what the record says at this moment. */
+/** Takes a name as a server does: by what its record says right now. */
 function take(claims: Claims, name: PublicName, claimantOfIt: Claimant, now: number): Promise<boolean> {
   const verdict = claims.judge(name, claimantOfIt, now, false);
   if (verdict.kind === 'refused') return Promise.resolve(false);
@@ -190,13 +190,13 @@ test('a name whose record cannot be read belongs to somebody', () => {
   expect(claims.judge('port/1', claimant('a'), NOW, false)).toEqual({ kind: 'refused', because: 'held' });
 });
 
-/** A registry over another one, with faults. */
+/** Wraps a registry and injects faults. */
 class FaultyRegistry implements Registry {
   readonly #registry = new MemoryRegistry();
   #watcher: Watcher | undefined;
-  /** Applied, and not acknowledged: so many of the next writes. */
+  /** How many of the next writes are applied but not acknowledged. */
   unacknowledged = 0;
-  /** Told later, by `tell`. */
+  /** Reports held back until `tell`. */
   readonly #held: (() => void)[] = [];
 
   async write(key: string, value: string | undefined, expected: number): Promise<Written> {

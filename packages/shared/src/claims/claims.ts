@@ -3,10 +3,13 @@ import { formatRecord, type NameRecord, parseRecord, type PublicName } from './n
 import { NameView } from './name-view.ts';
 import type { Registry, Written } from './registry.ts';
 
-/** A name that nobody used for this long is forgotten, in ms. */
+/** A name unused for this long is forgotten, in ms. */
 export const NAME_LIFE_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** Names that are remembered for clients that do not hold them now. Beyond it whoever has most of them forgets the oldest. */
+/**
+ * Names remembered for clients that do not hold them at present. Beyond this, the share with the most names loses its
+ * oldest.
+ */
 export const REMEMBERED_LIMIT = 4096;
 
 /** Who asks for a name. */
@@ -14,37 +17,39 @@ export interface Claimant {
   /** Public key, base64url. */
   readonly clientKey: string;
   readonly label: string;
-  /** Who the name counts for once it is only remembered: a key, or an address. */
+  /** Whose share the name counts towards once it is only remembered: a key or an address. */
   readonly share: string;
-  /** Tells sessions apart. */
+  /** Identifies the session. */
   readonly holder: string;
 }
 
-/** Whether somebody may have a name, as far as its record says. What a key may have at all is not asked here. */
+/**
+ * Whether a claimant may have a name, judging by its record. What a key is allowed to have at all is checked elsewhere.
+ */
 export type Verdict =
   | { readonly kind: 'free'; readonly revision: number }
-  /** Another session of the same client holds it. It goes over to the claimant if that one no longer answers. */
+  /** Another session of the same client holds it. The claimant takes it over if that session no longer answers. */
   | { readonly kind: 'contested'; readonly holder: string; readonly revision: number }
   /**
    * - `held`: another client holds it.
-   * - `held-by-itself`: another tunnel of the same session does.
-   * - `kept`: another client had it, and may be about to come back.
+   * - `held-by-itself`: another tunnel of the same session holds it.
+   * - `kept`: another client had it and may be about to reconnect.
    */
   | { readonly kind: 'refused'; readonly because: 'held' | 'held-by-itself' | 'kept' };
 
 export interface ClaimsOptions {
   readonly registry: Registry;
-  /** Kinds of names: what the keys of names begin with in the registry. */
+  /** Kinds of names: the prefixes of their keys in the registry. */
   readonly kinds: Iterable<string>;
-  /** A new random text for each call. */
+  /** Returns a new random string on each call. */
   readonly nonce: () => string;
-  /** Nothing is heard of the registry until it is back. */
+  /** The registry is out of reach; no changes arrive until it is back. */
   readonly onLost: (error: TunnelError) => void;
 }
 
 /**
- * Decides who may have a public name, over a registry that several servers may share: who holds it, for whom it is
- * remembered, and who takes it over. `now` is wall-clock ms.
+ * Decides who may have a public name, over a registry that several servers may share: who holds it, who it is
+ * remembered for, and who may take it over. `now` is wall-clock ms.
  */
 export class Claims implements Disposable {
   readonly #options: ClaimsOptions;
@@ -76,19 +81,21 @@ export class Claims implements Disposable {
     return record && isAlive(record, now) ? record : undefined;
   }
 
-  /** The name that this client had for this tunnel, one that nobody holds first. */
+  /** The name that this client had for this tunnel, preferably one that nobody holds. */
   nameFor(clientKey: string, label: string, kind: string, now: number): PublicName | undefined {
     const names = [...this.#view.namesOf(clientKey, label)].filter((name) => name.startsWith(`${kind}/`));
     const alive = names.filter((name) => this.recordOf(name, now) !== undefined);
     return alive.find((name) => this.#view.get(name)?.record?.holder === undefined) ?? alive[0];
   }
 
-  /** `isKept`: names are kept for absent clients, because the server has just started and they may be on their way back. */
+  /**
+   * `isKept`: names are reserved for absent clients, because the server has just started and they may be reconnecting.
+   */
   judge(name: PublicName, { clientKey, holder }: Claimant, now: number, isKept: boolean): Verdict {
     const known = this.#view.get(name);
     const record = known?.record;
     const revision = known?.revision ?? 0;
-    // What cannot be read was written by a newer program, for somebody.
+    // An unreadable record was written by a newer version, and the name belongs to someone.
     if (known && !record) return { kind: 'refused', because: 'held' };
     if (!record || !isAlive(record, now)) return { kind: 'free', revision };
     if (record.holder === undefined) {
@@ -102,7 +109,7 @@ export class Claims implements Disposable {
   }
 
   /**
-   * The claimant holds the name from now on, if it stands as it was judged: at `revision`. False if somebody else was faster.
+   * Gives the claimant the name if it is still at `revision`, as it was when judged. False if someone else was faster.
    * Rejects if the registry does not answer.
    */
   async take(
@@ -113,7 +120,7 @@ export class Claims implements Disposable {
   ): Promise<boolean> {
     const record = { clientKey, label, share, holder, usedAt: now, nonce: this.#options.nonce() };
     if (!(await this.#write(name, record, revision))) return false;
-    // A tunnel is remembered under one name.
+    // Only one name is remembered for each tunnel.
     await Promise.all(
       [...this.#view.namesOf(clientKey, label)]
         .filter((other) => kindOf(other) === kindOf(name) && this.#view.get(other)?.record?.holder === undefined)
@@ -122,7 +129,7 @@ export class Claims implements Disposable {
     return true;
   }
 
-  /** The claimant gives the name back; it is remembered for it, unless the tunnel has another one. */
+  /** Releases the name. It stays remembered for the claimant unless the tunnel has another one. */
   async release(name: PublicName, { clientKey, holder }: Claimant, now: number): Promise<void> {
     const record = this.#view.get(name)?.record;
     if (record?.clientKey !== clientKey || record.holder !== holder) return;
@@ -135,7 +142,7 @@ export class Claims implements Disposable {
     await this.#makeRoom();
   }
 
-  /** What is held is in use until now, and what nobody used for too long is forgotten. To be called well within `NAME_LIFE_MS`. */
+  /** Marks held names as just used, and forgets names unused for too long. Call it well within `NAME_LIFE_MS`. */
   async refresh(now: number): Promise<void> {
     for (const [name, record] of this.#view.all) {
       if (record.holder !== undefined) {
@@ -154,8 +161,8 @@ export class Claims implements Disposable {
   }
 
   /**
-   * True if it was applied. What was written is in the view at once, however late the registry tells of it. A write whose
-   * outcome is not known is tried once more: if it was applied, its nonce is found there.
+   * True if applied. The view includes the write at once, however late the registry reports it. A write with an unknown
+   * outcome is retried once: if the first one was applied, its nonce is found there.
    */
   async #write(
     name: PublicName,
@@ -176,7 +183,7 @@ export class Claims implements Disposable {
   }
 }
 
-/** A use that is still to come is as good as one just now: a clock that is behind may yet be put right. */
+/** A time of use in the future counts as just now: it is our clock that may be behind. */
 function isAlive(record: NameRecord, now: number): boolean {
   return record.holder !== undefined || now - record.usedAt < NAME_LIFE_MS;
 }

@@ -1,8 +1,8 @@
 import type { Change, Entry, Registry, Watcher, Written } from './registry.ts';
 
 /**
- * A registry inside one process. A server by itself uses it, and keeps what should outlive the process in a file: `onChange`
- * says when there is something new to keep.
+ * An in-process registry, for a server on its own. `onChange` says when there is something new to persist; what should
+ * outlive the process goes to a file.
  */
 export class MemoryRegistry implements Registry {
   readonly #entries = new Map<string, Entry>();

@@ -1,19 +1,22 @@
 /** A public name that a tunnel can have: the kind of its endpoint and a name of that kind, such as `port/8001`. */
 export type PublicName = `${string}/${string}`;
 
-/** Who has a public name, or had it last. */
+/** Who holds a public name, or held it last. */
 export interface NameRecord {
   /** The client's public key, base64url. */
   readonly clientKey: string;
-  /** What the client calls the tunnel: it gets the same name again under the same label. */
+  /** The client's name for the tunnel: the same label gets the same public name again. */
   readonly label: string;
-  /** Who the name counts for once it is only remembered: the client's key, or its address where keys cost nothing to make. */
+  /**
+   * Whose share the name counts towards once it is only remembered: the client's key, or its address if keys cost
+   * nothing to make.
+   */
   readonly share: string;
-  /** Which session holds the name. Undefined: none does, and the name is remembered for the client. */
+  /** The session that holds the name. Undefined if none does and the name is only remembered for the client. */
   readonly holder: string | undefined;
-  /** When it was last in use: wall-clock ms. */
+  /** When it was last used: wall-clock ms. */
   readonly usedAt: number;
-  /** Random for each write. It tells one's own write, whose acknowledgement was lost, from somebody else's. */
+  /** Random for each write. Distinguishes our own write, if its acknowledgement was lost, from someone else's. */
   readonly nonce: string;
 }
 
@@ -21,7 +24,7 @@ export function formatRecord(record: NameRecord): string {
   return JSON.stringify(record);
 }
 
-/** Undefined if it is not a record: another version of the program, or another program, wrote it. */
+/** Undefined if it is not a record of this version; another version or another program wrote it. */
 export function parseRecord(value: string): NameRecord | undefined {
   let fields: Partial<Record<keyof NameRecord, unknown>> | null;
   try {

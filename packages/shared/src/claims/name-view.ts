@@ -2,7 +2,7 @@ import { type NameRecord, parseRecord, type PublicName } from './name-record.ts'
 import type { Change, Entry } from './registry.ts';
 import { RememberedShares } from './remembered-shares.ts';
 
-/** What a registry holds under a name. No record: it cannot be read here, and belongs to somebody all the same. */
+/** What a registry holds under a name. Without a record it is unreadable here, but the name is still taken. */
 interface Known {
   readonly record: NameRecord | undefined;
   readonly revision: number;
@@ -11,19 +11,19 @@ interface Known {
 const NONE: ReadonlySet<PublicName> = new Set();
 
 /**
- * A copy of the names in a registry, indexed by what is asked of it. One's own writes are in it before the registry tells of
- * them; what it tells late counts only if its revision is higher.
+ * A copy of the names in a registry, indexed for lookups. Our own writes are in it before the registry reports them;
+ * later reports count only if their revision is higher.
  */
 export class NameView {
   readonly #kinds: ReadonlySet<string>;
   readonly #known = new Map<PublicName, Known>();
-  /** Names that this process deleted, with the revision, until the registry has told of it. */
+  /** Names that this process deleted, with the revision, until the registry reports the deletion. */
   readonly #deleted = new Map<PublicName, number>();
   readonly #byOwner = new Map<string, Set<PublicName>>();
   /** Names that nobody holds. */
   readonly #remembered = new RememberedShares<PublicName>();
 
-  /** `kinds`: what names begin with. Other keys of the registry are none of its business. */
+  /** `kinds`: the prefixes of names. Other keys in the registry are ignored. */
   constructor(kinds: Iterable<string>) {
     this.#kinds = new Set(kinds);
   }
@@ -44,7 +44,7 @@ export class NameView {
     return this.#byOwner.get(ownerOf(clientKey, label)) ?? NONE;
   }
 
-  /** Of whoever has most names remembered, the longest unused one. */
+  /** The longest unused name of the share with the most remembered names. */
   get oldestOfLargest(): PublicName | undefined {
     return this.#remembered.oldestOfGreatest;
   }
@@ -59,13 +59,13 @@ export class NameView {
     for (const entry of names.toSorted((a, b) => usedAt.get(a)! - usedAt.get(b)!)) this.#apply(entry);
   }
 
-  /** This process wrote it, or found it when it tried to. */
+  /** This process wrote it, or found it when trying to. */
   written(change: Change): void {
     if (change.value === undefined && this.#isName(change.key)) this.#deleted.set(change.key, change.revision);
     this.#apply(change);
   }
 
-  /** The registry told of it; in the order of revisions. */
+  /** The registry reported it. Changes come in the order of revisions. */
   changed(change: Change): void {
     this.#apply(change);
     for (const [name, revision] of this.#deleted) if (revision <= change.revision) this.#deleted.delete(name);

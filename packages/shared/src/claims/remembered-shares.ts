@@ -1,13 +1,13 @@
-/** Which peers have how many names remembered, and who has most: every question costs the same, however many there are. */
+/** How many names are remembered for each peer, and which peer has the most. All operations take constant time. */
 export class RememberedShares<Name> {
-  /** Of each peer, the longest unused first. */
+  /** By peer, longest unused first. */
   readonly #held = new Map<string, Set<Name>>();
-  /** The peers that have so many, in the order in which they came to. */
+  /** Peers by their number of names, in the order in which they reached it. */
   readonly #byCount: Set<string>[] = [];
   #greatest = 0;
   #count = 0;
 
-  /** Of all peers together. */
+  /** Over all peers. */
   get count(): number {
     return this.#count;
   }
@@ -36,7 +36,7 @@ export class RememberedShares<Name> {
     this.#count = 0;
   }
 
-  /** The longest unused name of the peer that has most; among several such peers, of the one that has had so many longest. */
+  /** The longest unused name of the peer with the most names; in a tie, of the peer that reached that number first. */
   get oldestOfGreatest(): Name | undefined {
     const [peer = ''] = this.#byCount[this.#greatest] ?? [];
     return this.#held.get(peer)?.values().next().value;

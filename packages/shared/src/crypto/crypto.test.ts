@@ -36,7 +36,7 @@ const BOTH = [
   ['tweetnacl', tweetnaclCrypto],
 ] as const;
 
-/** Every u-coordinate of low order, as 32 bytes, also with the bit that X25519 ignores (https://cr.yp.to/ecdh.html). */
+/** Every u-coordinate of low order, as 32 bytes, also with the ignored top bit set (https://cr.yp.to/ecdh.html). */
 const LOW_ORDER = [
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',
@@ -93,7 +93,7 @@ describe.each(BOTH)('X25519 of %s', (_, crypto) => {
 it('X25519 of node and of tweetnacl agree on random keys', () => {
   for (let round = 0; round < 50; round += 1) {
     const own = randomBytes(32);
-    // Random bytes are public keys too, also such as lie on the twist or have the ignored bit set.
+    // Random bytes are public keys too, including those on the twist or with the ignored bit set.
     const remotes = [tweetnaclCrypto.publicKey(randomBytes(32)), randomBytes(32)];
     expect(hex(nodeCrypto.publicKey(own))).toBe(hex(tweetnaclCrypto.publicKey(own)));
     for (const remote of remotes) expect(hex(nodeCrypto.dh(own, remote))).toBe(hex(tweetnaclCrypto.dh(own, remote)));
@@ -189,7 +189,7 @@ describe('records', () => {
 });
 
 it('derives the psk by scrypt', async () => {
-  // Held against Python's hashlib.scrypt.
+  // From Python's hashlib.scrypt.
   const expected = 'e2bc31dcc82326ae761d3269815ac9400c0931a2bdfce75d7f25bf2275e0cefc';
   expect(hex(await derivePsk('correct horse battery staple'))).toBe(expected);
 });

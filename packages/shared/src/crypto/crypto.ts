@@ -24,24 +24,24 @@ const TWO_POW_32 = 2 ** 32;
 /** Records under one key before the link must be replaced. */
 export const MAX_RECORDS: number = TWO_POW_32;
 
-/** The psk of those who share no secret and are admitted by their key. */
+/** The psk of clients that share no secret and are admitted by their key. */
 export const ZERO_PSK: Uint8Array = new Uint8Array(KEY_BYTES);
 
 const PSK_SALT = 'tunnel/1 psk';
-// 128 * N * r is 32 MiB, which is exactly Node's default limit, and OpenSSL needs a little more.
+// 128 * N * r is 32 MiB, exactly Node's default limit, and OpenSSL needs slightly more.
 const PSK_SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
 
 export function randomBytes(size: number): Uint8Array {
   return nodeRandomBytes(size);
 }
 
-/** Secrets whose psk is remembered: those of a client, of a server, and of one that rotates them. */
+/** How many psks are cached: enough for a client, a server, and a server that rotates its secret. */
 const PSK_CACHE_ENTRIES = 8;
 const psks = new Map<string, Promise<Uint8Array>>();
 
 /**
- * The psk of a shared secret: scrypt on the thread pool, about a tenth of a second, once a process. Where it fails, for want
- * of memory, it is tried again for who asks again.
+ * The psk of a shared secret: scrypt on the thread pool, about 100 ms, once per process. A failure (out of memory) is
+ * not cached: the next call tries again.
  */
 export function derivePsk(secret: string): Promise<Uint8Array> {
   let psk = psks.get(secret);
@@ -95,18 +95,19 @@ interface PrivateKey {
 }
 
 /**
- * Importing a private key computes its public one, as dear as an agreement; a handshake uses each of its two private
- * keys two or three times, and the identity lives on. Weak, so an ephemeral key goes when its handshake goes.
+ * Importing a private key computes its public key, which costs as much as a key agreement. A handshake uses each of its
+ * two private keys two or three times, and the identity is used for the life of the process. Weak, so that an ephemeral
+ * key is collected with its handshake.
  */
 const privateKeys = new WeakMap<Uint8Array, PrivateKey>();
 
 function importPrivateKey(raw: Uint8Array): PrivateKey {
   const known = privateKeys.get(raw);
-  // Somebody may have written another key into the same array.
+  // Another key may have been written into the same array.
   if (known !== undefined && timingSafeEqual(known.bytes, raw)) return known;
   requireKeyLength(raw);
-  // JWK because OpenSSL 3's decoder makes of the same key in DER 600 µs instead of 55. Node reads only `d` here, but
-  // wants an `x` to be present; the tests hold the outcome against tweetnacl.
+  // JWK, because OpenSSL 3 takes 600 µs to decode the same key in DER, against 55 µs. Node reads only `d` here but
+  // requires `x` to be present; the tests check the result against tweetnacl.
   const jwk = { kty: 'OKP', crv: 'X25519', d: base64url(raw), x: '' };
   const keyObject = createPrivateKey({ key: jwk, format: 'jwk' });
   const { x } = createPublicKey(keyObject).export({ format: 'jwk' });
@@ -120,7 +121,7 @@ function importPublicKey(raw: Uint8Array): KeyObject {
   return createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x: base64url(raw) }, format: 'jwk' });
 }
 
-/** `counter` as Noise writes it into the nonce: 4 zero bytes, then 64 bits little-endian. */
+/** Writes `counter` into the nonce as Noise does: 4 zero bytes, then 64 bits little-endian. */
 function writeCounter(nonce: Buffer, counter: number): void {
   nonce.writeUInt32LE(counter % TWO_POW_32, 4);
   nonce.writeUInt32LE(Math.floor(counter / TWO_POW_32), 8);
@@ -158,19 +159,19 @@ const symmetricCrypto: Omit<NoiseCrypto, 'dh' | 'publicKey'> = {
   },
 };
 
-/** Decrypts `length` bytes, then checks the tag behind them; undefined when it is wrong. */
+/** Decrypts `length` bytes, then checks the tag that follows; undefined if it is wrong. */
 function finish(decipher: DecipherChaCha20Poly1305, sealed: Uint8Array, length: number): Uint8Array | undefined {
   decipher.setAuthTag(sealed.subarray(length));
   const plaintext = decipher.update(sealed.subarray(0, length));
   try {
     decipher.final();
   } catch {
-    return undefined; // Node says nothing more than that the tag was wrong.
+    return undefined; // Node only says that the tag was wrong.
   }
   return plaintext;
 }
 
-/** Everything by Node's OpenSSL. */
+/** Everything from Node's OpenSSL. */
 export const nodeCrypto: NoiseCrypto = {
   ...symmetricCrypto,
   dh(privateKey, publicKey) {
@@ -181,7 +182,7 @@ export const nodeCrypto: NoiseCrypto = {
     try {
       agreement = diffieHellman({ privateKey: own, publicKey: remote });
     } catch (cause) {
-      // Both keys are well-formed by now, and an all-zero result is the only one that OpenSSL refuses.
+      // Both keys are well-formed by now, so OpenSSL can only have refused an all-zero result.
       throw zeroAgreement(cause);
     }
     if (constantTimeEqual(agreement, ZERO_PSK)) throw zeroAgreement();
@@ -192,7 +193,7 @@ export const nodeCrypto: NoiseCrypto = {
   },
 };
 
-/** X25519 by tweetnacl, the rest by Node: an independent second opinion on the curve, some ten times slower. */
+/** X25519 from tweetnacl, the rest from Node: an independent second opinion on the curve, about ten times slower. */
 export const tweetnaclCrypto: NoiseCrypto = {
   ...symmetricCrypto,
   dh(privateKey, publicKey) {
@@ -209,15 +210,15 @@ export const tweetnaclCrypto: NoiseCrypto = {
 };
 
 /**
- * Seals the records of one direction of a link: Noise transport messages, except that they may be longer than Noise's
- * 65535 bytes (the cipher's own limit is 256 GiB).
+ * Seals the records of one direction of a link: Noise transport messages, but not limited to Noise's 65535 bytes (the
+ * cipher's own limit is 256 GiB).
  */
 export class RecordSealer {
   readonly #key: Uint8Array;
   readonly #nonce: Buffer = Buffer.alloc(NONCE_BYTES);
   #count: number;
 
-  /** `count` is where to go on; other than 0 only in tests. */
+  /** `count` is where to continue; nonzero only in tests. */
   constructor(key: Uint8Array, count = 0) {
     if (key.length !== KEY_BYTES) throw new NoiseError('malformed', `a record key has ${KEY_BYTES} bytes`);
     this.#key = key;
@@ -230,8 +231,8 @@ export class RecordSealer {
   }
 
   /**
-   * Seals the parts as one record. The result is to be written one piece after another; the tag is the last. Throws
-   * `exhausted` after 2^32 records.
+   * Seals the parts as one record. Write the resulting pieces in order; the last is the tag. Throws `exhausted` after
+   * 2^32 records.
    */
   seal(parts: readonly Uint8Array[]): Uint8Array[] {
     if (this.#count >= MAX_RECORDS) throw new NoiseError('exhausted', 'the link has carried its last record');
@@ -251,11 +252,11 @@ export class RecordSealer {
 /** Opens the records of one direction of a link, in the order in which they were sealed. */
 export class RecordOpener {
   readonly #nonce: Buffer = Buffer.alloc(NONCE_BYTES);
-  /** Gone once a record did not open. */
+  /** Dropped once a record fails to open. */
   #key: Uint8Array | undefined;
   #count: number;
 
-  /** `count` is where to go on; other than 0 only in tests. */
+  /** `count` is where to continue; nonzero only in tests. */
   constructor(key: Uint8Array, count = 0) {
     if (key.length !== KEY_BYTES) throw new NoiseError('malformed', `a record key has ${KEY_BYTES} bytes`);
     this.#key = key;
@@ -267,7 +268,10 @@ export class RecordOpener {
     return this.#count;
   }
 
-  /** The plaintext, or undefined if the record does not authenticate; then and ever after, since the order is lost. */
+  /**
+   * The plaintext, or undefined if the record does not authenticate. From then on always undefined, since the order is
+   * lost.
+   */
   open(record: Uint8Array): Uint8Array | undefined {
     const key = this.#key;
     const length = record.length - TAG_BYTES;

@@ -21,11 +21,11 @@ export function encodeKey(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('base64url');
 }
 
-/** Reads what `encodeKey` wrote, and nothing else. `what` names the value in the `key-unusable` that it throws. */
+/** Reads what `encodeKey` wrote, and nothing else. Throws `key-unusable`, in which `what` names the value. */
 export function decodeKey(text: string, what: string): Uint8Array {
   const key = parseKey(text);
   if (key !== undefined) return key;
-  // Never the text itself: somebody may have given the private key instead.
+  // Never quote the text itself: it may be a private key given by mistake.
   const reason =
     oddityOf(text) ??
     (text.length === KEY_CHARACTERS
@@ -34,7 +34,10 @@ export function decodeKey(text: string, what: string): Uint8Array {
   throw new TunnelError('key-unusable', { detail: `${what} ${reason}` });
 }
 
-/** As `decodeKey`, for a key that a person or a variable gives: line ends, blanks and a byte order mark around it are dropped. */
+/**
+ * As `decodeKey`, for a key typed by a person or taken from a variable: ignores surrounding whitespace, line ends and a
+ * byte order mark.
+ */
 export function decodeGivenKey(text: string, what: string): Uint8Array {
   return decodeKey(firstLine(text).trim(), what);
 }
@@ -46,8 +49,8 @@ export function generateIdentity(): Identity {
 }
 
 /**
- * Reads an identity file, or makes one (mode 0600) if there is none. Two callers at the same time get the same one.
- * Throws `state-damaged` with file and line, or `state-unusable`.
+ * Reads an identity file, or creates one (mode 0600) if there is none. Concurrent callers get the same one. Throws
+ * `state-damaged` with file and line, or `state-unusable`.
  */
 export async function loadOrCreateIdentity(path: string): Promise<Identity & { readonly created: boolean }> {
   const { text, created } = await createOnce(path, () => formatIdentity(generateIdentity()), PRIVATE_MODE);
@@ -83,6 +86,6 @@ export function parseIdentity(text: string, path: string): Identity {
 function parseKey(text: string): Uint8Array | undefined {
   if (!/^[\w-]{43}$/.test(text)) return undefined;
   const key = new Uint8Array(Buffer.from(text, 'base64url'));
-  // The last character carries two bits too many: only one of four spellings is the right one.
+  // The last character has two spare bits: only one of four spellings is canonical.
   return key.length === KEY_BYTES && encodeKey(key) === text ? key : undefined;
 }

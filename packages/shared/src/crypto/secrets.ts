@@ -5,25 +5,26 @@ import { createOnce, PRIVATE_MODE } from '../state/files.ts';
 import { describeSystemError } from '../net/system-errors.ts';
 import { firstLine, isUtf16 } from '../state/text.ts';
 
-/** Shorter secrets can be guessed by who impersonates a server at first use: warn. */
+/** Warn about shorter secrets: whoever impersonates a server on first use could guess them. */
 export const SAFE_SECRET_CHARACTERS = 16;
 
-/** A secret is no longer than this, in bytes: what a file has behind it is not even read. */
+/** The longest secret, in bytes. No more than this is read of a file. */
 const MAX_SECRET_BYTES = 4096;
 
 const SECRET_BYTES = 18;
 
-/** A new secret of more than 140 bits: 24 letters and digits. */
+/** A new secret of 24 letters and digits, more than 140 bits. */
 export function generateSecret(): string {
   for (;;) {
     const text = Buffer.from(randomBytes(SECRET_BYTES)).toString('base64url');
-    // A double click selects all of it, and no shell or flag parser trips over it. About every second one will do.
+    // A double click selects all of it, and no shell or flag parser trips over it. About every second candidate
+    // qualifies.
     if (/^[A-Za-z\d]+$/.test(text)) return text;
   }
 }
 
 /**
- * The secret in a text that `what` (a flag or variable) gave: its first line, as in a file, because variables that are filled
+ * The secret in a text given by `what` (a flag or variable): its first line, as in a file, because variables filled
  * from files often keep the line end. Throws `secret-unusable`.
  */
 export function requireSecret(text: string, what: string): string {
@@ -33,8 +34,8 @@ export function requireSecret(text: string, what: string): string {
 }
 
 /**
- * The first line of a file, which `flag` named. Throws `secret-unusable` naming both where it is empty or cannot be
- * read. The file may also be a pipe.
+ * The first line of the file named by `flag`; it may be a pipe. Throws `secret-unusable`, naming both, if it is empty
+ * or cannot be read.
  */
 export async function readSecretFile(path: string, flag: string): Promise<string> {
   let text = '';
@@ -59,7 +60,7 @@ export async function readSecretFile(path: string, flag: string): Promise<string
   return secret;
 }
 
-/** Reads the secret kept in this file, or makes it (mode 0600). Throws `state-damaged` where it is empty. */
+/** Reads the secret in this file, or creates it (mode 0600). Throws `state-damaged` if the file is empty. */
 export async function loadOrCreateSecret(
   path: string,
 ): Promise<{ readonly secret: string; readonly created: boolean }> {

@@ -2,13 +2,13 @@
  * What to do after a failure.
  *
  * - `fatal`: trying again cannot help; the program ends.
- * - `fatal-at-start`: as `fatal` before this process had its first established link, retried afterwards.
- * - `retry`: passes by itself, or somebody on the path could have caused it; tried again with backoff.
- * - `retry-now`: the next attempt is a different one, so it need not wait for the backoff to grow.
+ * - `fatal-at-start`: as `fatal` until this process has had an established link, then retried.
+ * - `retry`: may pass by itself, or may have been caused by someone on the path; retried with backoff.
+ * - `retry-now`: the next attempt differs, so it need not wait for the backoff.
  */
 export type Disposition = 'fatal' | 'fatal-at-start' | 'retry' | 'retry-now';
 
-/** Who has to act for the failure to go away. */
+/** Who has to act to resolve the failure. */
 export type Fault = 'usage' | 'network' | 'server' | 'client' | 'service' | 'nobody' | 'program';
 
 export interface ErrorKind {
@@ -16,20 +16,20 @@ export interface ErrorKind {
   readonly fault: Fault;
   /** Exit code when this ends the program. */
   readonly exitCode: number;
-  /** One lower-case clause without a full stop; `detail` of a `TunnelError` follows it. */
+  /** One lower-case clause without a full stop, followed by the `detail` of a `TunnelError`. */
   readonly summary: string;
   /**
-   * A fatal code that a server may send, and from when on a client believes it: in answer to message 3, or only once the
-   * session stands. A client does not believe a peer that sends any other fatal code.
+   * Marks a fatal code that a server may send, and from when a client believes it: in answer to message 3, or only once
+   * the session is established. A client ignores any other fatal code from a peer.
    */
   readonly refusal?: 'at-handshake' | 'in-session';
-  /** The session is gone, and not only its link. */
+  /** The session is gone, not only its link. */
   readonly endsSession?: true;
-  /** An attempt failed before anything answered: a missing proxy may be the reason. */
+  /** The attempt failed before anything answered: a proxy may be needed. */
   readonly beforeAnyAnswer?: true;
 }
 
-/** Every failure that this product reports, on the wire, in an event or in the terminal. */
+/** Every failure that is reported on the wire, in an event or on the terminal. */
 export const ERRORS = {
   // ── usage and files (exit code 2) ──
   usage: kind('fatal', 'usage', 2, 'wrong usage'),
@@ -56,7 +56,7 @@ export const ERRORS = {
     'no server was given, and none is running on this machine for this user',
   ),
 
-  // ── the steps of an attempt ──
+  // ── steps of an attempt ──
   'dns-failed': kind('retry', 'network', 4, 'cannot resolve the host name', { beforeAnyAnswer: true }),
   'tcp-refused': kind('retry', 'server', 4, 'connection refused', { beforeAnyAnswer: true }),
   'tcp-unreachable': kind('retry', 'network', 4, 'the server is unreachable', { beforeAnyAnswer: true }),
@@ -73,7 +73,7 @@ export const ERRORS = {
   'proxy-failed': kind('retry', 'network', 4, 'the proxy could not reach the server'),
   'proxy-unusable': kind('retry', 'network', 4, 'the address did not answer as this type of proxy'),
 
-  // ── found by `tunnel doctor` only ──
+  // ── found only by `tunnel doctor` ──
   'public-port-unreachable': kind('retry', 'network', 4, 'the public port is not reachable from here'),
   'public-way-failed': kind('retry', 'network', 4, 'data sent to the public port did not come back intact'),
   'clock-wrong': kind('retry', 'client', 4, "this machine's clock is wrong"),
@@ -84,7 +84,7 @@ export const ERRORS = {
   'server-key-changed': kind('fatal-at-start', 'server', 3, "the server's identity key has changed"),
   'version-unsupported': kind('fatal', 'usage', 5, 'client and server have no protocol version in common'),
 
-  // ── what was requested ──
+  // ── requests ──
   'port-not-allowed': kind('fatal', 'usage', 5, 'the server does not allow this port', { refusal: 'in-session' }),
   'port-in-use': kind('fatal-at-start', 'server', 5, 'the public port is in use'),
   'port-unavailable': kind('retry', 'server', 5, 'the server could not open a public port'),
@@ -96,7 +96,7 @@ export const ERRORS = {
     refusal: 'in-session',
   }),
 
-  // ── the server's state and sessions ──
+  // ── server state and sessions ──
   'at-capacity': kind('retry', 'server', 4, 'the server is at capacity'),
   'stale-link': kind('retry', 'nobody', 4, 'a newer link of this client has taken over'),
   'session-unknown': kind('retry-now', 'server', 4, 'the server no longer knows this session', { endsSession: true }),
@@ -107,7 +107,7 @@ export const ERRORS = {
     endsSession: true,
   }),
 
-  // ── how a link ends ──
+  // ── ends of a link ──
   'heartbeat-timeout': kind('retry', 'network', 4, 'the other side stopped responding'),
   'link-closed': kind('retry', 'server', 4, 'the other side closed the link'),
   'link-reset': kind('retry', 'network', 4, 'the connection broke'),
@@ -120,7 +120,7 @@ export const ERRORS = {
   'listen-denied': kind('fatal', 'usage', 6, 'no permission to listen on this address'),
   'listen-failed': kind('fatal', 'usage', 6, 'cannot listen on this address'),
 
-  // ── why a stream was reset ──
+  // ── stream resets ──
   'stream-reset': kind('retry', 'nobody', 1, 'the connection was reset'),
   'service-unavailable': kind('retry', 'service', 4, 'the local service did not accept the connection'),
   'target-loop': kind(
@@ -148,12 +148,12 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** Whether a code that came over the wire is one that this version knows. */
+/** Whether this version knows a code that came over the wire. */
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code);
 }
 
-/** What the registry promises about a code. */
+/** What the registry says about a code. */
 export function kindOf(code: ErrorCode): ErrorKind {
   return ERRORS[code];
 }

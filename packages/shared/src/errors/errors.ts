@@ -5,14 +5,14 @@ export { ERRORS, isErrorCode, kindOf } from './codes.ts';
 export type { Disposition, ErrorCode, ErrorKind, Fault } from './codes.ts';
 
 export interface TunnelErrorOptions {
-  /** The cause, with names and values: follows the summary. */
+  /** The cause, with names and values; appended to the summary. */
   readonly detail?: string;
-  /** What may help, if more is known than the code says. */
+  /** What may help, if more is known than the code implies. */
   readonly hint?: Hint;
   readonly cause?: unknown;
-  /** When to come back, as whoever failed the attempt says, in ms. */
+  /** When to come back, as requested by the side that failed the attempt, in ms. */
   readonly retryAfterMs?: number;
-  /** Whether the server that says so proved who it is. Without that `retryAfterMs` counts only up to the backoff's cap. */
+  /** Whether that side is the authenticated server. If not, `retryAfterMs` is capped by the backoff's cap. */
   readonly authenticated?: boolean;
 }
 
@@ -20,7 +20,7 @@ export interface TunnelErrorOptions {
 export class TunnelError extends Error {
   readonly code: ErrorCode;
   readonly detail: string;
-  /** What may help, as data: its words belong to the program that shows it to a person. */
+  /** What may help, as data; the program that shows it to a person supplies the words. */
   readonly hint: Hint;
   readonly retryAfterMs: number | undefined;
   readonly authenticated: boolean;

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { RepeatDigest } from './repeat-digest.ts';
 
-/** Adds one every `everyMs` until `untilMs`. What is told, and when: 1 for one that is told at once. */
+/**
+ * Adds one every `everyMs` until `untilMs`. Returns what is reported and when; a count of 1 is a message reported at
+ * once.
+ */
 function run(digest: RepeatDigest, everyMs: number, untilMs: number): [atMs: number, count: number][] {
   const told: [number, number][] = [];
   for (let now = 0; now < untilMs; now += everyMs) {

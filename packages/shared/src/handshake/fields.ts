@@ -18,12 +18,12 @@ export function utf8Bytes(text: string): Uint8Array {
   return UTF8_ENCODER.encode(text);
 }
 
-/** Reads the payload of a handshake message; every failure is HandshakeError `malformed`. */
+/** Reads the payload of a handshake message; any failure is a HandshakeError `malformed`. */
 export function readFields(payload: Uint8Array): ByteReader {
   return new ByteReader(payload, 0, payload.length, (detail, cause) => malformed(detail, { cause }));
 }
 
-/** Writes big-endian fields; a value that does not fit is HandshakeError `malformed`. */
+/** Writes big-endian fields; a value that does not fit is a HandshakeError `malformed`. */
 export class FieldWriter {
   readonly #parts: Uint8Array[] = [];
 
@@ -52,7 +52,7 @@ export class FieldWriter {
     return this.#push(value);
   }
 
-  /** Bytes whose length stands before them, written by the caller. */
+  /** Bytes whose length the caller has already written. */
   raw(value: Uint8Array): this {
     return this.#push(value);
   }

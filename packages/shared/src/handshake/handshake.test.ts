@@ -53,7 +53,7 @@ function responder(e: Uint8Array = SERVER_E): Responder {
   return new Responder({ crypto: nodeCrypto, s: SERVER_S, e });
 }
 
-/** A client that has written message 3 with `psk`, and the messages that went over. */
+/** A client that has written message 3 with `psk`, and the messages exchanged. */
 function untilMessage3(psk: Uint8Array, client = initiator(), server = responder()) {
   const message1 = client.message1();
   server.readMessage1(message1);
@@ -135,7 +135,7 @@ describe('a whole handshake', () => {
   });
 });
 
-// Thousands of handshakes: seconds, on a machine that is busy with other things.
+// Thousands of handshakes take seconds on a busy machine.
 describe('every bit flipped', { timeout: 60_000 }, () => {
   it('of message 1: the server reads no offer', () => {
     for (const altered of flipped(initiator().message1())) {
@@ -232,7 +232,7 @@ describe('limits', () => {
 });
 
 describe('a payload of message 3 that opens and is not a hello', () => {
-  /** Outcome of a message 3 with this payload, and how often the server had to do what takes time. */
+  /** The outcome of a message 3 with this payload, and how many expensive operations the server performed. */
   function attempt(payload: Uint8Array, psk: Uint8Array): { readonly kind: string; readonly calls: object } {
     const calls = { open: 0, dh: 0 };
     const crypto: NoiseCrypto = {
@@ -316,7 +316,7 @@ function rawClient(crypto: NoiseCrypto): { readonly noise: HandshakeState; reado
 }
 
 describe('hostile peers', () => {
-  /** Shows an all-zero public key for the given private one. */
+  /** Presents an all-zero public key for the given private one. */
   function zeroKeyOf(privateKey: Uint8Array): NoiseCrypto {
     return {
       ...nodeCrypto,

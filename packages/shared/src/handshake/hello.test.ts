@@ -103,7 +103,7 @@ describe.each(CODECS)('$name', ({ encode, decode, value, bytes }) => {
   it('is malformed when truncated at any byte', () => {
     const whole = unhex(bytes);
     for (let length = 0; length < whole.length; length += 1) {
-      // A view into the middle of a buffer, in which reading on would find bytes.
+      // A view into the middle of a buffer, so that reading too far would find bytes.
       const padded = new Uint8Array([0xff, ...whole, 0xff, 0xff]);
       expect(() => decode(padded.subarray(1, 1 + length))).toThrow(MALFORMED);
     }
@@ -139,7 +139,7 @@ describe.each(CODECS)('$name', ({ encode, decode, value, bytes }) => {
       }),
       { numRuns: 500 },
     );
-    // Random bytes rarely get far: change some in the middle of good ones too.
+    // Random bytes rarely get far, so also change some bytes of valid payloads.
     const changes = fc.array(fc.tuple(fc.nat(unhex(bytes).length - 1), fc.nat(255)), { maxLength: 4 });
     fc.assert(
       fc.property(changes, (list) => {
@@ -157,7 +157,7 @@ const u64 = fc.maxSafeNat();
 function bytesOf(length: number): fc.Arbitrary<Uint8Array> {
   return fc.uint8Array({ minLength: length, maxLength: length });
 }
-/** Well-formed: a lone surrogate has no UTF-8. */
+/** Well-formed text: a lone surrogate has no UTF-8 encoding. */
 function text(maxBytes: number): fc.Arbitrary<string> {
   return fc.string({ unit: 'binary' }).filter((value) => Buffer.byteLength(value) <= maxBytes);
 }

@@ -10,26 +10,27 @@ import { HandshakeError } from './error.ts';
 import type { ByteReader } from '../wire/byte-reader.ts';
 import { FieldWriter, readFields, utf8Bytes } from './fields.ts';
 
-// The payloads of the handshake's messages. Numbers are big-endian. What follows the known fields is ignored, which
-// lets a later version append some. Texts come from the peer and may hold control characters: escape before showing.
+// The payloads of the handshake's messages. Numbers are big-endian. Bytes after the known fields are ignored, so that a
+// later version can append some. Texts come from the peer and may contain control characters: escape them before
+// showing.
 
 /** Payload of message 1: what the client can do. */
 export interface Offer {
-  /** Protocol versions, 1 to 65535 each; from 1 to 16 of them. */
+  /** 1 to 16 protocol versions, each from 1 to 65535. */
   readonly versions: readonly number[];
-  /** Feature bits, 32 of them. */
+  /** 32 feature bits. */
   readonly features: number;
 }
 
 /** Payload of message 2: what the server chose. */
 export interface Answer {
-  /** One of those offered; 0 when there is none in common. */
+  /** One of those offered; 0 if there is none in common. */
   readonly version: number;
-  /** The feature bits that both know. */
+  /** The feature bits that both sides know. */
   readonly features: number;
 }
 
-/** A session to be carried on over this link. */
+/** A session to resume over this link. */
 export interface Resume {
   /** 16 bytes. */
   readonly sessionId: Uint8Array;
@@ -41,38 +42,40 @@ export interface Resume {
   readonly next: number;
 }
 
-/** Payload of message 3: who the client is, and what it wants. */
+/** Payload of message 3: who the client is and what it wants. */
 export interface Hello {
   /** 16 random bytes of the client's process. */
   readonly instance: Uint8Array;
-  /** Rises with every link of the instance; 1 to 2^53 - 1. */
+  /** Increases with every link of the instance; 1 to 2^53 - 1. */
   readonly linkNumber: number;
   readonly heartbeatIntervalMs: number;
   readonly heartbeatTimeoutMs: number;
   /** The client's program and version, at most 255 bytes of UTF-8. */
   readonly agent: string;
-  /** How much each stream may carry to the client before its first `credit`. The hello that begins a session decides. */
+  /**
+   * How much each stream may carry to the client before its first `credit`. Set by the hello that begins the session.
+   */
   readonly firstCreditBytes: number;
-  /** The most that the first credits of all open streams may add up to. */
+  /** The most that the first credits of all open streams may total. */
   readonly firstCreditTotalBytes: number;
-  /** Without it, the client wants a new session. */
+  /** Absent if the client wants a new session. */
   readonly resume?: Resume;
 }
 
 /** Why the server refused message 3. */
 export interface Refusal {
-  /** One or more of `a-z`, `0-9` and `-`, at most 255. */
+  /** 1 to 255 characters from `a-z`, `0-9` and `-`. */
   readonly code: string;
-  /** How long to stay away at least; 0 is no hint. */
+  /** The least time to stay away; 0 if there is no hint. */
   readonly retryAfterMs: number;
-  /** For people; cut to 512 bytes of UTF-8 when it is encoded. */
+  /** For people; truncated to 512 bytes of UTF-8 when encoded. */
   readonly detail: string;
 }
 
 /**
- * The hello commits to its key by beginning with these, which are checked. ChaCha20-Poly1305 does not: one ciphertext can
- * authenticate under many keys (Len, Grubbs, Ristenpart: "Partitioning Oracle Attacks", 2021). For it to be a hello under two
- * of them, their keystreams would have to agree in 32 bytes.
+ * The hello commits to its key by beginning with these zeros, which are checked. ChaCha20-Poly1305 does not: one
+ * ciphertext can authenticate under many keys (Len, Grubbs, Ristenpart: "Partitioning Oracle Attacks", 2021). For it to
+ * be a hello under two of them, their keystreams would have to agree in 32 bytes.
  */
 const ZERO_BLOCK = new Uint8Array(ZERO_BLOCK_BYTES);
 
@@ -116,7 +119,7 @@ export function decodeAnswer(payload: Uint8Array): Answer {
   return { version: reader.u16(), features: reader.u32() };
 }
 
-/** Throws HandshakeError `malformed` when the answer has anything that was not offered. */
+/** Throws HandshakeError `malformed` if the answer has anything that was not offered. */
 export function requireOffered(answer: Answer, offer: Offer): void {
   requireThat(answer.version === 0 || offer.versions.includes(answer.version), 'the answer has a version not offered');
   requireThat((answer.features & ~offer.features) === 0, 'the answer has features not offered');
@@ -177,7 +180,7 @@ function decodeResume(reader: ByteReader): Resume {
 export function encodeRefusal(refusal: Refusal): Uint8Array {
   requireThat(CODE.test(refusal.code), 'a code has only a-z, 0-9 and -');
   const code = utf8Bytes(refusal.code);
-  // Cut, not refused: that a text is long must not keep the client from hearing the code.
+  // Truncated rather than refused: a long text must not keep the client from receiving the code.
   const detail = cutUtf8(utf8Bytes(refusal.detail), MAX_DETAIL_BYTES);
   return new FieldWriter().u8(code.length).raw(code).u32(refusal.retryAfterMs).u16(detail.length).raw(detail).finish();
 }
@@ -192,10 +195,10 @@ export function decodeRefusal(payload: Uint8Array): Refusal {
   return { code, retryAfterMs, detail: reader.text(detailBytes) };
 }
 
-/** The longest start of at most `max` bytes that does not end inside a character. */
+/** The longest prefix of at most `max` bytes that does not end inside a character. */
 function cutUtf8(text: Uint8Array, max: number): Uint8Array {
   if (text.length <= max) return text;
   let end = max;
-  while (end > 0 && ((text[end] ?? 0) & 0xc0) === 0x80) end -= 1; // 10xxxxxx goes on with a character
+  while (end > 0 && ((text[end] ?? 0) & 0xc0) === 0x80) end -= 1; // 10xxxxxx: a continuation byte
   return text.subarray(0, end);
 }

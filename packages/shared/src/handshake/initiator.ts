@@ -25,7 +25,7 @@ export interface InitiatorOptions {
   readonly offer: Offer;
 }
 
-/** What message 2 said. Nothing about the client has been sent yet: decide now whether `serverKey` may know it. */
+/** What message 2 said. The client has not identified itself yet: decide now whether it may do so to `serverKey`. */
 export interface ServerAnswer {
   readonly answer: Answer;
   /** The server's identity, proven. */
@@ -35,7 +35,7 @@ export interface ServerAnswer {
 /**
  *     writes-1 -> reads-2 -> writes-3 -> done
  *
- * and from each of the first three to `over`, when it fails or no version is in common.
+ * and from each of the first three to `over`, if it fails or there is no common version.
  */
 type Step =
   | { readonly at: 'writes-1' | 'reads-2' | 'writes-3'; readonly noise: HandshakeState }
@@ -50,7 +50,7 @@ type Step =
 type NoiseStep = Extract<Step, { readonly noise: HandshakeState }>;
 
 /**
- * The client's side of `Noise_XXpsk3_25519_ChaChaPoly_SHA256` with prologue `tunnel/1`. Bytes in, bytes out; every
+ * The client's side of `Noise_XXpsk3_25519_ChaChaPoly_SHA256` with prologue `tunnel/1`. Bytes in, bytes out; any
  * failure is a HandshakeError and ends the handshake.
  */
 export class Initiator {
@@ -90,7 +90,7 @@ export class Initiator {
   }
 
   // -> s, se, psk
-  /** Records may follow at once; whether the server accepts is said by its first record, or by a refusal. */
+  /** Records may follow at once. The server's first record, or a refusal, says whether it accepts. */
   message3(hello: Hello, psk: Uint8Array): Uint8Array {
     const noise = this.#leave('writes-3');
     const seal = refusalSealOf(this.#crypto, noise);
@@ -107,14 +107,14 @@ export class Initiator {
     return message;
   }
 
-  /** There once message 3 is written. */
+  /** Available once message 3 is written. */
   get transport(): Transport {
     return this.#done().transport;
   }
 
   /**
-   * The refusal, if the server said it about the very message 3 that this side wrote. Undefined for anything else,
-   * which is then no reason to give up: somebody else's words, or a refusal of something altered on the way.
+   * The refusal, if the server sent it in answer to the very message 3 that this side wrote. Undefined for anything
+   * else, which is no reason to give up: it was forged, or answers a message altered on the way.
    */
   openRefusal(bytes: Uint8Array): Refusal | undefined {
     const step = this.#done();
@@ -128,7 +128,7 @@ export class Initiator {
     return this.#step;
   }
 
-  /** Stands at `over` until the caller moves on, so that an exception on the way ends the handshake. */
+  /** Leaves the state at `over` until the caller moves on, so that an exception in between ends the handshake. */
   #leave(at: NoiseStep['at']): HandshakeState {
     const step = this.#step;
     if (step.at !== at) throw new HandshakeError('out-of-order', `the handshake is at ${step.at}, not ${at}`);

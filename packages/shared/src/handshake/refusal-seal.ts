@@ -5,18 +5,18 @@ import { REFUSAL_LABEL } from './constants.ts';
 import { decodeRefusal, encodeRefusal, type Refusal } from './hello.ts';
 
 /**
- * What protects a refusal, drawn from the handshake as it stands after message 2. With `ck` and `h` of that moment:
+ * What protects a refusal, derived from the state of the handshake after message 2. With `ck` and `h` at that point:
  *
  *     key   = first output of Noise's HKDF (section 4.3) with chaining key `ck` and input "tunnel refusal", 14 bytes
  *     nonce = 0: there is at most one refusal in a handshake
  *     ad    = SHA-256(h || message 3), message 3 whole, as the server received it or the client sent it
  *     bytes = ChaCha20-Poly1305(key, nonce, ad, payload)
  *
- * Only who holds the server's `s`, and the client, know that `ck` (it has `ee` and `es` in it), so a refusal comes from
- * the server. The handshake's own next key from `ck` has a DH result of 32 bytes as its input, never these 14, so the
- * keys are independent; its present `k` is not used, because its next nonce belongs to message 3. Through `ad`, a
- * refusal counts for one message 3 only: when somebody on the path altered it, the server refuses what the client never
- * sent, and the client does not believe it.
+ * Only the client and the holder of the server's `s` know that `ck` (it includes `ee` and `es`), so a refusal comes
+ * from the server. The handshake's own next key is derived from `ck` with a 32-byte DH result as input, never these 14
+ * bytes, so the keys are independent. The current `k` is not used, because its next nonce belongs to message 3. `ad`
+ * ties a refusal to one message 3: if someone on the path alters that, the server refuses something that the client
+ * never sent, and the client does not believe it.
  */
 export interface RefusalSeal {
   readonly key: Uint8Array;
@@ -24,7 +24,7 @@ export interface RefusalSeal {
   readonly h: Uint8Array;
 }
 
-/** To be called between messages 2 and 3. */
+/** Call it between messages 2 and 3. */
 export function refusalSealOf(crypto: NoiseCrypto, noise: HandshakeState): RefusalSeal {
   const [key] = hkdf(crypto, noise.ck, REFUSAL_LABEL);
   return { key, h: noise.h };
@@ -35,12 +35,12 @@ export function refusalAd(crypto: NoiseCrypto, seal: RefusalSeal, message3: Uint
   return crypto.sha256(seal.h, message3);
 }
 
-/** Must be called once a handshake: there is one nonce. */
+/** Call it at most once per handshake: there is only one nonce. */
 export function sealRefusal(crypto: NoiseCrypto, key: Uint8Array, ad: Uint8Array, refusal: Refusal): Uint8Array {
   return crypto.seal(key, 0, ad, encodeRefusal(refusal));
 }
 
-/** Undefined when it is not authentic; throws HandshakeError `malformed` when the server itself wrote nonsense. */
+/** Undefined if it is not authentic; throws HandshakeError `malformed` if the server itself wrote nonsense. */
 export function openRefusal(
   crypto: NoiseCrypto,
   key: Uint8Array,

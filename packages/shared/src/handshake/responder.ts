@@ -34,24 +34,24 @@ export type Message3Outcome =
       readonly features: number;
       /** The client's identity, proven. */
       readonly clientKey: Uint8Array;
-      /** Which of the psks it was. */
+      /** Which of the psks it used. */
       readonly pskIndex: number;
       readonly transport: Transport;
     }
   | {
       readonly kind: 'secret-refused';
-      /** Claimed, not proven: it may decide nothing, and stands here for the log. */
+      /** Claimed, not proven: for the log only, never for a decision. */
       readonly clientKey: Uint8Array;
-      /** The refusal to send, before the server closes. Once only. */
+      /** Seals the refusal to send before closing. Once only. */
       readonly sealRefusal: (refusal: Refusal) => Uint8Array;
     }
-  /** Not even `s` opened: close without a word, since there is nobody known to speak to. */
+  /** Not even `s` opened: close silently, since there is no known peer to talk to. */
   | { readonly kind: 'unreadable' };
 
 /**
  *     reads-1 -> writes-2 -> reads-3 -> over
  *
- * and from each to `over`, when it fails or no version is in common.
+ * and from each to `over`, if it fails or there is no common version.
  */
 type Step =
   | { readonly at: 'reads-1'; readonly noise: HandshakeState }
@@ -63,7 +63,7 @@ type Step =
 const MIN_MESSAGE3_BYTES = DH_BYTES + TAG_BYTES + TAG_BYTES;
 
 /**
- * The server's side of `Noise_XXpsk3_25519_ChaChaPoly_SHA256` with prologue `tunnel/1`. Bytes in, bytes out; every
+ * The server's side of `Noise_XXpsk3_25519_ChaChaPoly_SHA256` with prologue `tunnel/1`. Bytes in, bytes out; any
  * failure is a HandshakeError and ends the handshake.
  */
 export class Responder {
@@ -89,7 +89,7 @@ export class Responder {
   }
 
   // <- e, ee, s, es
-  /** An answer with version 0 ends the handshake, once it is sent. */
+  /** An answer with version 0 ends the handshake once it is sent. */
   message2(answer: Answer): Uint8Array {
     const { noise, offer } = this.#leave('writes-2');
     requireOffered(answer, offer);
@@ -100,14 +100,15 @@ export class Responder {
 
   // -> s, se, psk
   /**
-   * Tries the psks in their order; there must be at least one. Who admits some clients only has the psk depend on the
-   * client's key, and gives the others one that nobody knows: they fail in the way, and in the time, of a wrong secret.
+   * Tries the psks in order; there must be at least one. To admit only some clients, make the psk depend on the
+   * client's key and give the others one that nobody knows: they then fail in the same way, and in the same time, as
+   * with a wrong secret.
    */
   readMessage3(bytes: Uint8Array, psks: readonly Psk[]): Message3Outcome {
     const { noise, features } = this.#leave('reads-3');
     requireSize(bytes, 3);
     if (bytes.length < MIN_MESSAGE3_BYTES) throw new HandshakeError('malformed', 'message 3 is too short');
-    // Noise without a psk would be another protocol; who admits by key only uses the zero psk, and says so.
+    // Noise without a psk would be another protocol; to admit by key only, pass the zero psk explicitly.
     if (psks.length === 0) throw new HandshakeError('out-of-order', 'there is no psk to try');
     let clientKey: Uint8Array | undefined;
     for (const [pskIndex, psk] of psks.entries()) {
@@ -123,7 +124,7 @@ export class Responder {
     return { kind: 'secret-refused', clientKey, sealRefusal: this.#refusalSealer(noise, bytes) };
   }
 
-  /** `noise` stands after message 2: what was tried were its clones. */
+  /** `noise` is in the state after message 2: the attempts used clones of it. */
   #refusalSealer(noise: HandshakeState, message3: Uint8Array): (refusal: Refusal) => Uint8Array {
     const seal = refusalSealOf(this.#crypto, noise);
     const ad = refusalAd(this.#crypto, seal, message3);
@@ -136,7 +137,7 @@ export class Responder {
     };
   }
 
-  /** Stands at `over` until the caller moves on, so that an exception on the way ends the handshake. */
+  /** Leaves the state at `over` until the caller moves on, so that an exception in between ends the handshake. */
   #leave<At extends Step['at']>(at: At): Extract<Step, { readonly at: At }> {
     const step = this.#step;
     if (step.at !== at) throw new HandshakeError('out-of-order', `the handshake is at ${step.at}, not ${at}`);
@@ -150,11 +151,11 @@ function requireSize(bytes: Uint8Array, number: 1 | 3): void {
 }
 
 /**
- * The hello, or undefined if this psk does not open the payload to one.
+ * The hello, or undefined if this psk does not open the payload as one.
  *
- * A payload that opens and is not a hello must look like a wrong secret, not like an error of its own: a server that told the
- * two apart would let one ciphertext test many guessed psks at once. An honest client's hello is never malformed, since its
- * version was agreed.
+ * A payload that opens but is not a hello must look like a wrong secret, not like a separate error: a server that
+ * distinguished the two would let one ciphertext test many guessed psks at once. An honest client's hello is never
+ * malformed, since its version was agreed.
  */
 function tryMessage3(noise: HandshakeState, bytes: Uint8Array, psk: Psk): Hello | undefined {
   noise.setPsk(psk);

@@ -7,7 +7,7 @@ export interface Transport {
   readonly sendKey: Uint8Array;
   /** Key of the records that the other side sends. */
   readonly receiveKey: Uint8Array;
-  /** `h` at the end: the same on both sides, another one for every handshake. */
+  /** The final `h`: the same on both sides, different for every handshake. */
   readonly handshakeHash: Uint8Array;
 }
 

@@ -8,7 +8,7 @@ function beat(part: Partial<HeartbeatFrame> = {}): HeartbeatFrame {
   return { type: 'heartbeat', answerNow: false, timestamp: 0, echo: undefined, nextWithinMs: 2000, ...part };
 }
 
-/** Ticks at each deadline and sends what is due, until the link is dead: when that was found. */
+/** Ticks at each deadline and sends what is due until the link is dead. Returns when that was noticed. */
 function runToDeath(heartbeat: Heartbeat, bytesReadAt: (now: number) => number = () => 0): number {
   for (let count = 0; count < 10_000; count += 1) {
     const now = heartbeat.deadline;
@@ -156,7 +156,7 @@ describe('a stall', () => {
     expect(heartbeat.frame(60_000).answerNow).toBe(true);
     expect(heartbeat.tick(67_999, 0)).not.toBe('dead');
     expect(heartbeat.tick(68_000, 0)).toBe('dead');
-    // Late again, and nothing was heard since the first time.
+    // Late again, with nothing heard since the first time.
     const twice = new Heartbeat(OWN, 0, 20);
     twice.tick(60_000, 0);
     expect(twice.tick(600_000, 0)).toBe('dead');

@@ -1,32 +1,32 @@
 import { MIN_HEARTBEAT_TIMEOUT_MS } from '../wire/constants.ts';
 import type { HeartbeatFrame } from '../wire/frame.ts';
 
-/** The longest "next within" that a peer is believed, in ms. */
+/** The longest "next within" accepted from a peer, in ms. */
 export const MAX_NEXT_WITHIN_MS = 10 * 60 * 1000;
 
-/** Progress inside a record counts as life for at most this many timeouts. */
+/** Progress inside an incomplete record counts as a sign of life for at most this many timeouts. */
 const PROGRESS_TIMEOUTS = 4;
 
 export interface HeartbeatSettings {
   /** A record is sent at least this often, in ms. */
   readonly intervalMs: number;
-  /** Without any record for this long the link is dead, in ms. */
+  /** After this long without a record the link is dead, in ms. */
   readonly timeoutMs: number;
-  /** On a link that carries nothing else the interval grows up to this, in ms. Absent: it does not grow. */
+  /** On an idle link the interval grows up to this, in ms. Absent: it does not grow. */
   readonly idleMaxMs?: number | undefined;
 }
 
 export const DEFAULT_HEARTBEAT: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
 
-/** How long a link that may be dead has to answer when it is asked for a sign of life, in ms. */
+/** How long a link that may be dead has to answer a probe, in ms. */
 export const PROBE_MS = 1_000;
 
-/** On an idle link each interval is this much longer than the last. */
+/** On an idle link each interval is the previous one times this. */
 const IDLE_GROWTH = 1.5;
 
 /**
- * Liveness of one link. Times are monotonic ms. Nothing here sends or waits: the owner calls `tick` at the `deadline`, and
- * sends `frame()` with the next record once `isDue`.
+ * Liveness of one link. Times are monotonic ms. This class neither sends nor waits: the owner calls `tick` at the
+ * `deadline` and sends `frame()` with the next record once `isDue`.
  */
 export class Heartbeat {
   readonly #own: HeartbeatSettings;
@@ -37,34 +37,35 @@ export class Heartbeat {
   #recordAt: number;
   #progressAt: number;
   #bytesRead = 0;
-  /** How much longer than the timeout the peer may be quiet, because it said so. */
+  /** How much longer than the timeout the peer may be silent, because it announced a longer pause. */
   #graceMs = 0;
-  /** What the peer said last: this side need not speak more often either. */
+  /** The "next within" last announced by the peer: this side need not send more often either. */
   #peerNextWithinMs = 0;
-  /** The interval as it is now, stretched where the link is idle. */
+  /** The current interval, stretched while the link is idle. */
   #stretchedMs: number;
-  /** Something real went over the link since the last heartbeat. */
+  /** Something other than heartbeats went over the link since the last heartbeat. */
   #wasActive = true;
-  /** Since when an answer is awaited that has to come within the timeout, whatever the peer said before. */
+  /** When an answer was last requested that must come within the timeout, whatever pause the peer announced. */
   #askedAt: number | undefined;
   /**
-   * - `later`: the interval runs.
-   * - `now`: a heartbeat is due before that. The first one is.
-   * - `ticked`: it is due, `tick` knows, and it waits for the link to take a record: no reason to be woken again.
+   * - `later`: the interval is running.
+   * - `now`: a heartbeat is due before it ends, as the first one is.
+   * - `ticked`: it is due and `tick` has seen that; it waits for the link to take a record, so there is no need to
+   *   wake up.
    */
   #due: 'later' | 'now' | 'ticked' = 'now';
-  /** The next heartbeat asks for an answer. The first one does: it tells that the link works both ways. */
+  /** The next heartbeat asks for an answer. The first one does, to find out whether the link works both ways. */
   #wantsAnswer = true;
-  /** Whether the owner was told that the link is doubtful, since something was heard last. */
+  /** Whether the owner was told that the link is doubtful since something was last heard. */
   #isDoubtTold = false;
-  /** A deadline that was noticed late was armed anew, and nothing was heard since. */
+  /** When a deadline that was noticed late was extended, if nothing has been heard since. */
   #rearmedAt: number | undefined;
   #heard: { readonly timestamp: number; readonly at: number } | undefined;
   #roundTripMs: number | undefined;
   #leastRoundTripMs: number;
   #answered = false;
 
-  /** `roundTripMs` is the first estimate, from the handshake. */
+  /** `roundTripMs` is an initial estimate from the handshake. */
   constructor(own: HeartbeatSettings, now: number, roundTripMs: number) {
     this.#own = own;
     this.#startedAt = now;
@@ -77,7 +78,7 @@ export class Heartbeat {
     this.#stretchedMs = this.#intervalMs;
   }
 
-  /** The peer announced its settings: the smaller timeout counts for both. */
+  /** The peer announced its settings: the smaller timeout applies to both sides. */
   agree(peer: HeartbeatSettings): void {
     this.#timeoutMs = Math.max(MIN_HEARTBEAT_TIMEOUT_MS, Math.min(this.#own.timeoutMs, peer.timeoutMs));
     this.#intervalMs = Math.min(this.#own.intervalMs, this.#timeoutMs / 4);
@@ -97,7 +98,7 @@ export class Heartbeat {
     return this.#roundTripMs;
   }
 
-  /** The least round trip seen on this link, in ms: what the path costs without queues. */
+  /** The shortest round trip seen on this link, in ms: the latency of the path without queues. */
   get leastRoundTripMs(): number {
     return this.#leastRoundTripMs;
   }
@@ -107,7 +108,7 @@ export class Heartbeat {
     return this.#answered;
   }
 
-  /** A whole record came. `bytesRead` is what was read from the link's socket so far. */
+  /** A complete record arrived. `bytesRead` is the number of bytes read from the link's socket so far. */
   recordReceived(now: number, bytesRead: number): void {
     this.#recordAt = now;
     this.#progressAt = now;
@@ -118,7 +119,7 @@ export class Heartbeat {
     this.#isDoubtTold = false;
   }
 
-  /** A heartbeat frame came in a record. */
+  /** A heartbeat frame arrived in a record. */
   frameReceived(frame: HeartbeatFrame, now: number): void {
     this.#heard = { timestamp: frame.timestamp, at: now };
     this.#peerNextWithinMs = Math.min(frame.nextWithinMs, MAX_NEXT_WITHIN_MS);
@@ -131,23 +132,23 @@ export class Heartbeat {
     this.#answered = true;
     const awayMs = (this.#timestamp(now) - frame.echo.timestamp) >>> 0;
     if (awayMs > MAX_NEXT_WITHIN_MS) return;
-    // Both sides round: a round trip of less than a millisecond can come out below zero.
+    // Both sides round, so a round trip below a millisecond can come out negative.
     this.#roundTripMs = Math.max(0, awayMs - frame.echo.heldMs);
     this.#leastRoundTripMs = Math.min(this.#leastRoundTripMs, this.#roundTripMs);
   }
 
-  /** Something real went over the link, or came: it is not idle. */
+  /** Something other than heartbeats was sent or received: the link is not idle. */
   active(): void {
     this.#wasActive = true;
     this.#stretchedMs = this.#intervalMs;
   }
 
-  /** Whether either side speaks less often than on a busy link. */
+  /** Whether either side sends less often than on a busy link. */
   get isStretched(): boolean {
     return this.#stretchedMs > this.#intervalMs || this.#graceMs > 0;
   }
 
-  /** When `tick` has something to do, unless something is received before. */
+  /** When `tick` has something to do, unless something is received first. */
   get deadline(): number {
     switch (this.#due) {
       case 'later':
@@ -159,12 +160,12 @@ export class Heartbeat {
     }
   }
 
-  /** Whether the next record is to carry a heartbeat. */
+  /** Whether the next record should carry a heartbeat. */
   isDue(now: number): boolean {
     return this.#due !== 'later' || now >= this.#sentAt + this.#stretchedMs;
   }
 
-  /** 'doubtful' is told once: a heartbeat is late by half the timeout. */
+  /** 'doubtful' is returned once: a heartbeat is late by half the timeout. */
   tick(now: number, bytesRead: number): 'alive' | 'doubtful' | 'dead' {
     if (bytesRead > this.#bytesRead) {
       this.#bytesRead = bytesRead;
@@ -174,7 +175,8 @@ export class Heartbeat {
     if (now >= deathAt) {
       const late = now - deathAt;
       if (late <= this.#intervalMs || this.#rearmedAt !== undefined) return 'dead';
-      // The process stood still: what the peer sent meanwhile is not read yet. Ask, and judge after one more timeout.
+      // This process was suspended, and what the peer sent meanwhile has not been read yet. Probe, and decide after one
+      // more timeout.
       this.#rearmedAt = now;
       this.#askedAt = undefined;
       this.probe(now);
@@ -188,7 +190,10 @@ export class Heartbeat {
     return isDoubtful ? 'doubtful' : 'alive';
   }
 
-  /** Makes the next record carry a heartbeat that is answered at once; without an answer the link is dead after the timeout. */
+  /**
+   * Makes the next record carry a heartbeat that asks for an immediate answer; without one the link is dead after the
+   * timeout.
+   */
   probe(now: number): void {
     this.#due = 'now';
     this.#wantsAnswer = true;
@@ -213,7 +218,10 @@ export class Heartbeat {
     };
   }
 
-  /** Up to what this side was given, or to what the peer does; a peer that does not stretch stays below a quarter timeout. */
+  /**
+   * Stretches up to this side's setting or to the peer's interval. A peer that does not stretch stays below a quarter
+   * of the timeout.
+   */
   #stretch(): void {
     const peerMs = this.#peerNextWithinMs > this.#timeoutMs / 4 ? this.#peerNextWithinMs : 0;
     const greatestMs = Math.max(this.#intervalMs, this.#own.idleMaxMs ?? 0, peerMs);
@@ -225,12 +233,12 @@ export class Heartbeat {
     const progressAt = Math.min(this.#progressAt, since + PROGRESS_TIMEOUTS * this.#timeoutMs);
     const heardBy = Math.max(since, progressAt) + this.#timeoutMs;
     if (this.#rearmedAt !== undefined) return heardBy;
-    // A question is answered at once, whatever pause the peer had announced.
+    // A probe is answered at once, whatever pause the peer announced.
     const answeredBy = Math.max(this.#askedAt ?? Infinity, progressAt) + this.#timeoutMs;
     return Math.min(heardBy + this.#graceMs, answeredBy);
   }
 
-  /** The peer sends at least every quarter of the timeout, and is late by half of it. */
+  /** The peer sends at least every quarter of the timeout, so here it is late by half of it. */
   get #doubtAt(): number {
     return this.#deathAt - this.#timeoutMs / 4;
   }

@@ -2,12 +2,12 @@ import { DATA_HEADER_BYTES, MAX_RECORD_BYTES } from '../wire/constants.ts';
 import { encodeFrame, writeDataHeader } from '../wire/encode.ts';
 import type { Frame } from '../wire/frame.ts';
 
-/** Data frames up to this size are copied next to their headers; larger ones are handed on as they are. */
+/** Data frames up to this size are copied next to their headers; larger ones are passed on as they are. */
 const COPY_BELOW_BYTES = 2 * 1024;
 
 /**
- * Puts the frames of one record together. Small frames and headers are written into one buffer that is used again for each
- * record; large data stays where it is. One builder serves all sessions of a process: its parts are valid until `start`.
+ * Assembles the frames of one record. Small frames and headers go into one buffer that is reused for every record;
+ * large data is not copied. One builder serves all sessions of a process: its parts are valid until the next `start`.
  */
 export class RecordBuilder {
   readonly #scratch = new Uint8Array(MAX_RECORD_BYTES);
@@ -30,7 +30,7 @@ export class RecordBuilder {
     return this.#bytes;
   }
 
-  /** Bytes left below the limit; can be negative after a control frame, which is never cut. */
+  /** Bytes left below the limit; may be negative after a control frame, which is never split. */
   get room(): number {
     return this.#limit - this.#bytes;
   }
@@ -39,7 +39,7 @@ export class RecordBuilder {
     this.addEncoded(encodeFrame(frame));
   }
 
-  /** A frame that is already bytes. */
+  /** Adds a frame that is already encoded. */
   addEncoded(frame: Uint8Array): void {
     this.#scratch.set(frame, this.#end);
     this.#end += frame.length;
@@ -59,7 +59,7 @@ export class RecordBuilder {
     }
   }
 
-  /** The record's plaintext, in order; empty where nothing was added. */
+  /** The record's plaintext, in order; empty if nothing was added. */
   finish(): readonly Uint8Array[] {
     this.#closePart();
     return this.#parts;

@@ -1,13 +1,14 @@
 import { MAX_PLAINTEXT_BYTES } from '../wire/constants.ts';
 
-/** Records are never planned smaller than this. */
+/** The smallest limit given for a record. */
 const LEAST_RECORD_BYTES = 4 * 1024;
-/** A record holds at most what the link drained in this time. */
+/** A record holds at most what the link drains in this time. */
 const PERIOD_MS = 250;
 
 /**
- * How large the next record may be. A link that drains at once gets ever larger records; one that lags gets what it drained
- * in the last period, so that a slow link delivers whole records often enough and a keystroke does not wait behind a long one.
+ * How large the next record may be. On a link that drains at once records grow; on one that lags they shrink to what it
+ * drained in the last period, so that whole records keep arriving on a slow link and a keystroke does not wait behind a
+ * long one.
  */
 export class RecordPace {
   #bytes = 64 * 1024;
@@ -18,7 +19,9 @@ export class RecordPace {
     this.#periodStart = now;
   }
 
-  /** `queuedBytes` wait in this process for the socket; `drainedBytes` went through it since the link began. */
+  /**
+   * `queuedBytes` are waiting in this process for the socket; `drainedBytes` have gone through it since the link began.
+   */
   next(now: number, queuedBytes: number, drainedBytes: number): number {
     if (queuedBytes === 0) {
       this.#bytes = Math.min(MAX_PLAINTEXT_BYTES, this.#bytes * 2);

@@ -19,7 +19,7 @@ test.each([
 });
 
 test.each([
-  ['', 'a host name has no empty parts'],
+  ['', 'not a host name'],
   ['.', 'a host name has no empty parts'],
   ['.example.org', 'a host name has no empty parts'],
   ['shop..example.org', 'a host name has no empty parts'],

@@ -25,6 +25,7 @@ export function parseHostName(text: string): string | undefined {
 
 /** What keeps a text from being a host name, for people. */
 export function hostNameFault(text: string): string {
+  if (text === '') return 'not a host name';
   if (isIP(text) !== 0 || isIP(domainToASCII(text)) !== 0) return 'an IP address is not a host name';
   const labels = text.replace(/\.$/, '').split('.');
   if (labels.includes('')) return 'a host name has no empty parts';

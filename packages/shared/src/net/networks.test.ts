@@ -101,7 +101,7 @@ describe('a list of networks', () => {
     const dotted = (number: number): string => [24, 16, 8, 0].map((shift) => (number >>> shift) & 0xff).join('.');
     fc.assert(
       fc.property(u32, fc.integer({ min: 0, max: 32 }), u32, fc.nat(32), (network, prefix, other, near) => {
-        // Half of the addresses differ from the network in one bit only.
+        // Half of the addresses differ from the network in a single bit.
         const address = near === 32 ? other : (network ^ (1 << near)) >>> 0;
         const isInside = prefix === 0 || network >>> (32 - prefix) === address >>> (32 - prefix);
         expect(listOf(`${dotted(network)}/${prefix}`).has(dotted(address))).toBe(isInside);

@@ -7,7 +7,7 @@ export interface Address {
   readonly family: Family;
 }
 
-/** The addresses that share their first `prefix` bits. */
+/** The addresses that share the first `prefix` bits. */
 export interface Network {
   readonly address: string;
   readonly prefix: number;
@@ -16,12 +16,12 @@ export interface Network {
 
 const BITS = { ipv4: 32, ipv6: 128 } as const;
 
-/** Where the IPv4 address begins in an IPv6 address that stands for one (RFC 4291, section 2.5.5.2), in bits. */
+/** Where the IPv4 address begins in an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2), in bits. */
 const MAPPED_BITS = 96;
 
 /**
- * An IP address in its shortest form, without dots in IPv6 and without the zone of a link-local address. IPv4 written as
- * IPv6 (`::ffff:10.0.0.1`) is IPv4. Undefined for anything else.
+ * An IP address in its shortest form, without dots in IPv6 and without a link-local zone. IPv4-mapped addresses
+ * (`::ffff:10.0.0.1`) become IPv4. Undefined for anything else.
  */
 export function canonicalAddress(text: string): Address | undefined {
   if (isIPv4(text)) return { text, family: 'ipv4' };
@@ -34,34 +34,40 @@ export function canonicalAddress(text: string): Address | undefined {
   return { text: parts.join('.'), family: 'ipv4' };
 }
 
-/** What a server listens on, where others can name it by that: undefined for the addresses that stand for all (`0.0.0.0`, `::`). */
+/**
+ * The address that a server listens on, if others can reach it under that: undefined for the wildcard addresses
+ * (`0.0.0.0`, `::`).
+ */
 export function hostToDial(host: string | undefined): string | undefined {
   const address = canonicalAddress(host ?? '')?.text;
   return address === '0.0.0.0' || address === '::' ? undefined : host;
 }
 
-/** Reads a network in CIDR notation (RFC 4632), or one address. Bits behind the prefix do not matter. Undefined where it is none. */
+/**
+ * Reads a network in CIDR notation (RFC 4632) or a single address. Bits after the prefix are ignored. Undefined if it
+ * is neither.
+ */
 export function parseNetwork(text: string): Network | undefined {
   const [, addressText = '', prefixText] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const address = canonicalAddress(addressText);
   if (!address) return undefined;
   const { family } = address;
-  // The prefix of an IPv4 network that is written as IPv6 counts from the start of the IPv6 address.
+  // The prefix of an IPv4-mapped network counts from the start of the IPv6 address.
   const skippedBits = family === 'ipv4' && isIPv6(addressText) ? MAPPED_BITS : 0;
   const prefix = prefixText === undefined ? BITS[family] : Number(prefixText) - skippedBits;
   return prefix >= 0 && prefix <= BITS[family] ? { address: address.text, prefix, family } : undefined;
 }
 
-/** Networks of both families. An IPv4 address is in no IPv6 network, not even in `::/0`. */
+/** Networks of both families. An IPv4 address is never in an IPv6 network, not even `::/0`. */
 export class NetworkList {
-  // One for each: Node looks for IPv4 addresses in IPv6 networks, too.
+  // One list per family: Node also looks for IPv4 addresses in IPv6 networks.
   readonly #networks = { ipv4: new BlockList(), ipv6: new BlockList() };
 
   constructor(networks: readonly Network[]) {
     for (const { address, prefix, family } of networks) this.#networks[family].addSubnet(address, prefix, family);
   }
 
-  /** False also for what is no address. */
+  /** False if it is not an address. */
   has(address: string): boolean {
     const canonical = canonicalAddress(address);
     return canonical !== undefined && this.#networks[canonical.family].check(canonical.text, canonical.family);

@@ -27,14 +27,17 @@ const WORDS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'the network is unreachable',
   ENETDOWN: 'the network is down',
   EADDRINUSE: 'the address is in use',
-  // To connect: every local port towards it is taken, or this machine has no address of that family.
+  // On connect: every local port to that destination is taken, or this machine has no address of that family.
   EADDRNOTAVAIL: 'no free local address or port',
   EAFNOSUPPORT: 'this machine does not support this kind of address',
   ENOTFOUND: 'no such host name',
   EAI_AGAIN: 'temporary failure in name resolution',
 };
 
-/** What the system said, for people: without the call, the numbers and the path that the caller names anyway. */
+/**
+ * What the system reported, for people: without the system call, the numbers, and the path, which the caller names
+ * anyway.
+ */
 export function describeSystemError(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   return WORDS[code ?? ''] ?? code ?? String(error);

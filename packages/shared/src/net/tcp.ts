@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 
-/** The kernel asks a silent peer after this long, in ms. */
+/** The kernel probes a silent peer after this long, in ms. */
 export const KEEPALIVE_DELAY_MS = 15_000;
 
 /**
- * What every socket here gets: no waiting for more to send, and TCP keepalive. Returns the reason where an option cannot be
- * set, which is worth a warning and no more.
+ * Sets the options that every socket here gets: TCP_NODELAY and keepalive. If an option cannot be set, returns the
+ * reason, which deserves no more than a warning.
  */
 export function prepareSocket(socket: Socket): Error | undefined {
   try {
@@ -17,12 +17,12 @@ export function prepareSocket(socket: Socket): Error | undefined {
   }
 }
 
-/** The address of a socket's other end as people write it: IPv4 also where a dual-stack listener took the connection. */
+/** The remote address of a socket as people write it: plain IPv4 even if a dual-stack listener took the connection. */
 export function remoteAddressOf(socket: Socket): string {
   return withoutMapping(socket.remoteAddress);
 }
 
-/** The same of this end. */
+/** The same for the local address. */
 export function localAddressOf(socket: Socket): string {
   return withoutMapping(socket.localAddress);
 }

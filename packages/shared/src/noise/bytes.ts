@@ -1,6 +1,6 @@
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
-/** The parts, one after another, in a new array. */
+/** Concatenates the parts into a new array. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;

@@ -1,7 +1,7 @@
 import type { NoiseCrypto } from './crypto.ts';
 import { NoiseError } from './error.ts';
 
-/** The CipherState of Noise section 5.1: a key `k`, perhaps not yet there, and its next nonce `n`. */
+/** The CipherState of Noise section 5.1: a key `k`, once there is one, and its next nonce `n`. */
 export class CipherState {
   readonly #crypto: NoiseCrypto;
   #k: Uint8Array | undefined;
@@ -36,7 +36,7 @@ export class CipherState {
     return this.#crypto.seal(this.#k, this.#takeNonce(), ad, plaintext);
   }
 
-  /** Throws `unauthentic`; the nonce then stays where it was, as section 5.1 wants. */
+  /** Throws `unauthentic`, leaving the nonce unchanged as section 5.1 requires. */
   decryptWithAd(ad: Uint8Array, ciphertext: Uint8Array): Uint8Array {
     if (this.#k === undefined) return ciphertext;
     const n = this.#takeNonce();
@@ -49,7 +49,8 @@ export class CipherState {
   }
 
   #takeNonce(): number {
-    // The specification ends at 2^64 - 1; a JS number is exact up to here, and nobody gets this far.
+    // The specification's limit is 2^64 - 1. A JS number is exact only up to this one, which is never reached in
+    // practice.
     if (this.#n >= Number.MAX_SAFE_INTEGER) throw new NoiseError('exhausted', 'no nonce is left under this key');
     const n = this.#n;
     this.#n += 1;

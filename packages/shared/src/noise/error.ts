@@ -7,7 +7,7 @@
  */
 export type NoiseErrorReason = 'malformed' | 'unauthentic' | 'zero-agreement' | 'out-of-order' | 'exhausted';
 
-/** Every failure inside the Noise engine. */
+/** Any failure inside the Noise engine. */
 export class NoiseError extends Error {
   override readonly name: string = 'NoiseError';
   readonly reason: NoiseErrorReason;

@@ -24,7 +24,7 @@ function pair(pattern = XXpsk3): { initiator: HandshakeState; responder: Handsha
   };
 }
 
-/** A pair of which the responder is about to read message 3, written with psk 7. */
+/** A pair whose responder is about to read message 3, written with psk 7. */
 function beforeMessage3(): { responder: HandshakeState; message3: Uint8Array } {
   const { initiator, responder } = pair();
   responder.readMessage(initiator.writeMessage(PAYLOAD));

@@ -10,21 +10,22 @@ export interface HandshakeStateOptions {
   readonly pattern: HandshakePattern;
   readonly role: 'initiator' | 'responder';
   readonly prologue: Uint8Array;
-  /** The own static private key. */
+  /** Our static private key. */
   readonly s: Uint8Array;
-  /** The own ephemeral private key: fresh random bytes for every handshake, fixed ones only in tests. */
+  /** Our ephemeral private key: fresh random bytes for every handshake, fixed only in tests. */
   readonly e: Uint8Array;
 }
 
-/** A psk, or what chooses it once the remote's static key is known. */
+/** A psk, or a function that chooses it once the remote's static key is known. */
 export type Psk = Uint8Array | ((rs: Uint8Array) => Uint8Array);
 
-/** The message that is next (0 is the first), or a handshake that failed and stays so. */
+/** The index of the next message, from 0, or a handshake that has failed for good. */
 type Progress = number | 'failed';
 
 /**
- * The HandshakeState of Noise sections 5.3 and 9 (revision 34), for patterns without pre-messages. The specification's
- * letters are the names: `e`, `s` own keys, `re`, `rs` the remote's public ones, `h` and `ck` in the symmetric state.
+ * The HandshakeState of Noise sections 5.3 and 9 (revision 34), for patterns without pre-messages. Names are the
+ * specification's letters: `e` and `s` are our keys, `re` and `rs` the remote's public ones, `h` and `ck` are in the
+ * symmetric state.
  */
 export class HandshakeState {
   readonly #options: HandshakeStateOptions;
@@ -47,7 +48,7 @@ export class HandshakeState {
     this.#symmetric.mixHash(options.prologue);
   }
 
-  /** An independent copy, for trying several psks on one message. */
+  /** An independent copy, to try several psks on one message. */
   clone(): HandshakeState {
     const copy = new HandshakeState(this.#options, this.#symmetric.clone());
     copy.#progress = this.#progress;
@@ -57,7 +58,7 @@ export class HandshakeState {
     return copy;
   }
 
-  /** The remote's static public key, once it was read; after a failure, it tells whether `s` itself had opened. */
+  /** The remote's static public key, once it has been read. After a failure it shows whether `s` itself had opened. */
   get rs(): Uint8Array | undefined {
     return this.#rs;
   }
@@ -70,7 +71,7 @@ export class HandshakeState {
     return this.#symmetric.h;
   }
 
-  /** Sets the psk, at the latest before the message that has the `psk` token. */
+  /** Sets the psk. Call it before the message with the `psk` token. */
   setPsk(psk: Psk): void {
     if (typeof psk !== 'function') requirePskLength(psk);
     this.#psk = psk;
@@ -95,7 +96,7 @@ export class HandshakeState {
     return concat(...parts);
   }
 
-  /** The payload. After an error the handshake is over. */
+  /** Returns the payload. After an error the handshake is over. */
   readMessage(message: Uint8Array): Uint8Array {
     const { tokens, next } = this.#begin('read');
     let rest = message;
@@ -107,7 +108,7 @@ export class HandshakeState {
     };
     for (const token of tokens) {
       if (token === 'e') {
-        // Copied: the message may be a view of a buffer that its owner uses again.
+        // Copied: the message may be a view of a buffer that its owner reuses.
         this.#re = new Uint8Array(take(DH_BYTES));
         this.#mixEphemeral(this.#re);
       } else if (token === 's') {
@@ -125,7 +126,7 @@ export class HandshakeState {
     return payload;
   }
 
-  /** The transport ciphers, once every message went through. */
+  /** The transport ciphers, once every message has been processed. */
   split(): { readonly send: CipherState; readonly receive: CipherState } {
     if (this.#progress !== this.#options.pattern.messages.length) {
       throw new NoiseError('out-of-order', 'the handshake has not ended');
@@ -134,7 +135,7 @@ export class HandshakeState {
     return this.#options.role === 'initiator' ? { send: c1, receive: c2 } : { send: c2, receive: c1 };
   }
 
-  /** Marks the handshake as failed until the caller stores `next`: an exception on the way leaves it dead. */
+  /** Marks the handshake as failed until the caller stores `next`, so that an exception in between leaves it dead. */
   #begin(direction: 'write' | 'read'): { readonly tokens: readonly Token[]; readonly next: number } {
     const index = this.#progress;
     const tokens = index === 'failed' ? undefined : this.#options.pattern.messages[index];

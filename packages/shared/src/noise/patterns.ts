@@ -1,9 +1,9 @@
-/** What a message carries or mixes in; `ss` is missing because no pattern here has it. */
+/** What a message carries or mixes in; `ss` is missing because no pattern here uses it. */
 export type Token = 'e' | 's' | 'ee' | 'es' | 'se' | 'psk';
 
 /** A pattern without pre-messages. Messages alternate; the initiator sends the first. */
 export interface HandshakePattern {
-  /** As it stands in the protocol name. */
+  /** As in the protocol name. */
   readonly name: string;
   readonly messages: readonly (readonly Token[])[];
 }
@@ -18,7 +18,10 @@ export const XX: HandshakePattern = {
   ],
 };
 
-/** Noise section 9.4: the psk is mixed in at the end of message 3, so both may choose it once they know each other. */
+/**
+ * Noise section 9.4: the psk is mixed in at the end of message 3, so both sides can choose it once they know each
+ * other.
+ */
 export const XXpsk3: HandshakePattern = {
   name: 'XXpsk3',
   messages: [

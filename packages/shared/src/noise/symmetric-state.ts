@@ -6,7 +6,7 @@ const ONE: Uint8Array = Uint8Array.of(1);
 const TWO: Uint8Array = Uint8Array.of(2);
 const THREE: Uint8Array = Uint8Array.of(3);
 
-/** HKDF of Noise section 4.3 (RFC 5869 with empty info): three outputs, of which a caller may ignore the last ones. */
+/** HKDF of Noise section 4.3 (RFC 5869 with empty info): three outputs; callers may ignore the last ones. */
 export function hkdf(
   crypto: NoiseCrypto,
   chainingKey: Uint8Array,
@@ -48,7 +48,7 @@ export class SymmetricState {
     return this.#h;
   }
 
-  /** Whether a key is there, so that what is encrypted carries a tag. */
+  /** Whether there is a key, so that encrypted data carries a tag. */
   get hasKey(): boolean {
     return this.#cipher.k !== undefined;
   }

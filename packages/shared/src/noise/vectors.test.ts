@@ -24,9 +24,9 @@ const PATTERNS: Readonly<Record<string, HandshakePattern>> = {
   Noise_XXpsk3_25519_ChaChaPoly_SHA256: XXpsk3,
 };
 
-/** Ours: made with this implementation once it had passed the published ones, so that it stays what it is. */
+/** Our own vectors, generated once this implementation passed the published ones, to pin its behaviour. */
 const OWN = new URL('vectors.json', import.meta.url);
-/** Those of cacophony and snow, kept beside the project, not in it. */
+/** The published vectors of cacophony and snow, kept outside the repository. */
 const PUBLISHED = new URL('../../../../../shared/vectors/noise-xx.json', import.meta.url);
 
 function readVectors(url: URL): readonly Vector[] {
@@ -99,7 +99,7 @@ describe.each([
         [responderCiphers, new RecordOpener(responderCiphers.receive.k ?? new Uint8Array())],
       ]);
       for (const [index, message] of transportMessages.entries()) {
-        // Sides go on alternating where the handshake stopped.
+        // The sides keep alternating where the handshake stopped.
         const initiatorSends = (index + handshakeMessages.length) % 2 === 0;
         const [sender, receiver] = initiatorSends
           ? [initiatorCiphers, responderCiphers]
@@ -108,7 +108,7 @@ describe.each([
         const ciphertext = sender.send.encryptWithAd(new Uint8Array(), payload);
         expect(hex(ciphertext)).toBe(message.ciphertext);
         expect(hex(receiver.receive.decryptWithAd(new Uint8Array(), ciphertext))).toBe(message.payload);
-        // Records are the same thing.
+        // Records are the same format.
         const pieces = records.get(sender)?.seal([payload.subarray(0, 3), payload.subarray(3)]) ?? [];
         expect(hex(Buffer.concat(pieces))).toBe(message.ciphertext);
         expect(hex(openers.get(receiver)?.open(ciphertext) ?? new Uint8Array())).toBe(message.payload);

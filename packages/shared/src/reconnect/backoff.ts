@@ -1,31 +1,31 @@
-/** No wait is shorter: even the quickest retry leaves the network and the server a moment. */
+/** The shortest wait: even the quickest retry gives the network and the server a moment. */
 export const FLOOR_DELAY_MS = 50;
 
-/** The least cap that a user may set: below it a server that is down would be hammered. */
+/** The lowest cap that a user may set: anything below would hammer a server that is down. */
 export const MIN_DELAY_CAP_MS = 100;
 
-/** Upper bound of the first wait; it doubles with every further failure. */
+/** Upper bound of the first wait; it doubles with each further failure. */
 const BASE_DELAY_MS = 250;
 
 export const DEFAULT_MAX_RECONNECT_DELAY_MS = 30_000;
 
-/** What timers can wait for (2^31 - 1 ms, 24.8 days): a longer one would fire at once. */
+/** The longest timer (2^31 - 1 ms, 24.8 days): a longer one would fire at once. */
 export const GREATEST_DELAY_MS = 2_147_483_647;
 
-/** Doublings after which every permitted cap is reached: beyond it the count goes on, the exponent does not. */
+/** After this many doublings every permitted cap is reached: the count may go on, the exponent does not. */
 const GREATEST_EXPONENT = 32;
 
 /**
  * A sequence of delays as an immutable value: exponential with full jitter, between the floor and base × 2^count,
- * capped. Full jitter spreads the clients of a restarted server over the whole time (AWS, "Exponential Backoff And
- * Jitter"); the floor keeps its lower end from being a hot loop.
+ * capped. Full jitter spreads the clients of a restarted server over the whole interval (AWS, "Exponential Backoff And
+ * Jitter"); the floor keeps the low end from becoming a hot loop.
  */
 export class Backoff {
-  /** How many delays of the sequence lie behind. */
+  /** How many delays have been used. */
   readonly count: number;
   readonly maxDelayMs: number;
 
-  /** Throws a `RangeError` when the cap lies outside of what a timer can wait for, or below the floor. */
+  /** Throws a `RangeError` if the cap is below the floor or longer than a timer can wait. */
   constructor(maxDelayMs: number = DEFAULT_MAX_RECONNECT_DELAY_MS, count = 0) {
     if (!(maxDelayMs >= FLOOR_DELAY_MS && maxDelayMs <= GREATEST_DELAY_MS)) {
       throw new RangeError(
@@ -37,7 +37,7 @@ export class Backoff {
     this.count = Math.min(Math.floor(count), Number.MAX_SAFE_INTEGER);
   }
 
-  /** The delay lies below this, in ms; at least the floor, at most the cap. */
+  /** Upper bound of the delay, in ms; at least the floor, at most the cap. */
   get ceilingMs(): number {
     return Math.min(this.maxDelayMs, BASE_DELAY_MS * 2 ** Math.min(this.count, GREATEST_EXPONENT));
   }

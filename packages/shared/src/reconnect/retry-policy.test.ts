@@ -6,7 +6,7 @@ import { ERRORS, TunnelError } from '../errors/errors.ts';
 import type { LinkFailure, RetryDecision } from './retry-policy.ts';
 import { RetryPolicy } from './retry-policy.ts';
 
-/** Drives a policy on a fake clock that jumps over every wait. */
+/** Drives a policy with a fake clock that skips every wait. */
 class Driver {
   readonly policy: RetryPolicy;
   now = 1_000_000;
@@ -19,7 +19,7 @@ class Driver {
     });
   }
 
-  /** Fails, waits, and tells how long the wait was. */
+  /** Fails, waits, and returns how long the wait was. */
   fail(error: LinkFailure | ErrorCode = 'tcp-refused'): number {
     const delayMs = this.failWithoutWait(error);
     this.now += delayMs;
@@ -36,7 +36,7 @@ class Driver {
     return Array.from({ length: count }, () => this.fail(error));
   }
 
-  /** A link that is established and then lives for so long. */
+  /** A link that is established and then lives for `lifetimeMs`. */
   link(lifetimeMs: number): void {
     this.policy.established(this.now);
     this.now += lifetimeMs;
@@ -132,7 +132,7 @@ describe('a link that keeps dying young', () => {
       driver.link(0);
       return driver.fail('link-reset');
     });
-    // Deaths 1 to 11 wait for 16.6 s together, 1.6 quick retries; 15 s bring 1.5 more.
+    // Deaths 1 to 11 wait 16.6 s in total, worth 1.6 quick retries; the 15 s bring 1.5 more.
     expect(delays.slice(0, 11)).toEqual([150, 150, 150, 150, 150, 275, 525, 1025, 2025, 4025, 8025]);
     expect(delays.slice(11)).toEqual([150, 15025, 150, 150, 15025]);
   });
@@ -157,7 +157,7 @@ describe('a link that keeps dying young', () => {
     driver.link(10_000);
     expect(driver.fail()).toBe(150);
     driver.link(0);
-    // No more than the start: what the deaths before had brought is forgotten.
+    // Back at the start: the growth from earlier deaths is forgotten.
     expect(driver.fail()).toBeLessThanOrEqual(275);
   });
 
@@ -304,7 +304,7 @@ describe('resets', () => {
 });
 
 test('three thousand failed attempts, and then it comes back', () => {
-  // A fixed generator (mulberry32): spread like real random numbers, the same in every run.
+  // A fixed generator (mulberry32): well spread, and the same in every run.
   let state = 42;
   const random = (): number => {
     state = (state + 0x6d2b79f5) | 0;

@@ -3,14 +3,17 @@ import { ERRORS } from '../errors/errors.ts';
 import { Backoff, DEFAULT_MAX_RECONNECT_DELAY_MS, FLOOR_DELAY_MS } from './backoff.ts';
 import { QUICK_RETRY_REFILL_MS, RetryBucket } from './retry-bucket.ts';
 
-/** An authenticated server is believed that it wants to be left alone for this long, and no longer. */
+/** The longest wait that an authenticated server can ask for. */
 const GREATEST_RETRY_AFTER_MS = 300_000;
 
-/** A wait that somebody asked for is up to this part longer, so that those who were told the same do not come together. */
+/**
+ * A requested wait is extended by up to this fraction at random, so that clients told the same do not all return at
+ * once.
+ */
 const RETRY_AFTER_SPREAD = 0.25;
 
 export interface RetryPolicyOptions {
-  /** Cap of the backoff in ms; at least 50. */
+  /** Cap of the backoff, in ms; at least 50. */
   readonly maxReconnectDelayMs?: number;
   /** Yields numbers in [0, 1). */
   readonly random: () => number;
@@ -21,7 +24,7 @@ export interface LinkFailure {
   readonly code: ErrorCode;
   /** When to come back, in ms. */
   readonly retryAfterMs?: number | undefined;
-  /** Whether `retryAfterMs` comes from a server that proved who it is. */
+  /** Whether `retryAfterMs` comes from an authenticated server. */
   readonly authenticated?: boolean;
 }
 
@@ -30,19 +33,19 @@ export type RetryDecision =
   | {
       readonly kind: 'wait';
       readonly delayMs: number;
-      /** Number of the coming retry since the last established link, or since the first attempt: 1, 2, … */
+      /** The number of the next retry since the last established link, or since the first attempt: 1, 2, … */
       readonly attempt: number;
     };
 
 type Link =
   | { readonly state: 'none' }
-  /** Accepted, and it has answered; `since` in ms. */
+  /** Accepted, and the server has answered; `since` in ms. */
   | { readonly state: 'established'; readonly since: number };
 
 /**
- * Decides after each failure whether to try again and when: the whole of "Reconnecting" in the design. It sets no timer:
- * whoever drives it waits, and asks anew what is left of the wait when the machine woke, the network changed or the
- * user wants it. All times are ms of one monotonic clock.
+ * Decides after each failure whether and when to try again. It sets no timer: its driver waits, and asks again for the
+ * rest of the wait when the machine wakes, the network changes or the user asks. All times are ms of one monotonic
+ * clock.
  */
 export class RetryPolicy {
   readonly #random: () => number;
@@ -50,14 +53,14 @@ export class RetryPolicy {
   #wasEverEstablished = false;
   #attempt = 0;
   #backoff: Backoff;
-  /** Where the exponential rule goes on when a link died young and the bucket is empty. */
+  /** Where the exponential backoff continues if a link died young and the bucket is empty. */
   #heldBackoff: Backoff;
   #bucket: RetryBucket = new RetryBucket();
-  /** One `retry-now` for each established link, or a server could make a hot loop of it. */
+  /** Only one `retry-now` per established link; otherwise a server could force a hot loop. */
   #retryNowIsSpent = false;
-  /** When the present wait ends. */
+  /** When the current wait ends. */
   #waitEndsAt = Number.NEGATIVE_INFINITY;
-  /** Nothing but the user's wish makes the present wait end before this. */
+  /** Only the user can end the current wait before this. */
   #notBefore = Number.NEGATIVE_INFINITY;
 
   constructor(options: RetryPolicyOptions) {
@@ -66,14 +69,14 @@ export class RetryPolicy {
     this.#heldBackoff = this.#backoff;
   }
 
-  /** Whether this process ever had an established link: from then on `fatal-at-start` failures are retried. */
+  /** Whether this process ever had an established link: after that, `fatal-at-start` failures are retried. */
   get wasEverEstablished(): boolean {
     return this.#wasEverEstablished;
   }
 
   /**
-   * The link was accepted, and a numbered frame or a heartbeat was answered on it. To be called once the first answer
-   * came; further calls for the same link change nothing.
+   * The link was accepted, and a numbered frame or a heartbeat was answered on it. Call it on the first answer; further
+   * calls for the same link change nothing.
    */
   established(now: number): void {
     if (this.#link.state === 'established') return;
@@ -95,7 +98,7 @@ export class RetryPolicy {
 
     let delayMs: number;
     if (error.code === 'server-key-changed') {
-      // Whoever is in the way gets no faster than this, and nobody's attempts fall together.
+      // An attacker on the path cannot make us retry faster than this, and clients do not retry in step.
       delayMs = Math.max(FLOOR_DELAY_MS, this.#spread(Number.POSITIVE_INFINITY, this.#backoff.maxDelayMs));
     } else if (disposition === 'retry-now' && !isHeld && !this.#retryNowIsSpent) {
       this.#retryNowIsSpent = true;
@@ -116,7 +119,7 @@ export class RetryPolicy {
       );
       if (isBelieved) this.#notBefore = now + delayMs;
     }
-    // A full server is no less full because this machine woke.
+    // Waking up does not make a full server any less full.
     if (error.code === 'at-capacity') this.#notBefore = now + delayMs;
 
     this.#waitEndsAt = now + delayMs;
@@ -124,17 +127,17 @@ export class RetryPolicy {
     return { kind: 'wait', delayMs, attempt: this.#attempt };
   }
 
-  /** The machine slept and is awake. Returns what is left of the present wait, in ms; without a wait it has no meaning. */
+  /** The machine woke from sleep. Returns the rest of the current wait, in ms; meaningless if there is none. */
   woke(now: number): number {
     return this.#comeSooner(now);
   }
 
-  /** The set of network addresses is another one. Returns what is left of the present wait, in ms. */
+  /** The set of network addresses changed. Returns the rest of the current wait, in ms. */
   networkChanged(now: number): number {
     return this.#comeSooner(now);
   }
 
-  /** The user wants it now, whatever anybody asked for. Returns what is left of the present wait: 0 ms. */
+  /** The user wants to retry now, whatever anyone requested. Returns the rest of the current wait: 0 ms. */
   requestedByUser(now: number): number {
     this.#backoff = this.#backoff.start();
     this.#heldBackoff = this.#backoff;
@@ -145,8 +148,8 @@ export class RetryPolicy {
   }
 
   /**
-   * An established link ended: the delay goes back to the start, unless links keep dying young and the bucket is empty;
-   * then the exponential rule goes on where it was. True if it went back.
+   * An established link ended: the backoff starts over, unless links keep dying young and the bucket is empty; then it
+   * continues where it was. True if it started over.
    */
   #restart(since: number, now: number): boolean {
     if (now - since >= QUICK_RETRY_REFILL_MS) this.#heldBackoff = this.#backoff.start();
@@ -170,8 +173,8 @@ export class RetryPolicy {
   }
 
   /**
-   * A wait that somebody asked for: the hint and up to a quarter more, and never longer than `limitMs`. Of a hint beyond
-   * the limit the limit counts, and the spread lies before it.
+   * A requested wait: the hint plus up to a quarter, but never longer than `limitMs`. A hint beyond the limit counts as
+   * the limit, with the spread below it.
    */
   #spread(hintMs: number, limitMs: number): number {
     const leastMs = hintMs <= limitMs ? hintMs : limitMs / (1 + RETRY_AFTER_SPREAD);

@@ -8,7 +8,7 @@ it('goes with company at once, and by itself after a while', () => {
   acknowledger.receive(1, 10, 100);
   expect(acknowledger.dueAt).toBe(100 + ACKNOWLEDGE_DELAY_MS);
   acknowledger.receive(2, 10, 110);
-  // The first one that was not told counts.
+  // The first unacknowledged one counts.
   expect(acknowledger.dueAt).toBe(100 + ACKNOWLEDGE_DELAY_MS);
   expect(acknowledger.take(110, false)).toBeUndefined();
   expect(acknowledger.take(110, true)).toBe(2);

@@ -1,15 +1,18 @@
 import { ACKNOWLEDGE_BYTES, ACKNOWLEDGE_DELAY_MS } from './constants.ts';
 
-/** When to tell the peer what was received: with whatever goes out, or by itself after a while or a lot. */
+/**
+ * Decides when to acknowledge what was received: along with any other frame, or on its own after a while or a lot of
+ * data.
+ */
 export class Acknowledger {
   #received = 0;
   #told = 0;
   #untoldBytes = 0;
   #dueAt = Infinity;
-  /** The time came, and the acknowledgement waits for the link to take a record. */
+  /** The time has come, and the acknowledgement is waiting for the link to take a record. */
   #isRipe = false;
 
-  /** Number of the last numbered frame that was received. */
+  /** Number of the last numbered frame received. */
   get received(): number {
     return this.#received;
   }
@@ -25,7 +28,7 @@ export class Acknowledger {
     this.#dueAt = Infinity;
   }
 
-  /** A new link: the peer is told by the hello itself. */
+  /** On a new link the hello itself acknowledges. */
   beginLink(): void {
     this.#settle();
   }
@@ -37,7 +40,7 @@ export class Acknowledger {
     else if (this.#dueAt === Infinity && !this.#isRipe) this.#dueAt = now + ACKNOWLEDGE_DELAY_MS;
   }
 
-  /** The number to tell now, or undefined: nothing new, or nothing that would not wait for company. */
+  /** The number to acknowledge now; undefined if nothing is new, or if it should wait for another frame. */
   take(now: number, hasCompany: boolean): number | undefined {
     if (this.#received === this.#told) return undefined;
     if (!(hasCompany || this.#isRipe || now >= this.#dueAt)) return undefined;

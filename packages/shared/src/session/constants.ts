@@ -2,24 +2,24 @@
  * Implementation constants of the session: each side may choose its own without breaking the protocol.
  */
 
-/** What is sent and not acknowledged is kept for a resume, up to this. At the bound no numbered frames go out. */
+/** The most sent but unacknowledged data to keep for a resume. At the limit no numbered frames are sent. */
 export const LOG_LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** What keeping one frame costs besides its bytes. */
+/** Overhead of keeping one frame, besides its bytes. */
 export const LOG_ENTRY_OVERHEAD_BYTES = 64;
 
-/** An acknowledgement goes out by itself after this long, in ms, … */
+/** An acknowledgement is sent on its own after this long, in ms, … */
 export const ACKNOWLEDGE_DELAY_MS = 25;
-/** … or once this much was received. */
+/** … or once this much has been received. */
 export const ACKNOWLEDGE_BYTES = 128 * 1024;
 
 /**
- * So many links in a row that end in a `protocol-error`, with nothing new received or acknowledged since the first, end the
- * session: the next one would fare no better.
+ * After this many links in a row that end in a `protocol-error` without new data received or acknowledged since the
+ * first, the session ends: the next link would fare no better.
  */
 export const FAULT_LIMIT = 3;
 
-/** An ACKNOWLEDGEMENT frame. Room is kept for one at the end of each record. */
+/** An ACKNOWLEDGEMENT frame. Room for one is reserved at the end of each record. */
 export const ACKNOWLEDGEMENT_BYTES = 12;
 
 /** A CREDIT frame, and a HEARTBEAT frame. */
@@ -27,48 +27,54 @@ export const CREDIT_BYTES = 16;
 export const HEARTBEAT_BYTES = 21;
 
 /**
- * Notices that wait for a link that takes no record. Counts of refused visitors beyond it are dropped: later ones count
- * them, too. A good-bye behind as many still fits into the last record.
+ * The most notices queued for a link that takes no record. Further counts of refused visitors are dropped, since later
+ * counts include them. A good-bye still fits into the last record after that many.
  */
 export const NOTICE_LIMIT = 128;
 
-/** What a client replays before it knows what the server already has. More would often be sent twice. */
+/** How much a client replays before it knows what the server already has. Anything more would often be sent twice. */
 export const UNCONFIRMED_REPLAY_BYTES = 64 * 1024;
 
-/** Bytes of one stream that are taken from its socket before the link took them. Above it the socket is not read. */
+/** How many bytes of one stream are read ahead of the link. At the limit its socket is not read. */
 export const SEND_QUEUE_BYTES = 384 * 1024;
 
-/** What a session that uses its share of the budget leaves unacknowledged before it sends more data. */
+/**
+ * How much unacknowledged data a session that uses up its share of the memory budget may have before it stops sending
+ * more.
+ */
 export const CROWDED_LOG_BYTES = 256 * 1024;
 
-/** Control frames that wait for a link or for room in the log. A peer that makes it grow further breaks the protocol. */
+/**
+ * The most control frames queued for a link or for room in the log. A peer that makes the queue grow further violates
+ * the protocol.
+ */
 export const CONTROL_QUEUE_LIMIT = 65_536;
 
-/** A socket that was not read because its stream could not send is read again once this much may be sent. */
+/** A socket paused because its stream could not send is read again once this much may be sent. */
 export const WRITABLE_AGAIN_BYTES = 16 * 1024;
 
-/** Data is not cut into pieces below this size only to fill a record. */
+/** Data is not split into pieces smaller than this just to fill a record. */
 export const LEAST_PIECE_BYTES = 1024;
 
-/** A half-closed stream on which nothing moved for this long is reset, in ms. */
+/** A half-closed stream without any progress for this long is reset, in ms. */
 export const HALF_CLOSED_IDLE_MS = 10 * 60 * 1000;
 
 /**
- * Chunks below the first size that wait in a row are put together in one of up to the second, on their way to a link as to a
- * socket. They hold little more than their bytes, and a service that writes a little at a time gets about twice as much
- * through (measured with 1 KiB) as with a frame for each.
+ * Consecutive waiting chunks below the first size are merged into chunks of up to the second, on their way to a link as
+ * well as to a socket. That avoids the per-chunk overhead, and a service that writes a little at a time gets about
+ * twice the throughput (measured with 1 KiB) of a frame for each.
  */
 export const GATHER_BELOW_BYTES = 4 * 1024;
 export const GATHER_BYTES = 16 * 1024;
 
 /**
- * A queue of so many chunks is looked through for small ones: by itself each costs some hundred bytes besides its own. Below
- * it they are put together when they are sent, which costs less.
+ * A queue of this many chunks is scanned for small ones to merge, since each costs some hundred bytes of overhead.
+ * Shorter queues are merged on sending, which is cheaper.
  */
 export const COMPACT_CHUNKS = 64;
 
 /**
- * What a stream may send before it is another stream's turn, and at most a third of a record. What Node reads from a socket
- * at a time is as much, and then goes out in one piece.
+ * How much a stream may send before it is another stream's turn, limited to a third of a record. Node reads as much
+ * from a socket at a time, which then goes out in one piece.
  */
 export const QUANTUM_BYTES = 64 * 1024;

@@ -9,29 +9,31 @@ import type {
   VisitorsRefusedFrame,
 } from '../wire/frame.ts';
 
-/** What a session tells the program around it, in the order in which it happened. */
+/** The events of a session, in the order in which they happened. */
 export type SessionEvent =
-  /** The server carries this session on this link (only clients see it). */
+  /** The server accepted this session on this link (clients only). */
   | { readonly type: 'accepted'; readonly frame: AcceptedFrame }
   | { readonly type: 'refused'; readonly code: string; readonly retryAfterMs: number; readonly detail: string }
-  /** The peer answered a heartbeat or acknowledged a frame for the first time on this link: it works both ways. */
+  /**
+   * The peer answered a heartbeat or acknowledged a frame for the first time on this link, so the link works both ways.
+   */
   | { readonly type: 'answered' }
-  /** The peer is late, but may live. */
+  /** The peer is late but may still be alive. */
   | { readonly type: 'link-doubtful' }
   | {
       readonly type: 'stream-opened';
       readonly streamId: number;
       readonly tunnelId: number;
-      /** What the server says of the visitor. */
+      /** What the server says about the visitor. */
       readonly attributes: readonly Attribute[];
     }
-  /** A view into the record that was received; call `consumed` once the local side took it. */
+  /** A view into the received record; call `consumed` once the local side has taken it. */
   | { readonly type: 'stream-data'; readonly streamId: number; readonly data: Uint8Array }
-  /** The peer sends no more; the other direction goes on. */
+  /** The peer will send no more; the other direction stays open. */
   | { readonly type: 'stream-ended'; readonly streamId: number }
-  /** The stream is over in both directions, and data may be missing. Not told for one's own `reset`. */
+  /** The stream is over in both directions, and data may be missing. Not emitted for a local `reset`. */
   | { readonly type: 'stream-reset'; readonly streamId: number; readonly code: string }
-  /** `write` said stop; it may go on now. */
+  /** After `write` said to stop: it may continue now. */
   | { readonly type: 'stream-writable'; readonly streamId: number }
   | TunnelRequestFrame
   | TunnelGrantedFrame
@@ -41,12 +43,12 @@ export type SessionEvent =
   | { readonly type: 'goodbye'; readonly code: string }
   | DrainFrame;
 
-/** What happened and nobody has taken yet. Of a stream that came and went meanwhile without a byte, nobody is told. */
+/** Events that nobody has taken yet. A stream that came and went in the meantime without a byte is never mentioned. */
 export class EventQueue {
   #events: SessionEvent[] = [];
-  /** Streams whose `stream-opened` nobody took yet, and on which nothing came since. */
+  /** Streams whose `stream-opened` has not been taken yet, and that have received nothing since. */
   readonly #unannounced = new Set<number>();
-  /** Those of them that are over already. */
+  /** Those of them that are already over. */
   readonly #stillborn = new Set<number>();
 
   push(event: SessionEvent): void {
@@ -54,12 +56,12 @@ export class EventQueue {
     if (event.type === 'stream-opened') this.#unannounced.add(event.streamId);
   }
 
-  /** Bytes came on this stream: it is to be told of in any case. */
+  /** This stream received data, so it must be reported. */
   keep(streamId: number): void {
     this.#unannounced.delete(streamId);
   }
 
-  /** The peer reset this stream: it is not to be told of if that was all. */
+  /** The peer reset this stream: do not report it if that was all. */
   discard(streamId: number): void {
     if (this.#unannounced.has(streamId)) this.#stillborn.add(streamId);
   }

@@ -7,7 +7,7 @@ import { Stream } from './stream.ts';
 
 const QUANTUM = 1000;
 
-/** Streams with so many bytes to send, and a link that takes some of them at a time. */
+/** Streams with a number of bytes to send, and a link that takes some of them at a time. */
 class Bench {
   readonly queue = new FairQueue();
   readonly streams = new Map<string, Stream>();
@@ -97,7 +97,7 @@ describe('order', () => {
       bench.add('chatty', 100);
       bulk += bench.send(150).bulk ?? 0;
     }
-    // Chatty wants two thirds; half is its share, and the bulk transfer gets the rest.
+    // Chatty wants two thirds, but its share is half; the bulk transfer gets the rest.
     expect(bulk).toBeGreaterThan(70_000);
   });
 
@@ -107,7 +107,7 @@ describe('order', () => {
     for (let round = 0; round < 100; round += 1) {
       bench.add('chatty', 100);
       bench.send(3000);
-      // Never later than one turn of the other.
+      // No later than one turn of the other.
       expect(bench.waiting.get(bench.streams.get('chatty')!)).toBe(0);
     }
   });

@@ -1,13 +1,13 @@
 import { Fifo } from './fifo.ts';
 import type { Stream } from './stream.ts';
 
-/** So many removed streams are passed over before anything is tidied up. */
+/** Up to this many removed streams are skipped before the lists are compacted. */
 const TIDY_FROM = 64;
 
 /**
- * Whose turn it is to send: deficit round robin by bytes with a list of its own for streams that just became active, as in
- * FQ-CoDel (RFC 8290, section 4.2). A keystroke goes before a bulk transfer, and a stream that always has a little cannot
- * starve one that has much: after its turn it goes to the end of the old ones.
+ * Decides whose turn it is to send: deficit round robin by bytes, with a separate list for streams that just became
+ * active, as in FQ-CoDel (RFC 8290, section 4.2). A keystroke goes before a bulk transfer, and a stream that always has
+ * a little to send cannot starve one that has a lot: after its turn it goes to the end of the old list.
  */
 export class FairQueue {
   readonly #new = new Fifo<Stream>();
@@ -25,7 +25,7 @@ export class FairQueue {
     this.#new.push(stream);
   }
 
-  /** The stream will never have work again. It is not kept, not even while nobody asks for the next one. */
+  /** The stream will never have work again. Lets go of it, even if nobody asks for the next one. */
   remove(stream: Stream): void {
     if (stream.turn === 'none' || stream.turn === 'removed') return;
     stream.turn = 'removed';
@@ -37,8 +37,8 @@ export class FairQueue {
   }
 
   /**
-   * The stream whose turn it is, or undefined where none has work. The caller sends at most `deficitBytes` of it and takes
-   * what it sent off. `quantumBytes` is what a stream gets each round.
+   * The stream whose turn it is, or undefined if none has work. The caller sends at most its `deficitBytes` and
+   * subtracts what it sent. `quantumBytes` is what a stream gets in each round.
    */
   next(quantumBytes: number, hasWork: (stream: Stream) => boolean): Stream | undefined {
     for (;;) {
@@ -62,7 +62,7 @@ export class FairQueue {
         return stream;
       } else {
         list.shift();
-        // An emptied new stream passes through the old ones once before it counts as new again.
+        // A new stream that ran empty passes through the old list once before it counts as new again.
         if (list === this.#new && this.#old.length > 0) this.#old.push(stream);
         else stream.turn = 'none';
       }

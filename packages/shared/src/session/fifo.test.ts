@@ -16,7 +16,7 @@ it('is an array whose front goes first', () => {
     fc.property(fc.array(step, { maxLength: 200 }), fc.nat({ max: 3000 }), (steps, filled) => {
       const fifo = new Fifo<number>();
       const model: number[] = [];
-      // Beyond the size at which it cuts its array.
+      // Beyond the size at which the array is cut.
       for (let index = 0; index < filled; index += 1) {
         fifo.push(index);
         model.push(index);

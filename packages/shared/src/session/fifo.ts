@@ -1,7 +1,7 @@
-/** A queue whose `shift` costs the same however long it is. */
+/** A queue whose `shift` takes constant time. */
 export class Fifo<T> {
   #items: (T | undefined)[] = [];
-  /** Items before this index are gone; they are cut off now and then, not each time. */
+  /** Items before this index are gone; they are cut off now and then rather than each time. */
   #head = 0;
 
   get length(): number {
@@ -27,7 +27,7 @@ export class Fifo<T> {
   shift(): T | undefined {
     const item = this.#items[this.#head];
     if (this.#head === this.#items.length) return undefined;
-    // Emptied, so that the item can be collected before the array is cut.
+    // Cleared so that the item can be collected before the array is cut.
     this.#items[this.#head] = undefined;
     this.#head += 1;
     if (this.#head === this.#items.length) {
@@ -40,7 +40,7 @@ export class Fifo<T> {
     return item;
   }
 
-  /** Drops all items but those that `isKept` says. */
+  /** Drops all items except those that `isKept` accepts. */
   keep(isKept: (item: T) => boolean): void {
     this.#items = this.#items.slice(this.#head).filter((item) => item !== undefined && isKept(item));
     this.#head = 0;

@@ -3,7 +3,7 @@ import { Flight } from './flight.ts';
 
 const MIB = 1024 * 1024;
 
-/** A link that carries `rate` bytes a ms, with acknowledgements each `everyMs`, for so long. */
+/** Carries `rate` bytes per ms for `forMs`, with an acknowledgement every `everyMs`. */
 function carry(flight: Flight, from: number, forMs: number, rate: number, full: boolean, everyMs = 5): number {
   for (let now = from + everyMs; now <= from + forMs; now += everyMs) {
     if (full) flight.full();
@@ -30,7 +30,7 @@ describe('what may be on its way', () => {
     const flight = new Flight(0, 1);
     let now = carry(flight, 0, 100, 100, true);
     const first = flight.limitBytes;
-    // All that is allowed is acknowledged within 25 ms.
+    // Everything allowed is acknowledged within 25 ms.
     for (let round = 0; round < 4; round += 1) now = carry(flight, now, 25, flight.limitBytes / 25, true);
     expect(flight.limitBytes).toBeGreaterThan(3 * first);
   });
@@ -58,7 +58,7 @@ describe('what may be on its way', () => {
     for (const roundTripMs of [20, laterMs]) {
       for (let heartbeat = 0; heartbeat < 15; heartbeat += 1) {
         for (let period = 0; period < 2_000 / 20; period += 1) {
-          // What is in flight arrives within a round trip; what is more than the path holds waits in a queue.
+          // Bytes in flight arrive within a round trip; anything beyond the path's capacity waits in a queue.
           rate = Math.min(capacity, flight.limitBytes / (roundTripMs + 10));
           now = carry(flight, now, 20, rate, true);
         }
@@ -66,7 +66,7 @@ describe('what may be on its way', () => {
       }
     }
     expect(rate).toBeGreaterThan(0.95 * capacity);
-    // And not by a queue without end.
+    // But not with an endless queue.
     expect(flight.limitBytes / capacity).toBeLessThan(2.5 * laterMs + 20);
   });
 });

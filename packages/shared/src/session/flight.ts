@@ -1,44 +1,47 @@
 import { ACKNOWLEDGE_BYTES, ACKNOWLEDGE_DELAY_MS, LOG_LIMIT_BYTES } from './constants.ts';
 
-/** Before anything is measured. The kernel takes less than that over a slow line. */
+/** Before anything is measured. On a slow line the kernel accepts less than this anyway. */
 const FIRST_BYTES = 8 * 1024 * 1024;
 const LEAST_BYTES = 64 * 1024;
-/** The rate is measured over this, or a round trip if that is longer, in ms: event loops stop and go. */
+/** The rate is measured over this period, or over a round trip if that is longer, in ms: event loops stop and go. */
 const PERIOD_MS = 20;
-/** The best rate of so long counts, in ms: longer than it takes to see that the path got longer. */
+/** The best rate within this time counts, in ms: more than it takes to notice that the path got longer. */
 const MEMORY_MS = 12_000;
-/** Above one, so that a link that is used to the full shows whether it carries more. */
+/** Above one, so that a fully used link shows whether it can carry more. */
 const FACTOR = 1.5;
-/** What a round trip takes longer than the least one, without a queue, in ms. */
+/** Jitter of an unqueued round trip over the shortest one, in ms. */
 const SLACK_MS = 1;
-/** Round trips that are remembered. */
+/** How many round trips are remembered. */
 const ROUND_TRIPS = 5;
-/** A round trip that is longer by this than what one's own bytes in flight explain belongs to the path, in ms. */
+/**
+ * A round trip that exceeds what our own bytes in flight explain by more than this is attributed to the path, in ms.
+ */
 const UNEXPLAINED_MS = 3;
 
 /**
- * How much may be on its way to the peer, unacknowledged: somewhat more than the link carries in a round trip. What is
- * beyond that lies in the kernel's buffers, which nobody can see into, and every keystroke behind it. Times are monotonic ms.
+ * How much may be in flight to the peer, unacknowledged: somewhat more than the link carries in a round trip. Anything
+ * beyond that would sit in the kernel's buffers, out of our sight, with every keystroke queued behind it. Times are
+ * monotonic ms.
  */
 export class Flight {
-  /** Bytes per ms. Falling: what a later one exceeds is of no interest. */
+  /** In bytes per ms, decreasing: a rate that a later one exceeds no longer matters. */
   readonly #rates: { readonly rate: number; readonly at: number }[] = [];
   #periodStart: number;
   #bytes = 0;
   #limitBytes = FIRST_BYTES;
-  /** More would have been sent in this period, if it had been allowed. */
+  /** More would have been sent in this period if the limit had allowed it. */
   #wasFull = false;
-  /** What the path takes without a queue, as far as that is known. */
+  /** The round trip without a queue, as far as it is known. */
   #pathMs: number;
   readonly #roundTrips: number[] = [];
 
-  /** `roundTripMs` is the first estimate, from the handshake. */
+  /** `roundTripMs` is an initial estimate from the handshake. */
   constructor(now: number, roundTripMs: number) {
     this.#periodStart = now;
     this.#pathMs = roundTripMs;
   }
 
-  /** What may be unacknowledged, in bytes. */
+  /** How much may be unacknowledged, in bytes. */
   get limitBytes(): number {
     return this.#limitBytes;
   }
@@ -49,8 +52,8 @@ export class Flight {
   }
 
   /**
-   * A heartbeat took so long. The least one counts, until several in a row take longer than what is in flight explains: then
-   * the path got longer, and with the old round trip the limit would starve the link.
+   * A heartbeat's round trip was measured. The shortest one counts, until several in a row are longer than the data in
+   * flight explains: then the path itself got longer, and keeping the old value would starve the link.
    */
   roundTrip(roundTripMs: number): void {
     this.#roundTrips.push(roundTripMs);
@@ -61,7 +64,7 @@ export class Flight {
     if (isLonger || least < this.#pathMs) this.#pathMs = least;
   }
 
-  /** The peer has `bytes` more. */
+  /** The peer acknowledged `bytes` more. */
   acknowledged(bytes: number, now: number): void {
     this.#bytes += bytes;
     const elapsedMs = now - this.#periodStart;
@@ -71,7 +74,7 @@ export class Flight {
     this.#periodStart = now;
     this.#bytes = 0;
     this.#wasFull = false;
-    // A period in which there was less to send tells nothing about the link, unless it was better than the others.
+    // A period with too little to send says nothing about the link, unless its rate was the best so far.
     if (!wasFull && rate <= this.#bestRate) return;
     while (this.#rates.length > 0 && this.#rates.at(-1)!.rate <= rate) this.#rates.pop();
     this.#rates.push({ rate, at: now });
@@ -81,7 +84,7 @@ export class Flight {
     this.#limitBytes = Math.min(LOG_LIMIT_BYTES, Math.max(leastBytes, wantedBytes));
   }
 
-  /** The peer waits at most so long, or for so many bytes, before it acknowledges. */
+  /** How long the peer delays an acknowledgement: for a fixed time or a number of bytes, whichever comes first. */
   get #acknowledgeMs(): number {
     return Math.min(ACKNOWLEDGE_DELAY_MS, ACKNOWLEDGE_BYTES / this.#bestRate);
   }

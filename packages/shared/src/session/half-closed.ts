@@ -1,12 +1,15 @@
 import { HALF_CLOSED_IDLE_MS } from './constants.ts';
 import type { Stream } from './stream.ts';
 
-/** The half-closed streams of a session: one on which nothing moves for long is over. Times are monotonic ms. */
+/**
+ * The half-closed streams of a session, so that those without progress for too long can be reset. Times are monotonic
+ * ms.
+ */
 export class HalfClosedStreams {
-  /** In the order in which they last moved. */
+  /** In the order of their last progress. */
   readonly #streams = new Set<Stream>();
 
-  /** When the first of them is idle for too long; Infinity without any. */
+  /** When the first of them has been idle for too long; Infinity if there are none. */
   get deadline(): number {
     const oldest = this.#streams.values().next().value;
     return oldest ? oldest.movedAt + HALF_CLOSED_IDLE_MS : Infinity;
@@ -16,7 +19,7 @@ export class HalfClosedStreams {
     return this.#streams.has(stream);
   }
 
-  /** Something moved on this stream, or its state changed: watches it if it is half-closed. */
+  /** This stream made progress or changed its state: watches it if it is half-closed. */
   touch(stream: Stream, now: number): void {
     this.#streams.delete(stream);
     stream.movedAt = now;
@@ -36,7 +39,7 @@ export class HalfClosedStreams {
     for (const stream of this.#streams) stream.movedAt = now;
   }
 
-  /** Tells each that is idle for too long to `reset`, which takes it out. */
+  /** Calls `reset` for each stream that has been idle for too long; that also removes it here. */
   expire(now: number, reset: (stream: Stream) => void): void {
     for (const stream of this.#streams) {
       if (stream.movedAt + HALF_CLOSED_IDLE_MS > now) break;

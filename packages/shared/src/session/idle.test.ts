@@ -8,7 +8,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const BASE: HeartbeatSettings = { intervalMs: 2_000, timeoutMs: 8_000 };
 const ONE_WAY_MS = 10;
 
-/** A client and a server on a link that never breaks, under a clock of their own. */
+/** A client and a server on a link that never breaks, with a clock of their own. */
 class IdlePair {
   now = 0;
   messages = 0;
@@ -32,7 +32,7 @@ class IdlePair {
     this.flush();
   }
 
-  /** Runs to `end`, or until one side finds the link dead; returns when that was. */
+  /** Runs to `end`, or until one side declares the link dead; returns when that was. */
   run(end: number): number | undefined {
     for (;;) {
       const next = Math.min(this.client.deadline, this.server.deadline, this.#inFlight[0]?.at ?? Infinity);
@@ -71,7 +71,7 @@ class IdlePair {
     this.flush();
   }
 
-  /** A visitor comes, on the server's side. */
+  /** A visitor connects on the server's side. */
   visit(): void {
     this.server.openStream(1, [], this.now);
     this.flush();
@@ -138,7 +138,7 @@ describe('an idle link', () => {
     pair.visit();
     const before = pair.messages;
     pair.run(pair.now + 5_000);
-    // Open, its acknowledgement, and heartbeats again every few seconds on either side.
+    // OPEN, its acknowledgement, and heartbeats every few seconds again from both sides.
     expect(pair.messages - before).toBeGreaterThanOrEqual(4);
   });
 });

@@ -11,8 +11,8 @@ import { Session } from './session.ts';
 import { Random } from './testing/simulation.ts';
 
 /*
- * A peer that proved who it is and then sends anything: what its own session would send, changed a little or a lot.
- * SIMULATION_SEED runs one seed, SIMULATION_SEEDS so many.
+ * An authenticated peer that then sends anything: what its own session would send, changed a little or a lot.
+ * SIMULATION_SEED runs one seed, SIMULATION_SEEDS that many.
  */
 const ONE_SEED = process.env.SIMULATION_SEED;
 const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 500);
@@ -71,7 +71,7 @@ class Pair {
     this.#startLink();
   }
 
-  /** What the owner of a session does that has no future. Whatever the peer did to it, it gives back what it used. */
+  /** What an owner does with a broken session. Whatever the peer did to it, it returns the memory it used. */
   #endSession(): void {
     this.broken += 1;
     this.#victim.dispose();
@@ -95,7 +95,7 @@ class Pair {
     });
   }
 
-  /** The liar's session sends a record, and something happens to it on the way. */
+  /** The liar's session sends a record, which is tampered with on the way. */
   #speak(): void {
     const parts = this.#liar.nextRecord(this.now, builder, 4096 + this.#random.below(70_000));
     if (!parts) return;
@@ -147,7 +147,9 @@ class Pair {
     }
   }
 
-  /** What the victim sends is honest; the liar's session may still find that it does not fit to what it never sent. */
+  /**
+   * The victim is honest, but the liar's session may find that its answer does not match what the liar actually sent.
+   */
   #answer(): void {
     const parts = this.#victim.nextRecord(this.now, builder, 4096 + this.#random.below(300_000));
     if (!parts) return;
@@ -242,7 +244,7 @@ class Pair {
   }
 }
 
-/** `expect` would be most of the time. */
+/** `expect` would take most of the time. */
 function check(holds: boolean, what: string): void {
   if (!holds) throw new Error(what);
 }

@@ -2,7 +2,7 @@ import { LOG_ENTRY_OVERHEAD_BYTES } from './constants.ts';
 import { Fifo } from './fifo.ts';
 import type { Stream } from './stream.ts';
 
-/** A numbered frame that was handed to a link and that the peer has not acknowledged. */
+/** A numbered frame that was handed to a link but is not acknowledged yet. */
 export type LogEntry =
   | { readonly kind: 'data'; readonly stream: Stream; data: Uint8Array }
   | { readonly kind: 'end' | 'reset'; readonly stream: Stream; readonly frame: Uint8Array }
@@ -21,12 +21,12 @@ export class OutgoingLog {
     return this.#acknowledged;
   }
 
-  /** Number that the next new frame gets. */
+  /** Number of the next new frame. */
   get next(): number {
     return this.#acknowledged + this.#entries.length + 1;
   }
 
-  /** Each frame counts as its bytes plus what keeping it costs. */
+  /** Each frame counts as its size plus the overhead of keeping it. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -40,14 +40,14 @@ export class OutgoingLog {
     this.#bytes += sizeOf(entry);
   }
 
-  /** The entry with this number, which must be unacknowledged. */
+  /** The entry with this number, which must still be unacknowledged. */
   at(number: number): LogEntry {
     const entry = this.#entries.at(number - this.#acknowledged - 1);
     if (!entry) throw new RangeError(`frame ${number} is not in the log`);
     return entry;
   }
 
-  /** Empties the data of streams that `isNeeded` no more: only their numbers are left. */
+  /** Drops the data of streams for which `isOver` holds, keeping only the numbers. */
   scrub(isOver: (stream: Stream) => boolean): void {
     for (let index = 0; index < this.#entries.length; index += 1) {
       const entry = this.#entries.at(index)!;
@@ -58,7 +58,7 @@ export class OutgoingLog {
     }
   }
 
-  /** Drops everything up to `number`, telling each entry to `each`. `number` must be below `next`. */
+  /** Drops everything up to `number`, passing each entry to `each`. `number` must be below `next`. */
   acknowledge(number: number, each: (entry: LogEntry) => void): void {
     while (this.#acknowledged < number) {
       const entry = this.#entries.shift();

@@ -49,7 +49,7 @@ function reset(outgoing: Outgoing, stream: Stream): void {
 
 function ignore(): void {}
 
-/** One record, or undefined where there is nothing to send. */
+/** A flight without a limit. */
 const UNLIMITED = { limitBytes: Infinity, full: () => {} };
 
 function fill(outgoing: Outgoing, limitBytes = LARGEST, isConfirmed = true, before = 0): Frame[] | undefined {
@@ -60,7 +60,7 @@ function fill(outgoing: Outgoing, limitBytes = LARGEST, isConfirmed = true, befo
   return record.length === 0 ? undefined : decodeFrames(record);
 }
 
-/** All records, as short words: `data 1:100`, `end 1`, `void 3`. */
+/** All records in short notation: `data 1:100`, `end 1`, `void 3`. */
 function drain(outgoing: Outgoing, limitBytes?: number, confirmed?: boolean): string[] {
   const words: string[] = [];
   for (let frames = fill(outgoing, limitBytes, confirmed); frames; frames = fill(outgoing, limitBytes, confirmed)) {
@@ -117,7 +117,7 @@ describe('order', () => {
     const stream = newStream(1);
     write(outgoing, stream, 1000);
     end(outgoing, stream);
-    // Not one byte is left behind the data.
+    // Not a single byte is left after the data.
     expect(fill(outgoing, 1000 + DATA_HEADER_BYTES)).toHaveLength(1);
     expect(drain(outgoing)).toEqual(['end 1']);
   });
@@ -203,7 +203,7 @@ describe('a new link', () => {
     expect(drain(outgoing)).toEqual(words);
     outgoing.beginLink();
     expect(drain(outgoing)).toEqual(words);
-    // Also once some of the withdrawn ones are acknowledged.
+    // Even after some of the withdrawn ones are acknowledged.
     outgoing.beginLink();
     outgoing.acknowledge(2, ignore);
     expect(drain(outgoing)).toEqual(['void 4', 'data 3:30', 'reset 1']);
@@ -218,7 +218,7 @@ describe('a new link', () => {
     outgoing.beginLink();
     expect(fill(outgoing, 4096, true, 30)?.slice(30)).toMatchObject([{ type: 'data' }]);
     expect(drain(outgoing, 4096)).toEqual(['data 1:100']);
-    // Unless the record would be larger than records can be.
+    // Unless the record would exceed the largest possible one.
     outgoing.beginLink();
     expect(fill(outgoing, LARGEST, true, 14_000)).toHaveLength(14_000);
   });
@@ -276,7 +276,7 @@ describe('bounds', () => {
     expect(outgoing.logBytes).toBeLessThanOrEqual(LOG_LIMIT_BYTES);
     outgoing.acknowledge(Math.floor(lastNumber / 2), ignore);
     expect(drain(outgoing).length).toBeGreaterThan(100);
-    // A new link still gets all that is in it.
+    // A new link still gets everything in the log.
     const { logBytes } = outgoing;
     outgoing.beginLink();
     drain(outgoing);

@@ -26,32 +26,32 @@ type ControlEntry =
 const END_BYTES = FRAME_HEADER_BYTES + 4;
 
 /**
- * The sending half of a session: what is numbered, in which order, and what is sent again on a new link. Frames are numbered
- * by their place in the row, so a link only has to know the number of its first one; gaps are filled with VOID.
+ * The sending half of a session: what is numbered, in which order, and what is resent on a new link. Frames are
+ * numbered by their position, so a link only needs to know the number of its first one; gaps are filled with VOID.
  */
 export class Outgoing {
   readonly #log = new OutgoingLog();
   readonly #control = new Set<ControlEntry>();
-  /** Of streams whose OPEN waits among them. */
+  /** By stream, the OPEN frames that wait among them. */
   readonly #opens = new Map<Stream, ControlEntry>();
   readonly #fair = new FairQueue();
-  /** Number of the next numbered frame on the present link. Below `next` while the link is catching up. */
+  /** Number of the next numbered frame on the current link. Below `next` while the link is catching up. */
   #position = 1;
   #unconfirmedBytes = 0;
-  /** What the record held before its first numbered frame. */
+  /** Size of the record before its first numbered frame. */
   #startBytes = 0;
 
-  /** Number of the last frame that the peer acknowledged. */
+  /** Number of the last frame acknowledged by the peer. */
   get acknowledged(): number {
     return this.#log.acknowledged;
   }
 
-  /** Number that the next new frame gets. */
+  /** Number of the next new frame. */
   get next(): number {
     return this.#log.next;
   }
 
-  /** A peer that asks on and on, and takes no answers, breaks the protocol. */
+  /** A peer that keeps sending requests without taking the answers violates the protocol. */
   get hasRoomForAnswers(): boolean {
     return this.#control.size < CONTROL_QUEUE_LIMIT;
   }
@@ -61,8 +61,8 @@ export class Outgoing {
   }
 
   /**
-   * A new link: everything unacknowledged goes out again. `next` is the number that the peer was told for the first frame on
-   * it: of the frames from there on, some may have been acknowledged since.
+   * On a new link everything unacknowledged is sent again. `next` is the number that the peer was told for the link's
+   * first frame; some frames from there on may have been acknowledged since.
    */
   beginLink(next: number = this.#log.acknowledged + 1): number {
     this.#position = next;
@@ -70,7 +70,7 @@ export class Outgoing {
     return next;
   }
 
-  /** A numbered frame that belongs to no stream's data; goes out before data. */
+  /** A numbered frame that is not stream data; goes out before data. */
   sendControl(frame: NumberedFrame): void {
     this.#control.add({ kind: 'control', frame: encodeFrame(frame) });
   }
@@ -81,7 +81,7 @@ export class Outgoing {
     this.#opens.set(stream, entry);
   }
 
-  /** The peer need not hear of a stream that is over before its OPEN was sent. False where it was sent. */
+  /** Withdraws the OPEN of a stream that is already over. False if it has been sent. */
   withdrawOpen(stream: Stream): boolean {
     const entry = this.#opens.get(stream);
     if (!entry) return false;
@@ -95,20 +95,21 @@ export class Outgoing {
     this.#control.add({ kind: 'reset', stream });
   }
 
-  /** The stream has data that it may send, or an END or RESET behind it. */
+  /** The stream has data that it may send, or an END or RESET after it. */
   activate(stream: Stream): void {
     this.#fair.activate(stream);
   }
 
-  /** The peer has everything up to `number`. Throws `protocol-error` for a frame that was never sent. */
+  /** The peer has everything up to `number`. Throws `protocol-error` if that frame was never sent. */
   acknowledge(number: number, each: (entry: LogEntry) => void): void {
     if (number >= this.#log.next) throw malformed('an acknowledgement of a frame that was not sent');
     this.#log.acknowledge(number, each);
   }
 
   /**
-   * Adds numbered frames to the record. Before the link is confirmed (a client that does not know yet what the server
-   * has) only a little goes out, and new data only while the link's `flight` has room. `onSent` is told which streams moved.
+   * Adds numbered frames to the record. Until the link is confirmed (a client does not know yet what the server has)
+   * only a little is sent, and new data only while the link's `flight` has room. `onSent` is called for each stream
+   * that moved.
    */
   addTo(
     record: RecordBuilder,
@@ -122,7 +123,7 @@ export class Outgoing {
     }
   }
 
-  /** Lets go of data in the log that is never sent again, since its stream was reset. */
+  /** Drops data in the log that will never be resent because its stream was reset. */
   scrub(): void {
     this.#log.scrub(({ isReset }) => isReset);
   }
@@ -130,12 +131,13 @@ export class Outgoing {
   #mayAdd(record: RecordBuilder, bytes: number, confirmed: boolean): boolean {
     if (!confirmed && this.#unconfirmedBytes + bytes > UNCONFIRMED_REPLAY_BYTES) return false;
     if (bytes <= record.room) return true;
-    // Numbered frames cannot be cut again: one that is larger than the link's records exceeds one of them, as its only
-    // numbered frame. What else is in it must not matter, or a link that always has credit to send would never replay it.
+    // Numbered frames cannot be split again: one that is larger than the link's records exceeds the limit, as the only
+    // numbered frame of its record. Unnumbered frames in that record must not matter, or a link that always has credit
+    // to send would never replay it.
     return record.bytes === this.#startBytes && record.bytes + bytes <= MAX_PLAINTEXT_BYTES - ACKNOWLEDGEMENT_BYTES;
   }
 
-  /** What the link has to catch up with. True when it has. */
+  /** Resends what the link has to catch up with. True once it has. */
   #replay(record: RecordBuilder, confirmed: boolean): boolean {
     while (this.#position < this.#log.next) {
       const withdrawn = this.#countWithdrawn();
@@ -153,7 +155,7 @@ export class Outgoing {
     return true;
   }
 
-  /** How many frames from the position on need not be sent: the peer has them, or their stream was reset since. */
+  /** How many frames from the position on need not be sent: the peer has them, or their stream has been reset since. */
   #countWithdrawn(): number {
     let number = Math.max(this.#position, this.#log.acknowledged + 1);
     while (number < this.#log.next) {
@@ -193,7 +195,8 @@ export class Outgoing {
         return;
       }
       const room = this.#room(record, confirmed);
-      // In large records what was read at a time stays whole: its memory can be freed as a whole once it is acknowledged.
+      // In large records each read from a socket stays whole, so that its memory can be freed at once when it is
+      // acknowledged.
       const wholeBytes = quantumBytes === QUANTUM_BYTES ? Math.min(stream.nextChunkBytes, QUANTUM_BYTES) : 0;
       const wanted = Math.min(stream.sendableBytes, Math.max(stream.deficitBytes, wholeBytes));
       const bytes = Math.min(wanted, room - DATA_HEADER_BYTES);
@@ -219,7 +222,7 @@ export class Outgoing {
     }
   }
 
-  /** Bytes of new frames that record, log and an unconfirmed link still take. */
+  /** Bytes of new frames for which record, log and an unconfirmed link still have room. */
   #room(record: RecordBuilder, confirmed: boolean): number {
     const unconfirmedRoom = confirmed ? Infinity : UNCONFIRMED_REPLAY_BYTES - this.#unconfirmedBytes;
     return Math.min(record.room, this.#logRoom(), unconfirmedRoom);

@@ -3,15 +3,15 @@ import { malformed } from '../wire/byte-reader.ts';
 import type { NumberedFrame } from '../wire/frame.ts';
 import { Flight } from './flight.ts';
 
-/** What a session knows of the link that carries it now, and forgets with it. */
+/** What a session knows about its current link, and forgets along with it. */
 export class SessionLink {
   readonly heartbeat: Heartbeat;
   readonly flight: Flight;
   /** The feature bits that both sides know. */
   readonly features: number;
-  /** Highest number sent on an earlier link: acknowledging it says nothing about this one. */
+  /** Highest number sent on an earlier link: its acknowledgement says nothing about this link. */
   readonly #sentBefore: number;
-  /** Number of the next numbered frame that the peer sends on this link. Unknown to a client until `accepted`. */
+  /** Number of the next numbered frame that the peer sends on this link. On a client, unknown until `accepted`. */
   #incomingNext: number | undefined;
   #isAnswered = false;
 
@@ -29,7 +29,7 @@ export class SessionLink {
     this.#incomingNext = options.incomingNext;
   }
 
-  /** A client does not know what the server has before `accepted`. */
+  /** Until `accepted`, a client does not know what the server has. */
   get isConfirmed(): boolean {
     return this.#incomingNext !== undefined;
   }
@@ -43,7 +43,7 @@ export class SessionLink {
     return (this.features & bit) !== 0;
   }
 
-  /** The number of the frame that came now; the last one where it stands for several. */
+  /** The number of the frame that just arrived; the last one if it stands for several. */
   count(frame: NumberedFrame): number {
     if (this.#incomingNext === undefined) throw malformed('a numbered frame before accepted');
     const last = frame.type === 'void' ? this.#incomingNext + frame.count - 1 : this.#incomingNext;
@@ -52,12 +52,15 @@ export class SessionLink {
     return last;
   }
 
-  /** The peer acknowledged up to `number`. True for the first answer to anything on this link: it works both ways. */
+  /**
+   * The peer acknowledged up to `number`. True if this is the first answer to anything sent on this link, which shows
+   * that it works both ways.
+   */
   acknowledged(number: number): boolean {
     return number > this.#sentBefore && this.#answer();
   }
 
-  /** The heartbeat took a frame. True as above. */
+  /** The heartbeat received a frame. True as above. */
   heard(): boolean {
     return this.heartbeat.isAnswered && this.#answer();
   }

@@ -22,7 +22,7 @@ const TIMES = { heartbeatIntervalMs: 2000, heartbeatTimeoutMs: 8000 };
 const PROTOCOL_ERROR: object = expect.objectContaining({ code: 'protocol-error' });
 const builder = new RecordBuilder();
 
-/** A client and a server, and a link that the test moves by hand. */
+/** A client and a server with a link that the test operates by hand. */
 class Pair {
   now = 0;
   readonly budget = new MemoryBudget(1e9);
@@ -34,7 +34,7 @@ class Pair {
     return { ...this.client.firstCredit, features: KNOWN_FEATURES };
   }
 
-  /** A new link; nothing has gone over it but message 3. */
+  /** A new link that has carried nothing but message 3. */
   connect(): void {
     const peer = { ...this.client.resumePoint, heartbeat: HEARTBEAT, ...this.offer };
     if (!this.server.canResumeFrom(peer)) throw new Error('cannot resume');
@@ -42,7 +42,7 @@ class Pair {
     this.server.acceptLink(this.now, HEARTBEAT, 20, peer, IDENTITY);
   }
 
-  /** A new link, for which the client said this. */
+  /** A new link with this hello from the client. */
   resume(hello: ResumePoint): void {
     if (!this.server.canResumeFrom(hello)) throw new Error('cannot resume');
     this.client.beginLink(this.now, HEARTBEAT, 20, KNOWN_FEATURES);
@@ -54,7 +54,7 @@ class Pair {
     this.server.endLink();
   }
 
-  /** One record, or undefined: it may be delivered later, or never. */
+  /** One record, or undefined. It may be delivered later or never. */
   record(from: 'client' | 'server', limitBytes = 65_536): Buffer | undefined {
     const parts = this[from].nextRecord(this.now, builder, limitBytes);
     return parts && Buffer.concat(parts);
@@ -65,7 +65,7 @@ class Pair {
     this.told[to].push(...this[to].takeEvents());
   }
 
-  /** Records go both ways until nobody has anything to send. */
+  /** Exchanges records until neither side has anything to send. */
   settle(): void {
     for (let isBusy = true; isBusy;) {
       isBusy = false;
@@ -83,14 +83,14 @@ class Pair {
     }
   }
 
-  /** What was told since the last time, without the bytes. */
+  /** Events since the last call, without the data. */
   events(of: 'client' | 'server'): string[] {
     const words = this.told[of].map((event) => ('streamId' in event ? `${event.type} ${event.streamId}` : event.type));
     this.told[of] = [];
     return words;
   }
 
-  /** A stream that both sides know. */
+  /** A stream known to both sides. */
   open(): number {
     const id = this.server.openStream(1, [], this.now)!;
     this.settle();
@@ -149,7 +149,7 @@ describe('a link', () => {
     expect(pair.client.canResumeFrom({ received, next: next + 1 })).toBe(false);
     expect(pair.server.canResumeFrom({ received: 9, next: 1 })).toBe(false);
 
-    // Nor does a client, of an accepted that would leave a gap or that withdraws what it acknowledged.
+    // Nor does a client if `accepted` would leave a gap or withdraw what it acknowledged.
     for (const point of [
       { received: 0, next: 3 },
       { received: 1, next: 2 },
@@ -261,7 +261,7 @@ describe('a stream', () => {
     const id = pair.open();
     pair.server.reset(id, 'stream-reset');
     pair.deliver('client', pair.record('server')!);
-    // The client acknowledges, but its own reset is lost on the way, so that the server still has the stream.
+    // The client acknowledges, but its own reset is lost, so the server still has the stream.
     pair.client.nextRecord(pair.now, builder, 65_536);
     pair.deliver('server', lie({ type: 'acknowledgement', number: 2 }));
     expect(pair.server.streamCount).toBe(1);
@@ -300,7 +300,7 @@ describe('a stream', () => {
 describe('a stream whose local side is gone', () => {
   const MUCH = 3 * FIRST_CREDIT_BYTES;
 
-  /** Consumes what the client is given until nothing more comes. */
+  /** Consumes what the client receives until nothing more arrives. */
   function takeAll(pair: Pair, id: number): { readonly bytes: number; readonly events: string[] } {
     let bytes = 0;
     const events: string[] = [];
@@ -338,7 +338,7 @@ describe('a stream whose local side is gone', () => {
     pair.server.write(id, new Uint8Array(MUCH));
     pair.server.end(id, pair.now);
     pair.server.fail(id, 'stream-reset', pair.now);
-    // Lost on the way.
+    // Lost in transit.
     expect(pair.record('server')).toBeDefined();
     pair.disconnect();
     pair.connect();
@@ -359,7 +359,7 @@ describe('a stream whose local side is gone', () => {
     expect([pair.client.streamCount, pair.server.streamCount]).toEqual([0, 0]);
   });
 
-  /** A stream of which the client takes nothing, so that there is no more credit. */
+  /** A stream without credit, since the client takes nothing. */
   function stuck(): { readonly pair: Pair; readonly id: number } {
     const pair = connected();
     const id = pair.open();
@@ -422,7 +422,7 @@ describe('a stream whose local side is gone', () => {
 });
 
 describe('what a side holds of a stream whose peer has ended', () => {
-  /** A stream whose window grew, that is over on both sides, and of which the client has consumed nothing of late. */
+  /** A stream whose window grew and that is over on both sides, with data that the client has not consumed yet. */
   function overAndHeld(): { readonly pair: Pair; readonly id: number; readonly heldBytes: number } {
     const pair = connected();
     const id = pair.open();
@@ -438,7 +438,7 @@ describe('what a side holds of a stream whose peer has ended', () => {
     pair.settle();
     const heldBytes = pair.client.heldBytes(id);
     expect(heldBytes).toBeGreaterThan(2 * FIRST_CREDIT_BYTES);
-    // The server's window is open as on the first day.
+    // The server's window is still as it was at first.
     expect(pair.budget.promisedBytes).toBe(heldBytes - LEAST_WINDOW_BYTES + (FIRST_CREDIT_BYTES - LEAST_WINDOW_BYTES));
     pair.client.end(id, pair.now);
     pair.settle();
@@ -490,7 +490,7 @@ describe('writing', () => {
     const pair = connected();
     const id = pair.open();
     expect(pair.server.write(id, new Uint8Array(FIRST_CREDIT_BYTES - 1))).toBe(1);
-    // An empty chunk is no reason to wait for something that is never told.
+    // An empty chunk must not cause a wait for an event that never comes.
     expect(pair.server.write(id, new Uint8Array())).toBe(1);
     expect(pair.server.write(id, new Uint8Array(1))).toBe(0);
     pair.settle();
@@ -535,7 +535,7 @@ describe('a hello', () => {
     pair.client.tick(pair.now, 0);
     expect(pair.client.deadline).toBeGreaterThan(pair.now);
     pair.client.probe(pair.now);
-    // A heartbeat, and nothing else.
+    // Just a heartbeat.
     expect(pair.record('client')).toHaveLength(21);
 
     pair.resume(hello);
@@ -560,7 +560,7 @@ describe('a hello', () => {
     const id = pair.open();
     const hello = pair.client.resumePoint;
     pair.server.write(id, new Uint8Array(10).fill(1));
-    pair.settle(); // the server forgets what the hello says the client does not have
+    pair.settle(); // the server forgets frames that the hello says the client lacks
     expect(pair.server.logBytes).toBe(0);
     pair.server.write(id, new Uint8Array(20).fill(2));
     const lost = pair.record('server')!;
@@ -654,7 +654,7 @@ describe('a stream that is reset before anybody heard of it', () => {
     for (const id of ids.slice(0, 4)) pair.server.reset(id, 'stream-reset');
     const resets = pair.record('server')!;
     pair.deliver('client', Buffer.concat([opens, resets]));
-    // One gave the service something to read.
+    // One of them had data for the service.
     expect(pair.events('client').filter((event) => event.startsWith('stream'))).toEqual([
       `stream-opened ${ids[1]}`,
       `stream-opened ${ids[4]}`,
@@ -839,14 +839,14 @@ describe('limits', () => {
       pair.server.write(id, new Uint8Array(FIRST_CREDIT_BYTES).fill(id));
       pair.server.end(id, pair.now);
     }
-    // Everything is lost on the way.
+    // Everything is lost in transit.
     while (pair.record('server'));
     const { limitBytes } = new Flight(0, 0);
     expect(pair.server.logBytes).toBeGreaterThanOrEqual(limitBytes);
     expect(pair.server.logBytes).toBeLessThan(limitBytes + 2 * FIRST_CREDIT_BYTES);
     pair.server.probe(0);
     expect(pair.record('server')).toHaveLength(21);
-    // What is reset waits for room as well, and still is told.
+    // Resets wait for room as well, and are still sent.
     pair.server.reset(ids[0]!, 'stream-reset');
     pair.disconnect();
     pair.connect();

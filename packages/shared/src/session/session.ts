@@ -27,15 +27,15 @@ import type { RecordBuilder } from '../link/record-builder.ts';
 import { SessionLink } from './session-link.ts';
 import { Streams } from './streams.ts';
 
-/** What the two sides say of a session when a link begins: it may be cut, and both know what the other has. */
+/** What each side says about a session when a link begins. */
 export interface ResumePoint {
-  /** Number of the last numbered frame that was received; 0 for none. */
+  /** Number of the last numbered frame received; 0 if none. */
   readonly received: number;
   /** Number of the first numbered frame that follows on this link. */
   readonly next: number;
 }
 
-/** What a server knows from a hello. */
+/** What a server learns from a hello. */
 export interface PeerHello extends ResumePoint, FirstCredit {
   readonly heartbeat: HeartbeatSettings;
   /** The feature bits that both sides know. */
@@ -45,15 +45,16 @@ export interface PeerHello extends ResumePoint, FirstCredit {
 /** Numbered frames about tunnels. */
 export type TunnelFrame = Extract<NumberedFrame, { tunnelId: number }> & { type: `tunnel-${string}` };
 
-/** Unnumbered frames that a session sends when it is told to. */
+/** Unnumbered frames that a session sends on request. */
 export type Notice = GoodbyeFrame | DrainFrame | VisitorsRefusedFrame;
 
 /**
- * What a client and a server share across links: streams, their order, what is not acknowledged. One object for either side.
+ * What a client and a server share across links: streams, their order, and what is unacknowledged. The same class
+ * serves both sides.
  *
- * No I/O and no clock: `now` is monotonic milliseconds, records come in through `receive` and go out through `nextRecord`,
- * `deadline` says when `tick` has something to do, and `takeEvents` says what happened. What the peer may not do throws
- * `TunnelError` with `protocol-error`: the owner then drops the link, and ends the session if `isBroken` says so.
+ * No I/O and no clock: `now` is monotonic milliseconds, records come in through `receive` and go out through
+ * `nextRecord`, `deadline` says when `tick` has something to do, and `takeEvents` what happened. A violation by the
+ * peer throws a `TunnelError` `protocol-error`: the owner then drops the link, and ends the session if `isBroken`.
  */
 export class Session {
   readonly #role: 'client' | 'server';
@@ -67,19 +68,22 @@ export class Session {
   readonly #unnumbered = new Fifo<Uint8Array>();
   #link: SessionLink | undefined;
   #leastRoundTripMs = 0;
-  /** Links in a row that ended in a protocol error, since something new was last received or acknowledged. */
+  /** Consecutive links that ended in a protocol error since anything new was received or acknowledged. */
   #faults = 0;
   #isBroken = false;
   /** When something was last received or sent. */
   #now = 0;
   readonly #firstCredit: FirstCreditLedger;
-  /** What the hello that is on its way says. */
+  /** What the hello in flight says. */
   #helloPoint: ResumePoint | undefined;
   readonly #onForgotten: ((data: Uint8Array) => void) | undefined;
-  /** Streams were reset for want of memory, maybe on behalf of another session: there are events to take and resets to send. */
+  /**
+   * Streams were reset for lack of memory, maybe on behalf of another session: there are events to take and resets to
+   * send.
+   */
   onGivenUp: (() => void) | undefined;
 
-  /** `onForgotten` is told of data that was written and that the session has no use for any more: the peer has it. */
+  /** `onForgotten` is called with written data that the session no longer needs because the peer has it. */
   constructor(options: {
     readonly role: 'client' | 'server';
     readonly budget: MemoryBudget;
@@ -103,7 +107,7 @@ export class Session {
 
   // ── links ──
 
-  /** For the hellos of this session (clients only): the first one counts. */
+  /** The offer in the hellos of this session (clients only); only the first one counts. */
   get firstCredit(): FirstCredit {
     return this.#firstCredit.offer;
   }
@@ -119,28 +123,28 @@ export class Session {
   }
 
   /**
-   * Where this side stands, for the hello of the next link (clients only). Until `beginLink` the present link acknowledges
-   * and grants nothing, or the server could find the hello out of date before it has read it.
+   * Where this side stands, for the hello of the next link (clients only). Until `beginLink` the current link neither
+   * acknowledges nor grants anything, or the server could find the hello outdated before it has read it.
    */
   helloPoint(): ResumePoint {
     return (this.#helloPoint = this.resumePoint);
   }
 
-  /** The hello was not sent: the present link goes on as before. */
+  /** The hello was not sent: the current link continues as before. */
   withdrawHello(): void {
     this.#helloPoint = undefined;
   }
 
-  /** Whether a peer that says this of the session can be carried on. */
+  /** Whether the session can be resumed with a peer that says this. */
   canResumeFrom(peer: ResumePoint): boolean {
-    // A client may have acknowledged more on its old link than its hello says: it has that, since it has its `received` from
-    // there. One that does not, such as a process that was set back, finds `next` of `accepted` to be beyond what it has. Of a
-    // server, which says `accepted` at one go, it would mean that frames are lost.
+    // A client may have acknowledged more on its old link than its hello says, and it does have those frames. One that
+    // does not, such as a process restored to an earlier state, will find the `next` of `accepted` to be beyond what it
+    // has. A server composes and sends `accepted` at once, so from a server this would mean lost frames.
     const hasAcknowledged = this.#role === 'server' || peer.received >= this.#outgoing.acknowledged;
     return hasAcknowledged && peer.received < this.#outgoing.next && peer.next <= this.#acknowledger.received + 1;
   }
 
-  /** A client's link begins: message 3 was sent, `accepted` is on its way. `roundTripMs` is the handshake's. */
+  /** A client's link begins: message 3 was sent, and `accepted` is expected. `roundTripMs` is that of the handshake. */
   beginLink(now: number, own: HeartbeatSettings, roundTripMs: number, features: number): void {
     this.#startLink(now, new Heartbeat(own, now, roundTripMs), features);
   }
@@ -169,7 +173,7 @@ export class Session {
     );
   }
 
-  /** The link is gone; streams stand still until the next one. */
+  /** The link is gone; streams pause until the next one. */
   endLink(): void {
     this.#link = undefined;
   }
@@ -188,7 +192,7 @@ export class Session {
     return this.#link?.heartbeat.timeoutMs;
   }
 
-  /** Makes the link prove that it lives: a heartbeat goes out at once and asks for an answer. */
+  /** Makes the link prove that it is alive: sends a heartbeat at once that asks for an answer. */
   probe(now: number): void {
     this.#link?.heartbeat.probe(now);
   }
@@ -196,8 +200,8 @@ export class Session {
   // ── records and time ──
 
   /**
-   * One record's plaintext came. `bytesRead` is what was read from the link's socket so far. Throws `protocol-error`; events
-   * of the frames before the offending one are kept.
+   * The plaintext of a record arrived. `bytesRead` is the number of bytes read from the link's socket so far. Throws
+   * `protocol-error`; events from frames before the offending one are kept.
    */
   receive(record: Uint8Array, now: number, bytesRead: number): void {
     const link = this.#link;
@@ -213,20 +217,21 @@ export class Session {
       this.#budget.keepWithinLimit(now);
     } catch (error) {
       this.#faults += 1;
-      // The peer keeps a numbered frame and would only send it again. Before `accepted` it is its place that is wrong.
+      // The peer keeps a numbered frame and would only send it again. Before `accepted` it is only its position that is
+      // wrong.
       if (this.#faults >= FAULT_LIMIT || (isNumbered(reader.type) && link.isConfirmed)) this.#isBroken = true;
       throw error;
     }
   }
 
-  /** What the peer did wrong would come again on every link: the session has no future. */
+  /** The peer's violation would recur on every link: the session cannot go on. */
   get isBroken(): boolean {
     return this.#isBroken;
   }
 
   /**
-   * The next record's plaintext, in parts that are valid until the builder is used again; undefined where nothing is to be
-   * sent now. `limitBytes` bounds its size.
+   * The next record's plaintext, in parts that are valid until the builder is reused; undefined if there is nothing to
+   * send now. `limitBytes` bounds its size.
    */
   nextRecord(now: number, record: RecordBuilder, limitBytes: number): readonly Uint8Array[] | undefined {
     const link = this.#link;
@@ -250,13 +255,13 @@ export class Session {
     const acknowledged = this.#helloPoint ? undefined : this.#acknowledger.take(now, record.bytes > 0);
     if (acknowledged !== undefined) record.add({ type: 'acknowledgement', number: acknowledged });
     if (record.bytes === 0) return undefined;
-    // A record takes back what an earlier heartbeat said of the pause to come, so none may be long after it.
+    // A record cancels the pause that an earlier heartbeat announced, so there must be no long pause after it.
     if (record.bytes > heartbeatBytes) link.heartbeat.active();
     return record.finish();
   }
 
   /**
-   * When `tick` has something to do: monotonic ms, Infinity without a link. After a `tick` it is in the future, also where
+   * When `tick` has something to do: monotonic ms, Infinity without a link. After a `tick` it is in the future, even if
    * the link takes no record and what is due has to wait.
    */
   get deadline(): number {
@@ -265,8 +270,8 @@ export class Session {
   }
 
   /**
-   * Time passed; `nextRecord` may have something to send. 'dead': nothing was heard from the peer in time, the owner drops
-   * the link.
+   * Time passed; `nextRecord` may have something to send. 'dead': nothing was heard from the peer in time, and the
+   * owner must drop the link.
    */
   tick(now: number, bytesRead: number): 'alive' | 'dead' {
     if (!this.#link) return 'alive';
@@ -288,30 +293,32 @@ export class Session {
     return this.#streams.size;
   }
 
-  /** What is kept for a resume, in bytes with overhead. */
+  /** What is kept for a resume, in bytes including overhead. */
   get logBytes(): number {
     return this.#outgoing.logBytes;
   }
 
-  /** It uses its share of the process's memory: what is not read is not to be read ahead either. */
+  /** This session has used up its share of the process's memory: do not read ahead. */
   get isCrowded(): boolean {
     return this.#memory.isCrowded;
   }
 
-  /** What arrived for this stream and was not consumed yet, in bytes. */
+  /** What arrived for this stream but was not consumed yet, in bytes. */
   heldBytes(streamId: number): number {
     return this.#streams.heldBytes(streamId);
   }
 
-  /** A visitor came (servers only). Undefined at the limit of streams. Data may be written at once. */
+  /** A visitor connected (servers only). Undefined at the limit of streams. Data may be written at once. */
   openStream(tunnelId: number, attributes: readonly Attribute[], now: number): number | undefined {
     const streamId = this.#streams.open(tunnelId, attributes, now);
-    // A visitor must not wait as long as an idle link may be quiet.
+    // A visitor must not wait for as long as an idle link may be silent.
     if (streamId !== undefined && this.#link?.heartbeat.isStretched === true) this.#link.heartbeat.probe(now);
     return streamId;
   }
 
-  /** Takes `data` over. Returns how many more bytes may be written; at 0 or below, wait for `stream-writable`. */
+  /**
+   * Takes ownership of `data`. Returns how many more bytes may be written; at 0 or below, wait for `stream-writable`.
+   */
   write(streamId: number, data: Uint8Array): number {
     return this.#streams.write(streamId, data, this.#now);
   }
@@ -322,16 +329,17 @@ export class Session {
   }
 
   /**
-   * Ends the stream in both directions, at once: what is queued or unacknowledged is withdrawn. The peer never hears of a stream
-   * that it was not told of yet.
+   * Ends the stream in both directions at once; anything queued or unacknowledged is withdrawn. A peer that has not
+   * been told of the stream yet never hears of it.
    */
   reset(streamId: number, code: string): void {
     this.#streams.reset(streamId, code);
   }
 
   /**
-   * The local side is gone, as by a reset of its own: the stream ends in both directions, but what was written before still
-   * goes to the peer, and its END, and the RESET after that. What the peer does not take for long is dropped after all.
+   * The local side is gone, for example after a reset: the stream ends in both directions, but what was written before
+   * is still delivered, then its END if any, then a RESET. What the peer does not take for a long time is dropped after
+   * all.
    */
   fail(streamId: number, code: string, now: number): void {
     this.#streams.fail(streamId, code, now);
@@ -344,12 +352,14 @@ export class Session {
 
   // ── the session itself ──
 
-  /** Numbered frames about tunnels. They arrive once and in order, also over a resume. */
+  /** Numbered frames about tunnels. They arrive exactly once and in order, even across a resume. */
   sendTunnelFrame(frame: TunnelFrame): void {
     this.#outgoing.sendControl(frame);
   }
 
-  /** Unnumbered; lost where the link breaks before it goes out. Counts of visitors are lost on a link that stands still, too. */
+  /**
+   * Unnumbered; lost if the link breaks before it goes out. Counts of refused visitors are also lost on a stalled link.
+   */
   sendNotice(frame: Notice): void {
     if (!this.#link) return;
     if (frame.type === 'visitors-refused') {
@@ -358,14 +368,14 @@ export class Session {
     this.#unnumbered.push(encodeFrame(frame));
   }
 
-  /** Gives back what the session uses of the process's memory budget. It is not used after this. */
+  /** Returns the session's memory to the process's budget. Do not use the session afterwards. */
   dispose(): void {
     this.#streams.dispose();
     this.#memory.keep(0);
     this.endLink();
   }
 
-  // ── inside ──
+  // ── internals ──
 
   #startLink(now: number, heartbeat: Heartbeat, features: number, incomingNext?: number): void {
     this.#acknowledger.beginLink();
@@ -501,7 +511,7 @@ export class Session {
     if (entry.kind === 'data') this.#onForgotten?.(entry.data);
   }
 
-  /** Resets the streams of which most waits for longest, until about so many bytes are free. Returns how many are. */
+  /** Resets the streams that hold most for longest until about this many bytes are free. Returns how many are. */
   #giveUp(bytes: number, now: number): number {
     const before = this.#memory.waitingBytes;
     this.#streams.giveUp(bytes, now);
@@ -516,7 +526,7 @@ function isNumbered(type: number | undefined): boolean {
   return type !== undefined && type >= NUMBERED_TYPES.first && type <= NUMBERED_TYPES.last;
 }
 
-/** The flight of a session that uses its share of memory already. It says nothing about the link that more is not sent. */
+/** The flight of a session that has used up its share of memory. Holding back then says nothing about the link. */
 function crowded(flight: Flight): Pick<Flight, 'limitBytes' | 'full'> {
   return { limitBytes: Math.min(flight.limitBytes, CROWDED_LOG_BYTES), full: () => {} };
 }

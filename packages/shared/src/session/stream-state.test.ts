@@ -23,7 +23,7 @@ const OUTGOING_EVENTS: readonly OutgoingEvent[] = [
 ];
 const INCOMING_EVENTS: readonly IncomingEvent[] = ['end', 'reset', 'discard'];
 
-/** Every legal transition, once more, as `state event -> state`. */
+/** Every legal transition, repeated here as `state event -> state`. */
 const LEGAL_OUTGOING = [
   'open end -> ending',
   'open fail -> failing',
@@ -141,7 +141,7 @@ describe('what a stream may send', () => {
     expect(stream.dequeue(1500)).toEqual(whole.subarray(0, 1500));
     expect(stream.dequeue(65_536)).toEqual(whole.subarray(1500, 1500 + 16_384));
     expect(stream.dequeue(65_536)).toEqual(whole.subarray(17_884, 30_000));
-    // A chunk that is large enough, and the last one, are not copied.
+    // A large enough chunk, and the last one, are not copied.
     expect(stream.dequeue(65_536)).toEqual(whole.subarray(30_000));
     expect(stream.queuedBytes).toBe(0);
     const last = new Uint8Array(10);
@@ -152,13 +152,13 @@ describe('what a stream may send', () => {
   it('is put together also while it waits, where it is in many small chunks', () => {
     const stream = newStream();
     for (let byte = 0; byte < 65_536; byte += 1) stream.enqueue(Uint8Array.of(byte));
-    // Before anything is taken.
+    // Before anything has been taken.
     expect(stream.nextChunkBytes).toBeGreaterThanOrEqual(4096);
     const pieces: Uint8Array[] = [];
     while (stream.queuedBytes > 0) pieces.push(stream.dequeue(65_536));
     expect(pieces.length).toBeLessThanOrEqual(17);
     expect(new Uint8Array(Buffer.concat(pieces))).toEqual(Uint8Array.from({ length: 65_536 }, (_, byte) => byte));
-    // Also between large ones, which stay as they are.
+    // Even between large ones, which are left alone.
     const large = Array.from({ length: 50 }, () => new Uint8Array(4096).fill(1));
     for (const chunk of large) {
       stream.enqueue(Uint8Array.of(2));

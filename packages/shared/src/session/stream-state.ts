@@ -1,16 +1,16 @@
 /**
- * The life of a stream, as two tables: what this side sends, and what it receives. A transition that is not in a table is
- * illegal. A stream is over once the peer has our end and we have the peer's.
+ * The life of a stream as two tables: what this side sends and what it receives. A transition that is not in the table
+ * is illegal. A stream is over once each side has the other's end.
  */
 
 /**
  * - `open`: bytes may be written.
- * - `ending`: the end was asked for, bytes are still queued before it.
+ * - `ending`: the end was requested; bytes are still queued before it.
  * - `ended`: END was numbered and handed to a link.
  * - `closing`: a failure was reported while `ending`; RESET follows the END.
- * - `failing`: a failure was reported; RESET waits behind the bytes that are still queued.
- * - `failed`: that RESET was numbered and handed to a link, after all bytes.
- * - `resetting`: RESET waits for a link, and bytes before it are withdrawn.
+ * - `failing`: a failure was reported; RESET waits for the bytes that are still queued.
+ * - `failed`: that RESET was numbered and handed to a link after all bytes.
+ * - `resetting`: RESET waits for a link; bytes before it are withdrawn.
  * - `reset`: that RESET was numbered and handed to a link.
  * - `finished`: the peer has our END.
  * - `gone`: the peer has our RESET.
@@ -24,17 +24,17 @@ export const OUTGOING: Readonly<Record<OutgoingState, Partial<Record<OutgoingEve
   open: { end: 'ending', fail: 'failing', reset: 'resetting' },
   ending: { 'end-sent': 'ended', fail: 'closing', reset: 'resetting' },
   ended: { 'end-acknowledged': 'finished', fail: 'failing', reset: 'resetting' },
-  // The peer still sends: it can be told to stop.
+  // The peer is still sending and can be told to stop.
   finished: { fail: 'failing', reset: 'resetting' },
   closing: { 'end-sent': 'failing', reset: 'resetting' },
   // An END that was sent before the failure may be acknowledged at any time.
   failing: { 'reset-sent': 'failed', 'end-acknowledged': 'failing', reset: 'resetting' },
-  // The RESET is out already; what goes is the claim of the bytes before it to be sent again.
+  // The RESET has already been sent; now the bytes before it are no longer resent.
   failed: { 'reset-acknowledged': 'gone', 'end-acknowledged': 'failed', reset: 'reset' },
-  // The END that a RESET follows may be acknowledged meanwhile: what counts now is the RESET.
+  // The END before a RESET may still be acknowledged; what counts now is the RESET.
   resetting: { 'reset-sent': 'reset', 'end-acknowledged': 'resetting' },
   reset: { 'reset-acknowledged': 'gone', 'end-acknowledged': 'reset' },
-  // Not even another RESET: the peer would take a second one for a fault.
+  // Not even another RESET: the peer would treat a second one as a violation.
   gone: {},
 };
 

@@ -6,11 +6,11 @@ import type { Stream } from './stream.ts';
 
 const MAX_U32 = 0xffff_ffff;
 
-/** Which streams a session has, and which ids were used: each id once. */
+/** The streams of a session, and which ids have been used: each id only once. */
 export class StreamTable {
   readonly #role: 'client' | 'server';
   readonly #streams = new Map<number, Stream>();
-  /** Of streams that are over while the local side still holds some of what arrived. */
+  /** Windows of streams that are over while the local side still holds some of their data. */
   readonly #heldWindows = new Map<number, ReceiveWindow>();
   /** Server-opened streams have odd ids, client-opened ones (none yet) even ids. */
   #nextOwnId: number;
@@ -39,24 +39,27 @@ export class StreamTable {
     return this.#streams.values();
   }
 
-  /** Throws `protocol-error` where the peer names a stream that is not open. */
+  /** Throws `protocol-error` if the peer names a stream that is not open. */
   require(id: number): Stream {
     const stream = this.#streams.get(id);
     if (!stream) throw malformed(`a frame for stream ${id}, which is not open`);
     return stream;
   }
 
-  /** A frame for a stream that is over may still be on its way; one for a stream that never was breaks the protocol. */
+  /**
+   * A frame for a stream that is over may still be in flight; one for a stream that never existed violates the
+   * protocol.
+   */
   requireKnown(id: number): void {
     const wasOpened = id > 0 && (this.#isOwn(id) ? id < this.#nextOwnId : id <= this.#highestPeerId);
     if (!wasOpened) throw malformed(`a frame for stream ${id}, which was never opened`);
   }
 
-  /** Throws `protocol-error` where the peer may not open a stream with this id. */
+  /** Throws `protocol-error` if the peer may not open a stream with this id. */
   requireNew(id: number): void {
     if (id === 0 || this.#isOwn(id)) throw malformed('a stream id of the other side');
     if (id <= this.#highestPeerId) throw malformed('a stream id that was used before');
-    // The peer may not have heard yet that slots are used up here.
+    // The peer may not know yet that slots are taken here.
     if (this.#streams.size >= 2 * STREAM_LIMIT) throw malformed('too many streams');
   }
 
@@ -66,23 +69,23 @@ export class StreamTable {
     else this.#highestPeerId = stream.id;
   }
 
-  /** The stream is over; what the local side holds of it still counts. */
+  /** The stream is over; what the local side still holds of it continues to count. */
   remove(stream: Stream): void {
     this.#streams.delete(stream.id);
     if (stream.window.isHeld) this.#heldWindows.set(stream.id, stream.window);
   }
 
-  /** Also of a stream that is over, while some of what arrived is held. */
+  /** The window of a stream, even if that is over, as long as some of its data is held. */
   windowOf(id: number): ReceiveWindow | undefined {
     return this.#streams.get(id)?.window ?? this.#heldWindows.get(id);
   }
 
-  /** Nothing is held any more of a stream that may be over. */
+  /** Nothing of this stream, which may be over, is held any more. */
   forgetWindow(id: number): void {
     this.#heldWindows.delete(id);
   }
 
-  /** What all of them keep waiting, but for what is withdrawn already. */
+  /** What each of them holds, except what is already withdrawn. */
   *waiting(now: number): Iterable<Waiting> {
     for (const { id, window, isReset, queuedBytes, loggedBytes, sentAt } of this.#streams.values()) {
       if (isReset) continue;
@@ -94,7 +97,7 @@ export class StreamTable {
     }
   }
 
-  /** Gives back what all of them use of the memory budget. */
+  /** Returns the memory of all of them to the budget. */
   dispose(): void {
     for (const stream of this.#streams.values()) {
       stream.window.release();

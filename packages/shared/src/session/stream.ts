@@ -19,26 +19,26 @@ export class Stream {
   outgoing: OutgoingState = 'open';
   incoming: IncomingState = 'open';
   resetCode = '';
-  /** When something last moved; watched while the stream is half-closed. */
+  /** When the stream last made progress; watched while it is half-closed. */
   movedAt: number;
-  /** What the fair queue knows of this stream. */
+  /** State of this stream in the fair queue. */
   turn: 'none' | 'fresh' | 'queued' | 'removed' = 'none';
   deficitBytes = 0;
-  /** The local side was told to stop writing and waits to be told to go on. */
+  /** The local side was told to stop writing and is waiting to continue. */
   isHeld = false;
 
   /** When something was last handed to a link. */
   sentAt: number;
-  /** What it has of the first credit that the client offered for all streams. */
+  /** How much of the client's offered first credit this stream has taken. */
   takenBytes = 0;
-  /** Of what was handed to a link, what is kept until it is acknowledged. */
+  /** How much of what was handed to a link is kept until it is acknowledged. */
   loggedBytes = 0;
 
   readonly #memory: MemoryShare;
   readonly #queue = new Fifo<Uint8Array>();
   #queuedBytes = 0;
   #compactAtChunks = COMPACT_CHUNKS;
-  /** Offset up to which bytes were numbered. */
+  /** The offset up to which bytes have been numbered. */
   #sent = 0;
   #credit: number;
 
@@ -56,39 +56,39 @@ export class Stream {
     return this.#queuedBytes;
   }
 
-  /** How many bytes may go to a link now. */
+  /** How many bytes may be handed to a link now. */
   get sendableBytes(): number {
     return Math.min(this.#queuedBytes, this.#credit - this.#sent);
   }
 
-  /** Length of what would be sent next in one piece. */
+  /** Length of the next chunk in the queue. */
   get nextChunkBytes(): number {
     return this.#queue.peek()?.length ?? 0;
   }
 
-  /** How many more bytes the local side may write; at most 0 says stop. */
+  /** How many more bytes the local side may write; 0 or less means stop. */
   get writableBytes(): number {
     const bytes = Math.min(this.#credit - this.#sent, SEND_QUEUE_BYTES) - this.#queuedBytes;
-    // A crowded session takes one chunk of a stream after the other: each moves, and none waits for another one.
+    // A crowded session takes one chunk from each stream at a time: all of them move, and none waits for another.
     return this.#queuedBytes > 0 && this.#memory.isCrowded ? Math.min(0, bytes) : bytes;
   }
 
-  /** An END can be sent: it was asked for and nothing is queued before it. */
+  /** An END can be sent: it was requested and nothing is queued before it. */
   get isEndDue(): boolean {
     return (this.outgoing === 'ending' || this.outgoing === 'closing') && this.#queuedBytes === 0;
   }
 
-  /** A RESET that had to wait for what was queued can be sent. */
+  /** A RESET that waited for queued bytes can be sent. */
   get isResetDue(): boolean {
     return this.outgoing === 'failing' && this.#queuedBytes === 0;
   }
 
-  /** Nothing was ever written: there is nothing that a RESET could overtake. */
+  /** Nothing was ever written, so a RESET cannot overtake anything. */
   get isUnwritten(): boolean {
     return this.outgoing === 'open' && this.#sent === 0 && this.#queuedBytes === 0;
   }
 
-  /** One direction is closed, or the local side is gone, and something still waits to move. */
+  /** One direction is closed, or the local side is gone, and something has yet to move. */
   get isHalfClosed(): boolean {
     if (this.isLeft) return this.outgoing === 'closing' || this.outgoing === 'failing';
     if (this.incoming === 'ended') return this.outgoing === 'open' || this.outgoing === 'ending';
@@ -99,12 +99,12 @@ export class Stream {
     return isOver(this.outgoing, this.incoming);
   }
 
-  /** This side reset the stream, on its own or in answer to the peer: what it sent before is withdrawn. */
+  /** This side reset the stream, on its own or in response to the peer: what it sent before is withdrawn. */
   get isReset(): boolean {
     return this.outgoing === 'resetting' || this.outgoing === 'reset' || this.outgoing === 'gone';
   }
 
-  /** The local side is told nothing more. */
+  /** The local side gets no more events. */
   get isLeft(): boolean {
     return this.isReset || this.outgoing === 'closing' || this.outgoing === 'failing' || this.outgoing === 'failed';
   }
@@ -115,7 +115,7 @@ export class Stream {
     this.outgoing = next;
   }
 
-  /** False where the peer may not do this in the stream's state. */
+  /** False if the peer may not do this in the stream's state. */
   stepIncoming(event: IncomingEvent): boolean {
     const next = INCOMING[this.incoming][event];
     if (next) this.incoming = next;
@@ -129,7 +129,7 @@ export class Stream {
     if (this.#queue.length >= this.#compactAtChunks) this.#compact();
   }
 
-  /** Puts small chunks together. Where that leaves many, the next time is once there are twice as many. */
+  /** Merges small chunks. If many remain, the next time is when there are twice as many. */
   #compact(): void {
     const chunks: Uint8Array[] = [];
     while (this.#queue.length > 0) chunks.push(this.#next(Infinity));
@@ -137,7 +137,7 @@ export class Stream {
     this.#compactAtChunks = Math.max(COMPACT_CHUNKS, 2 * chunks.length);
   }
 
-  /** The next bytes to send, at most `limit`; numbered from here on. */
+  /** Takes the next bytes to send, at most `limit`; they count as numbered. */
   dequeue(limit: number): Uint8Array {
     const data = this.#next(limit);
     this.#queuedBytes -= data.length;
@@ -153,7 +153,7 @@ export class Stream {
     return gatheredBytes > first.length ? this.#gather(gatheredBytes) : this.#take(first, limit);
   }
 
-  /** The first chunk, or as much of it as may be sent. */
+  /** Takes the first chunk, or as much of it as may be sent. */
   #take(first: Uint8Array, limit: number): Uint8Array {
     if (first.length <= limit) {
       this.#queue.shift();
@@ -163,7 +163,7 @@ export class Stream {
     return first.subarray(0, limit);
   }
 
-  /** How many bytes wait in small chunks in a row, up to `limit`. */
+  /** How many bytes wait in consecutive small chunks, up to `limit`. */
   #gatherableBytes(limit: number): number {
     let bytes = 0;
     for (let index = 0; bytes < limit; index += 1) {
@@ -174,7 +174,7 @@ export class Stream {
     return limit;
   }
 
-  /** Several chunks in one piece. */
+  /** Takes several chunks as one piece. */
   #gather(bytes: number): Uint8Array {
     const data = new Uint8Array(bytes);
     for (let filled = 0; filled < data.length;) {
@@ -191,7 +191,7 @@ export class Stream {
     this.#queuedBytes = 0;
   }
 
-  /** The peer grants up to `offset`. Offsets only rise; a late, lower one says nothing. */
+  /** The peer grants up to `offset`. Offsets only rise; a late, lower one is ignored. */
   raiseCredit(offset: number): void {
     if (offset > this.#credit) this.#credit = offset;
   }

@@ -25,7 +25,7 @@ export interface StreamsContext {
   readonly events: EventQueue;
 }
 
-/** The streams of a session from open to over: what the local side does to them, and what the peer does. */
+/** The streams of a session from open to over: what the local side does and what the peer does. */
 export class Streams {
   readonly #role: 'client' | 'server';
   readonly #budget: MemoryBudget;
@@ -51,7 +51,7 @@ export class Streams {
     return this.#table.size;
   }
 
-  /** What arrived for this stream and was not consumed yet, in bytes. */
+  /** What arrived for this stream but was not consumed yet, in bytes. */
   heldBytes(streamId: number): number {
     return this.#table.windowOf(streamId)?.heldBytes ?? 0;
   }
@@ -60,13 +60,14 @@ export class Streams {
 
   beginLink(now: number): void {
     for (const stream of this.#table.values()) {
-      // The last grant may be lost. Where none was made yet, the peer may not even have the OPEN that the credit is for.
+      // The last grant may have been lost. If none was made yet, the peer may not even have the OPEN that the credit is
+      // for.
       if (stream.incoming === 'open' && stream.window.hasGranted) this.#creditDue.add(stream);
     }
     this.#halfClosed.restart(now);
   }
 
-  /** Grants what is due, as far as the record has room. */
+  /** Grants what is due while the record has room. */
   addCredits(record: RecordBuilder): void {
     for (const stream of this.#creditDue) {
       if (record.room < CREDIT_BYTES) break;
@@ -75,7 +76,7 @@ export class Streams {
     }
   }
 
-  /** When `tick` has something to do; Infinity where it has nothing to wait for. */
+  /** When `tick` has something to do; Infinity if there is nothing to wait for. */
   get deadline(): number {
     return this.#halfClosed.deadline;
   }
@@ -84,7 +85,7 @@ export class Streams {
     this.#halfClosed.expire(now, (stream) => this.#resetIdle(stream.id));
   }
 
-  /** Resets the streams of which most waits for longest, until about so many bytes are free. */
+  /** Resets the streams that hold most for longest until about this many bytes are free. */
   giveUp(bytes: number, now: number): void {
     for (const id of heaviest(this.#table.waiting(now), bytes, now)) this.#resetIdle(id);
   }
@@ -202,7 +203,7 @@ export class Streams {
     const stream = this.#table.get(streamId);
     if (!stream) {
       this.#table.requireKnown(streamId);
-      return; // it crossed with the stream's last acknowledgement
+      return; // crossed with the stream's last acknowledgement
     }
     const isNews = !stream.isLeft;
     if (!stream.stepIncoming('reset')) throw malformed('a second reset of a stream');
@@ -210,7 +211,7 @@ export class Streams {
     this.#events.discard(streamId);
     this.#halfClosed.delete(stream);
     this.#creditDue.delete(stream);
-    // What came before may still be on its way to the local side.
+    // Earlier data may still be on its way to the local side.
     stream.window.end();
     const { outgoing } = stream;
     if (outgoing === 'open' || outgoing === 'ending') {
@@ -227,14 +228,14 @@ export class Streams {
     const stream = this.#table.get(streamId);
     if (!stream) {
       this.#table.requireKnown(streamId);
-      return; // it crossed with the stream's end
+      return; // crossed with the stream's end
     }
     stream.raiseCredit(offset);
     if (stream.sendableBytes > 0) this.#outgoing.activate(stream);
     this.#tellWritable(stream);
   }
 
-  // ── what became of what was sent ──
+  // ── fate of sent frames ──
 
   /** Something of this stream was handed to a link. */
   sent(stream: Stream, now: number): void {
@@ -251,9 +252,9 @@ export class Streams {
     this.#closeIfOver(entry.stream);
   }
 
-  // ── inside ──
+  // ── internals ──
 
-  /** It may receive and send so much before any CREDIT. */
+  /** Adds a stream that may receive and send this much before any CREDIT. */
   #add(
     id: number,
     now: number,
@@ -278,14 +279,14 @@ export class Streams {
     return stream.isOver;
   }
 
-  /** Something moved on this stream, or its half-closed state changed. */
+  /** The stream made progress or its half-closed state changed. */
   #touch(stream: Stream, now: number): void {
     if (!this.#closeIfOver(stream)) this.#halfClosed.touch(stream, now);
   }
 
   #tellWritable(stream: Stream): void {
     if (!stream.isHeld || stream.outgoing !== 'open') return;
-    // However little a peer grants at a time: with nothing queued, waiting for more could be waiting for ever.
+    // With nothing queued, even a single byte is enough: waiting for more could mean waiting forever.
     const enoughBytes = stream.queuedBytes === 0 ? 1 : WRITABLE_AGAIN_BYTES;
     if (stream.writableBytes < enoughBytes) return;
     stream.isHeld = false;
@@ -322,7 +323,7 @@ export class Streams {
   }
 }
 
-/** Everything was said in both directions: the peer has no use for a reset. */
+/** Both directions have ended: the peer has no use for a reset. */
 function isSaid({ outgoing, incoming }: Stream): boolean {
   return outgoing === 'ended' && (incoming === 'ended' || incoming === 'reset');
 }

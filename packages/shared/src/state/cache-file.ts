@@ -6,8 +6,8 @@ import { describeSystemError } from '../net/system-errors.ts';
 import { dirname } from 'node:path';
 
 /**
- * A JSON file that may be lost: where it is damaged it is set aside under another name, told once, and created again. Writes
- * follow each other, and only the newest of those that wait is made.
+ * A JSON file that may be lost: if it is damaged it is renamed, reported once, and created again. Writes are
+ * sequential, and of those waiting only the newest is made.
  */
 export class CacheFile<T> {
   readonly #path: string;
@@ -15,26 +15,26 @@ export class CacheFile<T> {
   #pending: { readonly value: T } | undefined;
   #writing: Promise<void> | undefined;
 
-  /** `parse` throws for what it does not know. */
+  /** `parse` throws if it does not recognize the value. */
   constructor(path: string, parse: (value: unknown) => T) {
     this.#path = path;
     this.#parse = parse;
   }
 
-  /** What the file holds; undefined where there is none, or, with `damage` telling why, none that can be used. */
+  /** The content of the file. Undefined if there is none, or none that can be used; `damage` then says why. */
   async read(): Promise<{ readonly value: T | undefined; readonly damage?: TunnelError }> {
     try {
       const text = await readTextFile(this.#path);
       return { value: text === undefined ? undefined : this.#parse(JSON.parse(text)) };
     } catch (cause) {
-      // What cannot be read is no better than what cannot be understood.
+      // Unreadable is treated like unparsable.
       const reason = cause instanceof TunnelError ? cause.detail : `${this.#path}: ${describe(cause)}`;
       const detail = `${reason}; ${await this.#setAside()}`;
       return { value: undefined, damage: new TunnelError('cache-damaged', { detail, cause }) };
     }
   }
 
-  /** Resolves when this value, or a newer one, is on the disk. Rejects with `state-unusable`. */
+  /** Resolves once this value, or a newer one, is on disk. Rejects with `state-unusable`. */
   async write(value: T): Promise<void> {
     this.#pending = { value };
     this.#writing ??= this.#writeAll().finally(() => {
@@ -43,11 +43,11 @@ export class CacheFile<T> {
     await this.#writing;
   }
 
-  /** Says what became of the damaged file. */
+  /** Renames the damaged file. Returns what became of it, in words. */
   async #setAside(): Promise<string> {
     const aside = `${this.#path}.damaged`;
     try {
-      // Root may be the one who reads.
+      // We may be root, reading another user's file.
       if (!isOwn((await lstat(this.#path)).uid)) return 'left as it is: it belongs to another user';
       await rename(this.#path, aside);
       return `set aside as ${aside}, and created again`;
@@ -66,7 +66,7 @@ export class CacheFile<T> {
 }
 
 function describe(cause: unknown): string {
-  // The words of the JSON parser differ from version to version, and may quote the file.
+  // The JSON parser's messages differ between versions and may quote the file.
   if (cause instanceof SyntaxError) return 'it is not valid JSON';
   return cause instanceof Error ? cause.message : String(cause);
 }

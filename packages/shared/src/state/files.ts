@@ -6,7 +6,7 @@ import { TunnelError } from '../errors/errors.ts';
 import type { Hint } from '../errors/hint.ts';
 import { describeSystemError } from '../net/system-errors.ts';
 
-/** Only its owner may read it. */
+/** Readable and writable by its owner only. */
 export const PRIVATE_MODE = 0o600;
 
 const PRIVATE_DIRECTORY_MODE = 0o700;
@@ -15,7 +15,7 @@ const MAKE_ROOM: Hint = { id: 'disk-full' };
 const CLEAR_THE_WAY: Hint = { id: 'path-taken' };
 const RAISE_FILE_LIMIT: Hint = { id: 'open-files-limit' };
 
-/** By the system's code, if the usual hint would be misleading. */
+/** By system error code, for those where the usual hint would be misleading. */
 const HINTS: Readonly<Record<string, Hint>> = {
   ENOSPC: MAKE_ROOM,
   EDQUOT: MAKE_ROOM,
@@ -28,7 +28,7 @@ const HINTS: Readonly<Record<string, Hint>> = {
   ENFILE: RAISE_FILE_LIMIT,
 };
 
-/** Makes a directory and those above it, with mode 0700 where they are new. Throws `state-unusable`. */
+/** Creates a directory and its parents, new ones with mode 0700. Throws `state-unusable`. */
 export async function makePrivateDirectory(path: string): Promise<void> {
   try {
     await makeDirectories(path);
@@ -37,7 +37,7 @@ export async function makePrivateDirectory(path: string): Promise<void> {
   }
 }
 
-/** The text of a file, or undefined where there is none. Throws `state-unusable`. */
+/** The text of a file, or undefined if there is none. Throws `state-unusable`. */
 export async function readTextFile(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
@@ -48,8 +48,8 @@ export async function readTextFile(path: string): Promise<string | undefined> {
 }
 
 /**
- * Replaces a file, so that whoever reads it, also after a crash, finds the old text or the new one and never a part.
- * Throws `state-unusable`.
+ * Replaces a file so that a reader, even after a crash, finds either the old text or the new one, never a part. Throws
+ * `state-unusable`.
  */
 export async function writeFileAtomic(path: string, text: string, mode: number = PRIVATE_MODE): Promise<void> {
   try {
@@ -60,8 +60,8 @@ export async function writeFileAtomic(path: string, text: string, mode: number =
 }
 
 /**
- * Makes a file unless it is there. Of several that do so at once one wins, and all get what that one wrote. Makes the
- * directory as well. Throws `state-unusable`.
+ * Creates a file unless it exists, and its directory. Of several concurrent callers one wins, and all get what it
+ * wrote. Throws `state-unusable`.
  */
 export async function createOnce(
   path: string,
@@ -80,7 +80,7 @@ export async function createOnce(
   }
 }
 
-/** Makes a file that must not be there yet. False where it is. Errors are the system's own. */
+/** Creates a file. False if it already exists. Errors are the system's own. */
 export async function writeNew(path: string, text: string, mode: number = PRIVATE_MODE): Promise<boolean> {
   try {
     await withTemporaryFile(path, text, mode, (temporary) => linkNew(temporary, path));
@@ -91,7 +91,7 @@ export async function writeNew(path: string, text: string, mode: number = PRIVAT
   }
 }
 
-/** Removes a file; it may be gone already. Throws `state-unusable`. */
+/** Removes a file, which may already be gone. Throws `state-unusable`. */
 export async function removeFile(path: string): Promise<void> {
   try {
     await rm(path, { force: true });
@@ -100,7 +100,7 @@ export async function removeFile(path: string): Promise<void> {
   }
 }
 
-/** Not by `recursive` of Node: on a read-only file system that says ENOENT, and below /proc it never ends. */
+/** Not with Node's `recursive`: on a read-only file system that reports ENOENT, and below /proc it never returns. */
 async function makeDirectories(path: string): Promise<void> {
   try {
     await makeDirectory(path);
@@ -146,13 +146,16 @@ async function linkNew(temporary: string, path: string): Promise<void> {
   try {
     await link(temporary, path);
   } catch (error) {
-    // No hard links on this file system, or not for programs (Android). A copy can be seen half written, but not replace.
+    // This file system has no hard links, or forbids them (Android). A copy can be seen half written, but never
+    // replaces another file.
     if (!['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error) ?? '')) throw error;
     await copyFile(temporary, path, constants.COPYFILE_EXCL);
   }
 }
 
-/** A new name is safe from a power cut only once its directory is. Some systems cannot do that, and need not. */
+/**
+ * A new name survives a power cut only once its directory is synced. Some systems cannot do that and do not need it.
+ */
 async function syncDirectory(path: string): Promise<void> {
   try {
     const directory = await open(path, 'r');
@@ -166,7 +169,7 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** A `state-unusable` that says why, and what to do about that. */
+/** A `state-unusable` error with the reason and what to do about it. */
 export function unusable(path: string, error: unknown): TunnelError {
   const hint = HINTS[codeOf(error) ?? ''];
   return new TunnelError('state-unusable', {

@@ -1,27 +1,28 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 
-/** flock(1) answers at once. One that hangs, on a dead network file system, is given up after this, in ms. */
+/** flock(1) returns at once. If it hangs, as on a dead network file system, it is given up after this, in ms. */
 const FLOCK_TIMEOUT_MS = 10_000;
 
-/** The status of flock(1), of util-linux and of BusyBox, where somebody else has the lock. */
+/** The exit status of flock(1), in util-linux and BusyBox, if someone else has the lock. */
 const HELD_STATUS = 1;
 
-/** What came of asking the kernel for a lock. `unavailable`: no flock(1) here, or a file system that knows no such locks. */
+/** The outcome of requesting a kernel lock. `unavailable`: no flock(1) here, or a file system without such locks. */
 export type KernelLock =
   | { readonly kind: 'taken'; readonly release: () => void }
   | { readonly kind: 'held' }
   | { readonly kind: 'unavailable' };
 
 /**
- * Takes a lock on a directory that holds over containers, and that the kernel drops with this process, however it ends.
- * Node has no flock(2), so flock(1) takes the lock on a descriptor that it inherits: the lock belongs to the open file, and
- * stays with this process when flock(1) has ended. On the directory, and not on a file in it, since nobody replaces that.
+ * Takes a lock on a directory that works across containers and that the kernel releases with this process, however it
+ * ends. Node has no flock(2), so flock(1) takes the lock on an inherited descriptor: the lock belongs to the open file
+ * and stays with this process after flock(1) has exited. It is on the directory rather than a file in it, since nobody
+ * replaces that.
  */
 export async function takeKernelLock(directory: string): Promise<KernelLock> {
   let descriptor: number;
   try {
-    // A plain descriptor: a `FileHandle` would be closed, and the lock dropped, once it is collected.
+    // A plain descriptor: a `FileHandle` would be closed, and the lock released, when it is collected.
     descriptor = openSync(directory, constants.O_RDONLY);
   } catch {
     return { kind: 'unavailable' };
@@ -35,7 +36,7 @@ export async function takeKernelLock(directory: string): Promise<KernelLock> {
   return {
     kind,
     release: () => {
-      // Once only: the number may be that of another file by then.
+      // Only once: the number may belong to another file by then.
       if (!isReleased) closeSync(descriptor);
       isReleased = true;
     },
@@ -56,7 +57,7 @@ function flock(descriptor: number): Promise<KernelLock['kind']> {
     child.on('error', () => resolve('unavailable'));
     child.on('close', (status) => {
       if (status === 0) resolve('taken');
-      // BusyBox uses the same status for everything else that goes wrong, but then it says so.
+      // BusyBox uses the same status for all other failures, but then prints a message.
       else resolve(status === HELD_STATUS && complaint === '' ? 'held' : 'unavailable');
     });
   });

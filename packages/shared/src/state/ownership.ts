@@ -1,18 +1,18 @@
 import { lstat, readFile, realpath, stat } from 'node:fs/promises';
 
-/** Inside a user namespace, whoever it does not know of is shown as this user. */
+/** Inside a user namespace, unmapped users appear as this one. */
 const DEFAULT_OVERFLOW_UID = 65_534;
 
-/** A user namespace that knows of everybody: the first one, and those that map all. */
+/** The map of a user namespace with all users: the initial one, or one that maps everyone. */
 const WHOLE_UID_MAP = /^\s*0\s+0\s+4294967295\s*$/;
 
 /**
- * Whose a file is. `somebody`: it belongs to a user that this user namespace does not know of, as in rootless containers and
- * systemd units with `PrivateUsers`; that may be root. Where a system has no owners, all is this user's own.
+ * Who owns a file. `somebody`: a user that is not mapped in this user namespace, as in rootless containers and systemd
+ * units with `PrivateUsers`; it may be root. On systems without owners everything is `own`.
  */
 export type Owner = 'own' | 'root' | 'somebody' | 'foreign';
 
-/** Whose a file with this user id is. */
+/** Who owns a file with this user id. */
 export async function ownerOf(uid: number): Promise<Owner> {
   const own = process.getuid?.();
   if (own === undefined || uid === own) return 'own';
@@ -20,15 +20,15 @@ export async function ownerOf(uid: number): Promise<Owner> {
   return uid === DEFAULT_OVERFLOW_UID && !(await knowsEverybody()) ? 'somebody' : 'foreign';
 }
 
-/** Whether this user may act on a file with this user id as on one of its own: root is anybody, but not for this. */
+/** Whether a file with this user id is this user's own. Root can access any file, but that does not count here. */
 export function isOwn(uid: number): boolean {
   const own = process.getuid?.();
   return own === undefined || uid === own;
 }
 
 /**
- * Whether a path is, at its last part, a symbolic link that another user made: what is behind it is that user's choice, and
- * nothing that this program put there. Links of root are the administrator's.
+ * Whether the last component of a path is a symbolic link made by another user: its target is then that user's choice,
+ * not something this program put there. Root's links are the administrator's.
  */
 export async function isForeignLink(path: string): Promise<boolean> {
   const stats = await lstat(path).catch(() => undefined);
@@ -48,18 +48,19 @@ const WRITABLE_BY_GROUP = 0o020;
 const WRITABLE_BY_ALL = 0o002;
 
 /**
- * Who can get at a file or directory; undefined where there is none, or nothing to be found out: pipes and terminals are given
- * to a process by whoever starts it, and so are files without a name, as shells make them for `<<<`.
+ * Who can access a file or directory. Undefined if there is none or nothing can be said: pipes and terminals come from
+ * whoever starts the process, and so do unnamed files, such as those that shells make for `<<<`.
  */
 export async function accessTo(path: string): Promise<Access | undefined> {
   const stats = await stat(path).catch(() => undefined);
-  // Windows has no such rights.
+  // Windows has no such permissions.
   if (!stats || process.platform === 'win32') return undefined;
   if (!(stats.isFile() || stats.isDirectory()) || stats.nlink === 0) return undefined;
   const { uid, gid, mode } = stats;
   const owner = await ownerOf(uid);
-  // A group that root gave rights to is meant: `fsGroup` of Kubernetes, credentials of systemd, root:tunnel with 0640. And
-  // many systems give each user a group of its own, with the same number, and let it write whatever that user makes.
+  // Permissions that root gave to a group are intended: `fsGroup` in Kubernetes, systemd credentials, root:tunnel with
+  // 0640. And many systems give each user a private group with the same number, which may write all of that user's
+  // files.
   const isTrusted = owner === 'root' || owner === 'somebody' || gid === uid;
   const group = isTrusted ? 0 : READABLE_BY_GROUP | WRITABLE_BY_GROUP;
   const rights = mode & (READABLE_BY_ALL | WRITABLE_BY_ALL | group);
@@ -72,13 +73,13 @@ export async function accessTo(path: string): Promise<Access | undefined> {
 }
 
 /**
- * Whether something is mounted there, as into a container. Only an administrator can do that, who then decides what is in
+ * Whether something is mounted there, as in a container. Only an administrator can do that, and then decides what is in
  * it, whoever owns it.
  */
 export async function isMountPoint(path: string): Promise<boolean> {
   try {
     const [real, mounts] = await Promise.all([realpath(path), readFile('/proc/self/mountinfo', 'utf8')]);
-    // proc_pid_mountinfo(5): the mount point is field 5, with blanks and backslashes in octal.
+    // proc_pid_mountinfo(5): the mount point is field 5, with blanks and backslashes escaped in octal.
     const escaped = real.replaceAll(/[ \t\n\\]/g, (sign) => `\\${sign.charCodeAt(0).toString(8).padStart(3, '0')}`);
     return mounts.split('\n').some((line) => line.split(' ')[4] === escaped);
   } catch {

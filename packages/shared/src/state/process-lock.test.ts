@@ -26,7 +26,7 @@ function withoutFlock(): void {
   vi.stubEnv('PATH', '');
 }
 
-/** Leaves the lock of a process in a PID namespace that nobody can see into. */
+/** Leaves the lock of a process in a PID namespace that cannot be inspected. */
 async function leaveUnseen(hasKernelLock: boolean): Promise<void> {
   await mkdir(join(directory, 'server'));
   await writeFile(path(), JSON.stringify({ pid: 1, pidNamespace: 'pid:[1]', hasKernelLock }));

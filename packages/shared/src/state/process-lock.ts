@@ -8,34 +8,34 @@ import { makePrivateDirectory, unusable, writeNew } from './files.ts';
 import { takeKernelLock } from './kernel-lock.ts';
 import { fateOf, ownProcess, type ProcessStamp } from './process-stamp.ts';
 
-/** How often a lock whose holder died may be contested before that is called odd. */
+/** How often a lock whose holder died may be contested before we give up. */
 const MAX_ATTEMPTS = 10;
 
 /** How often a holder without a kernel lock touches its file, in ms. */
 const BEAT_MS = 2_000;
 
-/** A holder whose file was not touched for so many beats has ended. */
+/** A holder whose file was not touched for this many beats has ended. */
 const SILENT_BEATS = 3.5;
 
 export interface ProcessLock {
-  /** Lets go. Idempotent, never fails. */
+  /** Releases the lock. Idempotent, never fails. */
   release(): Promise<void>;
 }
 
-/** What the file of a lock says about who holds it. */
+/** What a lock file says about its holder. */
 interface Holder extends ProcessStamp {
-  /** It has a kernel lock as well. */
+  /** It also has a kernel lock. */
   readonly hasKernelLock: boolean;
 }
 
 /**
- * Takes the lock that this file is, and makes its directory. Throws `state-locked` where another process has it, and
+ * Takes the lock represented by this file, creating its directory. Throws `state-locked` if another process has it, and
  * `state-unusable`.
  *
- * A kernel lock decides where both sides have one: over containers, and freed however its holder ends. Without it (no
- * flock(1), some network file systems) the file does: it names the holder, which has ended when that process does not run any
- * more. Where that cannot be seen, since it is in another container or on another machine, the holder is watched: it
- * touches its file every `beatMs`.
+ * A kernel lock decides if both sides have one: it works across containers and is released however its holder ends.
+ * Without it (no flock(1), some network file systems) the file decides: it names the holder, which has ended if that
+ * process is no longer running. If that cannot be seen from here, in another container or on another machine, the
+ * holder is watched: it touches its file every `beatMs`.
  */
 export async function takeProcessLock(path: string, beatMs: number = BEAT_MS): Promise<ProcessLock> {
   const directory = dirname(path);
@@ -70,9 +70,9 @@ async function takeFile(path: string, own: string, hasKernelLock: boolean, beatM
     if (holder !== undefined) {
       const fate = await fateOf(holder);
       if (fate === 'running') throw await lockedBy(path, holder);
-      // Where both have kernel locks, ours says that its is gone.
+      // If both have kernel locks, ours proves that the other is gone.
       if (fate === 'out-of-sight' && !(holder.hasKernelLock && hasKernelLock)) {
-        // Its holder touches nothing. That it has ended cannot be known from here.
+        // A holder with a kernel lock does not touch its file, so whether it has ended cannot be known from here.
         if (holder.hasKernelLock) throw await lockedBy(path, holder, { id: 'lock-holder-out-of-sight', path });
         if (await isTouched(path, beatMs)) throw await lockedBy(path, holder);
       }
@@ -84,14 +84,14 @@ async function takeFile(path: string, own: string, hasKernelLock: boolean, beatM
 
 async function lockedBy(path: string, holder: Holder | undefined, hint?: Hint): Promise<TunnelError> {
   const directory = dirname(path);
-  // Between its two locks, or just ending.
+  // The holder is between its two locks, or just ending.
   if (holder === undefined) return new TunnelError('state-locked', { detail: directory });
   const place = (await fateOf(holder)) === 'out-of-sight' ? ' in another container or on another machine' : '';
   const detail = `${directory} (process ${holder.pid}${place})`;
   return new TunnelError('state-locked', { detail, ...(hint !== undefined && { hint }) });
 }
 
-/** Watches the file until it is touched, or has not been for so long that its holder must have ended. */
+/** Watches the file until it is touched, or long enough to conclude that its holder has ended. */
 async function isTouched(path: string, beatMs: number): Promise<boolean> {
   const before = await lastTouch(path);
   for (let waitedMs = 0; waitedMs < beatMs * SILENT_BEATS; waitedMs += beatMs / 4) {
@@ -103,7 +103,7 @@ async function isTouched(path: string, beatMs: number): Promise<boolean> {
   return false;
 }
 
-/** By an open file: network file systems ask their server only then. Undefined where there is no file. */
+/** Through an open file: only then do network file systems ask their server. Undefined if there is no file. */
 async function lastTouch(path: string): Promise<number | undefined> {
   try {
     await using file = await open(path, 'r');
@@ -116,7 +116,7 @@ async function lastTouch(path: string): Promise<number | undefined> {
 
 async function touch(path: string): Promise<void> {
   const now = new Date();
-  // A disk that takes nothing does not end the server.
+  // A failing disk must not end the server.
   await utimes(path, now, now).catch(() => {});
 }
 
@@ -124,13 +124,13 @@ async function release(path: string, own: string): Promise<void> {
   try {
     if ((await read(path)) === own) await rm(path, { force: true });
   } catch {
-    // What stays behind is stale as soon as this process has ended.
+    // Anything left behind is stale once this process has ended.
   }
 }
 
 /**
- * Removes a stale lock, and only that one: between our reading and our renaming, somebody else may have set it aside and
- * taken a lock of his own. Then that is put back.
+ * Removes a stale lock and no other: between our read and our rename, someone else may have removed it and taken a lock
+ * of their own. That one is then put back.
  */
 async function setAside(path: string, stale: string): Promise<void> {
   const aside = `${path}.${randomUUID()}`;

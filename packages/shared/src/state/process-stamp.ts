@@ -1,15 +1,18 @@
 import { readFile, readlink } from 'node:fs/promises';
 
-/** Names one run of one process: pids are used again, often at once in containers, where every server is pid 1. */
+/** Identifies one run of one process: pids are reused, often at once in containers, where every server is pid 1. */
 export interface ProcessStamp {
   readonly pid: number;
-  /** When it started, as the system tells it; undefined where it does not. Only to be compared. */
+  /** When it started, according to the system; undefined if unknown. Only for comparison. */
   readonly started?: string | undefined;
-  /** Where that pid means this process; undefined where the system has no such namespaces, or does not tell. */
+  /** The namespace in which the pid is valid; undefined if the system has no such namespaces or does not say. */
   readonly pidNamespace?: string | undefined;
 }
 
-/** What is known about a process. `out-of-sight`: it is, or was, in another PID namespace, on another machine, or before a reboot. */
+/**
+ * What is known about a process. `out-of-sight`: it is or was in another PID namespace, on another machine, or before a
+ * reboot.
+ */
 export type ProcessFate = 'running' | 'ended' | 'out-of-sight';
 
 /** The stamp of this process. */
@@ -22,14 +25,14 @@ export async function ownProcess(): Promise<ProcessStamp> {
 }
 
 /**
- * Whether that very run of that process is known to go on. Where the system tells no start times, whether the pid lives. False
- * for one that is out of sight.
+ * Whether that very run of the process is known to be going on; without start times, whether the pid is alive. False if
+ * it is out of sight.
  */
 export async function isRunning(stamp: ProcessStamp): Promise<boolean> {
   return (await fateOf(stamp)) === 'running';
 }
 
-/** As `isRunning`, which tells the two other cases apart. */
+/** As `isRunning`, distinguishing the two other cases. */
 export async function fateOf(stamp: ProcessStamp): Promise<ProcessFate> {
   const own = await ownProcess();
   if (stamp.pidNamespace !== undefined && stamp.pidNamespace !== own.pidNamespace) return 'out-of-sight';
@@ -46,15 +49,15 @@ export async function fateOf(stamp: ProcessStamp): Promise<ProcessFate> {
   return found === undefined || stamp.started === undefined || found === stamp.started ? 'running' : 'ended';
 }
 
-/** The start of a process, undefined where the system has no /proc. */
+/** The start of a process; undefined if the system has no /proc. */
 async function inspect(pid: number): Promise<string | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // proc(5): behind the name, which may itself have spaces and parentheses, state is field 3 and starttime field 22.
+    // proc(5): after the name, which may contain spaces and parentheses, state is field 3 and starttime field 22.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // Dead, and only not yet reaped by its parent.
+    // Dead, just not reaped by its parent yet.
     if (fields[0] === 'Z' || fields[0] === 'X') return 'dead';
-    // Ticks since the boot: the same number may come again after the next one.
+    // Ticks since boot: the same number may recur after the next one.
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
     return fields[19] === undefined ? undefined : `${boot.trim()}/${fields[19]}`;
   } catch {

@@ -5,24 +5,27 @@ const BYTE_ORDER_MARK = '\uFEFF';
 const BLANK = /\s/;
 const QUOTATION_MARK = /["'`‘’‚“”„«»]/;
 
-/** Whether text that was decoded as UTF-8 is really UTF-16, which `>` writes in PowerShell 5: then, after the mark, every other one of its first bytes is zero. */
+/**
+ * Whether text decoded as UTF-8 is really UTF-16, which `>` writes in PowerShell 5: after the byte order mark, one of
+ * each pair of bytes is zero.
+ */
 export function isUtf16(text: string): boolean {
   return /^\uFFFD{0,2}(?:[^\0]\0|\0[^\0])/.test(text);
 }
 
-/** Text without the byte order mark that some editors put in front of it. */
+/** The text without a leading byte order mark, which some editors add. */
 export function withoutByteOrderMark(text: string): string {
   return text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text;
 }
 
-/** The first line, without a byte order mark in front and without its line end. */
+/** The first line, without a leading byte order mark and without its line end. */
 export function firstLine(text: string): string {
   return withoutByteOrderMark(text).split(/\r?\n/, 1)[0] ?? '';
 }
 
 /**
- * What is suspicious about a value, as a clause with the value as its subject: `begins with a blank`. It never quotes the value.
- * Undefined if nothing is.
+ * What is suspicious about a value, as a clause with the value as its subject: `begins with a blank`. Never quotes the
+ * value. Undefined if nothing is.
  */
 export function oddityOf(value: string): string | undefined {
   const oddities = [

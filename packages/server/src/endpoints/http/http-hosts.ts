@@ -1,11 +1,12 @@
 import { type Term, TunnelError } from '@tunnel/shared';
 import { hostNameFault, parseHostName } from '@tunnel/shared/node';
-import { type HostPolicy, isLocalName, NO_DOMAIN } from '../../access/host-policy.ts';
-import { httpTermsOf } from '../../http/terms.ts';
+import { isLocalName, NO_DOMAIN } from '../../access/host-bounds.ts';
+import type { HostPolicy } from '../../access/host-policy.ts';
 import type { Candidate, Choice, EndpointKind, OpenEndpoint, VisitorHandlers, Wish } from '../endpoint.ts';
 import { somebodyElses } from '../endpoint-refusal.ts';
 import type { DerivedLabels } from './derived-labels.ts';
 import type { HostTable } from './host-table.ts';
+import { requireHttpTerms } from './http-terms.ts';
 
 /** So many names are tried for a tunnel that asks for none: as many processes of one client can have tunnels with one label. */
 const DERIVED_TRIES = 1024;
@@ -34,7 +35,7 @@ export class HttpHosts implements EndpointKind {
   }
 
   requireTerms(terms: readonly Term[]): void {
-    httpTermsOf(terms);
+    requireHttpTerms(terms);
   }
 
   choose(wish: Wish): Choice {
@@ -79,24 +80,22 @@ export class HttpHosts implements EndpointKind {
 
   #chooseAny(wish: Wish): Choice {
     const { policy } = this.#options;
-    const { clientKey, isLocal } = wish;
-    const within = (names: readonly string[]): readonly string[] =>
-      names.filter((name) => isLocal || !isLocalName(name));
-    const choices = {
-      reserved: within(policy.reservedFor(clientKey)),
-      parents: within(policy.parentsFor(clientKey)),
-      listed: within(policy.listedFor(clientKey)),
+    const { clientKey } = wish;
+    const all = {
+      reserved: policy.reservedFor(clientKey),
+      parents: policy.parentsFor(clientKey),
+      listed: policy.listedFor(clientKey),
     };
-    const described = policy.describe(clientKey);
-    if (Object.values(choices).every((names) => names.length === 0)) {
-      throw notAllowed(described === '' ? NO_DOMAIN : LOCAL_ONLY);
-    }
+    if (isEmpty(all)) throw notAllowed(NO_DOMAIN);
+    const choices = wish.isLocal ? all : withoutLocal(all);
+    if (isEmpty(choices)) throw notAllowed(LOCAL_ONLY);
     return {
       kind: 'any',
       candidates: this.#candidates(wish, choices),
       exhausted: (areSomeKept) => {
         const kept = areSomeKept ? ' but those kept for clients that had them before the server started' : '';
-        return new TunnelError('host-unavailable', { detail: `no free name among ${described}${kept}` });
+        const detail = `no free name among ${policy.describe(clientKey)}${kept}`;
+        return new TunnelError('host-unavailable', { detail });
       },
     };
   }
@@ -120,6 +119,15 @@ interface Choices {
   /** Names are made below these. */
   readonly parents: readonly string[];
   readonly listed: readonly string[];
+}
+
+function isEmpty({ reserved, parents, listed }: Choices): boolean {
+  return reserved.length + parents.length + listed.length === 0;
+}
+
+function withoutLocal({ reserved, parents, listed }: Choices): Choices {
+  const isForAll = (name: string): boolean => !isLocalName(name);
+  return { reserved: reserved.filter(isForAll), parents: parents.filter(isForAll), listed: listed.filter(isForAll) };
 }
 
 function rememberedFirst(names: readonly string[], remembered: string | undefined): readonly string[] {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Change, Entry, Registry } from '../registry.ts';
 
-/** What stores the entries; a process of its own, or nothing but memory. */
+/** The store behind a registry: a separate process, or plain memory. */
 export interface Engine extends AsyncDisposable {
   /** Another connection to the entries of `cluster`, as another server would make it. */
   connect(cluster: string): Promise<Registry>;
 }
 
-/** What one watcher was told, and what it makes of it. */
+/** Records what one watcher receives, and the state that follows from it. */
 class Observer {
   readonly changes: Change[] = [];
   readonly snapshots: (readonly Entry[])[] = [];
@@ -34,7 +34,7 @@ async function waitUntil(isTrue: () => boolean): Promise<void> {
   await expect.poll(isTrue, { timeout: 20_000, interval: 5 }).toBe(true);
 }
 
-/** What `Claims` relies on. Every adapter passes it. */
+/** What `Claims` relies on. Every adapter must pass. */
 export function describeRegistry(name: string, startEngine: () => Promise<Engine>): void {
   async function withEngine(body: (connect: (cluster?: string) => Promise<Registry>) => Promise<void>): Promise<void> {
     await using engine = await startEngine();

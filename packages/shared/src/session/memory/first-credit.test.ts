@@ -47,7 +47,7 @@ describe('a server', () => {
     const opens = openStreams(serverWith(offer), 4000);
     expect(opens[0]?.takenBytes).toBe(100_000);
     expect(sum(opens, 'takenBytes')).toBe(40 * MiB);
-    // Later ones find something, for as long as there is anything.
+    // Later ones get something for as long as any is left.
     expect(opens.filter(({ takenBytes }) => takenBytes >= LEAST_WINDOW_BYTES).length).toBeGreaterThan(500);
     expect(opens.at(-1)?.takenBytes).toBe(0);
   });
@@ -80,7 +80,7 @@ describe('a server', () => {
     expect(opens.at(-1)?.creditBytes).toBeLessThan(LEAST_WINDOW_BYTES + 1024);
     expect(Math.min(...opens.map(({ creditBytes }) => creditBytes))).toBeGreaterThanOrEqual(LEAST_WINDOW_BYTES);
     expect(budget.promisedBytes).toBe(sum(opens, 'creditBytes') - opens.length * LEAST_WINDOW_BYTES);
-    // Streams on which nothing happens do not take what those need that carry something.
+    // Idle streams do not take what active ones need.
     expect(session.isCrowded).toBe(false);
     session.dispose();
     expect(budget.usedBytes).toBe(0);

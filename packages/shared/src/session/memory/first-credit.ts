@@ -2,11 +2,11 @@ import { malformed } from '../../wire/byte-reader.ts';
 import { FIRST_CREDIT_TAKEN_PARTS, FIRST_CREDIT_TOTAL_PARTS, LEAST_WINDOW_BYTES } from './constants.ts';
 import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
 
-/** What a client offers for the streams of a session when the session begins: they carry so much before any CREDIT. */
+/** What a client offers at the start of a session: how much its streams may carry before any CREDIT. */
 export interface FirstCredit {
-  /** On each. */
+  /** For each stream. */
   readonly firstCreditBytes: number;
-  /** On all that are open, together. */
+  /** For all open streams together. */
   readonly firstCreditTotalBytes: number;
 }
 
@@ -14,9 +14,9 @@ const MAX_U32 = 0xffff_ffff;
 
 /** A client's offer, and what the open streams have taken of it. Both sides keep one; only the client's side offers. */
 export class FirstCreditLedger {
-  /** Whether this side made the offer, so that the peer's streams may take of it. */
+  /** Whether this side made the offer, so that the peer's streams may draw on it. */
   readonly #isOwn: boolean;
-  /** A server's is unknown until the first hello. */
+  /** On a server, unknown until the first hello. */
   #offer: FirstCredit | undefined;
   #takenBytes = 0;
 
@@ -25,18 +25,18 @@ export class FirstCreditLedger {
     this.#offer = own;
   }
 
-  /** The offer that holds for the whole session. */
+  /** The offer, valid for the whole session. */
   get offer(): FirstCredit {
     if (!this.#offer) throw new Error('a session that no hello began');
     return this.#offer;
   }
 
-  /** A hello says this: the first one counts. */
+  /** A hello makes this offer; only the first one counts. */
   agree({ firstCreditBytes, firstCreditTotalBytes }: FirstCredit): void {
     this.#offer ??= { firstCreditBytes, firstCreditTotalBytes };
   }
 
-  /** What a server's next stream takes of the offer. */
+  /** How much a server's next stream takes of the offer. */
   get nextBytes(): number {
     if (!this.#offer) return 0;
     const { firstCreditBytes, firstCreditTotalBytes } = this.#offer;
@@ -45,11 +45,11 @@ export class FirstCreditLedger {
     return Math.min(firstCreditBytes, shareBytes, leftBytes);
   }
 
-  /** Throws `protocol-error` where the peer's stream takes more than it may. */
+  /** Throws `protocol-error` if the peer's stream takes more than it may. */
   requireOffered(takenBytes: number): void {
     const streamLimitBytes = this.#isOwn ? this.offer.firstCreditBytes : 0;
     if (takenBytes > streamLimitBytes) throw malformed('more first credit than a stream may take');
-    // The peer may not have heard yet that streams are over here.
+    // The peer may not know yet that some streams are over here.
     if (this.#isOwn && this.#takenBytes + takenBytes > 2 * this.offer.firstCreditTotalBytes) {
       throw malformed('more first credit than all streams may take');
     }

@@ -1,6 +1,6 @@
 import { YOUNG_MS } from './constants.ts';
 
-/** What one stream keeps waiting: bytes that arrived, and bytes that the peer does not have yet. Times are monotonic ms. */
+/** What one stream holds: bytes that arrived, and bytes that the peer does not have yet. Times are monotonic ms. */
 export interface Waiting {
   readonly id: number;
   readonly heldBytes: number;
@@ -9,7 +9,7 @@ export interface Waiting {
   readonly unsentSince: number;
 }
 
-/** Ids of those of which most waits for longest, heaviest first: enough of them to free `bytes`. */
+/** Ids of the streams that hold the most bytes for the longest time, heaviest first: enough of them to free `bytes`. */
 export function heaviest(streams: Iterable<Waiting>, bytes: number, now: number): number[] {
   const weighed: { readonly id: number; readonly bytes: number; readonly weight: number }[] = [];
   for (const { id, heldBytes, heldSince, unsentBytes, unsentSince } of streams) {

@@ -20,11 +20,11 @@ describe('a budget', () => {
     const shares: MemoryShare[] = [];
     for (let count = 1; count <= 3; count += 1) {
       shares.push(budget.share());
-      // Each takes a little at a time while it may, as long as anyone may.
+      // Each takes a little at a time until none may take more.
       while (shares.some(({ isCrowded }) => !isCrowded)) {
         for (const share of shares) if (!share.isCrowded) share.wait(1000);
       }
-      // What the earlier ones have beyond their share is not taken from them, but they get no more.
+      // Earlier ones keep what they hold beyond their share, but get no more.
       expect(budget.limitBytes - budget.usedBytes).toBeGreaterThanOrEqual(1_200_000 / 2 ** count - 3000);
     }
     expect(shares.map(({ waitingBytes }) => waitingBytes)).toEqual([600_000, 300_000, 150_000]);
@@ -70,7 +70,7 @@ describe('a budget', () => {
   });
 });
 
-/** A server's session whose peer says only what the test says. */
+/** A server's session whose peer is scripted by the test. */
 class Server {
   readonly session: Session;
   givenUp = 0;
@@ -83,7 +83,7 @@ class Server {
     this.send();
   }
 
-  /** Streams whose peer grants all there is. */
+  /** Opens streams whose peer grants the maximum. */
   open(count: number): number[] {
     const ids = Array.from({ length: count }, () => this.session.openStream(1, [], this.#now)!);
     this.send();
@@ -95,7 +95,7 @@ class Server {
     this.session.receive(encodeFrame(frame), this.#now, 0);
   }
 
-  /** The link takes all it gets. */
+  /** The link takes everything. */
   send(): void {
     while (this.session.nextRecord(this.#now, builder, 65_536));
   }
@@ -111,7 +111,7 @@ class Server {
   }
 }
 
-/** Reads as a socket does: 64 KiB at a time, until it is told to stop. Returns how much. */
+/** Writes as a socket is read: 64 KiB at a time, until told to stop. Returns how much. */
 function fill({ session }: Server, id: number): number {
   for (let bytes = 0; ; bytes += 64 * KiB)
     if (session.write(id, new Uint8Array(64 * KiB)) <= 0) return bytes + 64 * KiB;
@@ -127,9 +127,9 @@ describe('a session', () => {
     server.send();
     server.hear({ type: 'acknowledgement', number: ids.length });
     server.send();
-    // Nothing is acknowledged any more: little is kept.
+    // Without acknowledgements little is kept.
     expect(server.session.logBytes).toBeLessThan(CROWDED_LOG_BYTES + 64 * KiB + 1024);
-    // The log is full; what is acknowledged makes room, and nobody is forgotten.
+    // The log is full; acknowledgements make room, and no stream is forgotten.
     const told = new Set<string>();
     for (let number = ids.length + 1; budget.waitingBytes > 0; number += 1) {
       server.hear({ type: 'acknowledgement', number });
@@ -171,7 +171,7 @@ describe('a session', () => {
     const ids = greedy.open(39);
     for (const id of ids.slice(0, 30)) held(greedy, id);
     greedy.pass(60_000);
-    // These move: they are young.
+    // These make progress, so their bytes are young.
     for (const id of ids.slice(0, 5)) greedy.session.consumed(id, 1, 60_000);
     for (const id of ids.slice(30)) held(greedy, id);
     expect(greedy.events.filter((event) => event.startsWith('stream-reset'))).toEqual([]);
@@ -179,7 +179,7 @@ describe('a session', () => {
     honest.send();
     honest.session.write(mine!, new Uint8Array(16 * KiB));
 
-    // As much as was too much, and a sixteenth of all.
+    // The excess, and a sixteenth of the limit.
     const reset = greedy.events.filter((event) => event.startsWith('stream-reset'));
     expect(reset).toEqual(ids.slice(5, 9).map((id) => `stream-reset ${id}`));
     expect([greedy.givenUp, honest.givenUp]).toEqual([1, 0]);
@@ -197,7 +197,7 @@ describe('a session', () => {
       expect(budget.waitingBytes).toBeLessThanOrEqual(budget.limitBytes + 64 * KiB);
     }
     expect(server.givenUp).toBeGreaterThan(0);
-    // What is left of them is one void frame and their resets.
+    // All that is left of them is one VOID frame and their resets.
     server.session.endLink();
     const peer = { received: ids.length, next: 1, heartbeat: HEARTBEAT, ...OFFER };
     server.session.acceptLink(0, HEARTBEAT, 20, peer, IDENTITY);

@@ -1,22 +1,23 @@
 import { FIRST_CREDIT_BYTES, FIRST_CREDIT_PARTS, LEAST_WINDOW_BYTES } from './constants.ts';
 
-/** The sums over all shares, which each share keeps up to date itself: bytes are counted for every chunk that moves. */
+/** Sums over all shares. Each share updates them itself, since bytes are counted for every chunk that moves. */
 interface Totals {
   readonly limitBytes: number;
   waitingBytes: number;
   promisedBytes: number;
-  /** Those that use anything. */
+  /** Those in use. */
   readonly sharesInUse: Set<MemoryShare>;
 }
 
 /**
- * What all sessions of a process may keep waiting together, and promise to take in.
+ * How much all sessions of a process together may hold and promise to accept.
  *
- * Bytes *wait* where the next one does not take them: they arrived and no socket took them, or were read from a socket and the
- * link did not take them, or are kept until they are acknowledged. Bytes are *promised* where a window of a stream is larger
- * than the smallest one. A session is *crowded* once it uses as much as is left for everybody (the dynamic threshold of Choudhury
- * and Hahne for shared buffers): of n sessions that want all there is each has 1/(n + 1), and whoever comes next still finds
- * as much. Beyond the limit, what waits longest and is most is given up, of the session that has most.
+ * Bytes *wait* if the next hop does not take them: they arrived and no socket took them, or were read from a socket and
+ * the link did not take them, or are kept until they are acknowledged. Bytes are *promised* if a stream's window is
+ * larger than the smallest one. A session is *crowded* once it uses as much as is left for everyone (the dynamic
+ * threshold of Choudhury and Hahne for shared buffers): each of n sessions that want all they can get has 1/(n + 1),
+ * and a newcomer still finds as much. Beyond the limit, the session that holds most gives up the streams that hold most
+ * for longest.
  */
 export class MemoryBudget {
   readonly #totals: Totals;
@@ -41,12 +42,12 @@ export class MemoryBudget {
     return this.waitingBytes + this.promisedBytes;
   }
 
-  /** A session's part. `giveUp` is asked to let go of so many bytes or more, and returns how many it let go of. */
+  /** A session's share. `giveUp` is asked to free at least `bytes`, and returns how many it freed. */
   share(giveUp: (bytes: number, now: number) => number = () => 0): MemoryShare {
     return new MemoryShare(this.#totals, giveUp);
   }
 
-  /** To be called where more waits than before. */
+  /** Call this after more bytes started to wait. */
   keepWithinLimit(now: number): void {
     if (this.waitingBytes <= this.limitBytes) return;
     const enoughBytes = this.limitBytes - this.limitBytes / ROOM_PARTS;
@@ -58,7 +59,7 @@ export class MemoryBudget {
   }
 }
 
-/** Beyond the limit this part of it is made free at one go: looking for what to give up costs as much for a little. */
+/** Beyond the limit, this fraction of it is freed at once: finding what to give up costs as much for a small amount. */
 const ROOM_PARTS = 16;
 
 /** What one session uses of the budget. */
@@ -67,7 +68,7 @@ export class MemoryShare {
   readonly #totals: Totals;
   #waitingBytes = 0;
   #promisedBytes = 0;
-  /** Of what waits, what the log keeps. */
+  /** The part of the waiting bytes that the log keeps. */
   #keptBytes = 0;
 
   constructor(totals: Totals, giveUp: (bytes: number, now: number) => number) {
@@ -83,12 +84,12 @@ export class MemoryShare {
     return this.#waitingBytes + this.#promisedBytes;
   }
 
-  /** This session has its share: it takes no more than what keeps its streams moving. */
+  /** This session has used up its share: it takes only what keeps its streams moving. */
   get isCrowded(): boolean {
     return this.usedBytes >= this.#leftBytes;
   }
 
-  /** So many bytes more wait, or less. */
+  /** This many more bytes wait, or fewer if negative. */
   wait(bytes: number): void {
     const usedBefore = this.usedBytes;
     this.#waitingBytes += bytes;
@@ -96,26 +97,26 @@ export class MemoryShare {
     if (usedBefore === 0 || this.usedBytes === 0) this.#list();
   }
 
-  /** So much waits in the log until it is acknowledged, all in all. */
+  /** The log now keeps this much in total until it is acknowledged. */
   keep(logBytes: number): void {
     this.wait(logBytes - this.#keptBytes);
     this.#keptBytes = logBytes;
   }
 
-  /** As much of `bytes` as this session may still promise. */
+  /** Promises as much of `bytes` as this session still may, and returns it. */
   promise(bytes: number): number {
     const granted = Math.max(0, Math.min(bytes, Math.floor((this.#leftBytes - this.usedBytes) / 2)));
     this.charge(granted);
     return granted;
   }
 
-  /** What a new stream may be promised before anything is known of it, beyond the smallest window. */
+  /** How much a new stream may be promised up front, beyond the smallest window. */
   get firstPromiseBytes(): number {
     const spareBytes = this.#leftBytes - this.usedBytes - this.#totals.limitBytes / 2;
     return Math.max(0, Math.min(FIRST_CREDIT_BYTES - LEAST_WINDOW_BYTES, Math.floor(spareBytes / FIRST_CREDIT_PARTS)));
   }
 
-  /** So much was promised, within what was offered before. */
+  /** This much was promised, within an earlier offer. */
   charge(promisedBytes: number): void {
     const usedBefore = this.usedBytes;
     this.#promisedBytes += promisedBytes;
@@ -132,7 +133,7 @@ export class MemoryShare {
     return limitBytes - waitingBytes - promisedBytes;
   }
 
-  /** Only for usage that starts or stops being zero. */
+  /** Only called when usage becomes zero or stops being zero. */
   #list(): void {
     if (this.usedBytes === 0) this.#totals.sharesInUse.delete(this);
     else this.#totals.sharesInUse.add(this);

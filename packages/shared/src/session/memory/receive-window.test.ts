@@ -6,7 +6,10 @@ import { ReceiveWindow } from './receive-window.ts';
 const FIRST_BYTES = 64 * 1024;
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** A sender that uses all its credit, over a link of this rate and round-trip time, and a reader that takes all at once. */
+/**
+ * A sender that uses all its credit over a link with this rate and round trip, and a reader that takes everything at
+ * once.
+ */
 class Transfer {
   readonly window: ReceiveWindow;
   readonly #bytesPerMs: number;
@@ -40,7 +43,7 @@ class Transfer {
 
 describe('growth', () => {
   it('reaches the bandwidth-delay product of a long fat link, and then stands still', () => {
-    // 100 MB/s at 30 ms: 3 MB are on their way.
+    // 100 MB/s at 30 ms: 3 MB in flight.
     const transfer = new Transfer(new MemoryBudget(NO_LIMIT), 100_000, 30).run(3000);
     const { window } = transfer;
     expect(window.windowBytes).toBeGreaterThan(100_000 * 30);
@@ -51,7 +54,7 @@ describe('growth', () => {
   });
 
   it('takes a round trip for each factor of four, nearly', () => {
-    // 64 KiB, and 5 MB are on their way: three factors of four and a bit.
+    // From 64 KiB to 5 MB in flight: a little more than three factors of four.
     const transfer = new Transfer(new MemoryBudget(NO_LIMIT), 100_000, 50).run(4 * 50);
     expect(transfer.window.windowBytes).toBeGreaterThan(100_000 * 50);
   });
@@ -63,7 +66,7 @@ describe('growth', () => {
   });
 
   it('is nothing on a slow link', () => {
-    // 1 Mbit/s at 100 ms: 12.5 KB are on their way.
+    // 1 Mbit/s at 100 ms: 12.5 KB in flight.
     const transfer = new Transfer(new MemoryBudget(NO_LIMIT), 125, 100).run(20_000);
     const { window } = transfer;
     expect(window.windowBytes).toBe(FIRST_BYTES);

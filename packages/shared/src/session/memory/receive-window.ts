@@ -3,8 +3,8 @@ import { LEAST_WINDOW_BYTES, MAX_WINDOW_BYTES, WINDOW_SLACK_MS } from './constan
 import type { MemoryShare } from './memory-budget.ts';
 
 /**
- * One direction's credit at the receiving end. The window grows with what the local side takes in a round trip, so that one
- * stream fills a long fat link, and a side that does not read holds no more than the window.
+ * The receiving end of one direction's credit. The window grows with what the local side takes in a round trip, so that
+ * one stream can fill a long fat link, while a side that does not read holds no more than the window.
  */
 export class ReceiveWindow {
   readonly #memory: MemoryShare;
@@ -14,17 +14,23 @@ export class ReceiveWindow {
   #received = 0;
   #consumed = 0;
   #granted: number;
-  /** `ending`: nothing more will come. `released`: nor is what came taken by anybody. */
+  /** `ending`: nothing more will arrive. `released`: nor will anyone take what has arrived. */
   #state: 'open' | 'ending' | 'released' = 'open';
-  /** A round is over when everything is taken that was granted at its start; a sender that waits for credit needs a round trip. */
+  /**
+   * A round is over when everything granted at its start has been taken. For a sender waiting for credit that takes a
+   * round trip.
+   */
   #roundAt: number;
   #roundFrom = 0;
-  /** Undefined between two rounds. */
+  /** Undefined between rounds. */
   #roundEnd: number | undefined;
   /** When the local side last took something. */
   movedAt: number;
 
-  /** The peer may send `firstBytes` before anything is granted. Charges the budget with what is beyond the smallest window. */
+  /**
+   * The peer may send `firstBytes` before anything is granted. Whatever exceeds the smallest window is charged to the
+   * budget.
+   */
   constructor(now: number, memory: MemoryShare, firstBytes: number) {
     this.#roundAt = now;
     this.movedAt = now;
@@ -36,12 +42,12 @@ export class ReceiveWindow {
     memory.charge(this.#windowBytes - LEAST_WINDOW_BYTES);
   }
 
-  /** Up to which offset the peer may send. */
+  /** The offset up to which the peer may send. */
   get granted(): number {
     return this.#granted;
   }
 
-  /** More was granted than what the stream began with. */
+  /** More was granted than the stream began with. */
   get hasGranted(): boolean {
     return this.#granted > this.#firstBytes;
   }
@@ -50,24 +56,24 @@ export class ReceiveWindow {
     return this.#windowBytes;
   }
 
-  /** Bytes that arrived and that the local side has not taken yet. */
+  /** Bytes that arrived but have not been taken by the local side. */
   get heldBytes(): number {
     return this.#received - this.#consumed;
   }
 
-  /** Some of it will still be taken. */
+  /** Some bytes will still be taken. */
   get isHeld(): boolean {
     return this.#state !== 'released' && this.heldBytes > 0;
   }
 
-  /** Throws `protocol-error` where the peer sends more than it was granted. */
+  /** Throws `protocol-error` if the peer sends more than it was granted. */
   receive(bytes: number): void {
     if (this.#received + bytes > this.#granted) throw malformed('data beyond the credit of its stream');
     this.#received += bytes;
     if (this.#state !== 'released') this.#memory.wait(bytes);
   }
 
-  /** The local side took `bytes`. True when a CREDIT frame is due. `roundTripMs` is the link's least round-trip time. */
+  /** The local side took `bytes`. True if a CREDIT frame is due. `roundTripMs` is the link's shortest round trip. */
   consume(bytes: number, now: number, roundTripMs: number): boolean {
     this.#consumed += bytes;
     this.movedAt = now;
@@ -77,26 +83,26 @@ export class ReceiveWindow {
     return this.isGrantDue;
   }
 
-  /** A good part of the window is not granted. */
+  /** A good part of the window is ungranted. */
   get isGrantDue(): boolean {
     const grantable = this.#consumed + this.#windowBytes - this.#granted;
     return grantable >= this.#windowBytes / 4;
   }
 
-  /** Grants all that may be granted and returns the new offset. */
+  /** Grants as much as possible and returns the new offset. */
   grant(): number {
     this.#granted = Math.max(this.#granted, this.#consumed + this.#windowBytes);
     this.#roundEnd ??= this.#granted;
     return this.#granted;
   }
 
-  /** Nothing more will come: gives back to the budget what is not held, and the rest as it is consumed. */
+  /** Nothing more will arrive: returns to the budget what is not held, and the rest as it is consumed. */
   end(): void {
     if (this.#state === 'open') this.#state = 'ending';
     this.#shrink(this.heldBytes);
   }
 
-  /** Nothing more will be granted or held: gives back what was taken from the budget, and takes no more. */
+  /** Nothing more will be granted or held: returns everything to the budget and charges nothing more. */
   release(): void {
     if (this.#state !== 'released') this.#memory.wait(-this.heldBytes);
     this.#state = 'released';
@@ -109,7 +115,10 @@ export class ReceiveWindow {
     this.#windowBytes = windowBytes;
   }
 
-  /** Four times what is taken in a round trip: the sender stays busy, and a new stream fills a long line within a few. */
+  /**
+   * Sizes the window at four times what is taken in a round trip: the sender stays busy, and a new stream fills a long
+   * line within a few round trips.
+   */
   #measure(now: number, roundTripMs: number): void {
     if (this.#roundEnd === undefined || this.#consumed < this.#roundEnd) return;
     const leastMs = roundTripMs + WINDOW_SLACK_MS;

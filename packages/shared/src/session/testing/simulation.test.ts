@@ -1,14 +1,12 @@
 import { expect, it } from 'vitest';
 import { simulate } from './simulation.ts';
 
-/*
- * SIMULATION_SEED=123 runs the one body of traffic that failed, SIMULATION_SEEDS=100000 many more of them.
- */
+/* SIMULATION_SEED=123 runs the one scenario that failed, SIMULATION_SEEDS=100000 many more. */
 const ONE_SEED = process.env.SIMULATION_SEED;
 const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 500);
 const LOSSES = 200;
 const STREAMS = 60;
-/** Seeds of one test: short enough that a run of many of them shows how far it is. */
+/** Seeds per test: few enough that a long run shows its progress. */
 const BATCH = 100;
 const TIMEOUT_MS = 300_000;
 
@@ -38,7 +36,7 @@ it.each(BATCHES)(
     expect(losses).toBeGreaterThanOrEqual(count * LOSSES);
     expect(streams).toBe(count * STREAMS);
     expect(lastWords).toBeGreaterThan(0);
-    // Few enough that the rest is worth something.
+    // Few enough that the rest still tests something.
     expect(givenUp).toBeLessThan(streams / 20);
     expect(givenUp > 0 || count < BATCH).toBe(true);
   },

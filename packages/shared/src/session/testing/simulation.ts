@@ -7,29 +7,30 @@ import { RecordBuilder } from '../../link/record-builder.ts';
 import { Session, type ResumePoint } from '../session.ts';
 
 /*
- * A client and a server in one process, on a virtual clock and with seeded chance, and between them links that break in every
- * way that a link can break. Only tests import this file. Everything is checked while it happens; what is wrong is thrown.
+ * A client and a server in one process, on a virtual clock and with a seeded random generator, connected by links that
+ * break in every way a link can break. Only tests import this file. Everything is checked as it happens; a violation
+ * throws.
  */
 
 export interface SimulationResult {
   readonly losses: number;
   readonly streams: number;
   readonly resets: number;
-  /** Streams that were reset for want of memory. */
+  /** Streams that were reset for lack of memory. */
   readonly givenUp: number;
-  /** Ends of streams that got all that came before a reset. */
+  /** Stream ends that received everything sent before a reset. */
   readonly lastWords: number;
   readonly bytes: number;
   readonly virtualMs: number;
 }
 
 export interface SimulationOptions {
-  /** After so many lost links the links are sound, and everything has to come to its end. */
+  /** After this many lost links no more faults are injected, and everything has to finish. */
   readonly losses: number;
   readonly streams: number;
 }
 
-/** Numbers that look random and come again with the same seed (mulberry32). */
+/** A seeded pseudo-random generator (mulberry32). */
 export class Random {
   #state: number;
 
@@ -45,12 +46,12 @@ export class Random {
     return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
   }
 
-  /** A whole number in [0, limit). */
+  /** An integer in [0, limit). */
   below(limit: number): number {
     return Math.floor(this.next() * limit);
   }
 
-  /** Small far more often than large, up to `limit`. */
+  /** Up to `limit`, small far more often than large. */
   skewed(limit: number): number {
     return Math.floor(limit ** this.next());
   }
@@ -64,7 +65,7 @@ export class Random {
   }
 }
 
-/** Runs one body of traffic to its end. Throws with the seed in the message. */
+/** Runs one scenario to its end. Throws with the seed in the message. */
 export function simulate(seed: number, options: SimulationOptions): SimulationResult {
   const world = new World(seed, options);
   try {
@@ -84,7 +85,7 @@ interface Appointment {
   readonly run: () => void;
 }
 
-/** What is to happen, earliest first, and in the order in which it was arranged. */
+/** Pending appointments, earliest first; ties in the order in which they were made. */
 class Agenda {
   readonly #heap: Appointment[] = [];
   #order = 0;
@@ -139,13 +140,13 @@ function makePattern(): Buffer {
   return pattern;
 }
 
-/** The bytes at `offset` of one direction of a stream: another direction, stream or offset has others. */
+/** The bytes at `offset` of one direction of a stream; they differ by direction, stream and offset. */
 function content(streamId: number, role: Role, offset: number, length: number): Buffer {
   const start = (streamId * 7919 + (role === 'server' ? 0 : 31_337) + offset) % PATTERN_PERIOD;
   return PATTERN.subarray(start, start + length);
 }
 
-/** What a session has no use for any more must not be sent again: it would be seen. */
+/** Overwrites data that a session no longer needs, so that resending it would be noticed. */
 function spoil(data: Uint8Array): void {
   data.fill(0xff);
 }
@@ -154,18 +155,18 @@ type Role = 'client' | 'server';
 
 /** What one side of a stream does. */
 interface SidePlan {
-  /** `bulk` sends all it has, `ping` the next ball once the last came back, `echo` sends back what it gets. */
+  /** `bulk` sends all it has, `ping` sends the next ball once the last came back, `echo` returns what it gets. */
   readonly kind: 'bulk' | 'ping' | 'echo';
   readonly totalBytes: number;
   readonly chunkBytes: number;
   /** Ends only once the peer has ended. */
   readonly endsLast: boolean;
-  /** How long what arrived lies before it is consumed. */
+  /** How long data waits after its arrival before it is consumed. */
   readonly consumeAfterMs: number;
   readonly resetAfterSent: number;
   readonly resetAfterReceived: number;
   readonly resetAfterMs: number;
-  /** A reset goes behind what was written before. */
+  /** A reset follows what was written before it. */
   readonly resetsLast: boolean;
 }
 
@@ -181,7 +182,7 @@ function planStream(random: Random): Record<Role, SidePlan> {
   const totalBytes = random.chance(0.03) ? random.below(400_000) : random.skewed(20_000) - 1;
   const otherBytes = random.chance(0.5) ? random.skewed(3000) - 1 : random.skewed(100_000) - 1;
   const slow = (): number => (random.chance(0.1) ? random.below(2000) : random.chance(0.3) ? random.below(50) : 0);
-  // Not so small that chunks are all that is simulated.
+  // Not so small that the simulation is all chunks.
   const chunk = (bytes: number): number => Math.ceil(bytes / 50) + random.skewed(65_536);
   let server: SidePlan = { ...plain, totalBytes, chunkBytes: chunk(totalBytes), consumeAfterMs: slow() };
   let client: SidePlan = {
@@ -215,20 +216,20 @@ function planStream(random: Random): Record<Role, SidePlan> {
   return { server: reset(server), client: reset(client) };
 }
 
-/** One side's end of a stream: the socket beside the session. */
+/** One side's end of a stream, standing in for its socket. */
 class Side {
   readonly id: number;
   readonly role: Role;
   readonly plan: SidePlan;
   written = 0;
   received = 0;
-  /** The session took what it can take. */
+  /** The session has taken all it can. */
   isHeld = false;
   hasEnded = false;
   peerHasEnded = false;
-  /** By this side; the peer is told. */
+  /** By this side; the peer will hear of it. */
   hasReset = false;
-  /** In the course of which row of events. */
+  /** The batch of events in which that happened. */
   resetBatch = 0;
   wasReset = false;
 
@@ -242,7 +243,7 @@ class Side {
     return this.hasReset || this.wasReset || (this.hasEnded && this.peerHasEnded);
   }
 
-  /** Up to which offset it wants to write now. */
+  /** The offset up to which it wants to write now. */
   get wanted(): number {
     switch (this.plan.kind) {
       case 'bulk':
@@ -274,12 +275,12 @@ class Wire {
   readonly latencyMs: number;
   busyUntil = 0;
   lastArrivalAt = 0;
-  /** What the socket has not passed on yet. */
+  /** What the socket has not sent yet. */
   queuedBytes = 0;
   sentRecords = 0;
-  /** Records from this one on never arrive. */
+  /** Records from this one on are lost. */
   lostFrom = Infinity;
-  /** What the receiving end has read from its socket. */
+  /** Bytes that the receiving end has read from its socket. */
   bytesRead = 0;
 
   constructor(bytesPerMs: number, latencyMs: number) {
@@ -290,9 +291,9 @@ class Wire {
 
 /** When a link breaks, and who notices. */
 interface Fault {
-  /** Once so many records (message 3 is the first of the client's) were sent by this side, … */
+  /** Once this side has sent this many records (message 3 is the client's first), … */
   readonly after: { readonly role: Role; readonly records: number } | undefined;
-  /** … or so long after it began. */
+  /** … or this long after it began. */
   readonly afterMs: number;
   readonly noticedBy: readonly Role[];
   /** Which directions are dead from then on. */
@@ -305,7 +306,7 @@ class Link {
   readonly fault: Fault | undefined;
   readonly roundTripMs: number;
   isCut = false;
-  /** Something that makes silence legitimate happened: a cut, a sleeper, an end that let go. */
+  /** Something happened that makes silence legitimate: a cut, a sleeping process, an end that let go. */
   isExcused = false;
   isCounted = false;
 
@@ -345,9 +346,9 @@ const HEARTBEATS: readonly HeartbeatSettings[] = [
   { intervalMs: 500, timeoutMs: 2000 },
   { intervalMs: 1000, timeoutMs: 1000 },
 ];
-/** With the least one, streams are reset for want of memory. */
+/** With the smallest one, streams are reset for lack of memory. */
 const BUDGETS_BYTES = [192 * 1024, 1024 * 1024, 64 * 1024 * 1024];
-/** How much longer a sound link may need at the end for everything to be delivered. */
+/** How long a sound link may take at the end to deliver everything. */
 const PATIENCE_MS = 30 * 60 * 1000;
 const PROGRESS_EVERY_MS = 100;
 
@@ -368,10 +369,10 @@ class World {
   #unfinishedSides = 0;
   #bytes = 0;
   #resets = 0;
-  /** Streams that were reset for want of memory. */
+  /** Streams that were reset for lack of memory. */
   readonly #givenUp = new Set<number>();
   #lastWords = 0;
-  /** Counts the rows of events that sessions told. */
+  /** Counts the batches of events from sessions. */
   #batch = 0;
   #soundSince = Infinity;
 
@@ -425,7 +426,7 @@ class World {
 
   #visitAfter(delayMs: number): void {
     this.#at(this.now + delayMs, () => {
-      // Spread over the whole life of the session, also over its time without a link.
+      // Spread over the whole life of the session, including its time without a link.
       const share = this.#options.streams * ((this.losses + 1) / this.#options.losses);
       if (this.#plans.size < Math.min(share, this.#options.streams)) this.#visit();
       if (this.#plans.size < this.#options.streams) this.#visitAfter(this.#random.skewed(300));
@@ -455,7 +456,7 @@ class World {
     this.#feed(end, side);
   }
 
-  /** Writes what the side wants to write and the session takes. */
+  /** Writes what the side wants to write and the session accepts. */
   #feed(end: Endpoint, side: Side): void {
     const { session } = end;
     while (!side.isOver && !side.isHeld && side.written < side.wanted) {
@@ -484,7 +485,7 @@ class World {
       return;
     }
     end.session.reset(side.id, 'stream-reset');
-    // What a socket does: an error, and some time later its close.
+    // As a socket does: an error, and some time later its close.
     if (this.#random.chance(0.7)) return;
     this.#at(this.now + this.#random.skewed(2000) - 1, () => {
       end.session.reset(side.id, 'stream-reset');
@@ -492,7 +493,7 @@ class World {
     });
   }
 
-  // ── what a session tells ──
+  // ── session events ──
 
   #dispatch(end: Endpoint): void {
     for (let events = end.session.takeEvents(); events.length > 0; events = end.session.takeEvents()) {
@@ -517,8 +518,8 @@ class World {
     if (!side) throw new Error(`told ${event.type} of stream ${event.streamId}, which is not known`);
     if (event.type === 'stream-reset' && event.code === 'stream-idle') this.#givenUp.add(event.streamId);
     if (side.hasReset) {
-      if (this.#givenUp.has(event.streamId)) return; // for want of memory, just before
-      // Only what was in the same record as the event that made this side reset the stream.
+      if (this.#givenUp.has(event.streamId)) return; // for lack of memory, just before
+      // Only events from the same record as the one that made this side reset the stream.
       check(side.resetBatch === this.#batch, `told ${event.type} after one's own reset`);
       return;
     }
@@ -571,13 +572,13 @@ class World {
     });
   }
 
-  /** The client has message 2 and sends message 3. */
+  /** The client has received message 2 and sends message 3. */
   #dial(): void {
     this.#dialAt = Infinity;
     const { client } = this.#ends;
     if (this.#isAsleep(client, () => this.#dial())) return;
     const hello = client.session.helloPoint();
-    // The old link may go on until message 3 is on its way.
+    // The old link may continue until message 3 is in flight.
     if (client.link && this.#random.chance(0.3)) {
       const number = this.#linkNumber;
       this.#at(this.now + this.#random.skewed(100), () => {
@@ -592,7 +593,7 @@ class World {
 
   #startLink(resume: ResumePoint): void {
     const { client } = this.#ends;
-    // A newer link replaces a living one: the peer learns of it by the new link, or by the close.
+    // A newer link replaces a live one: the peer learns of it from the new link or from the close.
     if (client.link) this.#let(client, this.#random.chance(0.5));
     this.#linkNumber += 1;
     const link = this.#newLink();
@@ -627,7 +628,7 @@ class World {
     const isSilent = random.chance(0.1);
     return {
       after: isByRecords ? after : undefined,
-      // Also where the records never come to be so many.
+      // Even if there are never that many records.
       afterMs: isByRecords ? 5000 : random.skewed(5000),
       noticedBy: isSilent ? [] : random.pick([both, both, both, ['client'], ['server']]),
       dead: isSilent && random.chance(0.3) ? [random.pick(both)] : both,
@@ -662,7 +663,7 @@ class World {
     while (end.link) {
       const { link } = end;
       const wire = link.wires[end.role];
-      // As the drivers do: what drains in 250 ms, between 4 and 256 KiB.
+      // As the drivers do: what drains in 250 ms, from 4 to 256 KiB.
       const limitBytes = Math.min(MAX_PLAINTEXT_BYTES, Math.max(4096, wire.bytesPerMs * 250));
       if (wire.queuedBytes >= limitBytes) break;
       const parts = end.session.nextRecord(this.now, builder, limitBytes);
@@ -730,7 +731,7 @@ class World {
     link.isExcused = true;
     for (const role of fault?.dead ?? []) {
       const wire = link.wires[role];
-      // Some of what is on its way still arrives, or nothing, or everything.
+      // Some, none or all of what is in flight still arrives.
       wire.lostFrom = wire.sentRecords - (this.#random.chance(0.5) ? this.#random.below(wire.sentRecords + 1) : 0);
     }
     for (const role of fault?.noticedBy ?? []) {
@@ -788,7 +789,7 @@ class World {
     this.#pump(end);
   }
 
-  /** A process that stands still does what came meanwhile once it goes on. */
+  /** A suspended process handles what arrived meanwhile once it resumes. */
   #isAsleep(end: Endpoint, resume: () => void): boolean {
     if (end.sleepsUntil <= this.now) return false;
     if (end.link) end.link.isExcused = true;
@@ -817,7 +818,7 @@ class World {
       ] as const) {
         const isClean = side.hasEnded && side.peerHasEnded && !side.wasReset;
         check(isClean || side.hasReset || peer.hasReset || this.#givenUp.has(id), `stream ${id} was reset by nobody`);
-        // It can be that one side has everything when the other resets: then it never hears of that.
+        // If one side already has everything when the other resets, it never hears of the reset.
         if (isClean && !side.hasReset) check(side.received === peer.written, `stream ${id} is short`);
         if (peer.hasReset && peer.plan.resetsLast && !side.hasReset) {
           check(side.received === peer.written, `stream ${id} is short of what came before its reset`);

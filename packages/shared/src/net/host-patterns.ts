@@ -1,9 +1,9 @@
-import { parentOf, parseHostName } from '@tunnel/shared/node';
+import { HOST_NAME_LIMIT, LABEL_LIMIT, parentOf, parseHostName } from './host-name.ts';
 
 const WILDCARD = '*.';
 
 /** The longest name that can have any label in front of it. */
-const PARENT_LIMIT = 253 - 64;
+const PARENT_LIMIT = HOST_NAME_LIMIT - LABEL_LIMIT - '.'.length;
 
 /**
  * The one spelling of a host name, or of `*.` and one, which stands for all names with one label more, as in certificates. Undefined
@@ -11,12 +11,12 @@ const PARENT_LIMIT = 253 - 64;
  */
 export function parseHostPattern(text: string): string | undefined {
   if (!text.startsWith(WILDCARD)) return parseHostName(text);
-  const parent = parseParent(text.slice(WILDCARD.length));
+  const parent = parseDomain(text.slice(WILDCARD.length));
   return parent === undefined ? undefined : WILDCARD + parent;
 }
 
 /** As `parseHostName`, for a name that others are to be below. */
-export function parseParent(text: string): string | undefined {
+export function parseDomain(text: string): string | undefined {
   const parent = parseHostName(text);
   return parent !== undefined && parent.length <= PARENT_LIMIT ? parent : undefined;
 }

@@ -1,0 +1,102 @@
+import type { Flag, GivenFlags } from './flags.ts';
+import { parseDomainName, parseHostPatterns } from '../values/domain.ts';
+import { unusable } from '../values/given.ts';
+import { type ListenAddress, parseListenAddress } from '../values/listen-address.ts';
+
+const ALL_ADDRESSES: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/** Flags about HTTP tunnels of a server: the names that they may have, and where their visitors come in. */
+export const FRONT_DOOR_FLAGS = {
+  domain: {
+    describe: 'domain of the names that HTTP tunnels get',
+    variable: 'TUNNEL_DOMAIN',
+    default: 'localhost; with --public-host none',
+    read: parseDomainName,
+  },
+  'allow-hosts': {
+    describe: 'further host names that HTTP tunnels may have, as in www.example.org,*.example.net',
+    default: 'only names below the domain',
+    isList: true,
+    read: parseHostPatterns,
+  },
+  http: {
+    describe: 'further port for visitors of HTTP tunnels and for clients: a port or host:port',
+    default: 'off',
+    read: parseListenAddress,
+  },
+  https: {
+    describe: 'as --http, with TLS; needs a certificate',
+    default: 'off',
+    read: parseListenAddress,
+  },
+} as const satisfies Readonly<Record<string, Flag>>;
+
+type FrontDoorFlags = GivenFlags<typeof FRONT_DOOR_FLAGS>;
+
+export interface FrontDoorSettings {
+  /** Undefined: the server's default. */
+  readonly domain: string | undefined;
+  readonly allowHosts: readonly string[];
+  /** Undefined: off. */
+  readonly http: ListenAddress | undefined;
+  readonly https: ListenAddress | undefined;
+}
+
+/** Other settings of the server that these have to fit. */
+export interface FrontDoorSurroundings {
+  readonly control: ListenAddress;
+  readonly publicHost: string | undefined;
+  readonly hasCertificate: boolean;
+}
+
+/** Throws `usage` errors that name the flag and the value. */
+export function readFrontDoorSettings(flags: FrontDoorFlags, surroundings: FrontDoorSurroundings): FrontDoorSettings {
+  const domain = flags.read('domain');
+  return {
+    domain,
+    allowHosts: readAllowHosts(flags, ['localhost', domain, surroundings.publicHost]),
+    ...readPorts(flags, surroundings),
+  };
+}
+
+/** A name under which clients look for the server itself is for no tunnel. */
+function readAllowHosts(flags: FrontDoorFlags, own: readonly (string | undefined)[]): readonly string[] {
+  return flags.all('allow-hosts').flatMap((given) => {
+    const patterns = FRONT_DOOR_FLAGS['allow-hosts'].read(given);
+    const refused = patterns.find((pattern) => own.includes(pattern));
+    if (refused === undefined) return patterns;
+    throw unusable({ text: refused, source: given.source }, "the server's own name is for no tunnel", 'leave it out');
+  });
+}
+
+function readPorts(
+  flags: FrontDoorFlags,
+  { control, hasCertificate }: FrontDoorSurroundings,
+): Pick<FrontDoorSettings, 'http' | 'https'> {
+  const [http, https] = [flags.read('http'), flags.read('https')];
+  const secure = flags.get('https');
+  if (secure !== undefined && !hasCertificate) {
+    throw unusable(secure, 'there is no certificate for it', 'give --tls-cert and --tls-key as well');
+  }
+  const taken = [{ ...control, name: 'the control port' }];
+  for (const [name, address] of [
+    ['http', http],
+    ['https', https],
+  ] as const) {
+    const given = flags.get(name);
+    if (address === undefined || given === undefined) continue;
+    const { host = control.host, port } = address;
+    const other = taken.find((earlier) => overlap(earlier, { host, port }));
+    if (other !== undefined) {
+      const hint = 'the control port takes visitors too: leave the flag out, or give another port';
+      throw unusable(given, `${other.name} is there`, hint);
+    }
+    taken.push({ host, port, name: `--${name}` });
+  }
+  return { http, https };
+}
+
+function overlap(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  return a.host === b.host || [a.host, b.host].some((host) => host === undefined || ALL_ADDRESSES.has(host));
+}
