@@ -35,7 +35,7 @@ export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<Advise
     'visitors-refused': ({ target, denied, overLimit }, repeats) => {
       emit('visitors-refused', { target: formatTarget(target), denied, overLimit, ...repeatFields(repeats) });
     },
-    request: ({ method, path: target, status = null, durationMs, receivedBytes, sentBytes, host, address }) => {
+    request: ({ method, path: target, status, durationMs, receivedBytes, sentBytes, host, address }) => {
       const ms = Math.round(durationMs);
       emit('request', { method, target, status, durationMs: ms, receivedBytes, sentBytes, host, address });
     },

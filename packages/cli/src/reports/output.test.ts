@@ -310,7 +310,7 @@ describe('json', () => {
         hint: 'is it running?',
       },
       { event: 'request', time, ...requestFields },
-      { event: 'request', time, ...requestFields, status: null },
+      { event: 'request', time, ...requestFields, status: undefined },
       { event: 'stopped', time, exitCode: 0, code: 'stopped', reason: 'stopped', hint: 'nothing to do' },
       { event: 'listening', time, port: 1, serverKey: key, url: 'ws://a:1' },
     ]);
