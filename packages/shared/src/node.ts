@@ -41,8 +41,9 @@ export {
   parseIdentity,
 } from './crypto/keys.ts';
 export type { Identity } from './crypto/keys.ts';
-export { accessTo, isForeignLink, isMountPoint, isOwn, ownerOf } from './state/ownership.ts';
+export { accessTo, hasModes, isForeignLink, isMountPoint, isOwn, ownerOf } from './state/ownership.ts';
 export type { Access, Owner } from './state/ownership.ts';
+export { hasProc } from './state/proc.ts';
 export { takeProcessLock } from './state/process-lock.ts';
 export type { ProcessLock } from './state/process-lock.ts';
 export { isRunning, ownProcess } from './state/process-stamp.ts';
