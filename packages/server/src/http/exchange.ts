@@ -100,7 +100,8 @@ export class Exchange {
     // Together with what came behind it; but an answer whose body takes its time must not hold its head back.
     const { socket } = response;
     socket?.cork();
-    response.flushHeaders();
+    // `flushHeaders` would send the head as UTF-8, and so each of its bytes beyond ASCII as two.
+    response.write('', 'latin1');
     setImmediate(() => socket?.uncork());
     answer.on('data', (chunk: Buffer) => {
       if (!response.write(chunk)) answer.pause();

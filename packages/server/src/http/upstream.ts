@@ -3,6 +3,9 @@ import { type VisitorEnds, VisitorSocket } from '@tunnel/shared/node';
 import type { ErrorCode } from '@tunnel/shared';
 import type { Visit, VisitorAttributes } from '../endpoints/endpoint.ts';
 
+/** The head of a service's answer, in bytes; a longer one is an answer that nobody understands: 502. */
+const MAX_ANSWER_HEAD_BYTES = 64 * 1024;
+
 /** What `node:http` needs of an agent: it is asked for each request, and the request brings its stream along. */
 const agent = {
   defaultPort: 80,
@@ -45,9 +48,13 @@ export class Upstream {
       path,
       headers,
       setHost: false,
+      maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
       stream,
     };
-    return startRequest(options);
+    const request = startRequest(options);
+    // Any number: their size has a bound, and further ones would be dropped without a word.
+    request.maxHeadersCount = 0;
+    return request;
   }
 
   /** The visitor's connection is over. */
