@@ -35,10 +35,11 @@ export class Exchange {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    const { response } = options;
+    const { request, response } = options;
     response.once('close', () => {
       // The visitor left: the service learns it.
       if (!response.writableFinished) this.#upstreamRequest?.destroy();
+      else if (!request.complete) this.#watchBody();
     });
   }
 
@@ -67,6 +68,16 @@ export class Exchange {
     this.#passBody(upstreamRequest);
   }
 
+  /** The answer is given, and the body still on its way: Node tells no more if the visitor leaves. */
+  #watchBody(): void {
+    const { socket } = this.#options.request;
+    const upstreamRequest = this.#upstreamRequest;
+    if (!upstreamRequest || upstreamRequest.destroyed) return;
+    const onClose = (): void => void upstreamRequest.destroy();
+    socket.once('close', onClose);
+    upstreamRequest.once('close', () => socket.off('close', onClose));
+  }
+
   #passBody(upstreamRequest: ClientRequest): void {
     const { request } = this.#options;
     if (!hasBody(request)) {
@@ -82,11 +93,15 @@ export class Exchange {
       if (rawTrailers.length > 0) upstreamRequest.addTrailers(pairsOf(rawTrailers) as never);
       upstreamRequest.end();
     };
+    const onDrain = (): void => void request.resume();
     request.on('data', onData).once('end', onEnd);
-    upstreamRequest.on('drain', () => request.resume());
+    upstreamRequest.on('drain', onDrain);
+    // Once the answer is whole Node no longer tells, and more of the body may be on its way.
+    upstreamRequest.once('socket', (stream) => stream.on('drain', onDrain));
     upstreamRequest.once('close', () => {
       // It was answered, or broke: what is left of the body goes nowhere.
       request.off('data', onData).off('end', onEnd);
+      upstreamRequest.socket?.off('drain', onDrain);
       if (!request.readableEnded && this.#upstreamRequest === upstreamRequest && this.#isAnswered) request.resume();
     });
   }

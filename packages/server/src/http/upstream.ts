@@ -33,12 +33,15 @@ export class Upstream {
 
   /** Whether the next request would go out on a stream that served one before: the service may be about to close it. */
   get isUsed(): boolean {
-    return this.#stream !== undefined;
+    return this.#stream !== undefined && !this.#isBusy;
   }
 
-  /** Begins a request, one at a time. Returns why there is no stream for it. */
+  /**
+   * Begins a request. One that was answered before its body was whole may still be on its way: it keeps its stream, and this one
+   * gets another. Returns why there is no stream for it.
+   */
   request(visit: Visit, method: string, path: string, headers: readonly string[]): ClientRequest | ErrorCode {
-    const stream = this.#stream ?? this.#open(visit);
+    const stream = this.#stream && !this.#isBusy ? this.#stream : this.#open(visit);
     if (typeof stream === 'string') return stream;
     this.#isBusy = true;
     stream.off('data', refuseData);
@@ -74,7 +77,9 @@ export class Upstream {
       return refusal;
     }
     const forget = (): void => {
-      if (this.#stream === program) this.#stream = undefined;
+      if (this.#stream !== program) return;
+      this.#stream = undefined;
+      this.#isBusy = false;
     };
     program.on('free', () => this.#onFree(program));
     program.once('end', forget).once('close', forget);
@@ -83,9 +88,12 @@ export class Upstream {
   }
 
   #onFree(stream: VisitorSocket): void {
+    if (this.#isClosed || this.#stream !== stream) {
+      stream.end();
+      return;
+    }
     this.#isBusy = false;
-    if (this.#isClosed) stream.end();
-    else stream.on('data', refuseData);
+    stream.on('data', refuseData);
   }
 }
 
