@@ -148,7 +148,8 @@ export class Exchange {
     if (response.destroyed) return;
     // The service closed a connection that it had kept, and cannot have done anything: a request may be sent once more if it
     // could be done twice, or did not arrive as a whole.
-    const mayRepeat = isReused && error.resetCode === undefined && this.#bodyBytes === 0;
+    const isHangUp = error.resetCode === undefined || error.resetCode === 'stream-reset';
+    const mayRepeat = isReused && isHangUp && this.#bodyBytes === 0;
     if (mayRepeat && (IDEMPOTENT.has(method) || hasBody(request))) {
       this.#upstreamRequest = undefined;
       upstreamRequest.removeAllListeners('drain');
