@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Visit } from '../endpoints/endpoint.ts';
+import { answerHead } from './answer-head.ts';
 import { forwardResponseHeaders } from './forwarded-headers.ts';
 import { sendAnswer } from './own-answer.ts';
 import { badGateway, refusalOf } from './refusals.ts';
@@ -53,16 +54,11 @@ export class Exchange {
     }
     this.#upstreamRequest = upstreamRequest;
     upstreamRequest.on('response', (answer) => this.#onAnswer(answer));
-    upstreamRequest.on('information', ({ httpVersion, statusCode, statusMessage, rawHeaders }) => {
-      if (statusCode === 100) {
-        response.writeContinue();
-        return;
-      }
-      let head = `HTTP/${httpVersion} ${statusCode} ${statusMessage}\r\n`;
-      for (let index = 0; index < rawHeaders.length; index += 2) {
-        head += `${rawHeaders[index]}: ${rawHeaders[index + 1]}\r\n`;
-      }
-      if (request.httpVersion !== '1.0') response.socket?.write(`${head}\r\n`, 'latin1');
+    upstreamRequest.on('information', ({ statusCode, statusMessage, rawHeaders }) => {
+      // HTTP/1.0 knows no answers that are not final (RFC 9110, section 15.2).
+      if (request.httpVersion === '1.0') return;
+      if (statusCode === 100) response.writeContinue();
+      else response.socket?.write(answerHead(statusCode, statusMessage, rawHeaders), 'latin1');
     });
     upstreamRequest.on('error', (error) => this.#onError(upstreamRequest, error, isReused));
     this.#passBody(upstreamRequest);
