@@ -2,7 +2,7 @@ import type { HttpOptions, TunnelOptions } from '@tunnel/client';
 import { TERM_LIMIT } from '@tunnel/shared';
 import { type Given, unusable } from '../values/given.ts';
 import { parseHeader, parseHeaderName } from '../values/header.ts';
-import { parseHostHeader, parsePublicHost } from '../values/public-host.ts';
+import { parseHostHeader, parsePublicHost } from '../values/host.ts';
 import { type GivenCredentials, parseCredentials } from './credentials.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import {
