@@ -22,7 +22,7 @@ const MIXED = 150;
  * Content-Length of 0 in requests).
  */
 const MAY_CHANGE = {
-  /** Of one hop (RFC 9110, 7.6.1), together with all that Connection names. */
+  /** Of one hop (RFC 9110, 7.6.1), together with all that Connection names: each hop has its own. */
   hopByHop: ['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'],
   /** Told to the service. */
   addedToRequests: ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded', 'via'],
@@ -37,6 +37,8 @@ const EXCHANGES = [
 ].map((exchange, id) => ({ ...exchange, id }));
 
 type NumberedExchange = (typeof EXCHANGES)[number];
+
+type Way = 'direct' | 'through the tunnel';
 
 /** What is compared of a message. */
 interface Told {
@@ -84,16 +86,31 @@ test('there are at least 300 exchanges, each with a name of its own', () => {
 
 describe.concurrent('as direct', { timeout: 60_000 }, () => {
   test.for(EXCHANGES.map((exchange) => [exchange.name, exchange] as const))('%s', async ([, exchange]) => {
-    const [without, through] = await Promise.all([
-      play(exchange, direct, direct.port),
-      play(exchange, behind, tunnel.port),
-    ]);
+    const [without, through] = await Promise.all([play(exchange, 'direct'), play(exchange, 'through the tunnel')]);
     const partialBytes = Math.min(without.partial?.body.length ?? 0, through.partial?.body.length ?? 0);
     const { answers, ...rest } = compared(exchange, without, partialBytes);
     // Somebody has to say that the service says nothing: the tunnel's server.
     const expected = { answers: exchange.isUnanswered === true ? [...answers, '502 Bad Gateway'] : answers, ...rest };
     expect(compared(exchange, through, partialBytes)).toEqual(expected);
   });
+});
+
+test('what is of one hop is not passed on', async () => {
+  const fields: Field[] = [
+    ['Connection', 'X-Named, mark'],
+    ['X-Named', 'mark'],
+    ['Keep-Alive', 'mark'],
+    ['Proxy-Connection', 'mark'],
+    ['TE', 'mark'],
+    ['Upgrade', 'mark'],
+  ];
+  await using scene = await Scene.begin(tunnel.port, ['GET'], [answer({ fields })]);
+  behind.play(EXCHANGES.length, scene);
+  scene.send(encodeRequest({ fields }, EXCHANGES.length, 0));
+  await scene.answersArrive(1);
+  expect(scene.messages[0]?.startLine).toBe('HTTP/1.1 200 OK');
+  expect(scene.bytes.toString('latin1')).not.toContain('mark');
+  expect(JSON.stringify(scene.received[0]?.request().fields)).not.toContain('mark');
 });
 
 describe('a connection of the visitor outlives those of the service', () => {
@@ -119,7 +136,7 @@ describe('a connection of the visitor outlives those of the service', () => {
       const requests = Array.from({ length: 20 }, (_, at) => ({ target: `/${at}` }));
       const answers = requests.map(() => closes);
       await using scene = await Scene.begin(tunnel.port, [], answers);
-      const id = EXCHANGES.length;
+      const id = EXCHANGES.length + 1;
       behind.play(id, scene);
       const encoded = requests.map((request, index) => encodeRequest(request, id, index));
       if (atOnce === 1) await oneByOne(scene, encoded);
@@ -156,7 +173,8 @@ function shown({ body, ...told }: Told): object {
   return { ...told, body: { bytes: body.length, beginning: body.toString('latin1', 0, 200), sha256 } };
 }
 
-async function play(exchange: NumberedExchange, service: ScriptedService, port: number): Promise<Outcome> {
+async function play(exchange: NumberedExchange, way: Way): Promise<Outcome> {
+  const [service, port] = way === 'direct' ? [direct, direct.port] : [behind, tunnel.port];
   const { id, requests, answers, ends = false, visit = oneByOne, bodiesAreUnread = false } = exchange;
   const methods = requests.map(({ method = 'GET' }) => method);
   await using scene = await Scene.begin(port, methods, answers);
@@ -171,11 +189,11 @@ async function play(exchange: NumberedExchange, service: ScriptedService, port: 
   await scene[Symbol.asyncDispose]();
   await scene.isLeft();
   return {
-    answers: messages.map(answerOf),
-    partial: partial && answerOf(partial),
+    answers: messages.map((message) => answerOf(message, way)),
+    partial: partial && answerOf(partial, way),
     // Whoever wants no end may see one: each hop decides for itself how long its connection stays.
     ending: ends ? ending : undefined,
-    received: received.map(({ index, request }) => ({ index, request: requestOf(request(), bodiesAreUnread) })),
+    received: received.map(({ index, request }) => ({ index, request: requestOf(request(), way, bodiesAreUnread) })),
     rest: scene.rest,
   };
 }
@@ -187,20 +205,22 @@ async function oneByOne(scene: Scene, requests: readonly Buffer[]): Promise<void
   }
 }
 
-function answerOf(message: Message): Told {
-  return told(message, message.startLine.replace(/^HTTP\/1\.[01] (.*?) ?$/, '$1'), []);
+function answerOf(message: Message, way: Way): Told {
+  return told(message, way, message.startLine.replace(/^HTTP\/1\.[01] (.*?) ?$/, '$1'), []);
 }
 
-function requestOf(message: Message, bodyIsUnread: boolean): Told {
+function requestOf(message: Message, way: Way, bodyIsUnread: boolean): Told {
   const line = message.startLine.replace(/ HTTP\/1\.[01]$/, '');
-  const whole = told(message, line, MAY_CHANGE.addedToRequests);
+  const whole = told(message, way, line, MAY_CHANGE.addedToRequests);
   const isEmpty = ([name, value]: Field): boolean => name.toLowerCase() === 'content-length' && value === '0';
   const request = { ...whole, fields: whole.fields.filter((field) => !isEmpty(field)) };
   return bodyIsUnread ? { ...request, body: Buffer.alloc(0), trailers: [] } : request;
 }
 
-function told({ fields, trailers, body }: Message, startLine: string, added: readonly string[]): Told {
-  const named = valuesOf(fields, 'connection').flatMap((value) => value.toLowerCase().split(/\s*,\s*/));
+function told({ fields, trailers, body }: Message, way: Way, startLine: string, added: readonly string[]): Told {
+  // What is named must not come through.
+  const names = way === 'direct' ? valuesOf(fields, 'connection') : [];
+  const named = names.flatMap((value) => value.toLowerCase().split(/\s*,\s*/));
   const dropped = new Set<string>([...MAY_CHANGE.hopByHop, ...named, ...added]);
   return { startLine, fields: fields.filter(([name]) => !dropped.has(name.toLowerCase())), trailers, body };
 }
