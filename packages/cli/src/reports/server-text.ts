@@ -58,7 +58,7 @@ export function serverTextReporter(say: (line: string) => void, context: ServerT
 }
 
 /** Of a tunnel, for people. */
-export function placeText({ host, port = 0 }: PublicPlace): string {
+function placeText({ host, port = 0 }: PublicPlace): string {
   return host ?? `port ${port}`;
 }
 

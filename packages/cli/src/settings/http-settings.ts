@@ -20,7 +20,7 @@ export const TUNNEL_TYPES = ['tcp', 'http'] as const;
 export type TunnelType = (typeof TUNNEL_TYPES)[number];
 
 /** Flags that only tunnels with a host name have. */
-export const HOST_FLAGS = {
+const HOST_FLAGS = {
   host: {
     describe: "name to ask for: one label below the server's domain, or a whole host name",
     default: "made from the tunnel's name and this client's key",

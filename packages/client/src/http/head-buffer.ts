@@ -1,5 +1,5 @@
 /** A head that is longer is not read. */
-export const MAX_HEAD_BYTES = 65_536;
+const MAX_HEAD_BYTES = 65_536;
 
 const FIRST_BYTES = 1_024;
 const END = Buffer.from('\r\n\r\n');

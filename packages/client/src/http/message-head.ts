@@ -1,7 +1,7 @@
 // RFC 9112, read for whoever looks on: a head that cannot be read ends the looking, and nothing else.
 
 /** Where a message's body ends, as its own head says. */
-export type Length =
+type Length =
   | { readonly kind: 'known'; readonly bytes: number }
   | { readonly kind: 'chunked' }
   /** In a coding without an end of its own. */

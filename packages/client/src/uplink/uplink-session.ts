@@ -17,7 +17,7 @@ import { type StreamOpened, type TunnelFrame, visitorAddresses } from './tunnel-
 import type { UplinkTunnels } from './uplink-tunnels.ts';
 
 /** Looks on at a stream, and is told of its end. */
-export interface VisitorObserver extends StreamObserver {
+interface VisitorObserver extends StreamObserver {
   closed(): void;
 }
 

@@ -60,7 +60,15 @@ export class Exchange {
       if (statusCode === 100) response.writeContinue();
       else response.socket?.write(answerHead(statusCode, statusMessage, rawHeaders), 'latin1');
     });
-    upstreamRequest.on('error', (error) => this.#onError(upstreamRequest, error, isReused));
+    let isOver = false;
+    upstreamRequest.on('error', (error) => {
+      isOver = true;
+      this.#onError(upstreamRequest, error, isReused);
+    });
+    upstreamRequest.once('close', () => {
+      // A 101 that nobody asked for closes the connection without an error.
+      if (!isOver && !this.#isAnswered) this.#onError(upstreamRequest, new Error('closed without an answer'), false);
+    });
     this.#passBody(upstreamRequest);
   }
 
