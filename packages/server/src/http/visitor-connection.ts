@@ -5,13 +5,18 @@ import { Upstream } from './upstream.ts';
 /** Streams that one connection may have: a proxy may bring requests for several hosts on it. Beyond it the oldest is closed. */
 const UPSTREAM_LIMIT = 8;
 
+/** Requests that wait for their turn before no more are read from the connection. */
+const PIPELINE_LIMIT = 64;
+
 /** A visitor's connection to the front door: its requests come one after another, and each host has a stream of its own. */
 export class VisitorConnection {
   readonly #upstreams = new Map<string, Upstream>();
+  readonly #socket: Socket;
   #isBusy = false;
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   constructor(socket: Socket) {
+    this.#socket = socket;
     socket.once('close', () => {
       for (const upstream of this.#upstreams.values()) upstream.close();
       this.#upstreams.clear();
@@ -22,6 +27,7 @@ export class VisitorConnection {
   inTurn(run: () => void): void {
     if (this.#isBusy) {
       this.#waiting.push(run);
+      if (this.#waiting.length >= PIPELINE_LIMIT) this.#socket.pause();
       return;
     }
     this.#isBusy = true;
@@ -31,6 +37,7 @@ export class VisitorConnection {
   /** The exchange whose turn it was is over. */
   next(): void {
     const run = this.#waiting.shift();
+    if (this.#waiting.length < PIPELINE_LIMIT && this.#socket.isPaused()) this.#socket.resume();
     if (run) run();
     else this.#isBusy = false;
   }
