@@ -286,7 +286,7 @@ function pipelined(): readonly Exchange[] {
     await new Promise((resolve) => setTimeout(resolve, 200)); // what a slow answer is, not a wait to be sure
     await answer({ body: 'slow' })(turn);
   };
-  const counts = [2, 3, 5, 7, 11, 20];
+  const counts = [2, 3, 5, 7, 11, 20, 100];
   return [
     ...counts.map((count) => ({ name: `${count} requests in one write`, ...plain(count), visit: inOneWrite })),
     ...counts.map((count, shift) => ({
@@ -302,6 +302,14 @@ function pipelined(): readonly Exchange[] {
         await scene.answersArrive(requests.length);
       },
     })),
+    {
+      name: '100 requests in parts of 997 bytes',
+      ...plain(100),
+      visit: async (scene: Scene, requests: readonly Buffer[]) => {
+        await scene.sendInParts(Buffer.concat(requests), 997);
+        await scene.answersArrive(requests.length);
+      },
+    },
     {
       name: '20 requests in one write, the first answered slowly',
       requests: plain(20).requests,
