@@ -18,6 +18,7 @@ const DOCUMENTS = [
   '../README.md',
   'authorized-keys.md',
   'configuration.md',
+  'http.md',
   'migrating.md',
   'operations.md',
   'reverse-proxies.md',
