@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts'],
+          include: ['packages/*/src/**/*.test.ts', 'scripts/*.test.mjs'],
           // Property tests take their time on a busy machine.
           testTimeout: 120_000,
           sequence: { groupOrder: 0 },

@@ -45,7 +45,7 @@ const loadedOnCall = {
   name: 'loaded-on-call',
   setup(build) {
     build.onResolve({ filter: /^(cliui|string-width)$/ }, ({ path, importer, namespace, resolveDir }) => {
-      const isForYargs = namespace === 'file' && importer.includes('/node_modules/yargs/');
+      const isForYargs = namespace === 'file' && /[/\\]node_modules[/\\]yargs[/\\]/.test(importer);
       return isForYargs ? { path, namespace: 'loaded-on-call', pluginData: resolveDir } : undefined;
     });
     build.onLoad({ filter: /.*/, namespace: 'loaded-on-call' }, ({ path, pluginData }) => ({

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { rollup } from 'rollup';
 import { dts } from 'rollup-plugin-dts';
+import { programCall } from './program-call.mjs';
 
 const root = join(import.meta.dirname, '..');
 
@@ -20,8 +21,8 @@ const sharedPackage = {
 
 /** Throws where the types are wrong, or where one is of a package that would be missing beside the library. */
 export async function declarationsOf(name) {
-  const compiler = join(root, 'node_modules/.bin/tsc');
-  const { status } = spawnSync(compiler, ['-b', `packages/${name}`], { cwd: root, stdio: ['ignore', 2, 2] });
+  const { file, args, options } = programCall(join(root, 'node_modules/.bin/tsc'), ['-b', `packages/${name}`]);
+  const { status } = spawnSync(file, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
   if (status !== 0) throw new Error(`packages/${name} does not compile`);
   const bundle = await rollup({
     input: declared(name, 'index'),

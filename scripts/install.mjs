@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { programCall } from './program-call.mjs';
 
 const root = join(import.meta.dirname, '..');
 const stampFile = join(root, 'node_modules', '.setup-stamp');
@@ -59,11 +60,20 @@ function install() {
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   console.error('setting up: installing dependencies (once, takes some seconds)');
   // The log level undoes that of .npmrc, which would hide why an installation fails.
-  const { status, signal, error, stdout, stderr } = spawnSync(
-    'npx',
-    ['--loglevel=error', '-y', packageManager, 'install', '--frozen-lockfile'],
-    { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * 1024 * 1024 },
-  );
+  const { file, args, options } = programCall('npx', [
+    '--loglevel=error',
+    '-y',
+    packageManager,
+    'install',
+    '--frozen-lockfile',
+  ]);
+  const { status, signal, error, stdout, stderr } = spawnSync(file, args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 64 * 1024 * 1024,
+    ...options,
+  });
   if (status === 0) return;
   console.error(`${stdout ?? ''}${stderr ?? ''}`.trim());
   console.error(`error: installing dependencies failed (${error?.message ?? signal ?? `exit code ${status}`})`);
@@ -76,6 +86,8 @@ if (readText(stampFile) !== wantedStamp()) {
   try {
     if (readText(stampFile) !== wantedStamp()) {
       install();
+      // The scripts of package.json say `exec`, which shells know, but not cmd.exe. It looks here as well.
+      if (process.platform === 'win32') writeFileSync(join(root, 'node_modules', '.bin', 'exec.cmd'), '@%*\r\n');
       if (process.exitCode === undefined) writeFileSync(stampFile, wantedStamp());
     }
   } finally {

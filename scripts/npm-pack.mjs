@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { programCall } from './program-call.mjs';
 
 const root = join(import.meta.dirname, '..');
 
@@ -17,7 +18,8 @@ export function run(command, args, options) {
 /** Packs what is in a folder, leaves the tarball in `destination`, and says where it is. */
 export function npmPack(folder, destination) {
   const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', destination];
-  const [packed] = Object.values(JSON.parse(run('npm', args, { cwd: folder })));
+  const call = programCall('npm', args);
+  const [packed] = Object.values(JSON.parse(run(call.file, call.args, { cwd: folder, ...call.options })));
   console.log(
     `${join(destination, packed.filename)}: ${Math.round(packed.size / 1024)} KiB, ${packed.entryCount} files`,
   );

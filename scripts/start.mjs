@@ -12,8 +12,12 @@ const program = spawn(process.execPath, [bundle, ...process.argv.slice(2)], {
   env: { ...process.env, TUNNEL_STARTED_AS: 'npm start --' },
 });
 
+/** There the console tells every program in it of Ctrl-C, Ctrl-Break and its closing. To pass one on would kill the program. */
+const isWindows = process.platform === 'win32';
+
 /** Whether Ctrl-C on a terminal reaches this process group, and so the program, without our help. */
 function isForeground() {
+  if (isWindows) return true;
   if (process.platform !== 'linux') return process.stdin.isTTY === true;
   // proc(5): after the name in parentheses come state, ppid, pgrp, session, tty_nr, tpgid.
   const fields = readFileSync('/proc/self/stat', 'utf8').split(') ').at(-1).split(' ');
@@ -25,7 +29,11 @@ function isForeground() {
 process.on('SIGINT', () => {
   if (!isForeground()) program.kill('SIGINT');
 });
-for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR1']) process.on(signal, () => program.kill(signal));
+for (const signal of isWindows ? ['SIGHUP', 'SIGBREAK'] : ['SIGTERM', 'SIGHUP', 'SIGUSR1']) {
+  process.on(signal, () => {
+    if (!isWindows) program.kill(signal);
+  });
+}
 
 program.on('error', (error) => {
   console.error(`error: cannot start ${bundle}: ${error.message}`);

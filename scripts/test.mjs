@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { programCall } from './program-call.mjs';
 
 const root = join(import.meta.dirname, '..');
 const resultFile = join(root, '.test-results', 'vitest.json');
@@ -36,10 +37,10 @@ rmSync(resultFile, { force: true });
 const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: '1' };
 
 let failedStep;
-for (const [name, command, ...args] of steps) {
+for (const [name, command, ...words] of steps) {
   console.log(`== ${name}`);
-  const program = join(root, 'node_modules/.bin', command);
-  const { status, error } = spawnSync(program, args, { cwd: root, env, stdio: 'inherit' });
+  const { file, args, options } = programCall(join(root, 'node_modules/.bin', command), words);
+  const { status, error } = spawnSync(file, args, { cwd: root, env, stdio: 'inherit', ...options });
   if (status === 0) continue;
   if (error !== undefined) console.error(error.message);
   failedStep = name;

@@ -106,6 +106,7 @@ function fieldsOf(checker: ts.TypeChecker, type: ts.Type): Fields {
     fields[property.name] = { type: nameOf(checker, given[0]!), optional };
     if (!checker.isArrayType(given[0]!)) continue;
     const [element] = checker.getTypeArguments(given[0] as ts.TypeReference);
+    if (!(element!.flags & ts.TypeFlags.Object)) continue;
     for (const [path, field] of Object.entries(fieldsOf(checker, element!)))
       fields[`${property.name}[].${path}`] = field;
   }
@@ -171,7 +172,10 @@ export function faultsOf(event: Readonly<Record<string, unknown>>, fields: Field
     ...Object.entries(object).flatMap(([name, value]) => {
       const field = fields[at + name];
       if (field === undefined) return [`${at}${name} is not in the table`];
-      if (Array.isArray(value)) return value.flatMap((element: object) => of(element, `${at}${name}[].`));
+      if (Array.isArray(value) && field.type === 'array') {
+        const objects = value.filter((element): element is object => typeof element === 'object');
+        return objects.flatMap((element) => of(element, `${at}${name}[].`));
+      }
       if (value === null ? field.optional : typeof value === field.type) return [];
       return [`${at}${name} is not a ${field.type}`];
     }),

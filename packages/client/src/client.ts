@@ -3,6 +3,8 @@ import { kindOf, MEMORY_BUDGET_BYTES, MemoryBudget, TunnelError } from '@tunnel/
 import { formatServerAddress } from './dial/address.ts';
 import type { ClientEvents } from './events.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
+import { RequestObserver } from './http/request-observer.ts';
+import { formatTarget } from './services/target.ts';
 import type { ClientStatus } from './status.ts';
 import { publicKeyOf } from './trust/public-key.ts';
 import { withHint } from './trust/refusal-hint.ts';
@@ -28,6 +30,8 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   readonly #uplinks: readonly Uplink[];
   /** Those that have not come to their end. */
   readonly #running: Set<Uplink>;
+  /** Whose service was told of once, since it does not answer to the public name. */
+  readonly #hinted = new WeakSet<ClientTunnel>();
   #stopping: Promise<void> | undefined;
   #error: TunnelError | undefined;
 
@@ -52,6 +56,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const uplink: Uplink = new Uplink(options, this.#tunnels, {
       tell: (name, event) => this.emit(name, ...([event] as never)),
       onVisitorsRefused: (tunnel) => this.#tellVisitorsRefused(tunnel),
+      observe: (tunnel, address) => this.#observe(tunnel, address),
       onEnd: (error) => this.#onUplinkEnd(uplink, error),
     });
     return uplink;
@@ -134,6 +139,26 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
       overLimit += counts.overLimit;
     }
     this.emit('visitors-refused', { target: tunnel.service.target, denied, overLimit });
+  }
+
+  /** Looking on costs time for every byte: only where somebody wants to know. */
+  #observe(tunnel: ClientTunnel, address: string): RequestObserver | undefined {
+    const { http } = tunnel.options;
+    if (http === undefined || this.listenerCount('request') === 0) return undefined;
+    const mayHint = (http.hostHeader ?? 'keep') === 'keep' && !this.#hinted.has(tunnel);
+    return new RequestObserver({
+      onExchange: ({ target: path, ...exchange }) => {
+        this.emit('request', { ...exchange, target: tunnel.service.target, path, address });
+      },
+      onHostRefused: mayHint ? (server) => this.#hintAtHostHeader(tunnel, server) : undefined,
+    });
+  }
+
+  /** Once for each tunnel. */
+  #hintAtHostHeader(tunnel: ClientTunnel, server: string): void {
+    if (this.#hinted.has(tunnel)) return;
+    this.#hinted.add(tunnel);
+    this.#warn(new TunnelError('host-refused', { detail: `${formatTarget(tunnel.service.target)} (${server})` }));
   }
 
   #warn(error: TunnelError): void {

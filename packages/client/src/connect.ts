@@ -83,6 +83,7 @@ export type TunnelEvents = Pick<
   | 'service'
   | 'visitors-refused'
   | 'visitor-idle'
+  | 'request'
   | 'stream'
   | 'stopped'
 >;
@@ -102,6 +103,16 @@ export class Tunnel extends EventEmitter<{ [K in keyof TunnelEvents]: [TunnelEve
     // First, so that who is told of `ready` finds the address of now.
     client.on('ready', ({ tunnels }) => (this.#addresses = tunnels));
     for (const name of EVENTS) client.on(name, (...told: unknown[]) => this.emit(name, ...(told as never)));
+    // Somebody who listens to the client has it look on at every stream.
+    EventEmitter.prototype.on.call(this, 'newListener', (name) => {
+      if (name === 'request' && this.listenerCount('request') === 0) this.#tellRequests();
+    });
+  }
+
+  #tellRequests(): void {
+    const client = this.#client;
+    const tell = (event: TunnelEvents['request']): void => void this.emit('request', event);
+    if (client.listenerCount('request') === 0) client.on('request', tell);
   }
 
   /**

@@ -116,6 +116,28 @@ export interface ClientEvents {
     /** Address and port; `unknown` where the server did not know it. */
     readonly visitor: string;
   };
+  /**
+   * A request to an HTTP tunnel was answered, or came to its end without an answer. It is told of only while somebody listens, for
+   * connections that begin from then on; an upgrade, as to a WebSocket, when it is accepted.
+   */
+  readonly request: {
+    readonly target: LocalTarget;
+    readonly method: string;
+    /** As it stands in the request, mostly path and query. */
+    readonly path: string;
+    /** Undefined: the connection ended before an answer came. */
+    readonly status: number | undefined;
+    /** From the request's head to the end of the answer. */
+    readonly durationMs: number;
+    /** Of the request's body. */
+    readonly receivedBytes: number;
+    /** Of the answer's body. */
+    readonly sentBytes: number;
+    /** As the visitor asked for it. */
+    readonly host: string;
+    /** Of the visitor, with its port. */
+    readonly address: string;
+  };
   /** A visitor's connection began or ended. */
   readonly stream: {
     readonly state: 'opened' | 'closed' | 'reset';

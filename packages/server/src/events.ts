@@ -39,9 +39,9 @@ export interface ServerEvents {
   };
   /** The authorized keys were reread. */
   readonly 'keys-changed': { readonly count: number };
-  readonly 'tunnel-opened': SessionInfo & { readonly port: number; readonly name: string };
-  readonly 'tunnel-closed': SessionInfo & { readonly port: number; readonly code: ErrorCode };
-  readonly 'visitor-refused': SessionInfo & { readonly code: ErrorCode; readonly port: number };
+  readonly 'tunnel-opened': SessionInfo & PublicPlace & { readonly name: string };
+  readonly 'tunnel-closed': SessionInfo & PublicPlace & { readonly code: ErrorCode };
+  readonly 'visitor-refused': SessionInfo & PublicPlace & { readonly code: ErrorCode };
   /** Something an operator should know about that does not end the server. */
   readonly warning: { readonly code: ErrorCode; readonly reason: string };
   readonly stopped: Record<string, never>;
@@ -52,6 +52,14 @@ export interface LinkInfo {
   readonly address: string;
   /** The duration of the handshake, from the upgrade request to the client's last message, in ms. */
   readonly handshakeMs: number;
+}
+
+/** Where visitors reach a tunnel. Neither is there if it was never opened. */
+export interface PublicPlace {
+  /** Of a TCP tunnel. */
+  readonly port?: number;
+  /** Of an HTTP tunnel: the whole host name. */
+  readonly host?: string;
 }
 
 export interface SessionInfo {

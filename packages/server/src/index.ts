@@ -1,7 +1,7 @@
 export { listen } from './listen.ts';
 export type { ListenOptions } from './listen.ts';
 export { createServer, Server } from './server.ts';
-export type { LinkInfo, ServerEvents, SessionInfo } from './events.ts';
+export type { LinkInfo, PublicPlace, ServerEvents, SessionInfo } from './events.ts';
 export type { ListenAddress, ServerOptions } from './options.ts';
 export type { ServerStatus } from './observe/status.ts';
 export { authorizedKeysFile } from './access/authorized-keys-file.ts';

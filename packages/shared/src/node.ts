@@ -14,7 +14,7 @@ export { RecordLink } from './transport/record-link.ts';
 export { SessionDriver } from './transport/session-driver.ts';
 export type { DriverEvent, SessionDriverHandlers } from './transport/session-driver.ts';
 export { readBeforeReset } from './transport/socket-ending.ts';
-export type { PipeSocket, StreamPipe, Traffic } from './transport/stream-pipe.ts';
+export type { PipeSocket, StreamObserver, StreamPipe, Traffic } from './transport/stream-pipe.ts';
 export { VisitorSocket } from './transport/visitor-socket.ts';
 export type { VisitorEnds } from './transport/visitor-socket.ts';
 export { hostNameFault, isBelow, parentOf, parseHostName } from './net/host-name.ts';
@@ -41,8 +41,9 @@ export {
   parseIdentity,
 } from './crypto/keys.ts';
 export type { Identity } from './crypto/keys.ts';
-export { accessTo, isForeignLink, isMountPoint, isOwn, ownerOf } from './state/ownership.ts';
+export { accessTo, hasModes, isForeignLink, isMountPoint, isOwn, ownerOf } from './state/ownership.ts';
 export type { Access, Owner } from './state/ownership.ts';
+export { hasProc } from './state/proc.ts';
 export { takeProcessLock } from './state/process-lock.ts';
 export type { ProcessLock } from './state/process-lock.ts';
 export { isRunning, ownProcess } from './state/process-stamp.ts';

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import yargs from 'yargs';
 import { runCompletion } from '../completion/completion.ts';
@@ -9,6 +10,8 @@ import { addFlags, type Arguments, STANDARD_FLAGS } from '../settings/flags.ts';
 import { runKeygen } from './keygen.ts';
 import { HTTP_FLAGS } from '../settings/http-settings.ts';
 import { LOCAL_FLAGS } from '../settings/local-settings.ts';
+import { hasReloadSignal } from '../process/signals.ts';
+import { standardFolderName } from '../settings/standard-folders.ts';
 import { runLocal } from './local.ts';
 import { RETRY_FLAGS, runRetry } from './retry.ts';
 import { SERVER_FLAGS } from '../settings/server-settings.ts';
@@ -136,8 +139,10 @@ export async function runCommandLine(args: readonly string[], context: Context):
       COMMANDS.run.describe,
       (command) =>
         addFlags(command, RUN_FLAGS)
-          .usage('$0 run [name…]\n\nOpens all tunnels of the configuration file, or those named. SIGHUP rereads it.')
-          .example('$0 run', 'all tunnels of ~/.config/tunnel/config.toml')
+          .usage(
+            `$0 run [name…]\n\nOpens all tunnels of the configuration file, or those named. ${hasReloadSignal(process.platform) ? 'SIGHUP' : 'A restart'} rereads it.`,
+          )
+          .example('$0 run', `all tunnels of ${join(standardFolderName('config'), 'config.toml')}`)
           .example('$0 run web --config ./tunnel.toml', 'one tunnel of another file'),
       (given: Arguments) => {
         const names = given['name'];

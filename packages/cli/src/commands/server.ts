@@ -310,6 +310,7 @@ async function introduce(
     keysFile,
     requirement,
     serverKey: Buffer.from(serverKey).toString('base64url'),
+    domain: settings.domain ?? (publicHost === undefined ? 'localhost' : undefined),
     stateDirectory: settings.givenStateDirectory,
   });
   for (const line of lines) output.stdout.write(line);

@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
-import { isAbsolute, join, resolve } from 'node:path';
-import { describeSystemError } from '@tunnel/shared/node';
+import { join, resolve } from 'node:path';
+import { describeSystemError, hasModes } from '@tunnel/shared/node';
 import type { Environment } from '../settings/flags.ts';
 import { readProxy } from '../settings/proxy-choice.ts';
-import { homeDirectory } from '../settings/state-directory.ts';
+import { standardFolder } from '../settings/standard-folders.ts';
 import type { Given } from '../values/given.ts';
 import type { Config } from './read-config.ts';
 import { CommandError } from '../hints/command-error.ts';
@@ -59,11 +59,8 @@ function confidenceIn({ server, client, tunnels }: Config): Confidence | undefin
 
 /** Undefined for a user without a home directory. */
 function defaultConfigPath(environment: Environment): string | undefined {
-  const configHome = environment['XDG_CONFIG_HOME'];
-  // As for the state directory, relative paths in these variables are ignored.
-  if (configHome !== undefined && isAbsolute(configHome)) return join(configHome, 'tunnel', 'config.toml');
-  const home = homeDirectory();
-  return home === undefined ? undefined : join(home, '.config', 'tunnel', 'config.toml');
+  const folder = standardFolder('config', environment);
+  return folder === undefined ? undefined : join(folder, 'config.toml');
 }
 
 async function readFile(path: string): Promise<{ readonly text: string; readonly isExposed: boolean } | undefined> {
@@ -71,7 +68,7 @@ async function readFile(path: string): Promise<{ readonly text: string; readonly
     const file = await open(path, 'r');
     try {
       const { mode } = await file.stat();
-      const isExposed = process.platform !== 'win32' && (mode & READABLE_BY_OTHERS) !== 0;
+      const isExposed = hasModes(process.platform) && (mode & READABLE_BY_OTHERS) !== 0;
       return { text: await file.readFile('utf8'), isExposed };
     } finally {
       await file.close();

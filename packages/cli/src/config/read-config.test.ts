@@ -1,4 +1,5 @@
 import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { tablesOfTunnel } from './config-keys.ts';
 import { ConfigError } from './config-error.ts';
@@ -55,7 +56,7 @@ describe('what is right', () => {
   test('paths from the home directory, from the root, and beside the file', async () => {
     const { server } = await read('[server]\nidentity = "~/key"\nstate-dir = "/state"\nsecret-file = "../secret"');
     const texts = [...server.values()].map(([given]) => given?.text);
-    expect(texts).toEqual([`${homedir()}/key`, '/state', '/etc/secret']);
+    expect(texts).toEqual([join(homedir(), 'key'), resolve('/state'), resolve('/etc/secret')]);
   });
 
   test('a web address, with what [client] has for tunnels of both types', async () => {

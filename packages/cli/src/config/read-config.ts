@@ -5,7 +5,7 @@ import { type Environment, type FileTable, type Flag, type Flags, GivenFlags, re
 import { CLIENT_FLAGS, FLAGS_OF_OTHER_TYPE, readTunnelSettings } from '../settings/http-settings.ts';
 import { nearest } from '../usage/nearest.ts';
 import { readServerSettings, SERVER_FLAGS } from '../settings/server-settings.ts';
-import { homeDirectory } from '../settings/state-directory.ts';
+import { homeDirectory } from '../settings/standard-folders.ts';
 import type { Given } from '../values/given.ts';
 import { adviceFor, adviceOf } from '../hints/advice-for.ts';
 import { ConfigError, type Problem } from './config-error.ts';

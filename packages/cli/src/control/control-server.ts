@@ -6,7 +6,15 @@ import { PRIVATE_MODE } from '@tunnel/shared/node';
 import { askClient } from './control-connection.ts';
 import { formatAnswer, MAX_REQUEST_BYTES, parseRequest, REQUEST_TIMEOUT_MS, WATCH_INTERVAL_MS } from './protocol.ts';
 import { reportOf } from '../reports/client-report.ts';
-import { listPlaces, newPlace, publishPlace, removePlace, removeStalePlace, type SocketPlace } from './socket-place.ts';
+import {
+  isPipe,
+  listPlaces,
+  newPlace,
+  publishPlace,
+  removePlace,
+  removeStalePlace,
+  type SocketPlace,
+} from './socket-place.ts';
 
 /** Further connections are closed at once. */
 const MAX_CONNECTIONS = 32;
@@ -16,7 +24,7 @@ const CHANGES = ['ready', 'disconnected', 'retrying', 'stopped'] as const;
 
 /**
  * Answers `tunnel status` and `tunnel retry` for this client until it is disposed of, at a socket of mode 0600 in this
- * directory of mode 0700. Removes what processes left there that were killed.
+ * directory of mode 0700, on Windows at a named pipe. Removes what processes left there that were killed.
  */
 export async function serveControl(directory: string, client: Client): Promise<AsyncDisposable> {
   const place = await newPlace(directory);
@@ -51,7 +59,7 @@ async function listen(server: Server, { socket }: SocketPlace): Promise<void> {
   server.on('error', () => {});
   server.unref();
   // Until here the directory keeps others out.
-  await chmod(socket, PRIVATE_MODE);
+  if (!isPipe(socket)) await chmod(socket, PRIVATE_MODE);
 }
 
 async function removeStalePlaces(directory: string, own: string): Promise<void> {

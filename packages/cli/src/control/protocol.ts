@@ -1,6 +1,6 @@
 /**
  * What `tunnel status` and `tunnel retry` speak with every running `tunnel local`, over a Unix socket that only their user
- * can open. A connection carries one request, which is one line of JSON, and answers of one line each:
+ * can open (on Windows a named pipe). A connection carries one request, which is one line of JSON, and answers of one line each:
  *
  *     → {"version":1,"command":"status"}    what the client is doing
  *     → {"version":1,"command":"watch"}     the same now, at every change and every second, until one side closes

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { lstat, mkdtemp, open, readdir, readlink, realpath, rm, rmdir, symlink } from 'node:fs/promises';
+import { lstat, mkdtemp, open, readdir, readlink, realpath, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, normalize } from 'node:path';
+import { basename, dirname, join, normalize, win32 } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { isForeignLink, isOwn, isRunning, makePrivateDirectory } from '@tunnel/shared/node';
 
@@ -19,14 +19,18 @@ const ELSEWHERE = /^\/(?:.*\/)?tunnel-[A-Za-z\d]{6}\/s$/;
 /** Linux: opens nothing, and only holds what a path leads to. Node has no name for it. */
 const O_PATH = 0o10000000;
 
+/** Node on Windows listens on named pipes, which are in no directory. */
+const PIPES = '\\\\.\\pipe\\';
+
 /** A socket that refuses connections may be one that is just being opened, for this long, in ms. */
 const OPENING_MS = 5_000;
 
 /** Where the control socket of one process is. */
 export interface SocketPlace {
   readonly pid: number;
-  /** In the control directory: the socket, or a symbolic link to where a shorter path is. */
+  /** In the control directory: the socket, a symbolic link to where a shorter path is, or, on Windows, a file that stands for a pipe. */
   readonly name: string;
+  /** What to connect to. */
   readonly socket: string;
   /** Whose socket it is. */
   readonly uid: number;
@@ -41,14 +45,17 @@ export interface SocketDoor extends Disposable {
  * A new place for a socket of this process. Names are never used again, so nobody has to remove another one's socket to
  * have its place: also where several containers, all with the same process ids, share a state directory.
  */
-export async function newPlace(directory: string): Promise<SocketPlace> {
+export async function newPlace(directory: string, platform: NodeJS.Platform = process.platform): Promise<SocketPlace> {
   await makePrivateDirectory(directory);
   await requireOwnWay(directory);
   const folder = await realpath(directory);
-  await makePrivate(folder);
+  // Windows has no modes: who gets in there is up to the access list that the folder inherits.
+  if (platform !== 'win32') await makePrivate(folder);
   const { pid } = process;
   const uid = process.getuid?.() ?? 0;
   const name = join(folder, `${pid}-${randomBytes(4).toString('hex')}.sock`);
+  const pipe = pipeOf(name, platform);
+  if (pipe !== undefined) return { pid, name, socket: pipe, uid };
   if (fits(name)) return { pid, name, socket: name, uid };
   const base = [tmpdir(), '/tmp'].find((path) => fits(join(path, `${ELSEWHERE_PREFIX}XXXXXX`, ELSEWHERE_NAME)));
   if (base === undefined) throw new Error(`${name} is too long for a socket`);
@@ -59,14 +66,30 @@ export async function newPlace(directory: string): Promise<SocketPlace> {
 
 /** Makes a place whose socket is open findable. */
 export async function publishPlace({ name, socket }: SocketPlace): Promise<void> {
-  if (name !== socket) await symlink(socket, name);
+  if (isPipe(socket)) await writeFile(name, '', { flag: 'wx' });
+  else if (name !== socket) await symlink(socket, name);
+}
+
+/**
+ * The pipe that a name in the control directory stands for; undefined if sockets are files. Other users may learn its name,
+ * but can only read from it, and it says nothing unasked: libuv leaves a pipe's access rights to Windows.
+ */
+export function pipeOf(name: string, platform: NodeJS.Platform): string | undefined {
+  return platform === 'win32' ? `${PIPES}tunnel-${win32.basename(name, '.sock')}` : undefined;
+}
+
+export function isPipe(socket: string): boolean {
+  return socket.startsWith(PIPES);
 }
 
 /**
  * The places of all processes, also of dead ones, by process id. Of what is in the directory, only what this program makes
  * there: root may be the one who looks, and the directory that of a user who wants it to be led astray.
  */
-export async function listPlaces(directory: string): Promise<readonly SocketPlace[]> {
+export async function listPlaces(
+  directory: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<readonly SocketPlace[]> {
   await requireOwnWay(directory);
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
@@ -79,7 +102,7 @@ export async function listPlaces(directory: string): Promise<readonly SocketPlac
     const pid = Number(SOCKET_NAME.exec(file)?.[1] ?? Number.NaN);
     if (Number.isNaN(pid)) continue;
     const name = join(folder, file);
-    const place = await inspectPlace(pid, name);
+    const place = await inspectPlace(pid, name, platform);
     if (place && fits(place.socket)) places.push(place);
   }
   return places.toSorted((a, b) => a.pid - b.pid || a.name.localeCompare(b.name));
@@ -89,7 +112,8 @@ export async function listPlaces(directory: string): Promise<readonly SocketPlac
 export async function removePlace({ name, socket }: SocketPlace): Promise<void> {
   try {
     await rm(name, { force: true });
-    if (socket === name) return;
+    // A pipe goes with its last handle.
+    if (socket === name || isPipe(socket)) return;
     await rm(socket, { force: true });
     const elsewhere = dirname(socket);
     if (basename(elsewhere).startsWith(ELSEWHERE_PREFIX)) await rmdir(elsewhere);
@@ -121,8 +145,10 @@ export function openDoor({ socket, uid }: SocketPlace): SocketDoor {
 }
 
 /** What is under this name, if this program can have made it: a socket, or a link to one of the same user in a private directory. */
-async function inspectPlace(pid: number, name: string): Promise<SocketPlace | undefined> {
+async function inspectPlace(pid: number, name: string, platform: NodeJS.Platform): Promise<SocketPlace | undefined> {
   const found = await lstat(name).catch(() => undefined);
+  const pipe = pipeOf(name, platform);
+  if (pipe !== undefined) return found?.isFile() === true ? { pid, name, socket: pipe, uid: found.uid } : undefined;
   if (found?.isSocket() === true) return { pid, name, socket: name, uid: found.uid };
   if (found?.isSymbolicLink() !== true) return undefined;
   const socket = await readlink(name).catch(() => '');

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
-import { accessTo, randomBytes, removeFile, writeFileAtomic } from '@tunnel/shared/node';
+import { accessTo, hasModes, randomBytes, removeFile, writeFileAtomic } from '@tunnel/shared/node';
 import type { StateDirectory } from '../settings/state-directory.ts';
 import { passed, type Step, troubleOf, warned } from './step.ts';
 
@@ -21,12 +21,16 @@ export interface CheckedFiles {
 }
 
 /** Whether the files are private to this user and new ones can be written. Nothing found here ends the run. */
-export async function checkFiles({ state, identityFile, secretFile }: CheckedFiles): Promise<Step> {
+export async function checkFiles(
+  { state, identityFile, secretFile }: CheckedFiles,
+  platform: NodeJS.Platform = process.platform,
+): Promise<Step> {
   const exposed = await findExposed(
     [identityFile, ...(secretFile === undefined ? [] : [secretFile])],
     READABLE_BY_OTHERS,
+    platform,
   );
-  const open = await findExposed([state.path, state.client.pins], WRITABLE_BY_OTHERS);
+  const open = await findExposed([state.path, state.client.pins], WRITABLE_BY_OTHERS, platform);
   const [first] = [...exposed, ...open];
   if (first !== undefined) {
     const detail = `other users of this machine can ${exposed.length > 0 ? 'read' : 'change'} ${first}`;
@@ -55,13 +59,19 @@ export async function checkFiles({ state, identityFile, secretFile }: CheckedFil
       `nothing new can be remembered in ${state.path}: ${error.detail}`,
     );
   }
-  return passed('files', `${state.path} can be written, and is this user's alone`);
+  const whose = hasModes(platform)
+    ? "and is this user's alone"
+    : 'and who else can read it is up to its access list, which was not checked';
+  return passed('files', `${state.path} can be written, ${whose}`);
 }
 
 /** The existing ones that give others a permission they must not have. */
-async function findExposed(paths: readonly string[], rights: number): Promise<readonly string[]> {
-  // Windows has no such permissions.
-  if (process.platform === 'win32') return [];
+async function findExposed(
+  paths: readonly string[],
+  rights: number,
+  platform: NodeJS.Platform,
+): Promise<readonly string[]> {
+  if (!hasModes(platform)) return [];
   const modes = await Promise.all(
     paths.map((path) =>
       stat(path).then(

@@ -126,6 +126,9 @@ export const ADVICE_BY_CODE: Readonly<Record<ErrorCode, Advice>> = {
   'stream-reset': noNeed(),
   'service-unavailable': advise('start the service, or correct the target of the tunnel'),
   'target-loop': advise('give the service itself as the target, not its public address'),
+  'host-refused': advise(
+    "start the tunnel with --host-header local, or add the public name to the service's allowed hosts",
+  ),
   'handler-failed': advise('fix the function; only this visitor was reset'),
   'stream-idle': noNeed(),
   'stream-limit': noNeed('nothing to do: there is room again as other connections end'),

@@ -138,7 +138,16 @@ export function openWriters({ stdout, stderr }: Streams): Writers {
 }
 
 function openWriter(stream: FileStream): LineWriter {
-  return new LineWriter(stream, fstatSync(stream.fd).isFile() ? stream.fd : undefined);
+  return new LineWriter(stream, isFile(stream.fd) ? stream.fd : undefined);
+}
+
+/** On Windows some outputs, such as NUL, cannot be looked at, and a program without any has no descriptor. */
+function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /** The lines for a failure that ends the program: an `error: …` for each reason, then one `hint: …`. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ReadStream } from 'node:tty';
+import { hasProc } from '@tunnel/shared/node';
 
 /**
  * Calls `onEnter` for every line entered on the terminal, until disposed. Reads nothing while the program is in the
@@ -30,6 +31,7 @@ function ignore(): void {}
 
 /** Whether this program is in the foreground of its terminal. Assumed if unknown. */
 function isInForeground(): boolean {
+  if (!hasProc()) return true;
   try {
     const stat = readFileSync('/proc/self/stat', 'utf8');
     // proc(5): after the name come state, ppid, pgrp, session, tty_nr and tpgid.

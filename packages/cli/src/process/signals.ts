@@ -1,13 +1,24 @@
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/**
+ * What asks a program to stop. Windows has no signals, but Node makes some of what happens to a console: Ctrl-C, Ctrl-Break
+ * (SIGBREAK) and its closing (SIGHUP), after which Windows leaves a program some seconds.
+ */
+export function stopSignals(platform: NodeJS.Platform): readonly NodeJS.Signals[] {
+  return platform === 'win32' ? ['SIGINT', 'SIGTERM', 'SIGBREAK', 'SIGHUP'] : ['SIGINT', 'SIGTERM'];
+}
+
+/** Whether there is a signal that has a program read its configuration again. */
+export function hasReloadSignal(platform: NodeJS.Platform): boolean {
+  return platform !== 'win32';
+}
 
 /** How long a handler that does not end the program itself has to flush its last output. */
 const ABORT_GRACE_MS = 500;
 
 export interface SignalHandlers {
-  /** The first SIGINT or SIGTERM. */
+  /** The first SIGINT or SIGTERM, and what else stops a program on Windows. */
   readonly stop: (signal: string) => void;
   /** The second one. The process ends right after it. */
   readonly abort: () => void;
@@ -27,7 +38,11 @@ export interface Signals extends Disposable {
 }
 
 /** Listens for signals until disposed. */
-export function handleSignals({ stop, abort, retryNow, reload, stopsWithTerminal }: SignalHandlers): Signals {
+export function handleSignals(
+  { stop, abort, retryNow, reload, stopsWithTerminal }: SignalHandlers,
+  platform: NodeJS.Platform = process.platform,
+): Signals {
+  const stopping = stopSignals(platform);
   let received = 0;
   let exitCode: number | undefined;
   const onStop = (signal: NodeJS.Signals): void => {
@@ -57,15 +72,15 @@ export function handleSignals({ stop, abort, retryNow, reload, stopsWithTerminal
     });
     onStop('SIGHUP');
   };
-  for (const signal of STOP_SIGNALS) process.on(signal, onStop);
-  if (reload !== undefined || stopsWithTerminal) process.on('SIGHUP', onHangup);
+  for (const signal of stopping) process.on(signal, onStop);
+  if (hasReloadSignal(platform) && (reload !== undefined || stopsWithTerminal)) process.on('SIGHUP', onHangup);
   if (retryNow !== undefined) process.on('SIGUSR1', retryNow);
   return {
     get exitCode() {
       return exitCode;
     },
     [Symbol.dispose]() {
-      for (const signal of STOP_SIGNALS) process.off(signal, onStop);
+      for (const signal of stopping) process.off(signal, onStop);
       if (retryNow !== undefined) process.off('SIGUSR1', retryNow);
       process.off('SIGHUP', onHangup);
     },

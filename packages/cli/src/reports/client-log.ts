@@ -57,6 +57,10 @@ export function clientLogReporter(
       const fields = { target: formatTarget(target), visitor, code: 'stream-idle', ...repeatFields(repeats) };
       ofLiving().info(fields, 'visitor reset by --idle-timeout');
     },
+    // To look on costs time: not for a line that is not written.
+    ...(log.isLevelEnabled('debug') && {
+      request: ({ target, ...request }) => ofLiving().debug({ target: formatTarget(target), ...request }, 'request'),
+    }),
     stream: ({ state, target, visitor, code }) => {
       current.debug(
         { target: formatTarget(target), visitor, ...(code === undefined ? {} : { code }) },

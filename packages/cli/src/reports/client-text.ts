@@ -4,6 +4,7 @@ import type { AdvisedClientEvents } from '../hints/advice-for.ts';
 import { ADVICE_BY_CODE } from '../hints/words.ts';
 import { formatDuration } from '../values/duration.ts';
 import { formatTarget } from '../values/target.ts';
+import { RequestLines } from './request-lines.ts';
 import { repeatedText } from './repeats.ts';
 import type { Reporter } from '../output/reporter.ts';
 
@@ -32,7 +33,9 @@ export function clientTextReporter(
   let lastHint: string | undefined;
   /** Why the link was lost, while that is the last line. */
   let toldReason: string | undefined;
+  let hasSeveral = false;
   const tell = (text: string): void => say(`${timeOfDay(now())}  ${prefix()}${text}`);
+  const requests = new RequestLines(tell);
   const hint = ({ text, isNeeded }: Advice): void => {
     // The same hint at every attempt would bury the rest.
     if (text === lastHint || !isNeeded) return;
@@ -43,6 +46,7 @@ export function clientTextReporter(
     ready: (event, repeats) => {
       const previous = addresses;
       addresses = describeTunnels(event.tunnels);
+      hasSeveral = event.tunnels.length > 1;
       if (previous === undefined) {
         for (const line of addresses.split('\n')) say(line);
         const remembered = event.pinnedAt === undefined ? '' : ` (first contact: remembered in ${event.pinnedAt})`;
@@ -87,7 +91,9 @@ export function clientTextReporter(
     },
     'visitors-refused': (event, repeats) => tell(`${describeRefused(event)}${repeatedText(repeats)}`),
     'visitor-idle': (event, repeats) => tell(`${describeIdle(event)}${repeatedText(repeats)}`),
+    request: (event) => requests.add(event, hasSeveral),
     stopped: ({ exitCode, reason }) => {
+      requests.finish();
       if (exitCode === 0) tell(reason);
     },
   };

@@ -35,6 +35,10 @@ export function clientJsonReporter(emit: Emit, now: () => Date): Reporter<Advise
     'visitors-refused': ({ target, denied, overLimit }, repeats) => {
       emit('visitors-refused', { target: formatTarget(target), denied, overLimit, ...repeatFields(repeats) });
     },
+    request: ({ method, path: target, status, durationMs, receivedBytes, sentBytes, host, address }) => {
+      const ms = Math.round(durationMs);
+      emit('request', { method, target, status, durationMs: ms, receivedBytes, sentBytes, host, address });
+    },
     stopped: ({ exitCode, code, reason, advice }) => emit('stopped', { exitCode, code, reason, hint: advice.text }),
   };
 }

@@ -30,6 +30,17 @@ const ready: ClientEvents['ready'] = {
 };
 const urls = ['https://shop.example.org', 'http://shop.example.org:7835'] as const;
 const webReady: ClientEvents['ready'] = { ...ready, tunnels: [{ target, url: urls[0], urls }] };
+const requestFields = {
+  method: 'POST',
+  target: '/hook',
+  status: 200,
+  durationMs: 14,
+  receivedBytes: 7,
+  sentBytes: 2_100,
+  host: 'shop.example.org',
+  address: '192.0.2.1:5',
+};
+const request: ClientEvents['request'] = { ...requestFields, target, path: '/hook', durationMs: 14.2 };
 const refused: AdvisedClientEvents['retrying'] = {
   code: 'tcp-refused',
   reason: 'connection refused',
@@ -78,6 +89,19 @@ describe('client text', () => {
       tunnels: [{ target, url: 'http://shop.example.org', urls: ['http://shop.example.org'] }],
     });
     expect(lines).toEqual(['08:05:09  the tunnels changed:', 'http://shop.example.org -> localhost:3000']);
+  });
+
+  test('tells requests, of several tunnels with the name', () => {
+    const [lines, reporter] = start();
+    reporter.ready(webReady);
+    lines.length = 0;
+    reporter.request(request);
+    reporter.ready({ ...webReady, tunnels: [...webReady.tunnels, ...ready.tunnels] });
+    reporter.request(request);
+    expect([lines[0], lines.at(-1)]).toEqual([
+      '08:05:09  POST /hook  200  14ms  2.1 kB',
+      '08:05:09  POST /hook  200  14ms  2.1 kB  shop.example.org',
+    ]);
   });
 
   test('tells every retry with cause, wait and what to press, and each hint once', () => {
@@ -206,6 +230,7 @@ describe('server text', () => {
     keysFile: undefined,
     requirement: 'secret' as const,
     serverKey: key,
+    domain: 'localhost',
     stateDirectory: undefined,
   };
 
@@ -213,6 +238,8 @@ describe('server text', () => {
     const lines = introduceServer(server);
     expect(lines).toContain(`  TUNNEL_SECRET='it'\\''s' tunnel local 3000 --to example.org --server-key=${key}`);
     expect(lines.join('\n')).toContain("\non this machine:\n  TUNNEL_SECRET='it'\\''s' tunnel local 3000\n");
+    expect(lines).toContain('for a web address below localhost, write http instead of local');
+    expect(introduceServer({ ...server, domain: undefined }).join('\n')).not.toContain('web address');
     const stateDirectory = '/my state';
     expect(introduceServer({ ...server, isSecretInFile: true, stateDirectory })).toContain(
       "  tunnel local 3000 --state-dir '/my state'",
@@ -250,6 +277,8 @@ describe('json', () => {
     client.ready(webReady);
     client.disconnected({ code: 'link-reset', reason: 'broke' });
     client.retrying(refused);
+    client.request(request);
+    client.request({ ...request, status: undefined });
     client.stopped({ exitCode: 0, code: 'stopped', reason: 'stopped', advice: noNeed() });
     serverJsonReporter(emit).listening?.({ port: 1, serverKey: key, url: 'ws://a:1' });
     const time = '1970-01-01T00:00:00.000Z';
@@ -280,6 +309,8 @@ describe('json', () => {
         reason: 'connection refused',
         hint: 'is it running?',
       },
+      { event: 'request', time, ...requestFields },
+      { event: 'request', time, ...requestFields, status: undefined },
       { event: 'stopped', time, exitCode: 0, code: 'stopped', reason: 'stopped', hint: 'nothing to do' },
       { event: 'listening', time, port: 1, serverKey: key, url: 'ws://a:1' },
     ]);

@@ -1,4 +1,4 @@
-import type { ServerEvents, SessionInfo } from '@tunnel/server';
+import type { PublicPlace, ServerEvents, SessionInfo } from '@tunnel/server';
 import type { Logger } from 'pino';
 import { repeatFields } from './repeats.ts';
 import type { Reporter } from '../output/reporter.ts';
@@ -41,16 +41,20 @@ export function serverLogReporter(log: Logger, fingerprint: (key: string) => str
     },
     'keys-changed': ({ count }) => log.info({ count }, 'reread the authorized keys'),
     'tunnel-opened': (event, repeats) => {
-      log.info({ ...of(event), port: event.port, name: event.name, ...repeatFields(repeats) }, 'tunnel opened');
+      log.info({ ...of(event), ...placeOf(event), name: event.name, ...repeatFields(repeats) }, 'tunnel opened');
     },
     'tunnel-closed': (event, repeats) => {
-      log.info({ ...of(event), port: event.port, code: event.code, ...repeatFields(repeats) }, 'tunnel closed');
+      log.info({ ...of(event), ...placeOf(event), code: event.code, ...repeatFields(repeats) }, 'tunnel closed');
     },
     'visitor-refused': (event, repeats) => {
-      const { port, code } = event;
-      log.warn({ ...of(event), port, code, ...repeatFields(repeats) }, 'visitor turned away');
+      const fields = { ...of(event), ...placeOf(event), code: event.code, ...repeatFields(repeats) };
+      log.warn(fields, 'visitor turned away');
     },
     warning: ({ code, reason }, repeats) => log.warn({ code, ...repeatFields(repeats) }, reason),
     stopped: () => log.info('stopped'),
   };
+}
+
+function placeOf({ port, host }: PublicPlace): PublicPlace {
+  return { ...(port !== undefined && { port }), ...(host !== undefined && { host }) };
 }

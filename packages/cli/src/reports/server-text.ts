@@ -1,4 +1,4 @@
-import type { Requirement, ServerEvents } from '@tunnel/server';
+import type { PublicPlace, Requirement, ServerEvents } from '@tunnel/server';
 import { ERRORS, isErrorCode } from '@tunnel/shared';
 import { formatDuration } from '../values/duration.ts';
 import { count, timeOfDay } from './client-text.ts';
@@ -39,14 +39,14 @@ export function serverTextReporter(say: (line: string) => void, context: ServerT
     },
     'keys-changed': (event) => tell(`reread the authorized keys: ${count(event.count, 'key')}`),
     'tunnel-opened': (event, repeats) => {
-      tell(`${client(event)} opened port ${event.port} for ${event.name}${repeatedText(repeats)}`);
+      tell(`${client(event)} opened ${placeText(event)} for ${event.name}${repeatedText(repeats)}`);
     },
     'tunnel-closed': (event, repeats) => {
-      tell(`${client(event)} closed port ${event.port}${repeatedText(repeats)}`);
+      tell(`${client(event)} closed ${placeText(event)}${repeatedText(repeats)}`);
     },
     'visitor-refused': (event, repeats) => {
       tell(
-        `a visitor of port ${event.port} was turned away: ${isErrorCode(event.code) ? ERRORS[event.code].summary : event.code}${repeatedText(repeats)}`,
+        `a visitor of ${placeText(event)} was turned away: ${isErrorCode(event.code) ? ERRORS[event.code].summary : event.code}${repeatedText(repeats)}`,
       );
     },
     'certificate-replaced': ({ certFile, validUntil }) => {
@@ -55,6 +55,11 @@ export function serverTextReporter(say: (line: string) => void, context: ServerT
     warning: (event, repeats) => tell(`warning: ${event.reason}${repeatedText(repeats)}`),
     stopped: () => tell('stopped'),
   };
+}
+
+/** Of a tunnel, for people. */
+function placeText({ host, port = 0 }: PublicPlace): string {
+  return host ?? `port ${port}`;
 }
 
 /** What a person needs to connect a client. */
@@ -79,6 +84,8 @@ export interface ServerIntroduction {
   readonly keysFile: string | undefined;
   readonly requirement: Requirement;
   readonly serverKey: string;
+  /** Names of HTTP tunnels are below it, if there is one. */
+  readonly domain: string | undefined;
   /** What --state-dir named; a client here finds the server by it. */
   readonly stateDirectory: string | undefined;
 }
@@ -98,6 +105,7 @@ export function introduceServer(server: ServerIntroduction): readonly string[] {
     ...(server.note === undefined ? [] : [`(${server.note})`]),
     'on this machine:',
     `  ${server.isSecretInFile ? '' : secret}${local}${stateDirectory}`,
+    ...(server.domain === undefined ? [] : [`for a web address below ${server.domain}, write http instead of local`]),
     '',
     ...admission(server),
     'Ctrl-C ends',

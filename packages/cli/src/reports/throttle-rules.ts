@@ -38,7 +38,7 @@ export const SERVER_LINES: ThrottleRules<ServerEvents> = {
     key: ({ code, address }) => `${code} ${address.slice(0, address.lastIndexOf(':'))}`,
     limits: FROM_ANYBODY,
   },
-  'visitor-refused': { key: ({ code, port }) => `${code} ${port}`, limits: FROM_ANYBODY },
+  'visitor-refused': { key: ({ code, port, host }) => `${code} ${host ?? port}`, limits: FROM_ANYBODY },
   warning: { key: ({ code }) => code, limits: FROM_ANYBODY },
 };
 

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { DEFAULT_HEARTBEAT, type HeartbeatSettings, MIN_HEARTBEAT_TIMEOUT_MS } from '@tunnel/shared';
 import { readSecretFile, requireSecret } from '@tunnel/shared/node';
 import { LOG_FORMATS, LOG_LEVELS, type OutputSettings, OUTPUTS } from '../output/output-settings.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
+import { standardFolderName } from './standard-folders.ts';
 import { parseAdminAddress } from '../values/admin-address.ts';
 import { parseChoice } from '../values/choice.ts';
 import { formatDuration, parseDuration } from '../values/duration.ts';
@@ -17,7 +19,7 @@ export const LINK_FLAGS = {
   config: {
     describe: 'configuration file',
     variable: 'TUNNEL_CONFIG',
-    default: '~/.config/tunnel/config.toml, where there is one',
+    default: `${join(standardFolderName('config'), 'config.toml')}, where there is one`,
     isPath: true,
     place: 'command-line',
   },
@@ -49,7 +51,7 @@ export const LINK_FLAGS = {
   'state-dir': {
     describe: 'directory for keys, the secret and saved state',
     variable: 'TUNNEL_STATE_DIR',
-    default: '~/.local/state/tunnel',
+    default: standardFolderName('state'),
     isPath: true,
     place: 'process',
   },

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { overrideLines } from '../notices/environment-notices.ts';
 import { type Arguments, type Environment, type FileTable, GivenFlags } from './flags.ts';
@@ -40,7 +41,7 @@ test('a line end is no part of a variable', () => {
 describe('what goes before the file', () => {
   const tableOf = (table: string, values: Readonly<Record<string, string>>): FileTable =>
     new Map(Object.entries(values).map(([key, text]) => [key, [{ text, source: `file: ${table}.${key}` }]]));
-  const client = tableOf('client', { to: 'a', 'secret-file': '/secret', identity: '/key' });
+  const client = tableOf('client', { to: 'a', 'secret-file': '/secret', identity: resolve('/key') });
   const flagsFor = (
     environment: Environment,
     given: Arguments = {},

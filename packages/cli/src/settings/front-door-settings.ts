@@ -78,7 +78,8 @@ function readPorts(
   if (secure !== undefined && !hasCertificate) {
     throw unusable(secure, 'there is no certificate for it', 'give --tls-cert and --tls-key as well');
   }
-  const taken = [{ ...control, name: 'the control port' }];
+  const controlHint = 'it takes visitors too: leave the flag out, or give another port';
+  const taken = [{ ...control, name: 'the control port', hint: controlHint }];
   for (const [name, address] of [
     ['http', http],
     ['https', https],
@@ -87,11 +88,8 @@ function readPorts(
     if (address === undefined || given === undefined) continue;
     const { host = control.host, port } = address;
     const other = taken.find((earlier) => overlap(earlier, { host, port }));
-    if (other !== undefined) {
-      const hint = 'the control port takes visitors too: leave the flag out, or give another port';
-      throw unusable(given, `${other.name} is there`, hint);
-    }
-    taken.push({ host, port, name: `--${name}` });
+    if (other !== undefined) throw unusable(given, `${other.name} listens there`, other.hint);
+    taken.push({ host, port, name: `--${name}`, hint: 'give another port' });
   }
   return { http, https };
 }

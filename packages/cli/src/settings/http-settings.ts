@@ -2,7 +2,7 @@ import type { HttpOptions, TunnelOptions } from '@tunnel/client';
 import { TERM_LIMIT } from '@tunnel/shared';
 import { type Given, unusable } from '../values/given.ts';
 import { parseHeader, parseHeaderName } from '../values/header.ts';
-import { parseHostHeader, parsePublicHost } from '../values/public-host.ts';
+import { parseHostHeader, parsePublicHost } from '../values/host.ts';
 import { type GivenCredentials, parseCredentials } from './credentials.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import {
@@ -20,7 +20,7 @@ export const TUNNEL_TYPES = ['tcp', 'http'] as const;
 export type TunnelType = (typeof TUNNEL_TYPES)[number];
 
 /** Flags that only tunnels with a host name have. */
-export const HOST_FLAGS = {
+const HOST_FLAGS = {
   host: {
     describe: "name to ask for: one label below the server's domain, or a whole host name",
     default: "made from the tunnel's name and this client's key",

@@ -1,8 +1,10 @@
+import { join, resolve } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
 import { describe, expect, test } from 'vitest';
 import { readGivenSecret } from './common-flags.ts';
 import { type Arguments, type Environment, type FileTable, GivenFlags } from './flags.ts';
 import { LOCAL_FLAGS, type LocalSettings, readLinkSettings, readLocalSettings } from './local-settings.ts';
+import { standardFolder } from './standard-folders.ts';
 import { readServerSettings, SERVER_FLAGS, type ServerSettings } from './server-settings.ts';
 
 const base: Environment = { XDG_STATE_HOME: '/state' };
@@ -38,7 +40,7 @@ test('the defaults of the server', () => {
     minPort: 1024,
     maxPort: 65_535,
     publicHost: undefined,
-    identityFile: '/state/tunnel/server/identity',
+    identityFile: join('/state/tunnel/server/identity'),
     resumeWindowMs: 120_000,
     drainTimeoutMs: 10_000,
     heartbeat: { intervalMs: 2000, timeoutMs: 8000 },
@@ -104,7 +106,7 @@ test('the defaults of the client', () => {
     tunnels: [{ target: { host: 'localhost', port: 3000 }, port: 0, localWaitMs: 0 }],
     server: undefined,
     serverKey: undefined,
-    identityFile: '/state/tunnel/client/identity',
+    identityFile: join('/state/tunnel/client/identity'),
     reconnect: true,
     maxReconnectDelayMs: 30_000,
     connectTimeoutMs: 10_000,
@@ -131,7 +133,7 @@ test('a flag goes before the environment, which goes before the default', () => 
     TUNNEL_STATE_DIR: '/s',
   };
   expect(server({ port: '2' }, environment)).toMatchObject({ port: 2, minPort: 2000, maxPort: 65_535 });
-  expect(server({}, environment)).toMatchObject({ port: 1, identityFile: '/s/server/identity' });
+  expect(server({}, environment)).toMatchObject({ port: 1, identityFile: resolve('/s/server/identity') });
   const address = { secure: false, host: 'a', port: 7835, path: '/' };
   expect(local({}, ['1'], { ...base, TUNNEL_SERVER: 'a' }).server).toEqual(address);
   expect(local({ to: 'b' }, ['1'], { ...base, TUNNEL_SERVER: 'a' }).server?.host).toBe('b');
@@ -203,12 +205,12 @@ describe('HTTP tunnels', () => {
     [{ http: '70000' }, 'usage: --http 70000: neither a port nor host:port'],
     [{ http: '::1:80' }, 'usage: --http ::1:80: neither a port nor host:port'],
     [{ http: ':80' }, 'usage: --http :80: neither a port nor host:port'],
-    [{ http: '7835' }, 'usage: --http 7835: the control port is there'],
-    [{ host: '127.0.0.1', http: '0.0.0.0:7835' }, 'usage: --http 0.0.0.0:7835: the control port is there'],
-    [{ host: '127.0.0.1', port: '80', http: '80' }, 'usage: --http 80: the control port is there'],
+    [{ http: '7835' }, 'usage: --http 7835: the control port listens there'],
+    [{ host: '127.0.0.1', http: '0.0.0.0:7835' }, 'usage: --http 0.0.0.0:7835: the control port listens there'],
+    [{ host: '127.0.0.1', port: '80', http: '80' }, 'usage: --http 80: the control port listens there'],
     [{ https: '443' }, 'usage: --https 443: there is no certificate for it'],
-    [{ http: '443', https: '443', ...tls }, 'usage: --https 443: --http is there'],
-    [{ https: '127.0.0.1:7835', ...tls }, 'usage: --https 127.0.0.1:7835: the control port is there'],
+    [{ http: '443', https: '443', ...tls }, 'usage: --https 443: --http listens there'],
+    [{ https: '127.0.0.1:7835', ...tls }, 'usage: --https 127.0.0.1:7835: the control port listens there'],
   ])('%j cannot be used', (given, message) => {
     expect(refusal(() => server(given))).toBe(message);
   });
@@ -216,7 +218,7 @@ describe('HTTP tunnels', () => {
 
 test('a certificate and its key come together', () => {
   expect(server({}).tls).toBeUndefined();
-  const tls = { certFile: '/c', keyFile: '/k' };
+  const tls = { certFile: resolve('/c'), keyFile: resolve('/k') };
   expect(server({ 'tls-cert': '/c', 'tls-key': '/k' }).tls).toEqual(tls);
   expect(refusal(() => server({ 'tls-key': '/k' }))).toBe('usage: --tls-key /k: a certificate needs its key');
 });
@@ -245,7 +247,7 @@ test('errors name the variable where the value came from there', () => {
 });
 
 test('a relative XDG_STATE_HOME does not count', () => {
-  expect(server({}, { XDG_STATE_HOME: 'here' }).state.server.lock).toMatch(/\/\.local\/state\/tunnel\/server\/lock$/);
+  expect(server({}, { XDG_STATE_HOME: 'here' }).state.path).toBe(standardFolder('state', {}));
 });
 
 describe('port ranges', () => {

@@ -1,8 +1,8 @@
-import { homedir, userInfo } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Environment } from './flags.ts';
 import type { Given } from '../values/given.ts';
 import { CommandError } from '../hints/command-error.ts';
+import { standardFolder } from './standard-folders.ts';
 
 /** Where this program keeps what it has to remember. */
 export interface StateDirectory {
@@ -27,7 +27,7 @@ export interface StateDirectory {
   };
 }
 
-/** The files below the state directory: the one that was given, else `$XDG_STATE_HOME/tunnel`. Nothing is made yet. */
+/** The files below the state directory: the one that was given, else this user's own. Nothing is made yet. */
 export function stateDirectory(given: Given | undefined, environment: Environment): StateDirectory {
   const base = given === undefined ? defaultBase(environment) : resolve(given.text);
   const server = join(base, 'server');
@@ -51,23 +51,10 @@ export function stateDirectory(given: Given | undefined, environment: Environmen
 }
 
 function defaultBase(environment: Environment): string {
-  const stateHome = environment['XDG_STATE_HOME'];
-  // The XDG base directory specification: relative paths in these variables are to be ignored.
-  if (stateHome !== undefined && isAbsolute(stateHome)) return join(stateHome, 'tunnel');
-  const home = homeDirectory();
-  if (home !== undefined) return join(home, '.local', 'state', 'tunnel');
+  const folder = standardFolder('state', environment);
+  if (folder !== undefined) return folder;
   throw new CommandError('state-unusable', {
     detail: 'this user has no home directory',
     hint: 'give a directory with --state-dir or TUNNEL_STATE_DIR',
   });
-}
-
-/** Undefined where this user has none. An empty or relative `HOME` counts as none: it would be another place wherever one is. */
-export function homeDirectory(): string | undefined {
-  try {
-    const home = homedir();
-    return isAbsolute(home) ? home : userInfo().homedir;
-  } catch {
-    return undefined;
-  }
 }

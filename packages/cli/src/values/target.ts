@@ -8,6 +8,8 @@ import { withoutHabits } from './target-habits.ts';
 
 const HINT = 'a local service is given as 3000, host:3000, [::1]:3000 or unix:/run/app.sock';
 
+const SOCKET_HINT = 'a Unix socket is given as unix:/run/app.sock';
+
 export { formatTarget } from '@tunnel/client';
 
 /** Matches what can only be a path. */
@@ -17,9 +19,14 @@ const PATH = /^\.{0,2}\/|\.sock$/;
  * Reads `3000`, `host:3000`, `[::1]:3000` or `unix:/path`, and other forms that `withoutHabits` accepts. `defaultHost`
  * applies to a bare port, `type` is that of the tunnel.
  */
-export function parseTarget(given: Given, defaultHost: string, type: 'tcp' | 'http' = 'tcp'): LocalTarget {
+export function parseTarget(
+  given: Given,
+  defaultHost: string,
+  type: 'tcp' | 'http' = 'tcp',
+  platform: NodeJS.Platform = process.platform,
+): LocalTarget {
   const path = socketPathOf(given.text);
-  if (path !== undefined) return { path: toSocketPath(given, path) };
+  if (path !== undefined) return { path: toSocketPath(given, path, platform) };
   if (PATH.test(given.text)) {
     throw unusable(given, 'that is a path', `a Unix socket is given as unix:${resolve(given.text)}`);
   }
@@ -37,8 +44,9 @@ export function parseTarget(given: Given, defaultHost: string, type: 'tcp' | 'ht
   return { host, port };
 }
 
-function toSocketPath(given: Given, path: string): string {
-  const problem = problemOfSocketPath(path);
-  if (problem !== undefined) throw unusable(given, problem, 'a Unix socket is given as unix:/run/app.sock');
+function toSocketPath(given: Given, path: string, platform: NodeJS.Platform): string {
+  const problem = problemOfSocketPath(path, platform);
+  const example = platform === 'win32' ? 'a named pipe is given as unix:\\\\.\\pipe\\app' : SOCKET_HINT;
+  if (problem !== undefined) throw unusable(given, problem, example);
   return path;
 }

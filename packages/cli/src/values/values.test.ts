@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { CommandError } from '../hints/command-error.ts';
 import { describe, expect, test } from 'vitest';
 import { formatAdminAddress, parseAdminAddress } from './admin-address.ts';
@@ -132,20 +133,34 @@ describe('targets', () => {
     ['unix:///run/app.sock', '/run/app.sock'],
     ['unix:/run/a b:1-2', '/run/a b:1-2'],
   ])('%s', (text, path) => {
-    const target = parseTarget(given(text), 'localhost');
-    expect(target).toEqual({ path });
-    expect(parseTarget(given(formatTarget(target)), 'elsewhere')).toEqual(target);
+    for (const platform of ['linux', 'darwin'] as const) {
+      const target = parseTarget(given(text), 'localhost', 'tcp', platform);
+      expect(target).toEqual({ path });
+      expect(parseTarget(given(formatTarget(target)), 'elsewhere', 'tcp', platform)).toEqual(target);
+    }
     expect(expandPortRange(given(text))).toEqual([given(text)]);
+    expect(refusal(text, (value) => parseTarget(value, 'localhost', 'tcp', 'win32')).detail).toContain('a named pipe');
   });
 
   test.each(['unix:', 'unix:x.sock', 'unix:./x.sock', `unix:/${'x'.repeat(103)}`])('"%s" is none', (text) => {
-    expect(refusal(text, (value) => parseTarget(value, 'localhost')).advice).toContain('unix:/run/app.sock');
+    const { advice } = refusal(text, (value) => parseTarget(value, 'localhost', 'tcp', 'linux'));
+    expect(advice).toContain('unix:/run/app.sock');
+  });
+
+  test('a path on Windows is that of a named pipe', () => {
+    const text = String.raw`unix:\\.\pipe\app`;
+    const target = parseTarget(given(text), 'localhost', 'tcp', 'win32');
+    expect(target).toEqual({ path: String.raw`\\.\pipe\app` });
+    expect(formatTarget(target)).toBe(text);
+    for (const wrong of ['unix:', String.raw`unix:C:\app.sock`, 'unix:\\\\.\\pipe\\', `${text}${'x'.repeat(250)}`]) {
+      expect(refusal(wrong, (value) => parseTarget(value, 'localhost', 'tcp', 'win32')).advice).toContain(text);
+    }
   });
 
   test.each([
-    ['/run/app.sock', 'unix:/run/app.sock'],
-    ['./x.sock', `unix:${process.cwd()}/x.sock`],
-    ['x.sock', `unix:${process.cwd()}/x.sock`],
+    ['/run/app.sock', `unix:${resolve('/run/app.sock')}`],
+    ['./x.sock', `unix:${resolve('x.sock')}`],
+    ['x.sock', `unix:${resolve('x.sock')}`],
   ])('a bare path, %s, has a hint', (text, target) => {
     expect(refusal(text, (value) => parseTarget(value, 'localhost')).advice).toContain(target);
   });
@@ -164,13 +179,23 @@ describe('admin addresses', () => {
     ['[::1]:9090', '[::1]:9090'],
     ['/run/tunnel/admin.sock', '/run/tunnel/admin.sock'],
   ])('%s', (text, address) => {
-    expect(formatAdminAddress(parseAdminAddress(given(text)))).toBe(address);
+    for (const platform of ['linux', 'darwin'] as const) {
+      expect(formatAdminAddress(parseAdminAddress(given(text), platform))).toBe(address);
+    }
+  });
+
+  test('a path on Windows is that of a named pipe', () => {
+    const pipe = String.raw`\\.\pipe\admin`;
+    expect(parseAdminAddress(given(pipe), 'win32')).toEqual({ path: pipe });
+    for (const text of ['/run/tunnel/admin.sock', String.raw`C:\admin.sock`]) {
+      expect(refusal(text, (value) => parseAdminAddress(value, 'win32')).detail).toContain(`a named pipe: `);
+    }
   });
 
   test.each(['', 'on', '70000', ':9090', '::1', '::1:9090', 'host:', 'http://localhost:9090', 'admin.sock'])(
     '"%s" is none',
     (text) => {
-      expect(refusal(text, parseAdminAddress).advice).toContain('this machine only');
+      expect(refusal(text, (value) => parseAdminAddress(value)).advice).toContain('this machine only');
     },
   );
 });

@@ -8,13 +8,14 @@ test('every address is tried, whatever the others do', async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+  // Nothing listens at that one, which macOS does not even have.
   const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
   const { signal } = new AbortController();
   const findings = await tryEachAddress(addresses, port, { signal, timeoutMs: 5_000 });
   server.close();
   expect(findings.map(({ address, error }) => [address, error?.code])).toEqual([
     ['127.0.0.1', undefined],
-    ['127.0.0.2', 'tcp-refused'],
+    ['127.0.0.2', expect.stringMatching(/^tcp-(?:refused|unreachable|timeout|failed)$/)],
   ]);
 });
 

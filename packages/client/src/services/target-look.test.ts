@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { hasListener, hasPort, portUse } from './target-look.ts';
+import { hasListener, hasPort, lookAtTarget, portUse } from './target-look.ts';
 
 const UDP = `   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
  1234: 0100007F:0035 00000000:1F90 07 00000000:00000000 00:00000000 00000000     0        0 5000 2 0000000000000000 0
@@ -18,6 +18,15 @@ test('the local port counts, and only it', () => {
 
 test('a socket that listens counts, and no connection', () => {
   expect([8080, 3000, 8081].map((port) => hasListener(TCP, port))).toEqual([true, false, false]);
+});
+
+test('a pipe of Windows is not looked at, which would open it', async () => {
+  const lookup = (): never => expect.unreachable();
+  expect(await lookAtTarget({ path: String.raw`\\.\pipe\nobody` }, lookup, 'win32')).toBeUndefined();
+});
+
+test.each(['darwin', 'win32'] as const)('%s does not say what has a port', async (platform) => {
+  expect(await portUse(LOOPBACK, 1, platform)).toBe('unknown');
 });
 
 const LOOPBACK = [{ address: '127.0.0.1', family: 4 }] as const;

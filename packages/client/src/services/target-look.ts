@@ -15,13 +15,19 @@ const UDP_TABLES = ['/proc/net/udp', '/proc/net/udp6'];
  * What is wrong with a target, as far as can be told without a connection to it: one would be the only one that a program such as
  * `nc -l` takes. Undefined if nothing is wrong, or nothing is known; then the first visitor finds out.
  */
-export async function lookAtTarget(target: LocalTarget, lookup: Lookup): Promise<ServiceFailure | undefined> {
+export async function lookAtTarget(
+  target: LocalTarget,
+  lookup: Lookup,
+  platform: NodeJS.Platform = process.platform,
+): Promise<ServiceFailure | undefined> {
   try {
     if ('path' in target) {
+      // To look at a pipe is to open it.
+      if (platform === 'win32') return undefined;
       const isSocket = (await stat(target.path)).isSocket();
       return isSocket ? undefined : { reason: 'not a socket', code: 'ENOTSOCK' };
     }
-    const use = await portUse(await lookup(target.host), target.port);
+    const use = await portUse(await lookup(target.host), target.port, platform);
     if (use === 'unused') return { reason: 'connection refused', code: 'ECONNREFUSED' };
     if (use !== 'udp-only') return undefined;
     return { reason: 'connection refused; only UDP has this port, and a tunnel carries TCP', code: 'ECONNREFUSED' };
@@ -31,8 +37,12 @@ export async function lookAtTarget(target: LocalTarget, lookup: Lookup): Promise
 }
 
 /** Only Linux says so. A listener on any address of this machine counts. */
-export async function portUse(addresses: readonly IpAddress[], port: number): Promise<PortUse> {
-  if (process.platform !== 'linux' || !addresses.every(isOfThisMachine)) return 'unknown';
+export async function portUse(
+  addresses: readonly IpAddress[],
+  port: number,
+  platform: NodeJS.Platform = process.platform,
+): Promise<PortUse> {
+  if (platform !== 'linux' || !addresses.every(isOfThisMachine)) return 'unknown';
   const tcp = await readTables(TCP_TABLES);
   if (tcp.length === 0) return 'unknown';
   if (tcp.some((table) => hasListener(table, port))) return 'listening';

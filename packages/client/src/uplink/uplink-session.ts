@@ -8,12 +8,24 @@ import {
   PROBE_MS,
   type TunnelError,
 } from '@tunnel/shared';
-import { type DriverEvent, monotonicNow, SessionDriver } from '@tunnel/shared/node';
+import { type DriverEvent, monotonicNow, SessionDriver, type StreamObserver } from '@tunnel/shared/node';
 import type { ClientEvents } from '../events.ts';
 import type { LocalTarget } from '../options.ts';
+import type { ClientTunnel } from '../tunnels/tunnel-set.ts';
 import { nameOfVisitor, proxyHeader } from '../services/proxy-header.ts';
 import { type StreamOpened, type TunnelFrame, visitorAddresses } from './tunnel-frames.ts';
 import type { UplinkTunnels } from './uplink-tunnels.ts';
+
+/** Looks on at a stream, and is told of its end. */
+interface VisitorObserver extends StreamObserver {
+  closed(): void;
+}
+
+/** Whose stream it is. */
+interface Visitor {
+  readonly told: { readonly target: LocalTarget; readonly visitor: string };
+  readonly observer: VisitorObserver | undefined;
+}
 
 /** What a server says of the session and the link as a whole. Visitors and tunnels are the session's own business. */
 export type LinkEvent = Extract<
@@ -27,6 +39,8 @@ export interface UplinkSessionHandlers {
   /** The server said something of a tunnel that it may not say now. */
   onUnasked(session: UplinkSession, type: TunnelFrame['type']): void;
   onStream(event: ClientEvents['stream']): void;
+  /** Whoever looks on at this visitor's stream. */
+  observe(tunnel: ClientTunnel, address: string): VisitorObserver | undefined;
 }
 
 export interface UplinkSessionOptions {
@@ -51,7 +65,7 @@ export class UplinkSession {
   comeBackAfterMs = 0;
   readonly #tunnels: UplinkTunnels;
   readonly #handlers: UplinkSessionHandlers;
-  readonly #visitors = new Map<number, { readonly target: LocalTarget; readonly visitor: string }>();
+  readonly #visitors = new Map<number, Visitor>();
   #expiryTimer: NodeJS.Timeout | undefined;
   #isOver = false;
   #onLinkGone: (() => void) | undefined;
@@ -205,15 +219,18 @@ export class UplinkSession {
       pipe.reset('tunnel-closed');
       return;
     }
-    const { service, proxyProtocol, publicPort } = visited;
+    const { tunnel, publicPort } = visited;
+    const { service, options } = tunnel;
     const addresses = visitorAddresses(event, publicPort);
-    const visitor = { target: service.target, visitor: nameOfVisitor(addresses) };
-    this.#visitors.set(event.streamId, visitor);
-    this.#handlers.onStream({ state: 'opened', ...visitor });
+    const told = { target: service.target, visitor: nameOfVisitor(addresses) };
+    const observer = this.#handlers.observe(tunnel, told.visitor);
+    if (observer) pipe.observe(observer);
+    this.#visitors.set(event.streamId, { told, observer });
+    this.#handlers.onStream({ state: 'opened', ...told });
     service.serve({
       pipe,
       addresses,
-      header: proxyProtocol && proxyHeader(proxyProtocol, addresses),
+      header: options.proxyProtocol && proxyHeader(options.proxyProtocol, addresses),
       answers: () => this.driver.answersWithin(PROBE_MS),
     });
   }
@@ -221,11 +238,13 @@ export class UplinkSession {
   #onStreamClosed(streamId: number, code: string | undefined): void {
     const visitor = this.#visitors.get(streamId);
     if (visitor) {
+      const { told, observer } = visitor;
       this.#visitors.delete(streamId);
+      observer?.closed();
       this.#handlers.onStream(
         code === undefined
-          ? { state: 'closed', ...visitor }
-          : { state: 'reset', ...visitor, code: isErrorCode(code) ? code : 'stream-reset' },
+          ? { state: 'closed', ...told }
+          : { state: 'reset', ...told, code: isErrorCode(code) ? code : 'stream-reset' },
       );
     }
     if (this.driver.pipeCount === 0) this.#onLastStreamClosed?.();

@@ -5,7 +5,6 @@ import type { TunnelStatus } from '../status.ts';
 import type { DueAttempt } from './retry-wait.ts';
 import { RefusedTally } from '../tunnels/refused-tally.ts';
 import type { ClientTunnel, TunnelChanges, TunnelSet } from '../tunnels/tunnel-set.ts';
-import type { VisitorService } from '../services/visitor-service.ts';
 import { asError } from './establish-link.ts';
 import { normalHostName } from '../tunnels/host-name.ts';
 import { TunnelAnswers } from '../tunnels/tunnel-answers.ts';
@@ -39,9 +38,8 @@ export type TunnelSender = Pick<SessionDriver, 'sendTunnelFrame'>;
 
 /** What a visitor of a tunnel has to do with. */
 export interface VisitedTunnel {
-  readonly service: VisitorService;
+  readonly tunnel: ClientTunnel;
   readonly publicPort: number;
-  readonly proxyProtocol: ClientTunnel['options']['proxyProtocol'];
 }
 
 type UplinkTunnelsOptions = Pick<UplinkOptions, 'server' | 'reconnect' | 'outlivesTunnels' | 'maxReconnectDelayMs'>;
@@ -122,11 +120,7 @@ export class UplinkTunnels {
   visited(tunnelId: number): VisitedTunnel | undefined {
     const { tunnel, grant } = this.#tunnels.get(tunnelId) ?? {};
     if (!tunnel) return undefined;
-    return {
-      service: tunnel.service,
-      publicPort: grant?.addresses[0]?.port ?? 0,
-      proxyProtocol: tunnel.options.proxyProtocol,
-    };
+    return { tunnel, publicPort: grant?.addresses[0]?.port ?? 0 };
   }
 
   /** The server kept visitors of this one out: so many since it opened it. */

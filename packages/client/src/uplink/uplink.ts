@@ -23,7 +23,7 @@ import { type SurroundingsChange, SurroundingsWatch } from './surroundings.ts';
 import { requireUsable, type UplinkOptions } from './uplink-options.ts';
 import { nextOf } from './uplink-record.ts';
 import { type TellUplinkEvent, UplinkReport } from './uplink-report.ts';
-import { type LinkEvent, UplinkSession } from './uplink-session.ts';
+import { type LinkEvent, UplinkSession, type UplinkSessionHandlers } from './uplink-session.ts';
 import { UplinkTunnels } from './uplink-tunnels.ts';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -41,6 +41,8 @@ type State =
 export interface UplinkHandlers {
   readonly tell: TellUplinkEvent;
   onVisitorsRefused(tunnel: ClientTunnel): void;
+  /** Whoever looks on at a visitor's stream. */
+  readonly observe: UplinkSessionHandlers['observe'];
   /** It stopped by itself or was ended, for good. */
   onEnd(error: TunnelError): void;
 }
@@ -314,6 +316,7 @@ export class Uplink {
           this.#endLink(new TunnelError('protocol-error', { detail: `a ${type} that was not asked for` }));
         },
         onStream: (event) => this.#handlers.tell('stream', event),
+        observe: (tunnel, address) => this.#handlers.observe(tunnel, address),
       },
     );
   }

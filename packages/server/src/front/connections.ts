@@ -11,7 +11,7 @@ import { type Peer, peerOf } from './peer.ts';
 export const UNPROVEN_CONNECTION_LIMIT = 8192;
 
 /** Connections whose last request was a visitor's. Beyond it the oldest of the address that has most is ended. */
-export const VISITOR_CONNECTION_LIMIT = 32_768;
+const VISITOR_CONNECTION_LIMIT = 32_768;
 
 /** Every connection to the server's HTTP listeners, so that none outlives the server and no address takes all there can be. */
 export class Connections {

@@ -1,6 +1,6 @@
 import type { Term } from '@tunnel/shared';
 
-export interface HeaderChange {
+interface HeaderChange {
   readonly name: string;
   /** In lower case. */
   readonly key: string;

@@ -2,6 +2,7 @@
 import { encodeAddresses, type TunnelRequestFrame } from '@tunnel/shared';
 import type { SessionDriver, StreamPipe } from '@tunnel/shared/node';
 import type { VisitorAttributes } from '../endpoints/endpoint.ts';
+import type { PublicPlace } from '../events.ts';
 import type { GrantedEndpoint } from '../endpoints/endpoints.ts';
 import type { TunnelRequest } from './tunnel-requests.ts';
 
@@ -28,7 +29,9 @@ export function openStream(
   );
 }
 
-/** For events. 0 if it is no port. */
-export function portOf({ name }: GrantedEndpoint): number {
-  return /^\d{1,5}$/.test(name) ? Number(name) : 0;
+/** For events. */
+export function placeOf(endpoint: GrantedEndpoint | undefined): PublicPlace {
+  if (!endpoint) return {};
+  const { name } = endpoint;
+  return /^\d{1,5}$/.test(name) ? { port: Number(name) } : { host: name };
 }

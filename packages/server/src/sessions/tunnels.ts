@@ -15,7 +15,7 @@ import type { FairTurns, Worker } from '../shares/fair-turns.ts';
 import { Lobby } from '../visitors/lobby.ts';
 import { VisitorGate } from '../visitors/visitor-gate.ts';
 import { Tunnel, type TunnelSurroundings } from './tunnel.ts';
-import { portOf, readRequest, sendGrant } from './tunnel-frames.ts';
+import { placeOf, readRequest, sendGrant } from './tunnel-frames.ts';
 import { type TunnelRequest, TunnelRequests } from './tunnel-requests.ts';
 
 /** Endpoints that a session opens at a time; further requests wait. Some wait a second for another process to answer. */
@@ -225,7 +225,7 @@ export class SessionTunnels implements Worker {
     const { driver, emit, info } = this.#options;
     tunnel.opened(endpoint);
     sendGrant(driver, tunnel.id, endpoint);
-    emit('tunnel-opened', { ...info, port: portOf(endpoint), name: tunnel.label });
+    emit('tunnel-opened', { ...info, ...placeOf(endpoint), name: tunnel.label });
   }
 
   #holderFor(tunnel: Tunnel): EndpointHolder {
@@ -284,11 +284,11 @@ export class SessionTunnels implements Worker {
   /** `code` may be a client's. */
   #emitClosed(endpoint: GrantedEndpoint | undefined, code: string): void {
     const known = isErrorCode(code) ? code : 'tunnel-closed';
-    this.#options.emit('tunnel-closed', { ...this.#options.info, port: endpoint ? portOf(endpoint) : 0, code: known });
+    this.#options.emit('tunnel-closed', { ...this.#options.info, ...placeOf(endpoint), code: known });
   }
 
   #onVisitorRefused({ endpoint }: Tunnel, code: ErrorCode): void {
-    this.#options.emit('visitor-refused', { ...this.#options.info, code, port: endpoint ? portOf(endpoint) : 0 });
+    this.#options.emit('visitor-refused', { ...this.#options.info, ...placeOf(endpoint), code });
   }
 }
 

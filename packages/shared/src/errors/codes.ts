@@ -129,6 +129,7 @@ export const ERRORS = {
     1,
     'the target leads back to a public port of this client, so every visitor would create another one',
   ),
+  'host-refused': kind('retry', 'service', 1, 'the service does not answer to the public host name'),
   'handler-failed': kind('retry', 'service', 1, 'the function that serves visitors failed'),
   'stream-idle': kind('retry', 'nobody', 1, 'an idle connection was reset'),
   'stream-limit': kind('retry', 'server', 1, 'too many connections at once'),

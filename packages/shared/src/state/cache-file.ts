@@ -1,7 +1,8 @@
-import { lstat, rename } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { TunnelError } from '../errors/errors.ts';
 import { makePrivateDirectory, readTextFile, writeFileAtomic } from './files.ts';
 import { isOwn } from './ownership.ts';
+import { replaceFile } from './replace-file.ts';
 import { describeSystemError } from '../net/system-errors.ts';
 import { dirname } from 'node:path';
 
@@ -49,7 +50,7 @@ export class CacheFile<T> {
     try {
       // We may be root, reading another user's file.
       if (!isOwn((await lstat(this.#path)).uid)) return 'left as it is: it belongs to another user';
-      await rename(this.#path, aside);
+      await replaceFile(this.#path, aside);
       return `set aside as ${aside}, and created again`;
     } catch (error) {
       return `it could not be set aside as ${aside}: ${describeSystemError(error)}`;

@@ -13,6 +13,7 @@ import {
   loadOrCreateIdentity,
   parseIdentity,
 } from '../crypto/keys.ts';
+import { hasModes } from './ownership.ts';
 import { takeProcessLock } from './process-lock.ts';
 import { isRunning, ownProcess } from './process-stamp.ts';
 import { generateSecret, loadOrCreateSecret, readSecretFile } from '../crypto/secrets.ts';
@@ -28,6 +29,11 @@ async function modeOf(path: string): Promise<string> {
   return ((await stat(path)).mode & 0o777).toString(8);
 }
 
+/** On Windows every file that may be written has the same mode, and says nothing by it. */
+function expectedMode(mode: string): string {
+  return hasModes(process.platform) ? mode : '666';
+}
+
 /** The stamp of a process that has ended. */
 async function endedProcess(): Promise<number> {
   const child = spawn(process.execPath, ['-e', '0']);
@@ -41,7 +47,7 @@ describe('files', () => {
     await writeFileAtomic(path, 'one');
     await writeFileAtomic(path, 'two');
     expect(await readTextFile(path)).toBe('two');
-    expect(await modeOf(path)).toBe('600');
+    expect(await modeOf(path)).toBe(expectedMode('600'));
     expect(await readdir(directory)).toEqual(['file']);
   });
 
@@ -51,7 +57,7 @@ describe('files', () => {
     expect(new Set(results.map(({ text }) => text)).size).toBe(1);
     expect(results.filter(({ created }) => created)).toHaveLength(1);
     expect(await readdir(join(directory, 'a', 'b'))).toEqual(['file']);
-    expect(await modeOf(join(directory, 'a'))).toBe('700');
+    expect(await modeOf(join(directory, 'a'))).toBe(expectedMode('700'));
   });
 
   test('that cannot be used are named', async () => {
@@ -59,7 +65,7 @@ describe('files', () => {
     const path = join(directory, 'file', 'below');
     await expect(writeFileAtomic(path, '')).rejects.toMatchObject({
       code: 'state-unusable',
-      detail: `${path}: part of the path is not a directory`,
+      detail: `${path}: ${process.platform === 'win32' ? 'no such file or directory' : 'part of the path is not a directory'}`,
     });
     await expect(createOnce(path, () => '')).rejects.toMatchObject({ code: 'state-unusable' });
     await expect(readTextFile(directory)).rejects.toMatchObject({ detail: `${directory}: it is a directory` });
@@ -142,7 +148,7 @@ describe('keys', () => {
     const found = await loadOrCreateIdentity(path);
     expect(made.created).toBe(true);
     expect(found).toEqual({ ...made, created: false });
-    expect(await modeOf(path)).toBe('600');
+    expect(await modeOf(path)).toBe(expectedMode('600'));
   });
 
   test.each([

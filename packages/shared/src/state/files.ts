@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { TunnelError } from '../errors/errors.ts';
 import type { Hint } from '../errors/hint.ts';
 import { describeSystemError } from '../net/system-errors.ts';
+import { replaceFile } from './replace-file.ts';
 
 /** Readable and writable by its owner only. */
 export const PRIVATE_MODE = 0o600;
@@ -27,6 +28,20 @@ const HINTS: Readonly<Record<string, Hint>> = {
   EMFILE: RAISE_FILE_LIMIT,
   ENFILE: RAISE_FILE_LIMIT,
 };
+
+/**
+ * What `link` says if this file system has no hard links, or forbids them (Android). A copy can be seen half written, but never
+ * replaces another file. EISDIR is libuv's word for the answer of FAT on Windows.
+ */
+const NO_HARD_LINKS: ReadonlySet<string> = new Set([
+  'EPERM',
+  'EACCES',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EMLINK',
+  'EISDIR',
+]);
 
 /** Creates a directory and its parents, new ones with mode 0700. Throws `state-unusable`. */
 export async function makePrivateDirectory(path: string): Promise<void> {
@@ -53,7 +68,7 @@ export async function readTextFile(path: string): Promise<string | undefined> {
  */
 export async function writeFileAtomic(path: string, text: string, mode: number = PRIVATE_MODE): Promise<void> {
   try {
-    await withTemporaryFile(path, text, mode, (temporary) => rename(temporary, path));
+    await withTemporaryFile(path, text, mode, (temporary) => replaceFile(temporary, path));
   } catch (error) {
     throw unusable(path, error);
   }
@@ -146,9 +161,7 @@ async function linkNew(temporary: string, path: string): Promise<void> {
   try {
     await link(temporary, path);
   } catch (error) {
-    // This file system has no hard links, or forbids them (Android). A copy can be seen half written, but never
-    // replaces another file.
-    if (!['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error) ?? '')) throw error;
+    if (!NO_HARD_LINKS.has(codeOf(error) ?? '')) throw error;
     await copyFile(temporary, path, constants.COPYFILE_EXCL);
   }
 }

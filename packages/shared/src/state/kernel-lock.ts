@@ -19,7 +19,12 @@ export type KernelLock =
  * and stays with this process after flock(1) has exited. It is on the directory rather than a file in it, since nobody
  * replaces that.
  */
-export async function takeKernelLock(directory: string): Promise<KernelLock> {
+export async function takeKernelLock(
+  directory: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<KernelLock> {
+  // Which would look for a flock.exe, in the current directory first.
+  if (platform === 'win32') return { kind: 'unavailable' };
   let descriptor: number;
   try {
     // A plain descriptor: a `FileHandle` would be closed, and the lock released, when it is collected.

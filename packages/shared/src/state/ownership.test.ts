@@ -2,7 +2,7 @@ import { chmod, chown, lchown, mkdtemp, rm, symlink, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { accessTo, isForeignLink, isMountPoint, ownerOf } from './ownership.ts';
+import { accessTo, hasModes, isForeignLink, isMountPoint, ownerOf } from './ownership.ts';
 
 const OTHER_UID = 54_321;
 const isRoot = process.getuid?.() === 0;
@@ -16,6 +16,11 @@ beforeEach(async () => {
   await writeFile(file, '');
 });
 afterEach(() => rm(directory, { recursive: true }));
+
+test('a mode says nothing on Windows', async () => {
+  expect((['linux', 'darwin', 'win32'] as const).map(hasModes)).toEqual([true, true, false]);
+  expect(await accessTo(file, 'win32')).toBeUndefined();
+});
 
 describe.skipIf(process.platform === 'win32')('who can get at a file', () => {
   test.each([

@@ -35,6 +35,11 @@ export async function isForeignLink(path: string): Promise<boolean> {
   return stats?.isSymbolicLink() === true && stats.uid !== 0 && !isOwn(stats.uid);
 }
 
+/** Whether a file's mode says what others may do with it. Windows has access lists, of which Node tells nothing. */
+export function hasModes(platform: NodeJS.Platform): boolean {
+  return platform !== 'win32';
+}
+
 export interface Access {
   readonly owner: Owner;
   readonly uid: number;
@@ -51,10 +56,12 @@ const WRITABLE_BY_ALL = 0o002;
  * Who can access a file or directory. Undefined if there is none or nothing can be said: pipes and terminals come from
  * whoever starts the process, and so do unnamed files, such as those that shells make for `<<<`.
  */
-export async function accessTo(path: string): Promise<Access | undefined> {
+export async function accessTo(
+  path: string,
+  platform: NodeJS.Platform = process.platform,
+): Promise<Access | undefined> {
   const stats = await stat(path).catch(() => undefined);
-  // Windows has no such permissions.
-  if (!stats || process.platform === 'win32') return undefined;
+  if (!stats || !hasModes(platform)) return undefined;
   if (!(stats.isFile() || stats.isDirectory()) || stats.nlink === 0) return undefined;
   const { uid, gid, mode } = stats;
   const owner = await ownerOf(uid);

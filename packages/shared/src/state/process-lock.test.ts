@@ -54,6 +54,25 @@ test('without flock(1) there is none of the kernel, and still one holder at a ti
   await lock.release();
 });
 
+test.each(['darwin', 'win32'] as const)(
+  'on %s, which does not tell a process from a later one with its pid, it is held as long as it is touched',
+  async (platform) => {
+    withoutFlock();
+    const lock = await takeProcessLock(path(), BEAT_MS, platform);
+    await expect(takeProcessLock(path(), 1_000, platform)).rejects.toMatchObject({
+      code: 'state-locked',
+      detail: `${join(directory, 'server')} (process ${process.pid})`,
+    });
+    await lock.release();
+    await writeFile(path(), JSON.stringify({ pid: process.pid, hasKernelLock: false }));
+    await (await takeProcessLock(path(), BEAT_MS, platform)).release();
+  },
+);
+
+test('on Windows nobody looks for a flock.exe', async () => {
+  expect(await takeKernelLock(directory, 'win32')).toEqual({ kind: 'unavailable' });
+});
+
 test.runIf(process.platform === 'linux')(
   'of a process out of sight that touches it is left alone, and taken over once it does not',
   async () => {

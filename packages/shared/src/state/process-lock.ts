@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm, utimes } from 'node:fs/promises';
+import { open, readFile, rm, utimes } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,6 +6,7 @@ import { TunnelError } from '../errors/errors.ts';
 import type { Hint } from '../errors/hint.ts';
 import { makePrivateDirectory, unusable, writeNew } from './files.ts';
 import { takeKernelLock } from './kernel-lock.ts';
+import { replaceFile } from './replace-file.ts';
 import { fateOf, ownProcess, type ProcessStamp } from './process-stamp.ts';
 
 /** How often a lock whose holder died may be contested before we give up. */
@@ -34,18 +35,24 @@ interface Holder extends ProcessStamp {
  *
  * A kernel lock decides if both sides have one: it works across containers and is released however its holder ends.
  * Without it (no flock(1), some network file systems) the file decides: it names the holder, which has ended if that
- * process is no longer running. If that cannot be seen from here, in another container or on another machine, the
- * holder is watched: it touches its file every `beatMs`.
+ * process is no longer running. If that cannot be seen from here, in another container or on another machine, or
+ * if this system does not tell a process from a later one with its pid (macOS, Windows), the holder is watched: it touches
+ * its file every `beatMs`.
  */
-export async function takeProcessLock(path: string, beatMs: number = BEAT_MS): Promise<ProcessLock> {
+export async function takeProcessLock(
+  path: string,
+  beatMs: number = BEAT_MS,
+  platform: NodeJS.Platform = process.platform,
+): Promise<ProcessLock> {
   const directory = dirname(path);
   await makePrivateDirectory(directory);
-  const kernelLock = await takeKernelLock(directory);
+  const kernelLock = await takeKernelLock(directory, platform);
   try {
     if (kernelLock.kind === 'held') throw await lockedBy(path, parseHolder((await read(path)) ?? ''));
     const hasKernelLock = kernelLock.kind === 'taken';
-    const own = `${JSON.stringify({ ...(await ownProcess()), hasKernelLock })}\n`;
-    await takeFile(path, own, hasKernelLock, beatMs);
+    const stamp = await ownProcess(platform);
+    const own = `${JSON.stringify({ ...stamp, hasKernelLock })}\n`;
+    await takeFile(path, own, { hasKernelLock, beatMs, platform, tellsStarts: stamp.started !== undefined });
     const beat = hasKernelLock ? undefined : setInterval(() => void touch(path), beatMs).unref();
     return {
       release: async () => {
@@ -61,20 +68,29 @@ export async function takeProcessLock(path: string, beatMs: number = BEAT_MS): P
   }
 }
 
-async function takeFile(path: string, own: string, hasKernelLock: boolean, beatMs: number): Promise<void> {
+/** What this process has to find out about the holder with. */
+interface Means {
+  readonly hasKernelLock: boolean;
+  readonly beatMs: number;
+  readonly platform: NodeJS.Platform;
+  /** The system tells when a process started: a later one with the same pid is another one. */
+  readonly tellsStarts: boolean;
+}
+
+async function takeFile(path: string, own: string, means: Means): Promise<void> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     if (await writeNew(path, own)) return;
     const found = await read(path);
     if (found === undefined) continue;
     const holder = parseHolder(found);
     if (holder !== undefined) {
-      const fate = await fateOf(holder);
-      if (fate === 'running') throw await lockedBy(path, holder);
+      const fate = await fateOf(holder, means.platform);
+      if (fate === 'running' && means.tellsStarts) throw await lockedBy(path, holder);
       // If both have kernel locks, ours proves that the other is gone.
-      if (fate === 'out-of-sight' && !(holder.hasKernelLock && hasKernelLock)) {
+      if (fate !== 'ended' && !(holder.hasKernelLock && means.hasKernelLock)) {
         // A holder with a kernel lock does not touch its file, so whether it has ended cannot be known from here.
         if (holder.hasKernelLock) throw await lockedBy(path, holder, { id: 'lock-holder-out-of-sight', path });
-        if (await isTouched(path, beatMs)) throw await lockedBy(path, holder);
+        if (await isTouched(path, means.beatMs)) throw await lockedBy(path, holder);
       }
     }
     await setAside(path, found);
@@ -135,7 +151,7 @@ async function release(path: string, own: string): Promise<void> {
 async function setAside(path: string, stale: string): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {
-    await rename(path, aside);
+    await replaceFile(path, aside);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;

@@ -1,4 +1,5 @@
 import { readFile, readlink } from 'node:fs/promises';
+import { hasProc } from './proc.ts';
 
 /** Identifies one run of one process: pids are reused, often at once in containers, where every server is pid 1. */
 export interface ProcessStamp {
@@ -16,10 +17,10 @@ export interface ProcessStamp {
 export type ProcessFate = 'running' | 'ended' | 'out-of-sight';
 
 /** The stamp of this process. */
-export async function ownProcess(): Promise<ProcessStamp> {
+export async function ownProcess(platform: NodeJS.Platform = process.platform): Promise<ProcessStamp> {
   const [found, pidNamespace] = await Promise.all([
-    inspect(process.pid),
-    readlink('/proc/self/ns/pid').catch(() => undefined),
+    inspect(process.pid, platform),
+    hasProc(platform) ? readlink('/proc/self/ns/pid').catch(() => undefined) : undefined,
   ]);
   return { pid: process.pid, started: found === 'dead' ? undefined : found, pidNamespace };
 }
@@ -33,8 +34,8 @@ export async function isRunning(stamp: ProcessStamp): Promise<boolean> {
 }
 
 /** As `isRunning`, distinguishing the two other cases. */
-export async function fateOf(stamp: ProcessStamp): Promise<ProcessFate> {
-  const own = await ownProcess();
+export async function fateOf(stamp: ProcessStamp, platform: NodeJS.Platform = process.platform): Promise<ProcessFate> {
+  const own = await ownProcess(platform);
   if (stamp.pidNamespace !== undefined && stamp.pidNamespace !== own.pidNamespace) return 'out-of-sight';
   if (stamp.started !== undefined && own.started !== undefined && bootOf(stamp.started) !== bootOf(own.started)) {
     return 'out-of-sight';
@@ -44,13 +45,14 @@ export async function fateOf(stamp: ProcessStamp): Promise<ProcessFate> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return 'ended';
   }
-  const found = await inspect(stamp.pid);
+  const found = await inspect(stamp.pid, platform);
   if (found === 'dead') return 'ended';
   return found === undefined || stamp.started === undefined || found === stamp.started ? 'running' : 'ended';
 }
 
 /** The start of a process; undefined if the system has no /proc. */
-async function inspect(pid: number): Promise<string | undefined> {
+async function inspect(pid: number, platform: NodeJS.Platform): Promise<string | undefined> {
+  if (!hasProc(platform)) return undefined;
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // proc(5): after the name, which may contain spaces and parentheses, state is field 3 and starttime field 22.

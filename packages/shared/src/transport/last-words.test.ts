@@ -8,6 +8,12 @@ import { Session } from '../session/session.ts';
 import { SharedMemory } from './memory.ts';
 import { StreamPipe } from './stream-pipe.ts';
 
+/**
+ * What a kernel still has to say after a reset was measured on Linux. Others may drop it, or show it as an end: a test of that
+ * would be one of the kernel.
+ */
+const wasMeasured = process.platform === 'linux';
+
 const IDLE_MS = 3_000;
 const ROUNDS = 10;
 
@@ -91,7 +97,7 @@ describe('what a foreign program says and then', () => {
   // No more than the kernel sends at once: with its own reset it drops the rest.
   const sizes = [0, 300, 50_000];
 
-  test.each(sizes)('resets is told as a reset behind it: %i bytes', async (bytes) => {
+  test.runIf(wasMeasured).each(sizes)('resets is told as a reset behind it: %i bytes', async (bytes) => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { own, foreign } = await connectedSockets();
       const scene = new Scene();
@@ -118,7 +124,7 @@ describe('what a foreign program says and then', () => {
     }
   });
 
-  test('resets is told whole, also where the session took no more for a while', async () => {
+  test.runIf(wasMeasured)('resets is told whole, also where the session took no more for a while', async () => {
     const { own, foreign } = await connectedSockets();
     const scene = new Scene();
     scene.room = 0;
@@ -133,7 +139,7 @@ describe('what a foreign program says and then', () => {
   });
 });
 
-describe('the last words of a program that does not read what it is sent', () => {
+describe.runIf(wasMeasured)('the last words of a program that does not read what it is sent', () => {
   test.each([300, 50_000])('arrive, and then a reset: %i bytes', async (bytes) => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { own, foreign } = await connectedSockets();
@@ -151,28 +157,25 @@ describe('the last words of a program that does not read what it is sent', () =>
   });
 
   // Other systems have one error for both.
-  test.runIf(process.platform === 'linux')(
-    'arrive with their end where they had one, unread until a write failed',
-    async () => {
-      for (const isEnded of [true, false]) {
-        const { own, foreign } = await connectedSockets();
-        const scene = new Scene();
-        scene.pipe.attach(own);
-        own.pause();
-        if (isEnded) {
-          foreign.end(Buffer.alloc(300));
-          await once(foreign, 'finish');
-        } else {
-          await flushed(foreign, 300);
-        }
-        foreign.resetAndDestroy();
-        scene.deliver(1000);
-        own.resume();
-        expect(await scene.closed).toBe('stream-reset');
-        expect(scene.told).toEqual([...(isEnded ? ['end after 300'] : []), 'fail after 300']);
+  test('arrive with their end where they had one, unread until a write failed', async () => {
+    for (const isEnded of [true, false]) {
+      const { own, foreign } = await connectedSockets();
+      const scene = new Scene();
+      scene.pipe.attach(own);
+      own.pause();
+      if (isEnded) {
+        foreign.end(Buffer.alloc(300));
+        await once(foreign, 'finish');
+      } else {
+        await flushed(foreign, 300);
       }
-    },
-  );
+      foreign.resetAndDestroy();
+      scene.deliver(1000);
+      own.resume();
+      expect(await scene.closed).toBe('stream-reset');
+      expect(scene.told).toEqual([...(isEnded ? ['end after 300'] : []), 'fail after 300']);
+    }
+  });
 
   test('arrive also where its end came long before the write that failed', async () => {
     const { own, foreign } = await connectedSockets();
@@ -191,7 +194,7 @@ describe('the last words of a program that does not read what it is sent', () =>
   });
 });
 
-describe('what came before a reset of the peer', () => {
+describe.runIf(wasMeasured)('what came before a reset of the peer', () => {
   test.each([300, 50_000])('reaches the program before it is reset: %i bytes', async (bytes) => {
     for (let round = 0; round < ROUNDS; round += 1) {
       const { own, foreign } = await connectedSockets();
@@ -205,7 +208,7 @@ describe('what came before a reset of the peer', () => {
   });
 
   // Only Linux tells what is in a send queue.
-  test.runIf(process.platform === 'linux')('reaches one that reads late, all of it', async () => {
+  test('reaches one that reads late, all of it', async () => {
     const { own, foreign } = await connectedSockets();
     const scene = new Scene();
     scene.pipe.attach(own);

@@ -36,9 +36,13 @@ let timer: NodeJS.Timeout | undefined;
  * send queue, which on a long way or with a slow reader is up to some megabytes. Only Linux tells of it, through /proc; elsewhere
  * `done` is called at once. How long to wait is the caller's to bound.
  */
-export function onceSent(socket: Duplex & Pick<Socket, 'bytesWritten' | 'remoteAddress'>, done: () => void): void {
+export function onceSent(
+  socket: Duplex & Pick<Socket, 'bytesWritten' | 'remoteAddress'>,
+  done: () => void,
+  platform: NodeJS.Platform = process.platform,
+): void {
   const fd = descriptorOf(socket);
-  if (fd === undefined || process.platform !== 'linux' || socket.bytesWritten <= firstWindowBytes(socket)) {
+  if (fd === undefined || platform !== 'linux' || socket.bytesWritten <= firstWindowBytes(socket)) {
     done();
     return;
   }

@@ -40,8 +40,12 @@ export function readBeforeReset(socket: Duplex): Uint8Array | undefined {
  * Whether the reset that made the first write fail came after an end, by which the other end had said all it had to say. Linux
  * has another error for that; the failed write took it, so that `readEnding` cannot tell any more.
  */
-export function cameResetAfterEnd(socket: Duplex, writeError: NodeJS.ErrnoException): boolean {
-  return process.platform === 'linux' && descriptorOf(socket) !== undefined && writeError.code === 'EPIPE';
+export function cameResetAfterEnd(
+  socket: Duplex,
+  writeError: NodeJS.ErrnoException,
+  platform: NodeJS.Platform = process.platform,
+): boolean {
+  return platform === 'linux' && descriptorOf(socket) !== undefined && writeError.code === 'EPIPE';
 }
 
 /**

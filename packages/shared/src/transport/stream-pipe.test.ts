@@ -73,34 +73,38 @@ test('a visitor that does not take the rest of what was ended is reset after a w
   expect(performance.now() - begin).toBeGreaterThan(IDLE_MS * 0.9);
 });
 
-test('one that takes it slowly gets all of it, also where one write takes longer', async () => {
-  const [socket, visitor] = await connectedSockets();
-  const { pipe, closed } = newPipe();
-  pipe.attach(socket);
-  visitor.end();
-  pipe.cork();
-  deliverMuch(pipe);
-  pipe.uncork();
-  pipe.endByPeer();
-  let bytes = 0;
-  let pauseAt = 0;
-  visitor.on('data', (data) => {
-    bytes += data.length;
-    if (bytes >= pauseAt) visitor.pause();
-  });
-  const begin = performance.now();
-  const ended = once(visitor, 'end');
-  for (let parts = 1; parts <= 12; parts += 1) {
-    pauseAt = (parts * MUCH_BYTES) / 12;
+// Windows does not tell how far a write got before it is done.
+test.skipIf(process.platform === 'win32')(
+  'one that takes it slowly gets all of it, also where one write takes longer',
+  async () => {
+    const [socket, visitor] = await connectedSockets();
+    const { pipe, closed } = newPipe();
+    pipe.attach(socket);
+    visitor.end();
+    pipe.cork();
+    deliverMuch(pipe);
+    pipe.uncork();
+    pipe.endByPeer();
+    let bytes = 0;
+    let pauseAt = 0;
+    visitor.on('data', (data) => {
+      bytes += data.length;
+      if (bytes >= pauseAt) visitor.pause();
+    });
+    const begin = performance.now();
+    const ended = once(visitor, 'end');
+    for (let parts = 1; parts <= 12; parts += 1) {
+      pauseAt = (parts * MUCH_BYTES) / 12;
+      visitor.resume();
+      await sleep(IDLE_MS / 4);
+    }
     visitor.resume();
-    await sleep(IDLE_MS / 4);
-  }
-  visitor.resume();
-  await ended;
-  expect(bytes).toBe(MUCH_BYTES);
-  expect(performance.now() - begin).toBeGreaterThan(2 * IDLE_MS);
-  expect(await closed).toBeUndefined();
-});
+    await ended;
+    expect(bytes).toBe(MUCH_BYTES);
+    expect(performance.now() - begin).toBeGreaterThan(2 * IDLE_MS);
+    expect(await closed).toBeUndefined();
+  },
+);
 
 test('the timeout that somebody else set for a socket stays', async () => {
   const [socket] = await connectedSockets();

@@ -33,6 +33,16 @@ export type PipeSocket = Duplex &
     setTimeout(timeoutMs: number, onTimeout?: () => void): unknown;
   };
 
+/** Looks on while bytes pass, and must not throw. What it is given is valid during the call only. */
+export interface StreamObserver {
+  /** From the peer, when it comes. */
+  received(data: Uint8Array): void;
+  /** From the socket, when it is read. */
+  sent(data: Uint8Array): void;
+  /** The socket has said its end. */
+  sentEnded(): void;
+}
+
 export interface StreamPipeHandlers {
   /** The session may have something to send. */
   flushSoon(): void;
@@ -62,6 +72,7 @@ export class StreamPipe {
   readonly #records: SharedMemory;
   #fate: Fate = { kind: 'joined' };
   #socket: PipeSocket | undefined;
+  #observer: StreamObserver | undefined;
   /** What came before there was a socket. */
   #waiting: Uint8Array[] = [];
   /** Small pieces behind what waits. Where there is a socket, they wait for what it was given before. */
@@ -87,6 +98,11 @@ export class StreamPipe {
     this.#handlers = handlers;
     this.#traffic = traffic;
     this.#records = records;
+  }
+
+  /** Has somebody look on from here on. */
+  observe(observer: StreamObserver): void {
+    this.#observer = observer;
   }
 
   /** A socket is being made; `cancel` is called where the stream is reset before it is there. */
@@ -125,6 +141,7 @@ export class StreamPipe {
       this.#passGathered();
       this.#pass(isWaiting && !isAlone ? new Uint8Array(data) : data);
     }
+    this.#observer?.received(data);
   }
 
   /** What is delivered until `uncork` goes to the socket's other end together. */
@@ -267,6 +284,7 @@ export class StreamPipe {
       else socket.pause();
     }
     this.#handlers.flushSoon();
+    this.#observer?.sent(chunk);
   }
 
   #onEnd(socket: PipeSocket): void {
@@ -274,6 +292,7 @@ export class StreamPipe {
     const isUnwritable = fate.kind === 'unwritable';
     const isEnd = isUnwritable ? fate.hadEnded : readEnding(socket, (data) => this.#onData(socket, data)) === 'end';
     if (isEnd) {
+      this.#observer?.sentEnded();
       this.#session.end(this.streamId, monotonicNow());
       this.#handlers.flushSoon();
     }

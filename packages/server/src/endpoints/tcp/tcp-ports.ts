@@ -10,6 +10,7 @@ import { somebodyElses } from '../endpoint-refusal.ts';
 import { requireVisitorTerms } from '../visitor-terms.ts';
 import { drawPorts } from './draw-ports.ts';
 import { ephemeralPorts } from './ephemeral-ports.ts';
+import { isTaken } from './taken-ports.ts';
 
 /** So many ports are tried at random before a range counts as full; all of them, if it has no more. */
 const RANDOM_TRIES = 64;
@@ -86,7 +87,7 @@ export class TcpPorts implements EndpointKind {
     return new Promise((resolve, reject) => {
       const server = createServer({ allowHalfOpen: true }, accept);
       server.once('error', (cause: NodeJS.ErrnoException) => {
-        if (cause.code === 'EADDRINUSE') {
+        if (isTaken(cause, process.platform)) {
           reject(somebodyElses('port-in-use', name, 'another program on this machine', cause));
         } else {
           reject(new TunnelError('port-unavailable', { detail: `${name}, ${describeSystemError(cause)}`, cause }));
