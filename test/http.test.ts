@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import type { HttpOptions } from '@tunnel/client';
+import type { HttpOptions, VisitorSocket } from '@tunnel/client';
 import { expect, test } from 'vitest';
 import { startClient, startServer } from './support/pair.ts';
 
@@ -222,4 +222,12 @@ test('there are as many requests at once as the tunnel allows', async () => {
   await expect.poll(() => waiting.length).toBe(2);
   waiting[1]?.();
   expect(await second).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test('a service that upgrades without being asked is 502', async () => {
+  await using server = await startServer();
+  const target = (visitor: VisitorSocket): void =>
+    void visitor.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  await using _client = await startClient(server.port, [], { tunnels: [{ target, http: { host: 'odd' } }] });
+  expect(await exchange(server.port, get('odd.localhost'))).toMatch(/^HTTP\/1\.1 502 /);
 });

@@ -1,6 +1,6 @@
 import type { Flag, GivenFlags } from './flags.ts';
-import { parseDomainName, parseHostPatterns } from '../values/domain.ts';
 import { unusable } from '../values/given.ts';
+import { parseDomainName, parseHostPatterns } from '../values/host.ts';
 import { type ListenAddress, parseListenAddress } from '../values/listen-address.ts';
 
 const ALL_ADDRESSES: ReadonlySet<string> = new Set(['0.0.0.0', '::']);

@@ -63,7 +63,15 @@ export class Exchange {
       }
       if (request.httpVersion !== '1.0') response.socket?.write(`${head}\r\n`, 'latin1');
     });
-    upstreamRequest.on('error', (error) => this.#onError(upstreamRequest, error, isReused));
+    let isOver = false;
+    upstreamRequest.on('error', (error) => {
+      isOver = true;
+      this.#onError(upstreamRequest, error, isReused);
+    });
+    upstreamRequest.once('close', () => {
+      // A 101 that nobody asked for closes the connection without an error.
+      if (!isOver && !this.#isAnswered) this.#onError(upstreamRequest, new Error('closed without an answer'), false);
+    });
     this.#passBody(upstreamRequest);
   }
 
