@@ -10,6 +10,7 @@ import { Condition, defaultTimeoutMs } from './condition.ts';
 const packages = {
   bash: 'bash',
   caddy: 'caddy',
+  chromium: 'chromium',
   curl: 'curl',
   haproxy: 'haproxy',
   fish: 'fish',

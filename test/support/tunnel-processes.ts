@@ -34,6 +34,30 @@ export function startClientProcess(
   return start(['local', `127.0.0.1:${targetPort}`, '--to', `127.0.0.1:${serverPort}`, ...args], options);
 }
 
+/** A `tunnel http` that has its address. */
+export interface HttpTunnelProcess extends AsyncDisposable {
+  readonly client: TunnelProcess;
+  /** Where visitors find it, as the command says. */
+  readonly url: string;
+}
+
+export async function startHttpProcess(
+  serverPort: number,
+  targetPort: number,
+  args: readonly string[] = [],
+): Promise<HttpTunnelProcess> {
+  const client = await start(['http', `127.0.0.1:${targetPort}`, '--to', `127.0.0.1:${serverPort}`, ...args], {});
+  const stop = (): Promise<void> => client[Symbol.asyncDispose]();
+  try {
+    const { tunnels } = await client.waitForEvent('ready');
+    const [{ url } = { url: '' }] = tunnels as { readonly url: string }[];
+    return { client, url, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
 /** The first public port that a `ready` tells. */
 export function publicPortOf({ tunnels }: { readonly [field: string]: unknown }): number {
   const [tunnel] = tunnels as { readonly port: number }[];
