@@ -1,6 +1,6 @@
 // The configurations of docs/http.md, run as they stand there but for addresses, names and files.
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -51,7 +51,7 @@ const PROXIES: readonly ReverseProxy[] = [
 
 /** Tells what it got; `/events` begins an answer and waits; a WebSocket gets back what it sends. */
 async function startSite(): Promise<AsyncDisposable & { readonly port: number }> {
-  const listener: RequestListener = async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.url === '/events') {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
       response.write('data: 1\n\n');
@@ -60,7 +60,7 @@ async function startSite(): Promise<AsyncDisposable & { readonly port: number }>
     const { length } = await text(request);
     response.end(JSON.stringify({ headers: request.headers, length }));
   };
-  const http = createServer((request, response) => void listener(request, response)).listen(0, '127.0.0.1');
+  const http = createServer((request, response) => void answer(request, response)).listen(0, '127.0.0.1');
   await once(http, 'listening');
   const sockets = new WebSocketServer({ server: http });
   sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(data)));
@@ -83,8 +83,9 @@ async function visit(port: number, path: string, options: RequestOptions = {}, b
 }
 
 /** The certificate of the tests is for `localhost` alone. */
-function visitorOf(port: number, host = HOST): RequestOptions {
-  return { host: '127.0.0.1', port, servername: 'localhost', ca, agent: false, headers: { host: `${host}:${port}` } };
+function visitorOf(port: number, host = HOST, more: Readonly<Record<string, string>> = {}): RequestOptions {
+  const headers = { host: `${host}:${port}`, ...more };
+  return { host: '127.0.0.1', port, servername: 'localhost', ca, agent: false, headers };
 }
 
 describe.concurrent.each(PROXIES)('behind $name', { timeout: 60_000 }, (proxy) => {
@@ -110,8 +111,8 @@ describe.concurrent.each(PROXIES)('behind $name', { timeout: 60_000 }, (proxy) =
       'x-forwarded-proto': 'https',
       'x-forwarded-host': `${HOST}:${port}`,
     });
-    const claim = { ...visitorOf(port).headers, 'x-forwarded-proto': 'ftp' };
-    expect(await text(await visit(port, '/', { headers: claim }))).not.toContain('ftp');
+    const claim = visitorOf(port, HOST, { 'x-forwarded-proto': 'ftp' });
+    expect(await text(await visit(port, '/', claim))).not.toContain('ftp');
 
     // More than nginx takes by default.
     const length = 3_000_000;
@@ -123,7 +124,7 @@ describe.concurrent.each(PROXIES)('behind $name', { timeout: 60_000 }, (proxy) =
     expect(String((await once(events, 'data'))[0])).toBe('data: 1\n\n');
     events.destroy();
 
-    const socket = new WebSocket(`wss://127.0.0.1:${port}/`, visitorOf(port) as object);
+    const socket = new WebSocket(`wss://127.0.0.1:${port}/`, visitorOf(port));
     await once(socket, 'open');
     socket.send('hello');
     expect(String((await once(socket, 'message'))[0])).toBe('hello');

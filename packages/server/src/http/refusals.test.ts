@@ -47,7 +47,6 @@ test('docs/http.md has every answer of the server, and no other', () => {
   expect(rows.map(([, status, code]) => `${status} ${code}`).toSorted()).toEqual(
     answers.map(({ status, code }) => `${status} ${code}`).toSorted(),
   );
-  for (const { status, code, headers } of answers) {
-    if (status === 503) expect(headers, code).toHaveProperty('Retry-After');
-  }
+  const unavailable = answers.filter(({ status }) => status === 503);
+  expect(unavailable.filter(({ headers }) => headers?.['Retry-After'] === undefined)).toEqual([]);
 });
