@@ -293,9 +293,9 @@ async function introduce(
       output.log.info({ file: keysFile, require: requirement }, 'client keys are in this file');
     return;
   }
-  const { host, publicHost, tls } = settings;
+  const { host, publicHost, domain, tls } = settings;
   const certificateNames = tls && (await readFile(tls.certFile, 'utf8').then(namesInCertificate, () => []));
-  const { to, note } = addressForClients({ host, port, publicHost, ownName: hostname(), certificateNames });
+  const { to, note } = addressForClients({ host, port, publicHost, domain, ownName: hostname(), certificateNames });
   const lines = introduceServer({
     version,
     command,
@@ -310,7 +310,7 @@ async function introduce(
     keysFile,
     requirement,
     serverKey: Buffer.from(serverKey).toString('base64url'),
-    domain: settings.domain ?? (publicHost === undefined ? 'localhost' : undefined),
+    domain: domain ?? (publicHost === undefined ? 'localhost' : undefined),
     stateDirectory: settings.givenStateDirectory,
   });
   for (const line of lines) output.stdout.write(line);
