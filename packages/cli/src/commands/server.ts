@@ -203,7 +203,7 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
   try {
     const secretFile = secret?.file === undefined ? undefined : resolve(secret.file);
     await writeRunningServer(settings.state.server.running, {
-      secure: settings.tls !== undefined,
+      secure: settings.tls.length > 0,
       host: settings.host,
       port,
       serverKey: identity.publicKey,
@@ -294,7 +294,8 @@ async function introduce(
     return;
   }
   const { host, publicHost, domain, tls } = settings;
-  const certificateNames = tls && (await readFile(tls.certFile, 'utf8').then(namesInCertificate, () => []));
+  const [first] = tls;
+  const certificateNames = first && (await readFile(first.certFile, 'utf8').then(namesInCertificate, () => []));
   const { to, note } = addressForClients({ host, port, publicHost, domain, ownName: hostname(), certificateNames });
   const lines = introduceServer({
     version,
