@@ -18,8 +18,6 @@ export interface ClientAddress {
   readonly isForwarded: boolean;
   /** What it counts as where places are shared: see `sourceOf`. */
   readonly source: string;
-  /** Whether it is this machine. */
-  readonly isLocal: boolean;
 }
 
 /** Tells where a request comes from, also through proxies whose word counts. */
@@ -41,7 +39,6 @@ export class ClientAddresses {
       isForwarded,
       text: forwarded === undefined ? `${bracketed(peer.address)}:${peer.port}` : bracketed(forwarded),
       source: sourceOf(forwarded ?? peer.address),
-      isLocal: LOOPBACK.has(forwarded ?? peer.address),
     };
   }
 
@@ -56,6 +53,11 @@ export class ClientAddresses {
     }
     return outermost;
   }
+}
+
+/** Whether an address is this machine's own loopback. */
+export function isLoopback(address: string): boolean {
+  return LOOPBACK.has(address);
 }
 
 /**

@@ -12,7 +12,7 @@ import { monotonicNow, RecordLink } from '@tunnel/shared/node';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access } from '../access/access.ts';
 import { Admission } from './admission.ts';
-import type { ClientAddress, ClientAddresses } from '../front/client-address.ts';
+import { type ClientAddress, type ClientAddresses, isLoopback } from '../front/client-address.ts';
 import type { Connections } from '../front/connections.ts';
 import { beginHandshake, type BegunHandshake, ServerHandshake, UNAUTHENTICATED_BYTES } from './handshake.ts';
 
@@ -218,7 +218,7 @@ export class LinkAcceptor {
     const knowsSecret = this.#options.access.isSecret(pskIndex);
     // Rounded to microseconds: it also appears in JSON that people read.
     const handshakeMs = Math.round((monotonicNow() - cameAt) * 1000) / 1000;
-    const { text: address, source, isLocal } = from;
+    const { text: address, source } = from;
     this.#options.onProven({
       records,
       hello,
@@ -227,7 +227,7 @@ export class LinkAcceptor {
       knowsSecret,
       address,
       source,
-      isLocal,
+      isLocal: isLoopback(from.address),
       roundTripMs,
       handshakeMs,
     });

@@ -36,7 +36,7 @@ export class FairTable<Entry, Peer = string> {
 
   /** The entry turned out to belong to another peer. */
   reassign(entry: Entry, peer: Peer): void {
-    if (this.delete(entry)) this.add(entry, peer);
+    if (this.#peerOf.get(entry) !== peer && this.delete(entry)) this.add(entry, peer);
   }
 
   delete(entry: Entry): boolean {

@@ -62,13 +62,16 @@ export function parseNetwork(text: string): Network | undefined {
 export class NetworkList {
   // One list per family: Node also looks for IPv4 addresses in IPv6 networks.
   readonly #networks = { ipv4: new BlockList(), ipv6: new BlockList() };
+  readonly #isEmpty: boolean;
 
   constructor(networks: readonly Network[]) {
+    this.#isEmpty = networks.length === 0;
     for (const { address, prefix, family } of networks) this.#networks[family].addSubnet(address, prefix, family);
   }
 
   /** False if it is not an address. */
   has(address: string): boolean {
+    if (this.#isEmpty) return false;
     const canonical = canonicalAddress(address);
     return canonical !== undefined && this.#networks[canonical.family].check(canonical.text, canonical.family);
   }
