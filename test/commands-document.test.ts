@@ -18,6 +18,7 @@ const DOCUMENTS = [
   '../README.md',
   'authorized-keys.md',
   'configuration.md',
+  'http.md',
   'migrating.md',
   'operations.md',
   'reverse-proxies.md',
@@ -70,7 +71,7 @@ describe('the other command lines of docs/migrating.md, which do what they say',
 
   test('are all that there are', () => {
     const all = [...readDocument('migrating.md').matchAll(/`tunnel (\w+)/g)].map(([, command]) => command);
-    expect(new Set(all)).toEqual(new Set(['config', 'local', 'retry', 'run', 'server', 'status']));
+    expect(new Set(all)).toEqual(new Set(['config', 'http', 'keygen', 'local', 'retry', 'run', 'server', 'status']));
   });
 });
 
@@ -82,6 +83,13 @@ describe('the configurations of docs/migrating.md', () => {
   });
 
   test('are found', () => {
-    expect(blocks.map(([name]) => name)).toEqual(['frp-server', 'frp-client', 'rathole-client']);
+    expect(blocks.map(([name]) => name)).toEqual([
+      'frp-server',
+      'frp-client',
+      'frp-http-server',
+      'frp-http-client',
+      'rathole-client',
+      'cloudflared-client',
+    ]);
   });
 });

@@ -1,9 +1,7 @@
 // The configurations of docs/reverse-proxies.md, run as they stand there but for addresses, files and shorter timeouts.
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseServerAddress } from '@tunnel/client';
 import { HANDSHAKE_HEADER, Initiator, PROTOCOL_VERSION } from '@tunnel/shared';
@@ -13,7 +11,8 @@ import { readCertificates } from './support/certificates.ts';
 import { namedBlocks, readDocument } from './support/documents.ts';
 import { startClient, startServer } from './support/pair.ts';
 import { requirePrograms } from './support/program.ts';
-import { type ProxyProgram, startProxyProgram } from './support/proxy-programs.ts';
+import type { ProxyProgram } from './support/proxy-programs.ts';
+import { type ReverseProxyName, type ReverseProxyOptions, startReverseProxy } from './support/reverse-proxies.ts';
 import { startEcho } from './support/services.ts';
 import { type TemporaryDirectory, temporaryDirectory } from './support/temporary-directory.ts';
 import { visit } from './support/visitor.ts';
@@ -26,19 +25,9 @@ const TIMEOUT = '3s';
 /** Two of them and some more. */
 const LONGER_MS = 7_000;
 
-interface Place {
-  readonly port: number;
-  readonly serverPort: number;
-  readonly file: (name: string) => string;
-}
-
 interface ReverseProxy {
-  readonly name: 'nginx' | 'haproxy' | 'caddy';
-  /** What is different here, in the text of the document. */
-  readonly replacements: (place: Place) => readonly (readonly [from: string, to: string])[];
-  /** What stands around it, on a machine. */
-  readonly surround: (text: string, place: Place) => string;
-  readonly args: (file: string) => readonly string[];
+  readonly name: ReverseProxyName;
+  readonly replacements: ReverseProxyOptions['replacements'];
 }
 
 const PROXIES: readonly ReverseProxy[] = [
@@ -51,20 +40,6 @@ const PROXIES: readonly ReverseProxy[] = [
       ['/etc/letsencrypt/live/tunnel.example.org/privkey.pem', file('key.pem')],
       [':7835;', `:${serverPort};\n proxy_read_timeout ${TIMEOUT};\n proxy_send_timeout ${TIMEOUT};`],
     ],
-    surround: (text, { file }) =>
-      [
-        'daemon off;',
-        'master_process off;',
-        `pid ${file('pid')};`,
-        'error_log stderr;',
-        'events {}',
-        'http {',
-        'access_log off;',
-        ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${file(kind)};`),
-        text,
-        '}',
-      ].join('\n'),
-    args: (file) => ['-c', file, '-e', 'stderr'],
   },
   {
     name: 'haproxy',
@@ -75,8 +50,6 @@ const PROXIES: readonly ReverseProxy[] = [
       ['timeout server 50s', `timeout server ${TIMEOUT}`],
       [':7835', `:${serverPort}`],
     ],
-    surround: (text) => `${text}\n`,
-    args: (file) => ['-db', '-f', file],
   },
   {
     name: 'caddy',
@@ -87,34 +60,11 @@ const PROXIES: readonly ReverseProxy[] = [
       ],
       [':7835', `:${serverPort}`],
     ],
-    // Not on port 80, where it would send browsers on.
-    surround: (text) => `{\n admin off\n auto_https disable_redirects\n}\n${text}\n`,
-    args: (file) => ['run', '--adapter', 'caddyfile', '--config', file],
   },
 ];
 
-async function startReverseProxy(
-  { name, replacements, surround, args }: ReverseProxy,
-  serverPort: number,
-  directory: TemporaryDirectory,
-): Promise<ProxyProgram> {
-  const file = (base: string): string => join(directory.path, base);
-  const [cert = '', key = ''] = ['TEST_CERTIFICATE', 'TEST_KEY'].map((each) => readCertificates().get(each) ?? '');
-  await Promise.all([
-    writeFile(file('cert.pem'), cert),
-    writeFile(file('key.pem'), key),
-    writeFile(file('both.pem'), cert + key),
-  ]);
-  const configure = async (port: number): Promise<readonly string[]> => {
-    let text = blocks.get(name) ?? '';
-    for (const [from, to] of replacements({ port, serverPort, file })) {
-      if (!text.includes(from)) throw new Error(`docs/reverse-proxies.md, ${name}: no ${from}`);
-      text = text.replace(from, to);
-    }
-    await writeFile(file('conf'), surround(text, { port, serverPort, file }));
-    return args(file('conf'));
-  };
-  return startProxyProgram(name, configure, { HOME: directory.path });
+function start(proxy: ReverseProxy, serverPort: number, directory: TemporaryDirectory): Promise<ProxyProgram> {
+  return startReverseProxy({ ...proxy, text: blocks.get(proxy.name) ?? '', serverPort, directory });
 }
 
 /** An upgrade request with this handshake header, by hand, from an address of its own. */
@@ -153,7 +103,7 @@ describe.concurrent.each(PROXIES)('behind $name', { timeout: 60_000 }, (proxy) =
     await using directory = await temporaryDirectory();
     await using service = await startEcho();
     await using server = await startServer({ trustedProxies: ['127.0.0.1'] });
-    await using running = await startReverseProxy(proxy, server.port, directory);
+    await using running = await start(proxy, server.port, directory);
     await using client = await startClient(running.port, [service.port], { server: urlAt(running.port), ca });
     // What came directly would have a port as well.
     expect(server.log.all('client-connected').map(({ event }) => event.address)).toEqual(['127.0.0.1']);
@@ -179,7 +129,7 @@ describe.concurrent.each(PROXIES)('behind $name', { timeout: 60_000 }, (proxy) =
     requirePrograms(context, proxy.name);
     await using directory = await temporaryDirectory();
     await using server = await startServer({ trustedProxies: ['127.0.0.1'] });
-    await using running = await startReverseProxy(proxy, server.port, directory);
+    await using running = await start(proxy, server.port, directory);
     const initiator = new Initiator({
       crypto: nodeCrypto,
       s: randomBytes(32),
@@ -200,7 +150,7 @@ test('nginx cuts a link on which less comes, and the session goes on', { timeout
   await using service = await startEcho();
   await using server = await startServer();
   const [nginx] = PROXIES;
-  await using running = await startReverseProxy(nginx as ReverseProxy, server.port, directory);
+  await using running = await start(nginx as ReverseProxy, server.port, directory);
   const heartbeat = { intervalMs: 2_000, timeoutMs: 8_000, idleMaxMs: 20_000 };
   await using client = await startClient(running.port, [service.port], { server: urlAt(running.port), ca, heartbeat });
   await client.log.waitFor('disconnected', () => true, 30_000);

@@ -75,6 +75,7 @@ describe('tunnel status', SLOW, () => {
           name: null,
           target: `127.0.0.1:${echo.port}`,
           url: `tcp://127.0.0.1:${publicPort}`,
+          urls: null,
           port: publicPort,
           open: true,
           refused: 0,

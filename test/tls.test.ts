@@ -21,9 +21,10 @@ import { visit } from './support/visitor.ts';
 
 const ca = readCertificates().get('TEST_AUTHORITY');
 
-/** The serial number of the certificate that a port shows. */
-async function serialNumberAt(port: number): Promise<string> {
-  const socket: TLSSocket = tlsConnect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+/** The serial number of the certificate that a port shows for this name. */
+async function serialNumberAt(port: number, servername?: string): Promise<string> {
+  const name = servername === undefined ? {} : { servername };
+  const socket: TLSSocket = tlsConnect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...name });
   await once(socket, 'secureConnect');
   const { serialNumber } = socket.getPeerCertificate();
   socket.destroy();
@@ -85,6 +86,30 @@ describe('wss', () => {
     await using visitor = await visit(client.port);
     visitor.socket.write('hello');
     await visitor.waitForBytes(5);
+    expect(client.log.names).toEqual(['ready']);
+  });
+
+  test('shows the certificate for the name that is asked for, and each is replaced by itself', async () => {
+    await using directory = await temporaryDirectory();
+    const [first, second] = [join(directory.path, 'first'), join(directory.path, 'second')];
+    await Promise.all([mkdir(first), mkdir(second)]);
+    // The one is for localhost and 127.0.0.1, the other for other.example.
+    const tls = [await certificateFiles(first), await certificateFiles(second, 'OTHER_NAME_CERTIFICATE')];
+    await using service = await startEcho();
+    const args = tls.flatMap(({ certFile, keyFile }) => ['--tls-cert', certFile, '--tls-key', keyFile]);
+    const { server, port } = await startServerProcess([...args, '--port', '0', '--https', '127.0.0.1:0']);
+    await using _server = server;
+    const fallback = await serialNumberAt(port);
+    const other = await serialNumberAt(port, 'other.example');
+    expect(other).not.toBe(fallback);
+    expect(await serialNumberAt(port, 'localhost')).toBe(fallback);
+    expect(await serialNumberAt(port, 'unknown.example')).toBe(fallback);
+
+    const to = parseServerAddress(`wss://localhost:${port}`);
+    await using client = await startClient(port, [service.port], { server: to, ca });
+    await certificateFiles(second);
+    await server.waitForStderr(/second.*the new certificate is in use/);
+    expect(await serialNumberAt(port, 'other.example')).toBe(fallback);
     expect(client.log.names).toEqual(['ready']);
   });
 

@@ -22,8 +22,11 @@ export interface ServerOptions {
   readonly maxPort?: number;
   /** The server's X25519 private key, 32 bytes. */
   readonly identity: Uint8Array;
-  /** Serves `wss` with these files, which are reread when they change. Default `ws`. */
-  readonly tls?: CertificateFiles | undefined;
+  /**
+   * Serves `wss` with these files, which are reread when they change. Of several pairs the name in the TLS hello decides; the
+   * first is for names that none is for. Default `ws`.
+   */
+  readonly tls?: CertificateFiles | readonly CertificateFiles[] | undefined;
   /**
    * Networks, in CIDR notation, of reverse proxies whose `X-Forwarded-For` contains the client's address. Default none.
    */

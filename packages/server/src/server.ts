@@ -12,7 +12,9 @@ import {
 import { derivePsk, encodeKey, hostToDial, monotonicNow, nodeCrypto } from '@tunnel/shared/node';
 import { Access, type Requirement } from './access/access.ts';
 import { AccessUpdates } from './access/access-updates.ts';
-import { type Certificate, CertificateWatch, readCertificate } from './certificates/certificate-files.ts';
+import { CertificatePairs } from './certificates/certificate-pairs.ts';
+import { CertificateStore } from './certificates/certificate-store.ts';
+import type { CertificateFiles } from './certificates/certificate-files.ts';
 import { LocalClaims } from './claims/local-claims.ts';
 import { Endpoints } from './endpoints/endpoints.ts';
 import type { EndpointKind } from './endpoints/endpoint.ts';
@@ -54,7 +56,7 @@ type State =
   | {
       readonly kind: 'listening' | 'draining';
       readonly listeners: Listeners;
-      readonly certificateWatch: CertificateWatch | undefined;
+      readonly certificatePairs: CertificatePairs;
       readonly acceptor: LinkAcceptor;
       readonly sessions: Sessions;
       readonly updates: AccessUpdates | undefined;
@@ -79,6 +81,8 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   readonly #hosts = new HostTable();
   readonly #hostBounds: HostBounds;
   readonly #peers: PeerReader;
+  readonly #tlsFiles: readonly CertificateFiles[];
+  readonly #certificates = new CertificateStore();
   readonly #requirement: Requirement;
   #state: State = { kind: 'new' };
 
@@ -92,7 +96,9 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
         detail: `publicHost ${JSON.stringify(publicHost)} is not a host name or address`,
       });
     }
-    if (https !== undefined && tls === undefined) throw new TunnelError('usage', { detail: 'https needs tls' });
+    this.#tlsFiles = [tls ?? []].flat();
+    if (https !== undefined && this.#tlsFiles.length === 0)
+      throw new TunnelError('usage', { detail: 'https needs tls' });
     this.#hostBounds = new HostBounds({ domain, allowHosts, publicHost });
     this.#options = options;
     this.#requirement = requirementOf(options);
@@ -104,8 +110,8 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
    * or `usage`.
    */
   async start(): Promise<ServerEvents['listening']> {
-    const { identity, secret, previousSecret, host, port = DEFAULT_CONTROL_PORT, tls, http, https } = this.#options;
-    const certificate = tls && (await readCertificate(tls));
+    const { identity, secret, previousSecret, host, port = DEFAULT_CONTROL_PORT, http, https } = this.#options;
+    const certificatePairs = await CertificatePairs.read(this.#tlsFiles, this.#certificates);
     const secrets = [secret, previousSecret].filter((each) => each !== undefined);
     const access = new Access(this.#requirement, await Promise.all(secrets.map((each) => derivePsk(each))));
     const kinds = this.#endpointKinds(access);
@@ -123,8 +129,8 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     });
     const updates = await this.#followKeys(access, sessions);
     const listeners = new Listeners({
-      certificate,
-      control: { host, port },
+      certificates: this.#certificates,
+      control: { host, port, isTls: this.#hasTls },
       http: http && { host, ...http },
       https: https && { host, ...https },
       connections: this.#connections,
@@ -142,10 +148,11 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       throw error;
     }
     names.keepFresh();
+    this.#watchCertificates(certificatePairs);
     this.#state = {
       kind: 'listening',
       listeners,
-      certificateWatch: this.#watchCertificate(listeners, certificate),
+      certificatePairs,
       acceptor,
       sessions,
       updates,
@@ -202,7 +209,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
     if (state.kind === 'listening' || state.kind === 'draining') {
-      state.certificateWatch?.[Symbol.dispose]();
+      state.certificatePairs[Symbol.dispose]();
       state.listeners.close();
       state.acceptor.close();
       state.updates?.[Symbol.dispose]();
@@ -326,24 +333,23 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     );
   }
 
-  #watchCertificate(listeners: Listeners, certificate: Certificate | undefined): CertificateWatch | undefined {
-    const { tls } = this.#options;
-    if (tls === undefined || certificate === undefined) return undefined;
-    return new CertificateWatch(tls, certificate.filesState, {
-      onChange: (changed) => {
-        listeners.setCertificate(changed);
-        this.emit('certificate-replaced', { certFile: tls.certFile, validUntil: changed.validUntil });
-      },
+  #watchCertificates(pairs: CertificatePairs): void {
+    pairs.watch({
+      onReplaced: (event) => this.emit('certificate-replaced', event),
       onFailure: ({ code, message }) => {
         this.emit('warning', { code, reason: `${message}; the previous certificate stays in use` });
       },
     });
   }
 
+  get #hasTls(): boolean {
+    return this.#tlsFiles.length > 0;
+  }
+
   #urlAt(port: number): string {
-    const { tls, publicHost, host } = this.#options;
+    const { publicHost, host } = this.#options;
     const name = publicHost ?? hostToDial(host) ?? hostname();
-    return `${tls ? 'wss' : 'ws'}://${isIPv6(name) ? `[${name}]` : name}:${port}`;
+    return `${this.#hasTls ? 'wss' : 'ws'}://${isIPv6(name) ? `[${name}]` : name}:${port}`;
   }
 
   #onRefused({ code, message }: TunnelError, address: string, clientKey?: Uint8Array, sessionId?: string): void {

@@ -27,7 +27,7 @@ export function serverMetrics(server: Server, version: string): Metrics {
     'Links, by whether the client still has to prove who it is (handshake) or did (established).',
     'state',
   );
-  const ports = gauge('public_ports', 'Public ports that are open.');
+  const ports = gauge('public_ports', 'Public ports and host names that are open.');
   const streams = gauge('streams', "Visitors' connections that are open.");
   const logBytes = gauge(
     'resume_log_bytes',

@@ -5,6 +5,7 @@ const SERVER: ServerWhereabouts = {
   host: undefined,
   port: 7835,
   publicHost: undefined,
+  domain: undefined,
   ownName: 'vm',
   certificateNames: undefined,
 };
@@ -22,6 +23,9 @@ describe('without TLS', () => {
     [{ host: '::' }, 'vm', unknown],
     [{ port: 7000 }, 'vm:7000', unknown],
     [{ publicHost: 'tunnel.example.org' }, 'tunnel.example.org', undefined],
+    [{ domain: 'tunnel.example.org' }, 'tunnel.example.org', undefined],
+    [{ domain: 'example.org', publicHost: '203.0.113.5' }, '203.0.113.5', undefined],
+    [{ domain: 'localhost' }, 'vm', unknown],
     [{ host: '203.0.113.5' }, '203.0.113.5', undefined],
     [{ host: '2001:db8::1' }, '[2001:db8::1]:7835', undefined],
   ])('%j is at %s', (server, to, note) => {
@@ -56,6 +60,11 @@ describe('with TLS the name is one of the certificate', () => {
       { certificateNames: ['tunnel.example.org'], publicHost: '203.0.113.5' },
       'wss://tunnel.example.org:7835',
       'the certificate is not for 203.0.113.5',
+    ],
+    [
+      { certificateNames: ['*.tunnel.example.org', 'tunnel.example.org'], domain: 'tunnel.example.org' },
+      'wss://tunnel.example.org:7835',
+      undefined,
     ],
     [
       { certificateNames: ['*.example.org'] },

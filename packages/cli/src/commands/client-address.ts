@@ -15,6 +15,8 @@ export interface ServerWhereabouts {
   readonly host: string | undefined;
   readonly port: number;
   readonly publicHost: string | undefined;
+  /** What the names of HTTP tunnels are below. */
+  readonly domain: string | undefined;
   /** What this machine calls itself. */
   readonly ownName: string;
   /** What its certificate is for; undefined without TLS. */
@@ -29,8 +31,10 @@ export interface AddressForClients {
 }
 
 export function addressForClients(server: ServerWhereabouts): AddressForClients {
-  const { host, port, publicHost, ownName, certificateNames } = server;
-  if (certificateNames !== undefined) return addressByCertificate(server, certificateNames);
+  const { host, port, domain, ownName, certificateNames } = server;
+  // A domain is its server's own name, too.
+  const publicHost = server.publicHost ?? (domain === undefined || isLoopback(domain) ? undefined : domain);
+  if (certificateNames !== undefined) return addressByCertificate({ ...server, publicHost }, certificateNames);
   if (host !== undefined && isLoopback(host)) return addressOfProxy(publicHost);
   const knownHost = publicHost ?? hostToDial(host);
   const to = plainAddress(knownHost ?? ownName, port);

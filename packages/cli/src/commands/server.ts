@@ -203,7 +203,7 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
   try {
     const secretFile = secret?.file === undefined ? undefined : resolve(secret.file);
     await writeRunningServer(settings.state.server.running, {
-      secure: settings.tls !== undefined,
+      secure: settings.tls.length > 0,
       host: settings.host,
       port,
       serverKey: identity.publicKey,
@@ -293,9 +293,10 @@ async function introduce(
       output.log.info({ file: keysFile, require: requirement }, 'client keys are in this file');
     return;
   }
-  const { host, publicHost, tls } = settings;
-  const certificateNames = tls && (await readFile(tls.certFile, 'utf8').then(namesInCertificate, () => []));
-  const { to, note } = addressForClients({ host, port, publicHost, ownName: hostname(), certificateNames });
+  const { host, publicHost, domain, tls } = settings;
+  const [first] = tls;
+  const certificateNames = first && (await readFile(first.certFile, 'utf8').then(namesInCertificate, () => []));
+  const { to, note } = addressForClients({ host, port, publicHost, domain, ownName: hostname(), certificateNames });
   const lines = introduceServer({
     version,
     command,
@@ -310,7 +311,7 @@ async function introduce(
     keysFile,
     requirement,
     serverKey: Buffer.from(serverKey).toString('base64url'),
-    domain: settings.domain ?? (publicHost === undefined ? 'localhost' : undefined),
+    domain: domain ?? (publicHost === undefined ? 'localhost' : undefined),
     stateDirectory: settings.givenStateDirectory,
   });
   for (const line of lines) output.stdout.write(line);

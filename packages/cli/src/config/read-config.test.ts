@@ -63,7 +63,10 @@ describe('what is right', () => {
     const text =
       '[client]\nproxy-protocol = "v1"\nbasic-auth = ["me:a", "@visitors"]\n[tunnels.a]\ntarget = 1\ntype = "http"\nhost = "shop"\n[tunnels.b]\ntarget = 2';
     const config = await read(text);
-    expect(config.client.get('basic-auth')?.map((given) => given.text)).toEqual(['me:a', '@/etc/tunnel/visitors']);
+    expect(config.client.get('basic-auth')?.map((given) => given.text)).toEqual([
+      'me:a',
+      `@${resolve('/etc/tunnel/visitors')}`,
+    ]);
     expect(textOf(config, 'a', 'host')).toBe('shop');
   });
 

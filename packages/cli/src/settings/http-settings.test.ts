@@ -27,9 +27,10 @@ async function refusal(run: () => unknown): Promise<string> {
 }
 
 test('without flags the server chooses the name', () => {
-  expect(http({}, ['3000', 'unix:/run/app.sock']).tunnels).toMatchObject([
+  const path = process.platform === 'win32' ? String.raw`\\.\pipe\app` : '/run/app.sock';
+  expect(http({}, ['3000', `unix:${path}`]).tunnels).toMatchObject([
     { target: { host: 'localhost', port: 3000 }, http: { host: undefined, setHeaders: [], removeHeaders: [] } },
-    { target: { path: '/run/app.sock' }, http: {} },
+    { target: { path }, http: {} },
   ]);
   expect(http({}).tunnels[0]).not.toHaveProperty('port');
 });

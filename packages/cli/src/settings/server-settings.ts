@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Requirement } from '@tunnel/server';
+import type { CertificateFiles, Requirement } from '@tunnel/server';
 import { DEFAULT_CONTROL_PORT, type HeartbeatSettings } from '@tunnel/shared';
 import type { OutputSettings } from '../output/output-settings.ts';
 import { LINK_FLAGS, readHeartbeat, readOutputSettings, STATE_AND_OUTPUT_FLAGS } from './common-flags.ts';
@@ -90,10 +90,16 @@ export const SERVER_FLAGS = {
     read: (given) => parseDuration(given),
   },
   'tls-cert': {
-    describe: 'file with a certificate and its chain, to serve wss; reread when it changes',
+    describe:
+      'file with a certificate and its chain, to serve wss; reread when it changes; of several the name in the TLS hello decides',
+    isList: true,
     isPath: true,
   },
-  'tls-key': { describe: 'file with the key to the certificate', isPath: true },
+  'tls-key': {
+    describe: 'file with the key to the certificate; for several in the order of --tls-cert',
+    isList: true,
+    isPath: true,
+  },
   'trusted-proxy': {
     describe: 'network (10.0.0.0/8) or address of proxies in front whose X-Forwarded-For is trusted',
     default: 'none',
@@ -127,8 +133,8 @@ export interface ServerSettings extends FrontDoorSettings {
   readonly authorizedKeysFile: string | undefined;
   /** What was asked for; undefined where the other settings decide. */
   readonly requirement: Requirement | undefined;
-  /** Undefined: without TLS. */
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Empty: without TLS. */
+  readonly tls: readonly CertificateFiles[];
   readonly trustedProxies: readonly string[];
   readonly acceptProxyProtocol: readonly string[];
   readonly resumeWindowMs: number;
@@ -154,7 +160,7 @@ export function readServerSettings(flags: ServerFlags, environment: Environment)
     tunnelHost: flags.read('tunnel-host'),
     ...readPortRange(flags),
     publicHost,
-    ...readFrontDoorSettings(flags, { control, publicHost, hasCertificate: tls !== undefined }),
+    ...readFrontDoorSettings(flags, { control, publicHost, hasCertificate: tls.length > 0 }),
     ...readAdmission(flags),
     identityFile: identity === undefined ? state.server.identity : resolve(identity.text),
     tls,
@@ -192,12 +198,15 @@ function readAdmission(flags: ServerFlags): Pick<ServerSettings, 'authorizedKeys
 }
 
 function readTls(flags: ServerFlags): ServerSettings['tls'] {
-  const cert = flags.get('tls-cert');
-  const key = flags.get('tls-key');
-  if (cert !== undefined && key !== undefined) return { certFile: resolve(cert.text), keyFile: resolve(key.text) };
-  const alone = cert ?? key;
-  if (alone === undefined) return undefined;
-  throw unusable(alone, 'a certificate needs its key', 'give both --tls-cert and --tls-key');
+  const certs = flags.all('tls-cert');
+  const keys = flags.all('tls-key');
+  return Array.from({ length: Math.max(certs.length, keys.length) }, (_, index) => {
+    const [cert, key] = [certs[index], keys[index]];
+    if (cert && key) return { certFile: resolve(cert.text), keyFile: resolve(key.text) };
+    // One of them is there.
+    const alone = cert ?? key ?? { text: '', source: '' };
+    throw unusable(alone, 'a certificate needs its key', 'give both --tls-cert and --tls-key');
+  });
 }
 
 function readPortRange(flags: ServerFlags): { minPort: number; maxPort: number } {

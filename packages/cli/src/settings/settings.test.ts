@@ -217,9 +217,14 @@ describe('HTTP tunnels', () => {
 });
 
 test('a certificate and its key come together', () => {
-  expect(server({}).tls).toBeUndefined();
+  expect(server({}).tls).toEqual([]);
   const tls = { certFile: resolve('/c'), keyFile: resolve('/k') };
-  expect(server({ 'tls-cert': '/c', 'tls-key': '/k' }).tls).toEqual(tls);
+  expect(server({ 'tls-cert': '/c', 'tls-key': '/k' }).tls).toEqual([tls]);
+  const other = { certFile: resolve('/d'), keyFile: resolve('/l') };
+  expect(server({ 'tls-cert': ['/c', '/d'], 'tls-key': ['/k', '/l'] }).tls).toEqual([tls, other]);
+  expect(refusal(() => server({ 'tls-cert': ['/c', '/d'], 'tls-key': '/k' }))).toBe(
+    'usage: --tls-cert /d: a certificate needs its key',
+  );
   expect(refusal(() => server({ 'tls-key': '/k' }))).toBe('usage: --tls-key /k: a certificate needs its key');
 });
 

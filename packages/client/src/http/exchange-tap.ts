@@ -2,7 +2,7 @@ import { type AnswerHead, readAnswerHead, readRequestHead, type RequestHead } fr
 import { type Framing, MessageReader } from './message-reader.ts';
 
 /** Requests that one connection may have without an answer; with more of them nobody looks on any more. */
-const PIPELINE_LIMIT = 128;
+const PIPELINE_LIMIT = 16;
 
 /** A request and what became of it. */
 export interface Exchange {

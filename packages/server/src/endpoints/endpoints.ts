@@ -102,6 +102,11 @@ export class Endpoints {
     this.#kinds.get(kindNumber)?.requireTerms(terms);
   }
 
+  /** That an endpoint of this kind cannot be opened now. */
+  unavailable(kindNumber: number, because: { readonly detail?: string; readonly cause?: unknown }): TunnelError {
+    return new TunnelError(this.#kinds.get(kindNumber)?.codes.unavailable ?? 'port-unavailable', because);
+  }
+
   /** Opens what a tunnel wants; any name for an empty one. Rejects with a `TunnelError`. */
   async open(kindNumber: number, wanted: string, holder: EndpointHolder): Promise<GrantedEndpoint> {
     const kind = this.#kinds.get(kindNumber);

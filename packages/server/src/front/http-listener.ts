@@ -12,9 +12,10 @@ import {
   type Server as TcpServer,
   type Socket,
 } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError, prepareSocket } from '@tunnel/shared/node';
-import type { Certificate } from '../certificates/certificate-files.ts';
+import type { CertificateStore, KeyPair } from '../certificates/certificate-store.ts';
 import type { Connections } from './connections.ts';
 import type { PeerReader } from './peer-reader.ts';
 
@@ -35,7 +36,7 @@ const CLOSE_GRACE_MS = 1_000;
 
 export interface HttpListenerOptions {
   /** Undefined: without TLS. */
-  readonly certificate: Certificate | undefined;
+  readonly certificates: CertificateStore | undefined;
   readonly connections: Connections;
   /** Takes all requests. */
   readonly door: {
@@ -57,16 +58,17 @@ export class HttpListener {
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
-    const { door, certificate } = options;
-    this.#http = createHttp(certificate);
+    const { door, certificates } = options;
+    this.#http = createHttp(certificates);
+    certificates?.onFallback((pair) => this.#setFallback(pair));
     const again = (socket: Socket): void =>
-      void this.#http.emit(certificate ? 'secureConnection' : 'connection', socket);
+      void this.#http.emit(certificates ? 'secureConnection' : 'connection', socket);
     this.#http.on('upgrade', (request, socket, rest) => door.upgrade(request, socket as Socket, rest, again));
     this.#http.on('request', (request, response) => door.request(request, response));
     // It is up to the service whether the body is sent.
     this.#http.on('checkContinue', (request, response) => door.request(request, response));
     // As the servers of `node:http` and `node:https` do by themselves.
-    this.#tcp = createTcpServer({ allowHalfOpen: !certificate }, (socket) => this.#onConnection(socket));
+    this.#tcp = createTcpServer({ allowHalfOpen: !certificates }, (socket) => this.#onConnection(socket));
   }
 
   /** Rejects with `listen-in-use`, `listen-denied` or `listen-failed`. */
@@ -77,15 +79,11 @@ export class HttpListener {
   }
 
   get isTls(): boolean {
-    return this.#options.certificate !== undefined;
+    return this.#options.certificates !== undefined;
   }
 
   get port(): number {
     return (this.#tcp.address() as AddressInfo | null)?.port ?? 0;
-  }
-
-  setCertificate({ cert, key }: Certificate): void {
-    if ('setSecureContext' in this.#http) this.#http.setSecureContext({ cert, key });
   }
 
   /** Gives the port back. Connections stay. */
@@ -99,6 +97,11 @@ export class HttpListener {
   async closed(): Promise<void> {
     this.#http.closeIdleConnections();
     await this.#options.connections.ended(CLOSE_GRACE_MS);
+  }
+
+  /** For hellos with a name that no certificate is for, and with none. */
+  #setFallback({ cert, key }: KeyPair): void {
+    if ('setSecureContext' in this.#http) this.#http.setSecureContext({ cert, key });
   }
 
   #onConnection(socket: Socket): void {
@@ -119,7 +122,7 @@ export class HttpListener {
   }
 }
 
-function createHttp(certificate: Certificate | undefined): HttpServer | HttpsServer {
+function createHttp(certificates: CertificateStore | undefined): HttpServer | HttpsServer {
   const options = {
     headersTimeout: HEAD_TIMEOUT_MS,
     requestTimeout: 0,
@@ -127,12 +130,21 @@ function createHttp(certificate: Certificate | undefined): HttpServer | HttpsSer
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEAD_BYTES,
   };
-  const http = certificate
-    ? createHttpsServer({ ...options, cert: certificate.cert, key: certificate.key, handshakeTimeout: HEAD_TIMEOUT_MS })
+  const http = certificates
+    ? createHttpsServer({ ...options, ...secureOptions(certificates) })
     : createHttpServer(options);
   // One more than is allowed, so that the door sees that there are too many.
   http.maxHeadersCount = HEADER_COUNT_LIMIT + 1;
   return http;
+}
+
+function secureOptions(certificates: CertificateStore): TlsOptions {
+  return {
+    cert: certificates.fallback?.cert,
+    key: certificates.fallback?.key,
+    handshakeTimeout: HEAD_TIMEOUT_MS,
+    SNICallback: (name, choose) => choose(null, certificates.contextFor(name)),
+  };
 }
 
 function listen(tcp: TcpServer, host: string | undefined, port: number): Promise<void> {

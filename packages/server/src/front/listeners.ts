@@ -1,12 +1,12 @@
-import { formatPublicAddress, TunnelError } from '@tunnel/shared';
-import type { Certificate } from '../certificates/certificate-files.ts';
+import { formatPublicAddress } from '@tunnel/shared';
+import type { CertificateStore } from '../certificates/certificate-store.ts';
 import type { ListenAddress } from '../options.ts';
 import { HttpListener, type HttpListenerOptions } from './http-listener.ts';
 
-export interface ListenersOptions extends Omit<HttpListenerOptions, 'certificate'> {
-  /** Of the control port, if it has TLS, and of `https`. */
-  readonly certificate: Certificate | undefined;
-  readonly control: ListenAddress;
+export interface ListenersOptions extends Omit<HttpListenerOptions, 'certificates'> {
+  /** Of the listeners with TLS. */
+  readonly certificates: CertificateStore;
+  readonly control: ListenAddress & { readonly isTls: boolean };
   /** Further ones for visitors and links, without TLS and with. */
   readonly http: ListenAddress | undefined;
   readonly https: ListenAddress | undefined;
@@ -23,14 +23,12 @@ export class Listeners {
   /** In the order in which visitors are told of them. */
   readonly #all: readonly Listener[];
 
-  /** Throws `usage` for `https` without a certificate. */
-  constructor({ certificate, control, http, https, ...options }: ListenersOptions) {
-    if (https && !certificate) throw new TunnelError('usage', { detail: 'https needs a certificate' });
+  constructor({ certificates, control, http, https, ...options }: ListenersOptions) {
     const make = (address: ListenAddress, isTls: boolean): Listener => ({
       address,
-      listener: new HttpListener({ ...options, certificate: isTls ? certificate : undefined }),
+      listener: new HttpListener({ ...options, certificates: isTls ? certificates : undefined }),
     });
-    this.#control = make(control, certificate !== undefined);
+    this.#control = make(control, control.isTls);
     const secure = https && make(https, true);
     const plain = http && make(http, false);
     this.#all = [secure, plain, this.#control].filter((each) => each !== undefined);
@@ -51,10 +49,6 @@ export class Listeners {
     return this.#all.map(({ listener }) => {
       return formatPublicAddress({ scheme: listener.isTls ? 'https' : 'http', host, port: listener.port });
     });
-  }
-
-  setCertificate(certificate: Certificate): void {
-    for (const { listener } of this.#all) listener.setCertificate(certificate);
   }
 
   /** Gives the ports back. Connections stay. */

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Visit } from '../endpoints/endpoint.ts';
+import { answerHead } from './answer-head.ts';
 import { forwardResponseHeaders } from './forwarded-headers.ts';
 import { sendAnswer } from './own-answer.ts';
 import { badGateway, refusalOf } from './refusals.ts';
@@ -35,10 +36,11 @@ export class Exchange {
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    const { response } = options;
+    const { request, response } = options;
     response.once('close', () => {
       // The visitor left: the service learns it.
       if (!response.writableFinished) this.#upstreamRequest?.destroy();
+      else if (!request.complete) this.#watchBody();
     });
   }
 
@@ -52,16 +54,11 @@ export class Exchange {
     }
     this.#upstreamRequest = upstreamRequest;
     upstreamRequest.on('response', (answer) => this.#onAnswer(answer));
-    upstreamRequest.on('information', ({ httpVersion, statusCode, statusMessage, rawHeaders }) => {
-      if (statusCode === 100) {
-        response.writeContinue();
-        return;
-      }
-      let head = `HTTP/${httpVersion} ${statusCode} ${statusMessage}\r\n`;
-      for (let index = 0; index < rawHeaders.length; index += 2) {
-        head += `${rawHeaders[index]}: ${rawHeaders[index + 1]}\r\n`;
-      }
-      if (request.httpVersion !== '1.0') response.socket?.write(`${head}\r\n`, 'latin1');
+    upstreamRequest.on('information', ({ statusCode, statusMessage, rawHeaders }) => {
+      // HTTP/1.0 knows no answers that are not final (RFC 9110, section 15.2).
+      if (request.httpVersion === '1.0') return;
+      if (statusCode === 100) response.writeContinue();
+      else response.socket?.write(answerHead(statusCode, statusMessage, rawHeaders), 'latin1');
     });
     let isOver = false;
     upstreamRequest.on('error', (error) => {
@@ -73,6 +70,16 @@ export class Exchange {
       if (!isOver && !this.#isAnswered) this.#onError(upstreamRequest, new Error('closed without an answer'), false);
     });
     this.#passBody(upstreamRequest);
+  }
+
+  /** The answer is given, and the body still on its way: Node tells no more if the visitor leaves. */
+  #watchBody(): void {
+    const { socket } = this.#options.request;
+    const upstreamRequest = this.#upstreamRequest;
+    if (!upstreamRequest || upstreamRequest.destroyed) return;
+    const onClose = (): void => void upstreamRequest.destroy();
+    socket.once('close', onClose);
+    upstreamRequest.once('close', () => socket.off('close', onClose));
   }
 
   #passBody(upstreamRequest: ClientRequest): void {
@@ -90,11 +97,15 @@ export class Exchange {
       if (rawTrailers.length > 0) upstreamRequest.addTrailers(pairsOf(rawTrailers) as never);
       upstreamRequest.end();
     };
+    const onDrain = (): void => void request.resume();
     request.on('data', onData).once('end', onEnd);
-    upstreamRequest.on('drain', () => request.resume());
+    upstreamRequest.on('drain', onDrain);
+    // Once the answer is whole Node no longer tells, and more of the body may be on its way.
+    upstreamRequest.once('socket', (stream) => stream.on('drain', onDrain));
     upstreamRequest.once('close', () => {
       // It was answered, or broke: what is left of the body goes nowhere.
       request.off('data', onData).off('end', onEnd);
+      upstreamRequest.socket?.off('drain', onDrain);
       if (!request.readableEnded && this.#upstreamRequest === upstreamRequest && this.#isAnswered) request.resume();
     });
   }
@@ -108,7 +119,8 @@ export class Exchange {
     // Together with what came behind it; but an answer whose body takes its time must not hold its head back.
     const { socket } = response;
     socket?.cork();
-    response.flushHeaders();
+    // `flushHeaders` would send the head as UTF-8, and so each of its bytes beyond ASCII as two.
+    response.write('', 'latin1');
     setImmediate(() => socket?.uncork());
     answer.on('data', (chunk: Buffer) => {
       if (!response.write(chunk)) answer.pause();
@@ -140,7 +152,8 @@ export class Exchange {
     if (response.destroyed) return;
     // The service closed a connection that it had kept, and cannot have done anything: a request may be sent once more if it
     // could be done twice, or did not arrive as a whole.
-    const mayRepeat = isReused && error.resetCode === undefined && this.#bodyBytes === 0;
+    const isHangUp = error.resetCode === undefined || error.resetCode === 'stream-reset';
+    const mayRepeat = isReused && isHangUp && this.#bodyBytes === 0;
     if (mayRepeat && (IDEMPOTENT.has(method) || hasBody(request))) {
       this.#upstreamRequest = undefined;
       upstreamRequest.removeAllListeners('drain');

@@ -2,12 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Visit } from '../endpoints/endpoint.ts';
+import { answerHead } from './answer-head.ts';
 import { forwardResponseHeaders } from './forwarded-headers.ts';
 import { rawAnswer } from './own-answer.ts';
 import { badGateway, type Refusal, refusalOf } from './refusals.ts';
 import { splice } from './splice.ts';
 import type { HttpTerms } from './terms.ts';
 import type { Upstream } from './upstream.ts';
+
+/** What a visitor may send before the service agreed, in bytes; more waits until then. */
+const EARLY_BYTES_LIMIT = 64 * 1024;
 
 export interface UpgradeOptions {
   readonly request: IncomingMessage;
@@ -27,9 +31,13 @@ export interface UpgradeOptions {
 export class Upgrade {
   readonly #options: UpgradeOptions;
   #isAnswered = false;
+  /** What the visitor sent without waiting for the answer. */
+  readonly #earlyData: Buffer[] = [];
+  #earlyBytes = 0;
 
   constructor(options: UpgradeOptions) {
     this.#options = options;
+    if (options.rest.length > 0) this.#onEarlyData(options.rest);
   }
 
   start(): void {
@@ -42,7 +50,12 @@ export class Upgrade {
     socket.once('close', () => {
       if (!this.#isAnswered) upstreamRequest.destroy();
     });
+    // Nobody else reads any more, and only who reads learns that the visitor leaves.
+    socket.on('data', this.#onEarlyData).once('end', this.#onEarlyEnd);
     upstreamRequest.on('upgrade', (answer, stream, first) => this.#join(answer, stream, first));
+    upstreamRequest.on('information', ({ statusCode, statusMessage, rawHeaders }) => {
+      socket.write(answerHead(statusCode, statusMessage, rawHeaders), 'latin1');
+    });
     upstreamRequest.on('response', (answer) => this.#passAnswer(answer));
     upstreamRequest.on('error', (error: Error & { readonly resetCode?: string }) => {
       if (this.#isAnswered) this.#options.reset();
@@ -51,17 +64,28 @@ export class Upgrade {
     upstreamRequest.end();
   }
 
+  readonly #onEarlyData = (data: Buffer): void => {
+    this.#earlyData.push(data);
+    this.#earlyBytes += data.length;
+    if (this.#earlyBytes >= EARLY_BYTES_LIMIT) this.#options.socket.pause();
+  };
+
+  readonly #onEarlyEnd = (): void => void this.#options.socket.destroy();
+
   #join(answer: IncomingMessage, stream: Duplex, first: Buffer): void {
-    const { socket, rest, terms, reset } = this.#options;
+    const { socket, terms, reset } = this.#options;
     this.#isAnswered = true;
     const { statusCode, statusMessage, rawHeaders } = answer;
     const headers = forwardResponseHeaders(rawHeaders, terms);
     socket.write(
-      headOf(statusCode, statusMessage, [...headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket']),
+      answerHead(statusCode, statusMessage, [...headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket']),
       'latin1',
     );
+    // As with any TCP connection, one side may have said all, and the other not.
+    stream.allowHalfOpen = true;
     if (first.length > 0) socket.write(first);
-    if (rest.length > 0) stream.write(rest);
+    socket.off('data', this.#onEarlyData).off('end', this.#onEarlyEnd);
+    for (const data of this.#earlyData) stream.write(data);
     splice(stream, socket, (end) => {
       if (end === socket) reset();
       else (end as Duplex & { resetAndDestroy(): void }).resetAndDestroy();
@@ -74,8 +98,11 @@ export class Upgrade {
     this.#isAnswered = true;
     const { statusCode, statusMessage, rawHeaders } = answer;
     const headers = [...forwardResponseHeaders(rawHeaders, terms), 'Connection', 'close'];
-    socket.write(headOf(statusCode, statusMessage, headers), 'latin1');
+    socket.write(answerHead(statusCode, statusMessage, headers), 'latin1');
     answer.pipe(socket);
+    socket.off('data', this.#onEarlyData).resume();
+    socket.once('finish', () => socket.destroySoon());
+    socket.once('close', () => void answer.destroy());
     answer.once('close', () => {
       if (!answer.complete) reset();
     });
@@ -87,10 +114,4 @@ export class Upgrade {
     this.#isAnswered = true;
     socket.end(rawAnswer(request, refusal), () => socket.destroySoon());
   }
-}
-
-function headOf(status = 502, reason = '', headers: readonly string[]): string {
-  let head = `HTTP/1.1 ${status} ${reason}\r\n`;
-  for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
-  return `${head}\r\n`;
 }

@@ -3,6 +3,9 @@ import { type VisitorEnds, VisitorSocket } from '@tunnel/shared/node';
 import type { ErrorCode } from '@tunnel/shared';
 import type { Visit, VisitorAttributes } from '../endpoints/endpoint.ts';
 
+/** The head of a service's answer, in bytes; a longer one is an answer that nobody understands: 502. */
+const MAX_ANSWER_HEAD_BYTES = 64 * 1024;
+
 /** What `node:http` needs of an agent: it is asked for each request, and the request brings its stream along. */
 const agent = {
   defaultPort: 80,
@@ -30,12 +33,15 @@ export class Upstream {
 
   /** Whether the next request would go out on a stream that served one before: the service may be about to close it. */
   get isUsed(): boolean {
-    return this.#stream !== undefined;
+    return this.#stream !== undefined && !this.#isBusy;
   }
 
-  /** Begins a request, one at a time. Returns why there is no stream for it. */
+  /**
+   * Begins a request. One that was answered before its body was whole may still be on its way: it keeps its stream, and this one
+   * gets another. Returns why there is no stream for it.
+   */
   request(visit: Visit, method: string, path: string, headers: readonly string[]): ClientRequest | ErrorCode {
-    const stream = this.#stream ?? this.#open(visit);
+    const stream = this.#stream && !this.#isBusy ? this.#stream : this.#open(visit);
     if (typeof stream === 'string') return stream;
     this.#isBusy = true;
     stream.off('data', refuseData);
@@ -45,9 +51,13 @@ export class Upstream {
       path,
       headers,
       setHost: false,
+      maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
       stream,
     };
-    return startRequest(options);
+    const request = startRequest(options);
+    // Any number: their size has a bound, and further ones would be dropped without a word.
+    request.maxHeadersCount = 0;
+    return request;
   }
 
   /** The visitor's connection is over. */
@@ -67,7 +77,9 @@ export class Upstream {
       return refusal;
     }
     const forget = (): void => {
-      if (this.#stream === program) this.#stream = undefined;
+      if (this.#stream !== program) return;
+      this.#stream = undefined;
+      this.#isBusy = false;
     };
     program.on('free', () => this.#onFree(program));
     program.once('end', forget).once('close', forget);
@@ -76,9 +88,12 @@ export class Upstream {
   }
 
   #onFree(stream: VisitorSocket): void {
+    if (this.#isClosed || this.#stream !== stream) {
+      stream.end();
+      return;
+    }
     this.#isBusy = false;
-    if (this.#isClosed) stream.end();
-    else stream.on('data', refuseData);
+    stream.on('data', refuseData);
   }
 }
 

@@ -5,8 +5,8 @@ import { Upstream } from './upstream.ts';
 /** Streams that one connection may have: a proxy may bring requests for several hosts on it. Beyond it the oldest is closed. */
 const UPSTREAM_LIMIT = 8;
 
-/** Requests that wait for their turn before no more are read from the connection. */
-const PIPELINE_LIMIT = 64;
+/** Requests that wait for their turn. A connection with more is reset: Node cannot be kept from reading on. */
+const PIPELINE_LIMIT = 128;
 
 /** A visitor's connection to the front door: its requests come one after another, and each host has a stream of its own. */
 export class VisitorConnection {
@@ -20,14 +20,16 @@ export class VisitorConnection {
     socket.once('close', () => {
       for (const upstream of this.#upstreams.values()) upstream.close();
       this.#upstreams.clear();
+      this.#waiting.length = 0;
     });
   }
 
   /** Calls `run` once those that came before are over: also requests that were sent without waiting for an answer. */
   inTurn(run: () => void): void {
+    if (this.#socket.destroyed) return;
     if (this.#isBusy) {
       this.#waiting.push(run);
-      if (this.#waiting.length >= PIPELINE_LIMIT) this.#socket.pause();
+      if (this.#waiting.length > PIPELINE_LIMIT) this.#socket.destroy();
       return;
     }
     this.#isBusy = true;
@@ -37,7 +39,6 @@ export class VisitorConnection {
   /** The exchange whose turn it was is over. */
   next(): void {
     const run = this.#waiting.shift();
-    if (this.#waiting.length < PIPELINE_LIMIT && this.#socket.isPaused()) this.#socket.resume();
     if (run) run();
     else this.#isBusy = false;
   }

@@ -171,7 +171,7 @@ export class SessionTunnels implements Worker {
 
   /** The gate for a request's terms. Throws if the session may not have the tunnel, or not on these terms. */
   #admit({ kind, terms }: TunnelRequest, existing: Tunnel | undefined): VisitorGate {
-    if (this.#phase === 'draining') throw stopping();
+    if (this.#phase === 'draining') throw this.#stopping(kind);
     if (!existing && this.#tunnels.size >= TUNNEL_LIMIT) {
       throw new TunnelError('tunnel-limit', { detail: `this server allows ${TUNNEL_LIMIT}` });
     }
@@ -202,14 +202,18 @@ export class SessionTunnels implements Worker {
     const tunnel = new Tunnel(tunnelId, label, gate, this.#surroundings);
     this.#tunnels.set(tunnelId, tunnel);
     this.#openingCount += 1;
-    const outcome = await this.#options.endpoints.open(kind, wanted, this.#holderFor(tunnel)).catch(toRefusal);
+    const outcome = await this.#options.endpoints
+      .open(kind, wanted, this.#holderFor(tunnel))
+      .catch((cause: unknown) => {
+        return cause instanceof TunnelError ? cause : this.#options.endpoints.unavailable(kind, { cause });
+      });
     this.#openingCount -= 1;
-    this.#conclude(tunnel, outcome);
+    this.#conclude(tunnel, kind, outcome);
     if (this.#requests.count > 0) this.#options.turns.add(this);
   }
 
   /** Much may have happened while the endpoint was being opened. */
-  #conclude(tunnel: Tunnel, outcome: GrantedEndpoint | TunnelError): void {
+  #conclude(tunnel: Tunnel, kind: number, outcome: GrantedEndpoint | TunnelError): void {
     const isOpen = !(outcome instanceof TunnelError);
     if (isOpen && !tunnel.isClosed && this.#phase === 'running') {
       this.#grant(tunnel, outcome);
@@ -218,7 +222,7 @@ export class SessionTunnels implements Worker {
     if (isOpen) outcome.close();
     if (tunnel.isClosed) return;
     this.#forget(tunnel);
-    this.#refuse(tunnel.id, isOpen ? stopping() : outcome);
+    this.#refuse(tunnel.id, isOpen ? this.#stopping(kind) : outcome);
   }
 
   #grant(tunnel: Tunnel, endpoint: GrantedEndpoint): void {
@@ -226,6 +230,10 @@ export class SessionTunnels implements Worker {
     tunnel.opened(endpoint);
     sendGrant(driver, tunnel.id, endpoint);
     emit('tunnel-opened', { ...info, ...placeOf(endpoint), name: tunnel.label });
+  }
+
+  #stopping(kind: number): TunnelError {
+    return this.#options.endpoints.unavailable(kind, { detail: 'the server is about to stop' });
   }
 
   #holderFor(tunnel: Tunnel): EndpointHolder {
@@ -290,12 +298,4 @@ export class SessionTunnels implements Worker {
   #onVisitorRefused({ endpoint }: Tunnel, code: ErrorCode): void {
     this.#options.emit('visitor-refused', { ...this.#options.info, ...placeOf(endpoint), code });
   }
-}
-
-function stopping(): TunnelError {
-  return new TunnelError('port-unavailable', { detail: 'the server is about to stop' });
-}
-
-function toRefusal(error: unknown): TunnelError {
-  return error instanceof TunnelError ? error : new TunnelError('port-unavailable', { cause: error });
 }

@@ -1,0 +1,22 @@
+import { Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { VisitorConnection } from './visitor-connection.ts';
+
+test('requests take turns', () => {
+  const connection = new VisitorConnection(new Socket());
+  const ran: number[] = [];
+  for (let request = 0; request <= 128; request += 1) connection.inTurn(() => ran.push(request));
+  expect(ran).toEqual([0]);
+  for (let request = 0; request <= 128; request += 1) connection.next();
+  expect(ran).toEqual(Array.from({ length: 129 }, (_, request) => request));
+  connection.inTurn(() => ran.push(129));
+  expect(ran.at(-1)).toBe(129);
+});
+
+test('a connection on which more wait is closed, and none of them runs', () => {
+  const socket = new Socket();
+  const connection = new VisitorConnection(socket);
+  let runs = 0;
+  for (let request = 0; request < 1_000; request += 1) connection.inTurn(() => (runs += 1));
+  expect([socket.destroyed, runs]).toEqual([true, 1]);
+});
