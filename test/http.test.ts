@@ -231,3 +231,41 @@ test('a service that upgrades without being asked is 502', async () => {
   await using _client = await startClient(server.port, [], { tunnels: [{ target, http: { host: 'odd' } }] });
   expect(await exchange(server.port, get('odd.localhost'))).toMatch(/^HTTP\/1\.1 502 /);
 });
+
+test('what is not a request is answered after those before it, and ends the connection', async () => {
+  await using service = await startHttp((request, response) => {
+    setTimeout(() => response.end(`<${request.url}>`), 50);
+  });
+  await using server = await startServer();
+  await using _client = await startClient(server.port, [], tunnelTo(service.port, { host: 'shop' }));
+  const request = (path: string, headers = ''): string =>
+    `GET ${path} HTTP/1.1\r\nHost: shop.localhost\r\n${headers}\r\n`;
+  const answer = await exchange(server.port, `${request('/1')}${request('/2')}rubbish\r\n\r\n`);
+  expect(answer).toMatch(
+    /^HTTP\/1\.1 200 [^]*<\/1>HTTP\/1\.1 200 [^]*<\/2>HTTP\/1\.1 400 [^]*Tunnel-Error: bad-request/,
+  );
+  const closed = await exchange(
+    server.port,
+    `${request('/1')}${request('/2', 'Connection: close\r\n')}${request('/3')}`,
+  );
+  expect([...closed.matchAll(/<(.*?)>/g)].map(([, path]) => path)).toEqual(['/1', '/2']);
+  expect(await exchange(server.port, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(70_000)}`)).toMatch(
+    /^HTTP\/1\.1 431 [^]*Tunnel-Error: head-too-large/,
+  );
+});
+
+test('a body that breaks off in the middle is whole for nobody', async () => {
+  let outcome = '';
+  await using service = await startHttp((request) => {
+    request
+      .resume()
+      .on('error', () => (outcome = 'broken'))
+      .on('end', () => (outcome = 'whole'));
+  });
+  await using server = await startServer();
+  await using _client = await startClient(server.port, [], tunnelTo(service.port, { host: 'shop' }));
+  const bytes =
+    'POST / HTTP/1.1\r\nHost: shop.localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nnonsense\r\n';
+  await expect(exchange(server.port, bytes)).rejects.toMatchObject({ code: 'ECONNRESET' });
+  await expect.poll(() => outcome).toBe('broken');
+});

@@ -6,6 +6,7 @@ import { describeMachine, judge, type Result } from './result.ts';
 import type { Scenario, Settings } from './scenario.ts';
 import { bulk } from './scenarios/bulk.ts';
 import { connections } from './scenarios/connections.ts';
+import { http } from './scenarios/http.ts';
 import { firstByte } from './scenarios/first-byte.ts';
 import { handshakes } from './scenarios/handshakes.ts';
 import { idleSessions } from './scenarios/idle-sessions.ts';
@@ -24,6 +25,7 @@ const scenarios: readonly Scenario[] = [
   roundTrip,
   roundTripBesideBulk,
   connections,
+  http,
   firstByte,
   longFat,
   idleSessions,

@@ -183,6 +183,15 @@ export function startClient(serverPort: number, servicePorts: Ports, home?: stri
   return start(['local', ...targets, '--to', `127.0.0.1:${serverPort}`], home);
 }
 
+/** `tunnel http` under a host name of its own: nothing looks at its requests. */
+export async function startHttpClient(serverPort: number, servicePort: number, host: string): Promise<TunnelProcess> {
+  const args = ['http', `127.0.0.1:${servicePort}`, '--to', `127.0.0.1:${serverPort}`, '--host', host];
+  const env = { TUNNEL_SECRET: TEST_SECRET };
+  const client = startTunnel([...args, '--log-level', 'error'], { program, env });
+  await (await client).waitForStdout(/^http:/m);
+  return client;
+}
+
 function start(args: readonly string[], home?: string): Promise<TunnelProcess> {
   return startTunnel([...args, '--output', 'json', '--log-level', 'error'], {
     program,
@@ -191,7 +200,7 @@ function start(args: readonly string[], home?: string): Promise<TunnelProcess> {
   });
 }
 
-function pidOf({ pid }: TunnelProcess): number {
+export function pidOf({ pid }: TunnelProcess): number {
   if (pid === undefined) throw new Error('a process that could not be started');
   return pid;
 }

@@ -1,5 +1,5 @@
 import { cpus, loadavg, totalmem } from 'node:os';
-import type { PathName, Row, Target } from './scenario.ts';
+import { PATH_NAMES, type PathName, type Row, type Target } from './scenario.ts';
 import { median } from './statistics.ts';
 
 /** A row with its medians, and what they say of its target. */
@@ -22,7 +22,7 @@ export interface Machine {
 
 export function judge(row: Row): Result {
   const medians: Partial<Record<PathName, number>> = {};
-  for (const path of ['tunnel', 'direct', 'bare', 'ssh'] as const) {
+  for (const path of PATH_NAMES) {
     const values = row.rounds.flatMap((round) => round[path] ?? []);
     if (values.length > 0) medians[path] = median(values);
   }

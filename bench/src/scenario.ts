@@ -1,4 +1,7 @@
-export type PathName = 'tunnel' | 'direct' | 'bare' | 'ssh';
+/** In the order of the table. `bare`: Node with nothing but forwarding. `local`: through a TCP tunnel. */
+export const PATH_NAMES = ['tunnel', 'direct', 'bare', 'ssh', 'nginx', 'local'] as const;
+
+export type PathName = (typeof PATH_NAMES)[number];
 
 /** How long and how often is measured. */
 export interface Settings {
@@ -16,7 +19,11 @@ export type Round = Readonly<Partial<Record<PathName, number>>>;
 
 /** What is asked of the median. */
 export type Target =
-  | { readonly kind: 'at-least-times' | 'at-most-times'; readonly of: 'direct' | 'ssh'; readonly times: number }
+  | {
+      readonly kind: 'at-least-times' | 'at-most-times';
+      readonly of: Exclude<PathName, 'tunnel'>;
+      readonly times: number;
+    }
   | { readonly kind: 'at-least' | 'at-most'; readonly value: number };
 
 /** One line of the result. */

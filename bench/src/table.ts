@@ -1,7 +1,10 @@
 import type { Machine, Result } from './result.ts';
-import type { Target } from './scenario.ts';
+import { PATH_NAMES, type PathName, type Target } from './scenario.ts';
 
-const HEADER = ['row', 'what', 'unit', 'tunnel', 'direct', 'bare', 'ssh -R', 'ratio', 'target', 'met'];
+/** Figures are in the columns from here on, up to the ratio. */
+const FIRST_FIGURE = 3;
+
+const HEADER = ['row', 'what', 'unit', ...PATH_NAMES.map(titleOf), 'ratio', 'target', 'met'];
 
 /** Columns padded to their widest cell. */
 export function textTable(results: readonly Result[]): string {
@@ -34,10 +37,7 @@ function cells({ name, what, unit, medians, ratio, target, isMet }: Result): str
     name,
     what,
     unit,
-    figure(medians.tunnel),
-    figure(medians.direct),
-    figure(medians.bare),
-    figure(medians.ssh),
+    ...PATH_NAMES.map((path) => figure(medians[path])),
     figure(ratio),
     target === undefined ? '' : describeTarget(target),
     isMet === undefined ? '' : isMet ? 'yes' : 'no',
@@ -57,6 +57,10 @@ function describeTarget(target: Target): string {
   }
 }
 
+function titleOf(path: PathName): string {
+  return path === 'ssh' ? 'ssh -R' : path;
+}
+
 /** Three digits say more than can be measured here. */
 function figure(value: number | undefined): string {
   if (value === undefined) return '';
@@ -64,7 +68,7 @@ function figure(value: number | undefined): string {
 }
 
 function isFigure(column: number): boolean {
-  return column >= 3 && column <= 7;
+  return column >= FIRST_FIGURE && column <= FIRST_FIGURE + PATH_NAMES.length;
 }
 
 function pad(cell: string, width: number, column: number): string {

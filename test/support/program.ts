@@ -28,6 +28,7 @@ const packages = {
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
   zsh: 'zsh',
+  wrk: 'wrk',
   'systemd-analyze': 'systemd',
   'systemd-notify': 'systemd',
   tinyproxy: 'tinyproxy',

@@ -42,6 +42,7 @@ export interface HttpListenerOptions {
   readonly door: {
     request(request: IncomingMessage, response: ServerResponse): void;
     upgrade(request: IncomingMessage, socket: Socket, rest: Buffer, again: (socket: Socket) => void): void;
+    unreadable(error: Error, socket: Socket): void;
   };
   readonly peers: PeerReader;
   /** A connection came to nothing before there was a request. */
@@ -65,6 +66,7 @@ export class HttpListener {
       void this.#http.emit(certificates ? 'secureConnection' : 'connection', socket);
     this.#http.on('upgrade', (request, socket, rest) => door.upgrade(request, socket as Socket, rest, again));
     this.#http.on('request', (request, response) => door.request(request, response));
+    this.#http.on('clientError', (error, socket) => door.unreadable(error, socket as Socket));
     // It is up to the service whether the body is sent.
     this.#http.on('checkContinue', (request, response) => door.request(request, response));
     // As the servers of `node:http` and `node:https` do by themselves.

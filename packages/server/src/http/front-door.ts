@@ -2,12 +2,13 @@ import { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpVisitors } from './http-visitors.ts';
 import { rawAnswer, sendAnswer } from './own-answer.ts';
+import { unreadableRequest } from './refusals.ts';
 import { readRequestHead, type RequestHead } from './request-head.ts';
 
 export interface FrontDoorOptions {
   /** Takes the links of clients. */
   readonly acceptor: { upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void };
-  readonly visitors: Pick<HttpVisitors, 'request' | 'upgrade'>;
+  readonly visitors: Pick<HttpVisitors, 'request' | 'upgrade' | 'unreadable'>;
   /** Whether requests for a host are for visitors' services: somebody has it, or it is below the domain. */
   readonly isVisited: (host: string) => boolean;
 }
@@ -25,6 +26,13 @@ export class FrontDoor {
     if ('status' in head) sendAnswer(request, response, head);
     else if (this.#options.isVisited(head.host)) this.#options.visitors.request(request, response, head);
     else answerItself(request, response, head);
+  }
+
+  /** What came is not HTTP, too long, or not there in time. */
+  unreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (socket.writable && error.code !== 'ECONNRESET') {
+      this.#options.visitors.unreadable(socket, unreadableRequest(error.code));
+    } else socket.destroy();
   }
 
   /** `again`: hands a connection back to the HTTP server, as new. */

@@ -49,7 +49,19 @@ export class HttpVisitors {
     connection.inTurn(() => {
       response.once('close', () => connection.next());
       void this.#serve(request, response, head, connection);
-    });
+    }, request);
+  }
+
+  /** What came is not a request. It is answered once those before it are, and ends the connection. */
+  unreadable(socket: Socket, refusal: Refusal): void {
+    const connection = this.#connections.get(socket);
+    const answer = (): void => {
+      if (socket.writable) socket.end(rawAnswer({ headers: {} }, refusal), () => socket.destroySoon());
+    };
+    if (!connection?.isBusy) answer();
+    else if (connection.isLastWhole) connection.inTurn(answer);
+    // In the middle of a body: what was passed on of it must not pass for whole, and an answer may have begun.
+    else this.#options.connections.reset(socket);
   }
 
   /** The same for one that wants to become a WebSocket. `rest`: what came behind its head. */

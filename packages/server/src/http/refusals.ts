@@ -12,6 +12,18 @@ export function badRequest(words: string): Refusal {
   return { status: 400, code: 'bad-request', words };
 }
 
+/** For what Node's parser makes of a request. */
+export function unreadableRequest(code: string | undefined): Refusal {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, code: 'head-too-large', words: 'The head of the request is too large.' };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, code: 'head-too-slow', words: 'The head of the request did not come in time.' };
+    default:
+      return badRequest('This is not a valid HTTP request.');
+  }
+}
+
 const RETRY_SOON: Refusal['headers'] = { 'Retry-After': '5' };
 
 const AWAY = 'The program that serves this address is not connected at the moment. Try again in a moment.';

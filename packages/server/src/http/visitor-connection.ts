@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { VisitorAttributes } from '../endpoints/endpoint.ts';
 import { Upstream } from './upstream.ts';
@@ -14,6 +15,7 @@ export class VisitorConnection {
   readonly #socket: Socket;
   #isBusy = false;
   readonly #waiting: (() => void)[] = [];
+  #last: IncomingMessage | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -24,9 +26,19 @@ export class VisitorConnection {
     });
   }
 
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /** Whether the last request came to its end, body and all. */
+  get isLastWhole(): boolean {
+    return this.#last?.complete !== false;
+  }
+
   /** Calls `run` once those that came before are over: also requests that were sent without waiting for an answer. */
-  inTurn(run: () => void): void {
+  inTurn(run: () => void, request?: IncomingMessage): void {
     if (this.#socket.destroyed) return;
+    this.#last = request ?? this.#last;
     if (this.#isBusy) {
       this.#waiting.push(run);
       if (this.#waiting.length > PIPELINE_LIMIT) this.#socket.destroy();
