@@ -124,6 +124,8 @@ test('a dev server that refuses the public name is told of once, unless its own 
   expect(warnings).toEqual([expect.stringMatching(/^host-refused .*: 127\.0\.0\.1:\d+ \(Vite\)$/)]);
   await using other = await start(refusing, { hostHeader: 'local' });
   expect(await other.ask({})).toEqual([200, 5]);
+  // The service does not learn the public name, but whoever looks on does.
+  await expect.poll(() => other.told).toMatchObject([{ host: HOST }]);
 });
 
 test('connect tells of them as well', async () => {

@@ -14,9 +14,10 @@ export class TestBrowser implements AsyncDisposable {
 
   /** An empty page with no cookies yet. Skips the running test if there is no Chromium. */
   async newPage(context: TestContext): Promise<Page> {
-    requirePrograms(context, 'chromium');
+    const program = findProgram('chromium') ?? findProgram('google-chrome');
+    if (program === undefined) requirePrograms(context, 'chromium');
     this.#browser ??= chromium.launch({
-      executablePath: findProgram('chromium') ?? '',
+      executablePath: program ?? '',
       // As root it runs only without its sandbox. Proxies of whoever runs the tests are none of its business.
       args: ['--no-sandbox', '--no-proxy-server', `--host-resolver-rules=MAP ${LOOPBACK_NAMES} 127.0.0.1`],
       timeout: TIMEOUT_MS,

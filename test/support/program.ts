@@ -14,6 +14,8 @@ const packages = {
   curl: 'curl',
   haproxy: 'haproxy',
   fish: 'fish',
+  // Ubuntu's chromium is a snap; its machines for CI have this one.
+  'google-chrome': 'chromium',
   iperf3: 'iperf3',
   microsocks: 'microsocks',
   // By its full name: `nc` may be another netcat, which knows no -N.

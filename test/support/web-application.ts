@@ -8,10 +8,10 @@ import { WebSocketServer } from 'ws';
 import { TcpService } from './tcp-service.ts';
 
 const COOKIE_SECRET = 'signs the cookies of a test';
+const COOKIE = { httpOnly: true, sameSite: 'Lax', path: '/' } as const;
+
 /** What a WebSocket says to be closed; everything else is sent back. */
 const CLOSE = Buffer.from('close');
-
-const COOKIE = { httpOnly: true, sameSite: 'Lax', path: '/' } as const;
 
 const SOCKET_PAGE = `<pre id="log"></pre><script>
   const log = (line) => document.querySelector('#log').append(line + '\\n');
@@ -87,11 +87,11 @@ export async function startWebApplication(): Promise<WebApplication> {
   app.get('/events', (c) => c.html(EVENTS_PAGE));
   app.get('/events/stream', (c) =>
     streamSSE(c, async (stream) => {
-      lastEventIds.push(c.req.header('Last-Event-ID'));
       await stream.write('retry: 10\n\n');
       await new Promise<void>((resolve) => {
         streams.set(stream, resolve);
         stream.onAbort(resolve);
+        lastEventIds.push(c.req.header('Last-Event-ID'));
       });
       streams.delete(stream);
     }),
@@ -100,7 +100,9 @@ export async function startWebApplication(): Promise<WebApplication> {
   app.get('/form', (c) =>
     c.html(`<form method="post" action="${c.req.query('to') ?? ''}"><button>send</button></form>`),
   );
-  app.post('/form', (c) => c.html(`<h1>taken for ${new URL(c.req.url).host}</h1>`));
+  const forwardedRule = csrf({ origin: isForwardedOrigin });
+  app.use('/form', (c, next) => (c.req.query('rule') === 'forwarded' ? forwardedRule(c, next) : next()));
+  app.post('/form', (c) => c.text(`taken for ${new URL(c.req.url).host}`));
 
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   const webSockets = new WebSocketServer({ server, path: '/socket', perMessageDeflate: true });
@@ -124,6 +126,13 @@ export async function startWebApplication(): Promise<WebApplication> {
     },
     [Symbol.asyncDispose]: () => service.close(),
   };
+}
+
+/** What Rails asks, and Next.js without the scheme: they know that a proxy in front may have changed Host. */
+function isForwardedOrigin(origin: string, { req }: Context): boolean {
+  const scheme = req.header('X-Forwarded-Proto') ?? 'http';
+  const host = req.header('X-Forwarded-Host')?.split(/,\s*/).at(-1) ?? req.header('Host');
+  return origin === `${scheme}://${host}`;
 }
 
 /** As the application believes that it is reached. */

@@ -56,7 +56,7 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
     const uplink: Uplink = new Uplink(options, this.#tunnels, {
       tell: (name, event) => this.emit(name, ...([event] as never)),
       onVisitorsRefused: (tunnel) => this.#tellVisitorsRefused(tunnel),
-      observe: (tunnel, address) => this.#observe(tunnel, address),
+      observe: (...visit) => this.#observe(...visit),
       onEnd: (error) => this.#onUplinkEnd(uplink, error),
     });
     return uplink;
@@ -142,13 +142,16 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   }
 
   /** Looking on costs time for every byte: only where somebody wants to know. */
-  #observe(tunnel: ClientTunnel, address: string): RequestObserver | undefined {
+  #observe(tunnel: ClientTunnel, address: string, publicHost: string): RequestObserver | undefined {
     const { http } = tunnel.options;
     if (http === undefined || this.listenerCount('request') === 0) return undefined;
-    const mayHint = (http.hostHeader ?? 'keep') === 'keep' && !this.#hinted.has(tunnel);
+    const { hostHeader = 'keep' } = http;
+    const mayHint = hostHeader === 'keep' && !this.#hinted.has(tunnel);
     return new RequestObserver({
       onExchange: ({ target: path, ...exchange }) => {
-        this.emit('request', { ...exchange, target: tunnel.service.target, path, address });
+        // With `local` nothing in the request tells the public name.
+        const host = hostHeader === 'local' ? publicHost : exchange.host;
+        this.emit('request', { ...exchange, host, target: tunnel.service.target, path, address });
       },
       onHostRefused: mayHint ? (server) => this.#hintAtHostHeader(tunnel, server) : undefined,
     });

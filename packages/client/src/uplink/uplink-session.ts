@@ -39,8 +39,8 @@ export interface UplinkSessionHandlers {
   /** The server said something of a tunnel that it may not say now. */
   onUnasked(session: UplinkSession, type: TunnelFrame['type']): void;
   onStream(event: ClientEvents['stream']): void;
-  /** Whoever looks on at this visitor's stream. */
-  observe(tunnel: ClientTunnel, address: string): VisitorObserver | undefined;
+  /** Whoever looks on at this visitor's stream. `publicHost`: empty for a port. */
+  observe(tunnel: ClientTunnel, address: string, publicHost: string): VisitorObserver | undefined;
 }
 
 export interface UplinkSessionOptions {
@@ -219,11 +219,11 @@ export class UplinkSession {
       pipe.reset('tunnel-closed');
       return;
     }
-    const { tunnel, publicPort } = visited;
+    const { tunnel, publicPort, publicHost } = visited;
     const { service, options } = tunnel;
     const addresses = visitorAddresses(event, publicPort);
     const told = { target: service.target, visitor: nameOfVisitor(addresses) };
-    const observer = this.#handlers.observe(tunnel, told.visitor);
+    const observer = this.#handlers.observe(tunnel, told.visitor, publicHost);
     if (observer) pipe.observe(observer);
     this.#visitors.set(event.streamId, { told, observer });
     this.#handlers.onStream({ state: 'opened', ...told });

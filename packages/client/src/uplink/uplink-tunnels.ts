@@ -40,6 +40,8 @@ export type TunnelSender = Pick<SessionDriver, 'sendTunnelFrame'>;
 export interface VisitedTunnel {
   readonly tunnel: ClientTunnel;
   readonly publicPort: number;
+  /** The name that the server granted; empty for a port. */
+  readonly publicHost: string;
 }
 
 type UplinkTunnelsOptions = Pick<UplinkOptions, 'server' | 'reconnect' | 'outlivesTunnels' | 'maxReconnectDelayMs'>;
@@ -120,7 +122,7 @@ export class UplinkTunnels {
   visited(tunnelId: number): VisitedTunnel | undefined {
     const { tunnel, grant } = this.#tunnels.get(tunnelId) ?? {};
     if (!tunnel) return undefined;
-    return { tunnel, publicPort: grant?.addresses[0]?.port ?? 0 };
+    return { tunnel, publicPort: grant?.addresses[0]?.port ?? 0, publicHost: grant?.name ?? '' };
   }
 
   /** The server kept visitors of this one out: so many since it opened it. */

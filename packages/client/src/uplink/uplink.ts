@@ -316,7 +316,7 @@ export class Uplink {
           this.#endLink(new TunnelError('protocol-error', { detail: `a ${type} that was not asked for` }));
         },
         onStream: (event) => this.#handlers.tell('stream', event),
-        observe: (tunnel, address) => this.#handlers.observe(tunnel, address),
+        observe: (...visit) => this.#handlers.observe(...visit),
       },
     );
   }

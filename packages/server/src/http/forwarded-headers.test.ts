@@ -122,11 +122,32 @@ describe('to the service', () => {
     expect(forward({ headers, terms })).toEqual([
       'Host: localhost:3000',
       'Origin: http://localhost:3000',
-      ...OURS,
+      'X-Forwarded-For: 203.0.113.7',
+      'Via: 1.1 tunnel-x',
       'X-Set: new',
       'Connection: keep-alive',
     ]);
     expect(forward({ headers: ['Origin: https://elsewhere'], terms })).toContain('Origin: https://elsewhere');
+  });
+
+  test('where Origin is made local, nothing tells the public address, unless the tunnel says so', () => {
+    const local = { term: 'host-header', host: 'localhost:3000', rewritesOrigin: true } as const;
+    const headers = ['X-Forwarded-Host: a', 'X-Forwarded-Proto: https', 'X-Forwarded-Port: 443', 'Forwarded: host=a'];
+    const trusted = { headers, arrival: { isTrusted: true } };
+    expect(forward({ ...trusted, terms: httpTermsOf([local]) })).toEqual([
+      'Host: localhost:3000',
+      'X-Forwarded-For: 203.0.113.7',
+      'Via: 1.1 tunnel-x',
+      'Connection: keep-alive',
+    ]);
+    const proto = { term: 'set-header', name: 'X-Forwarded-Proto', value: 'https' } as const;
+    expect(forward({ ...trusted, terms: httpTermsOf([local, proto]) })).toContain('X-Forwarded-Proto: https');
+    // Only Host is another one then.
+    expect(forward({ terms: httpTermsOf([{ ...local, rewritesOrigin: false }]) })).toEqual([
+      'Host: localhost:3000',
+      ...OURS,
+      'Connection: keep-alive',
+    ]);
   });
 });
 

@@ -1,5 +1,11 @@
 import type { Term } from '@tunnel/shared';
 
+/**
+ * What tells the public address. Rails and Next.js compare Origin with it, and Rails lets no unknown host pass in it, so it has to
+ * go where Host and Origin are made local.
+ */
+const PUBLIC_ADDRESS = ['x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'forwarded'];
+
 interface HeaderChange {
   readonly name: string;
   /** In lower case. */
@@ -15,7 +21,7 @@ export interface HttpTerms {
   readonly host: string | undefined;
   readonly rewritesOrigin: boolean;
   readonly set: readonly HeaderChange[];
-  /** In lower case: those that are set, too. */
+  /** In lower case: those that are set, too, and those that say otherwise than `host` and a rewritten Origin. */
   readonly removed: ReadonlySet<string>;
   readonly setInResponse: readonly HeaderChange[];
   readonly removedFromResponse: ReadonlySet<string>;
@@ -31,15 +37,16 @@ export function httpTermsOf(terms: readonly Term[]): HttpTerms {
   const credentials = terms.filter((each) => each.term === 'basic-auth');
   const set = terms.filter((each) => each.term === 'set-header').map(changeOf);
   const setInResponse = terms.filter((each) => each.term === 'set-response-header').map(changeOf);
+  const rewritesOrigin = host?.rewritesOrigin ?? false;
   const removed = terms
     .filter((each) => each.term === 'remove-header')
     .map(({ name }) => changeOf({ name, value: '' }).key);
   const result: HttpTerms = {
     credentials: credentials.length === 0 ? undefined : credentials,
     host: host?.host,
-    rewritesOrigin: host?.rewritesOrigin ?? false,
+    rewritesOrigin,
     set,
-    removed: new Set([...removed, ...set.map(({ key }) => key)]),
+    removed: new Set([...removed, ...set.map(({ key }) => key), ...(rewritesOrigin ? PUBLIC_ADDRESS : [])]),
     setInResponse,
     removedFromResponse: new Set(setInResponse.map(({ key }) => key)),
   };
