@@ -44,6 +44,7 @@ import { handleSignals } from '../process/signals.ts';
 import { warnAboutConfig, warnAboutOddity, warnAboutSecret } from '../notices/secret-warnings.ts';
 import { serverState } from '../systemd/server-state.ts';
 import { Service } from '../systemd/service.ts';
+import type { ListenAddress } from '../values/listen-address.ts';
 import { formatTarget } from '../values/target.ts';
 import { CommandError } from '../hints/command-error.ts';
 
@@ -297,10 +298,16 @@ async function introduce(
   const [first] = tls;
   const certificateNames = first && (await readFile(first.certFile, 'utf8').then(namesInCertificate, () => []));
   const { to, note } = addressForClients({ host, port, publicHost, domain, ownName: hostname(), certificateNames });
+  const further = (['http', 'https'] as const).flatMap((scheme) => {
+    const address = settings[scheme];
+    return address === undefined || address.port === 0
+      ? []
+      : [`${scheme} on ${placeOf({ ...address, host: address.host ?? host })}`];
+  });
   const lines = introduceServer({
     version,
     command,
-    listensOn: settings.host === undefined ? `port ${port}` : formatTarget({ host: settings.host, port }),
+    listensOn: [placeOf({ host, port }), ...further].join(', '),
     minPort: settings.minPort,
     maxPort: settings.maxPort,
     fingerprint: fingerprint(serverKey),
@@ -315,6 +322,10 @@ async function introduce(
     stateDirectory: settings.givenStateDirectory,
   });
   for (const line of lines) output.stdout.write(line);
+}
+
+function placeOf({ host, port }: ListenAddress): string {
+  return host === undefined ? `port ${port}` : formatTarget({ host, port });
 }
 
 function shortKey(key: string): string {

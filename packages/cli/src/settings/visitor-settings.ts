@@ -28,7 +28,7 @@ export const VISITOR_FLAGS = {
     place: 'tunnel',
   },
   'max-connections': {
-    describe: 'most visitors at once; more are reset',
+    describe: 'most visitors at once; more are turned away',
     default: 'no limit',
     read: parseCount,
     place: 'tunnel',

@@ -63,7 +63,7 @@ export type Choice =
       readonly kind: 'any';
       /** In the order in which they are tried. */
       readonly candidates: Iterable<Candidate>;
-      /** Why there is none. `areSomeKept`: some are kept for clients that had them before the server started. */
+      /** Why there is none. `areSomeKept`: some are kept for a while for the clients that had them, who may not be back yet after a server start. */
       readonly exhausted: (areSomeKept: boolean) => TunnelError;
     };
 

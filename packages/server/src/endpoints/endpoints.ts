@@ -277,7 +277,7 @@ function refusalOf(kind: EndpointKind, name: string, because: 'held' | 'held-by-
       return new TunnelError(kind.codes.taken, { detail: `${name}, by another tunnel with this client's key` });
     case 'kept':
       return new TunnelError(kind.codes.taken, {
-        detail: `${name} is kept for the client that had it before the server started`,
+        detail: `${name} is kept for a while for the client that had it last`,
       });
   }
 }

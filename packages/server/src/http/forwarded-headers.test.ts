@@ -78,11 +78,11 @@ describe('to the service', () => {
     expect(forward({ headers })).toEqual(['Host: shop.example.org:8080', ...OURS, 'Connection: keep-alive']);
     expect(forward({ headers, arrival: { isTrusted: true } })).toEqual([
       'Host: shop.example.org:8080',
-      'X-Forwarded-Proto: https',
-      'X-Forwarded-Host: other',
       'X-Real-IP: 198.51.100.1',
       'X-Forwarded-For: 198.51.100.1, 203.0.113.7',
-      'Forwarded: for=198.51.100.1, for=203.0.113.7;host="shop.example.org:8080";proto=http',
+      'X-Forwarded-Proto: https',
+      'X-Forwarded-Host: other',
+      'Forwarded: for=198.51.100.1, for=203.0.113.7;host=other;proto=https',
       'Via: 1.1 tunnel-x',
       'Connection: keep-alive',
     ]);

@@ -22,6 +22,14 @@ const FORWARDING: ReadonlySet<string> = new Set([
   'forwarded',
 ]);
 
+/** They come after the visitor's own, with what is known here. */
+const SAID_AGAIN: ReadonlySet<string> = new Set([
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'forwarded',
+]);
+
 /** Naming these in `Connection` would change whom a request is for, or where it ends. */
 const NEVER_NAMED: ReadonlySet<string> = new Set(['host', 'content-length', 'via']);
 
@@ -68,7 +76,7 @@ export function forwardRequestHeaders(options: RequestHeadOptions): string[] {
     if (key === 'te' && value.toLowerCase().includes('trailers')) headers.push(name, 'trailers');
     if (HOP_BY_HOP.has(key) || named?.has(key) === true || terms.removed.has(key)) continue;
     if (FORWARDING.has(key) && !arrival.isTrusted) continue;
-    if (key === 'x-forwarded-for' || key === 'forwarded') continue;
+    if (SAID_AGAIN.has(key)) continue;
     if (key === 'authorization' && terms.credentials) continue;
     if (key === 'host') {
       hasHost = true;
@@ -110,15 +118,17 @@ function addForwarding(
   arrival: Arrival,
   { removed }: HttpTerms,
 ): void {
-  const { address, authority, isTls, isTrusted } = arrival;
+  const { address, isTrusted } = arrival;
   const before = (name: string): string[] => (isTrusted ? valuesOf(rawHeaders, name) : []);
-  const proto = isTls ? 'https' : 'http';
   const add = (name: string, value: string): void => {
     if (!removed.has(name.toLowerCase())) headers.push(name, value);
   };
   add('X-Forwarded-For', [...before('x-forwarded-for'), address].join(', '));
-  if (before('x-forwarded-proto').length === 0) add('X-Forwarded-Proto', proto);
-  if (before('x-forwarded-host').length === 0) add('X-Forwarded-Host', authority);
+  // What a trusted proxy knows better is said in both forms: it may know only one of them.
+  const [proto = arrival.isTls ? 'https' : 'http'] = before('x-forwarded-proto');
+  const [authority = arrival.authority] = before('x-forwarded-host');
+  add('X-Forwarded-Proto', proto);
+  add('X-Forwarded-Host', authority);
   const node = address.includes(':') ? `"[${address}]"` : address;
   const element = `for=${node};host=${quotedIfNeeded(authority)};proto=${proto}`;
   add('Forwarded', [...before('forwarded'), element].join(', '));

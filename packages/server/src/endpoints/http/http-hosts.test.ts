@@ -394,7 +394,7 @@ describe('after a start of the server', () => {
   test('a host is kept for who had it, for a while', async () => {
     const server = new Server({}, await rememberedFrom('shop'), JUST_STARTED);
     expect(await server.refusal('shop', session('ben'))).toBe(
-      'host-in-use: shop.example.org is kept for the client that had it before the server started',
+      'host-in-use: shop.example.org is kept for a while for the client that had it last',
     );
     server.nowMs = JUST_STARTED;
     expect(await server.name('shop', session('ben'))).toBe('shop.example.org');
@@ -415,7 +415,7 @@ describe('after a start of the server', () => {
     const keys = [{ publicKey: 'ben', hosts: ['shop.example.org', 'api.example.org'] }];
     const server = new Server({ keys }, await rememberedFrom('shop', 'api'), JUST_STARTED);
     expect(await server.refusal('', session('ben'))).toBe(
-      'host-unavailable: no free name among shop.example.org, api.example.org but those kept for clients that had them before the server started',
+      'host-unavailable: no free name among shop.example.org, api.example.org but those kept for a while for the clients that had them',
     );
   });
 });

@@ -93,7 +93,7 @@ export class HttpHosts implements EndpointKind {
       kind: 'any',
       candidates: this.#candidates(wish, choices),
       exhausted: (areSomeKept) => {
-        const kept = areSomeKept ? ' but those kept for clients that had them before the server started' : '';
+        const kept = areSomeKept ? ' but those kept for a while for the clients that had them' : '';
         const detail = `no free name among ${policy.describe(clientKey)}${kept}`;
         return new TunnelError('host-unavailable', { detail });
       },

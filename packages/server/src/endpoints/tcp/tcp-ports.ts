@@ -54,7 +54,7 @@ export class TcpPorts implements EndpointKind {
       kind: 'any',
       candidates: this.#candidates(wish),
       exhausted: (areSomeKept) => {
-        const kept = areSomeKept ? ' but those kept for clients that had them before the server started' : '';
+        const kept = areSomeKept ? ' but those kept for a while for the clients that had them' : '';
         const detail = `no free port among ${this.#options.policy.describe(clientKey)}${kept}`;
         return new TunnelError('port-unavailable', { detail });
       },
