@@ -2,7 +2,7 @@ import { type AnswerHead, readAnswerHead, readRequestHead, type RequestHead } fr
 import { type Framing, MessageReader } from './message-reader.ts';
 
 /** Requests that one connection may have without an answer; with more of them nobody looks on any more. */
-const PIPELINE_LIMIT = 16;
+const UNANSWERED_LIMIT = 16;
 
 /** A request and what became of it. */
 export interface Exchange {
@@ -94,7 +94,7 @@ export class ExchangeTap {
   }
 
   #onRequest(head: RequestHead | undefined): Framing | undefined {
-    if (!head || this.#open.length >= PIPELINE_LIMIT) return undefined;
+    if (!head || this.#open.length >= UNANSWERED_LIMIT) return undefined;
     const { method, target, host, length, wantsUpgrade } = head;
     const exchange: OpenExchange = {
       method,
