@@ -131,6 +131,8 @@ function createHttp(certificates: CertificateStore | undefined): HttpServer | Ht
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEAD_BYTES,
+    // The door does: Node would go on with requests that came together with the one that it refuses.
+    requireHostHeader: false,
   };
   const http = certificates
     ? createHttpsServer({ ...options, ...secureOptions(certificates) })

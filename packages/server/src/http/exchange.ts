@@ -1,9 +1,9 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Visit } from '../endpoints/endpoint.ts';
 import { answerHead } from './answer-head.ts';
-import { forwardResponseHeaders } from './forwarded-headers.ts';
+import { forwardResponseHeaders, forwardTrailers } from './forwarded-headers.ts';
 import { sendAnswer } from './own-answer.ts';
-import { badGateway, refusalOf } from './refusals.ts';
+import { BAD_ANSWER, badGateway, refusalOf } from './refusals.ts';
 import type { HttpTerms } from './terms.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -32,6 +32,7 @@ export class Exchange {
   /** Bytes of the request's body that were read. Nobody can send those again. */
   #bodyBytes = 0;
   #isAnswered = false;
+  #answer: IncomingMessage | undefined;
   #upstreamRequest: ClientRequest | undefined;
 
   constructor(options: ExchangeOptions) {
@@ -94,7 +95,9 @@ export class Exchange {
     };
     const onEnd = (): void => {
       const { rawTrailers } = request;
-      if (rawTrailers.length > 0) upstreamRequest.addTrailers(pairsOf(rawTrailers) as never);
+      if (rawTrailers.length > 0) {
+        upstreamRequest.addTrailers(forwardTrailers(rawTrailers, this.#options.terms.removed) as never);
+      }
       upstreamRequest.end();
     };
     const onDrain = (): void => void request.resume();
@@ -111,11 +114,20 @@ export class Exchange {
   }
 
   #onAnswer(answer: IncomingMessage): void {
-    const { response, terms } = this.#options;
+    const { request, response, method, terms } = this.#options;
     this.#isAnswered = true;
-    const { statusCode = 502, statusMessage = '', rawHeaders } = answer;
+    const { statusCode = 502, statusMessage = '', rawHeaders, headers } = answer;
+    const mayHaveTrailers =
+      headers['transfer-encoding'] !== undefined && request.httpVersion !== '1.0' && !isBodiless(method, statusCode);
+    if (!isPassable(answer)) {
+      answer.on('error', () => {}).destroy();
+      sendAnswer(request, response, BAD_ANSWER);
+      return;
+    }
+    this.#answer = answer;
     response.sendDate = false;
-    response.writeHead(statusCode, statusMessage, forwardResponseHeaders(rawHeaders, terms) as never);
+    const forwarded = forwardResponseHeaders(rawHeaders, terms, mayHaveTrailers);
+    response.writeHead(statusCode, statusMessage, forwarded as never);
     // Together with what came behind it; but an answer whose body takes its time must not hold its head back.
     const { socket } = response;
     socket?.cork();
@@ -128,7 +140,9 @@ export class Exchange {
     response.on('drain', () => answer.resume());
     answer.once('end', () => {
       if (!answer.complete) return;
-      if (answer.rawTrailers.length > 0) response.addTrailers(pairsOf(answer.rawTrailers) as never);
+      if (answer.rawTrailers.length > 0) {
+        response.addTrailers(forwardTrailers(answer.rawTrailers, terms.removedFromResponse) as never);
+      }
       response.end();
     });
     answer.once('close', () => {
@@ -144,8 +158,8 @@ export class Exchange {
   ): void {
     const { request, response, method, reset } = this.#options;
     if (this.#isAnswered) {
-      // A service may answer early, and close before it read the whole body.
-      if (!response.writableEnded) reset();
+      // A service may answer early, and close before it read the whole body, or send more than its answer.
+      if (!response.writableEnded && this.#answer?.complete !== true) reset();
       else response.once('finish', () => request.socket.destroySoon());
       return;
     }
@@ -164,13 +178,18 @@ export class Exchange {
   }
 }
 
+/** Node reads statuses and reasons that it throws at when it writes them, and takes codings off that it cannot undo. */
+function isPassable({ statusCode = 0, statusMessage = '', headers }: IncomingMessage): boolean {
+  const { 'transfer-encoding': coding = 'identity' } = headers;
+  const isDecoded = /^(chunked|identity)$/i.test(coding);
+  return isDecoded && statusCode >= 200 && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusMessage);
+}
+
+function isBodiless(method: string, status: number): boolean {
+  return method === 'HEAD' || status === 204 || status === 304;
+}
+
 function hasBody({ headers }: IncomingMessage): boolean {
   const { 'content-length': length } = headers;
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
-}
-
-function pairsOf(raw: readonly string[]): (readonly [string, string])[] {
-  const pairs: (readonly [string, string])[] = [];
-  for (let index = 0; index < raw.length; index += 2) pairs.push([raw[index] ?? '', raw[index + 1] ?? '']);
-  return pairs;
 }

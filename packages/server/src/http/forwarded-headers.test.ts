@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Arrival, forwardRequestHeaders, forwardResponseHeaders } from './forwarded-headers.ts';
+import { type Arrival, forwardRequestHeaders, forwardResponseHeaders, forwardTrailers } from './forwarded-headers.ts';
 import { type HttpTerms, httpTermsOf } from './terms.ts';
 
 const arrival: Arrival = {
@@ -101,6 +101,27 @@ describe('to the service', () => {
     expect(forward({ method: 'GET' }).join()).not.toContain('Content-Length');
   });
 
+  test('a name with underscores does not pass for one of ours, or one that the tunnel sets or removes', () => {
+    const terms = httpTermsOf([
+      { term: 'set-header', name: 'X-User', value: 'guest' },
+      { term: 'remove-header', name: 'X-Role' },
+    ]);
+    const headers = ['X_Forwarded_For: 1', 'X-Forwarded_Host: 1', 'Content_Length: 1', 'X_USER: root', 'x_role: root'];
+    expect(forward({ headers: [...headers, 'X_Other: 1'], terms })).toEqual([
+      'Host: shop.example.org:8080',
+      'X_Other: 1',
+      ...OURS,
+      'X-User: guest',
+      'Connection: keep-alive',
+    ]);
+  });
+
+  test('trailers are announced only if there can be some', () => {
+    const announced = ['Trailer: Checksum'];
+    expect(forward({ headers: announced }).join()).not.toContain('Trailer');
+    expect(forward({ headers: [...announced, 'Transfer-Encoding: chunked'] })).toContain('Trailer: Checksum');
+  });
+
   test('an upgrade keeps its headers', () => {
     const given = forward({
       headers: ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: x'],
@@ -166,4 +187,28 @@ test('to the visitor: headers of the hop go, terms hold', () => {
     'Set-Cookie: b',
     'Server: mine',
   ]);
+});
+
+test('trailers say nothing that has to be known before the body', () => {
+  const rawTrailers = raw([
+    'Checksum: 1',
+    'Host: other',
+    'Content-Length: 5',
+    'X-Forwarded-For: 1',
+    'X_Forwarded_For: 1',
+    'Authorization: Basic x',
+    'X-Role: root',
+    'grpc-status: 0',
+  ]);
+  expect(forwardTrailers(rawTrailers, new Set(['x-role']))).toEqual([
+    ['Checksum', '1'],
+    ['grpc-status', '0'],
+  ]);
+});
+
+test('an answer announces trailers only if there can be some', () => {
+  const terms = httpTermsOf([]);
+  const headers = raw(['Trailer: Checksum', 'A: b']);
+  expect(lines(forwardResponseHeaders(headers, terms))).toEqual(['A: b']);
+  expect(lines(forwardResponseHeaders(headers, terms, true))).toEqual(['Trailer: Checksum', 'A: b']);
 });

@@ -30,6 +30,19 @@ const SAID_AGAIN: ReadonlySet<string> = new Set([
   'forwarded',
 ]);
 
+/** They say where a body ends, whom a request is for or who sent it, and so stand before the body: RFC 9110, section 6.5.1. */
+const NEVER_TRAILERS: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  ...FORWARDING,
+  'authorization',
+  'content-length',
+  'cookie',
+  'host',
+  'proxy-authorization',
+  'trailer',
+  'via',
+]);
+
 /** Naming these in `Connection` would change whom a request is for, or where it ends. */
 const NEVER_NAMED: ReadonlySet<string> = new Set(['host', 'content-length', 'via']);
 
@@ -65,16 +78,18 @@ export function forwardRequestHeaders(options: RequestHeadOptions): string[] {
   const named = namedInConnection(rawHeaders);
   const headers: string[] = [];
   let isFramed = false;
-  let isChunked = false;
+  const isChunked = valuesOf(rawHeaders, 'transfer-encoding').length > 0;
   let hasHost = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const value = rawHeaders[index + 1] ?? '';
     const key = name.toLowerCase();
     if (key === 'content-length') isFramed = true;
-    if (key === 'transfer-encoding') isChunked = true;
     if (key === 'te' && value.toLowerCase().includes('trailers')) headers.push(name, 'trailers');
     if (HOP_BY_HOP.has(key) || named?.has(key) === true || terms.removed.has(key)) continue;
+    if (passesForAnother(key, terms.removed)) continue;
+    // Node throws at an announcement of trailers that cannot come.
+    if (key === 'trailer' && !isChunked) continue;
     if (FORWARDING.has(key) && !arrival.isTrusted) continue;
     if (SAID_AGAIN.has(key)) continue;
     if (key === 'authorization' && terms.credentials) continue;
@@ -98,18 +113,48 @@ export function forwardRequestHeaders(options: RequestHeadOptions): string[] {
   return headers;
 }
 
-/** The raw headers that the visitor gets. */
-export function forwardResponseHeaders(rawHeaders: readonly string[], terms: HttpTerms): string[] {
+/** The raw headers that the visitor gets. `mayHaveTrailers`: Node throws at an announcement of trailers that cannot come. */
+export function forwardResponseHeaders(
+  rawHeaders: readonly string[],
+  terms: HttpTerms,
+  mayHaveTrailers = false,
+): string[] {
   const named = namedInConnection(rawHeaders);
   const headers: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const key = name.toLowerCase();
     if (HOP_BY_HOP.has(key) || named?.has(key) === true || terms.removedFromResponse.has(key)) continue;
+    if (key === 'trailer' && !mayHaveTrailers) continue;
     headers.push(name, rawHeaders[index + 1] ?? '');
   }
   for (const { name, value } of terms.setInResponse) headers.push(name, value);
   return headers;
+}
+
+/** Trailers that may pass, as pairs. `removed` has names in lower case. */
+export function forwardTrailers(
+  rawTrailers: readonly string[],
+  removed: ReadonlySet<string>,
+): (readonly [name: string, value: string])[] {
+  const trailers: (readonly [string, string])[] = [];
+  for (let index = 0; index < rawTrailers.length; index += 2) {
+    const name = rawTrailers[index] ?? '';
+    const key = name.toLowerCase();
+    if (NEVER_TRAILERS.has(key) || removed.has(key) || passesForAnother(key, removed)) continue;
+    trailers.push([name, rawTrailers[index + 1] ?? '']);
+  }
+  return trailers;
+}
+
+/**
+ * CGI, and what is made after it (WSGI, Rack, PHP), cannot tell `X_Forwarded_For` from `X-Forwarded-For`: with an underscore a
+ * visitor would say what is ours to say.
+ */
+function passesForAnother(key: string, removed: ReadonlySet<string>): boolean {
+  if (!key.includes('_')) return false;
+  const other = key.replaceAll('_', '-');
+  return NEVER_TRAILERS.has(other) || removed.has(other);
 }
 
 function addForwarding(

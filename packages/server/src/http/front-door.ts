@@ -4,6 +4,7 @@ import type { HttpVisitors } from './http-visitors.ts';
 import { rawAnswer, sendAnswer } from './own-answer.ts';
 import { unreadableRequest } from './refusals.ts';
 import { readRequestHead, type RequestHead } from './request-head.ts';
+import { Unanswered } from './unanswered.ts';
 
 export interface FrontDoorOptions {
   /** Takes the links of clients. */
@@ -16,27 +17,44 @@ export interface FrontDoorOptions {
 /** What every HTTP listener of the server does with a request: the host alone decides whom it is for. */
 export class FrontDoor {
   readonly #options: FrontDoorOptions;
+  readonly #unanswered = new Unanswered();
+  /** Connections whose last answer is on its way: Node goes on with requests that came together with the one before. */
+  readonly #ending = new WeakSet<Socket>();
 
   constructor(options: FrontDoorOptions) {
     this.#options = options;
   }
 
   request(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    if (this.#ending.has(socket)) return;
+    this.#unanswered.add(socket, response);
     const head = readRequestHead(request);
+    if (!('status' in head) && this.#options.isVisited(head.host)) {
+      this.#options.visitors.request(request, response, head);
+      return;
+    }
+    this.#ending.add(socket);
     if ('status' in head) sendAnswer(request, response, head);
-    else if (this.#options.isVisited(head.host)) this.#options.visitors.request(request, response, head);
     else answerItself(request, response, head);
   }
 
   /** What came is not HTTP, too long, or not there in time. */
   unreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     if (socket.writable && error.code !== 'ECONNRESET') {
+      if (this.#ending.has(socket)) return;
       this.#options.visitors.unreadable(socket, unreadableRequest(error.code));
     } else socket.destroy();
   }
 
   /** `again`: hands a connection back to the HTTP server, as new. */
   upgrade(request: IncomingMessage, socket: Socket, rest: Buffer, again: (socket: Socket) => void): void {
+    if (this.#ending.has(socket)) return;
+    // Node takes the connection away from the answers that are still to come on it.
+    this.#unanswered.whenNone(socket, () => this.#upgrade(request, socket, rest, again));
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, rest: Buffer, again: (socket: Socket) => void): void {
     const head = readRequestHead(request);
     if ('status' in head) {
       socket.on('error', () => {});
@@ -54,8 +72,11 @@ export class FrontDoor {
   }
 }
 
-function isWebSocket({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
+/** With a body it is a request: where that ends, a service that wants no WebSocket might see another way. */
+function isWebSocket({ method, httpVersion, headers }: IncomingMessage): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': coding, upgrade } = headers;
+  const isBodiless = length === '0' && coding === undefined;
+  return method === 'GET' && httpVersion !== '1.0' && isBodiless && upgrade?.toLowerCase() === 'websocket';
 }
 
 function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {

@@ -47,6 +47,8 @@ export class HttpVisitors {
     const { socket } = request;
     const connection = this.#connectionOf(socket);
     connection.inTurn(() => {
+      // The answer before was the last.
+      if (!socket.writable) return;
       response.once('close', () => connection.next());
       void this.#serve(request, response, head, connection);
     }, request);
@@ -74,12 +76,16 @@ export class HttpVisitors {
       return;
     }
     const { visit, terms, headers, attributes } = admitted;
-    socket.once('close', () => visit.end());
+    const upstream = new Upstream(attributes);
+    socket.once('close', () => {
+      visit.end();
+      upstream.close();
+    });
     new Upgrade({
       request,
       socket,
       rest,
-      upstream: new Upstream(attributes),
+      upstream,
       visit,
       target: head.target,
       headers,

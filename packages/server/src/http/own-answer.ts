@@ -38,14 +38,17 @@ export function answerTo({ headers }: Pick<IncomingMessage, 'headers'>, refusal:
   return { status, headers: { ...common, 'Content-Type': TEXT }, body: `${words}\n` };
 }
 
-/** Answers, and closes the connection if the request has a body that nobody reads. */
+/** After these another reader might find the next request elsewhere. */
+const IN_DOUBT: ReadonlySet<number> = new Set([400, 431]);
+
+/** Answers, and closes the connection if the request has a body that nobody reads, or is not in order. */
 export function sendAnswer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
   const { status, headers, body } = answerTo(request, refusal);
   const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
   response.writeHead(status, {
     ...headers,
     'Content-Length': Buffer.byteLength(body),
-    ...(hasBody && { Connection: 'close' }),
+    ...((hasBody || IN_DOUBT.has(status)) && { Connection: 'close' }),
   });
   response.end(body);
 }

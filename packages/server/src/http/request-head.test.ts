@@ -42,6 +42,17 @@ test('a request without a Host is for nobody', () => {
   expect(read([], { httpVersion: '1.0' })).toMatchObject({ host: '' });
 });
 
+test('a request of HTTP/1.1 has a Host', () => {
+  expect(read([])).toMatchObject({ status: 400 });
+});
+
+test.each([{ httpVersion: '0.9' }, { httpVersion: '2.0' }, { httpVersion: '1.0', method: 'DESCRIBE' }])(
+  'what Node takes for a request, and no other reader does, is refused: %j',
+  (rest) => {
+    expect(read(['Host', 'shop'], rest)).toMatchObject({ status: 400 });
+  },
+);
+
 test('two Host headers are refused, also if they are equal', () => {
   expect(read(['Host', 'a', 'host', 'a'])).toMatchObject({ status: 400 });
 });

@@ -7,6 +7,21 @@ const AUTHORITY = /^(\[[\da-f:.]+\]|[^\s@/\\?#:[\]<>"'`{}|^%,]*)(?::(\d*))?$/i;
 
 const ABSOLUTE = /^(https?):\/\/([^/?#]*)(.*)$/is;
 
+/** Node's parser also takes RTSP, and these are methods of that. */
+const RTSP_METHODS: ReadonlySet<string> = new Set([
+  'ANNOUNCE',
+  'DESCRIBE',
+  'FLUSH',
+  'GET_PARAMETER',
+  'PAUSE',
+  'PLAY',
+  'RECORD',
+  'REDIRECT',
+  'SETUP',
+  'SET_PARAMETER',
+  'TEARDOWN',
+]);
+
 export interface RequestHead {
   /** Lower case, without port and final dot; empty if the request names none. */
   readonly host: string;
@@ -19,9 +34,13 @@ export interface RequestHead {
 type Head = Pick<IncomingMessage, 'method' | 'url' | 'httpVersion' | 'rawHeaders'>;
 
 /** What a request asks whom for, or why nobody should be asked: another reader might take it for something else. */
-export function readRequestHead({ method, url = '', httpVersion, rawHeaders }: Head): RequestHead | Refusal {
+export function readRequestHead({ method = '', url = '', httpVersion, rawHeaders }: Head): RequestHead | Refusal {
   if (rawHeaders.length / 2 > HEADER_COUNT_LIMIT) {
     return { status: 431, code: 'too-many-headers', words: `A request may have ${HEADER_COUNT_LIMIT} headers.` };
+  }
+  // Node's parser takes 0.9 and 2.0 with headers, which no other reader would find there.
+  if ((httpVersion !== '1.1' && httpVersion !== '1.0') || RTSP_METHODS.has(method)) {
+    return badRequest('The request is not one of HTTP/1.1.');
   }
   const codings = valuesOf(rawHeaders, 'transfer-encoding');
   if (codings.length > 0 && httpVersion === '1.0') return badRequest('HTTP/1.0 has no Transfer-Encoding.');
@@ -33,6 +52,7 @@ export function readRequestHead({ method, url = '', httpVersion, rawHeaders }: H
   }
   const hosts = valuesOf(rawHeaders, 'host');
   if (hosts.length > 1) return badRequest('The request has several Host headers.');
+  if (hosts.length === 0 && httpVersion !== '1.0') return badRequest('The request has no Host header.');
   const [authority = ''] = hosts;
   const host = hostOf(authority);
   if (host === undefined) return badRequest('The Host header does not name a host.');
