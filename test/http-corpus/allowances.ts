@@ -58,11 +58,6 @@ export const allowances: readonly Allowance[] = [
     cases: ['GET of RTSP/1.0', 'ICE/1.0', 'SOURCE of ICE/1.0'],
     difference: /^it passes on (GET|SOURCE) /,
   },
-  {
-    why: 'Whether TRACE is answered is up to the service, as without a tunnel; browsers do not send it.',
-    cases: ['TRACE', 'TRACE with a body'],
-    difference: /^it passes on (TRACE|GET) /,
-  },
 ];
 
 export function allowanceFor({ name }: CorpusCase, difference: string): Allowance | undefined {

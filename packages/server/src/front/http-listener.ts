@@ -66,6 +66,7 @@ export class HttpListener {
       void this.#http.emit(certificates ? 'secureConnection' : 'connection', socket);
     this.#http.on('upgrade', (request, socket, rest) => door.upgrade(request, socket as Socket, rest, again));
     this.#http.on('request', (request, response) => door.request(request, response));
+    this.#http.on('connect', (request, socket, rest) => door.upgrade(request, socket as Socket, rest, again));
     this.#http.on('clientError', (error, socket) => door.unreadable(error, socket as Socket));
     // It is up to the service whether the body is sent.
     this.#http.on('checkContinue', (request, response) => door.request(request, response));

@@ -39,7 +39,7 @@ export function answerTo({ headers }: Pick<IncomingMessage, 'headers'>, refusal:
 }
 
 /** After these another reader might find the next request elsewhere. */
-const IN_DOUBT: ReadonlySet<number> = new Set([400, 431]);
+const IN_DOUBT: ReadonlySet<number> = new Set([400, 405, 408, 431]);
 
 /** Answers, and closes the connection if the request has a body that nobody reads, or is not in order. */
 export function sendAnswer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {

@@ -8,11 +8,13 @@ import {
   badGateway,
   badRequest,
   LOOP,
+  METHOD_REFUSED,
   NO_SUCH_HOST,
   type Refusal,
   refusalOf,
   tooManyGuesses,
   UNAUTHORIZED,
+  unreadableRequest,
 } from './refusals.ts';
 import { readRequestHead } from './request-head.ts';
 
@@ -34,6 +36,9 @@ function known(): Refusal[] {
 test('docs/http.md has every answer of the server, and no other', () => {
   const answers = [
     badRequest(''),
+    METHOD_REFUSED,
+    unreadableRequest('HPE_HEADER_OVERFLOW'),
+    unreadableRequest('ERR_HTTP_REQUEST_TIMEOUT'),
     UNAUTHORIZED,
     NO_SUCH_HOST,
     tooManyGuesses(1),

@@ -70,6 +70,13 @@ export const NO_SUCH_HOST: Refusal = {
   words: 'Nothing is served at this address. Start the tunnel for it, or check how the name is spelled.',
 };
 
+export const METHOD_REFUSED: Refusal = {
+  status: 405,
+  code: 'method-refused',
+  words: 'This server does not take requests with this method.',
+  headers: { Allow: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS' },
+};
+
 export const LOOP: Refusal = { status: 508, code: 'loop', words: 'This address leads back to itself.' };
 
 export const UNAUTHORIZED: Refusal = {

@@ -71,6 +71,10 @@ test.each(['http://other/', 'http:///', 'http://a@shop/', 'ftp://shop/', 'shop:8
   (url) => expect(read(['Host', 'shop'], { url })).toMatchObject({ status: 400 }),
 );
 
+test.each(['TRACE', 'CONNECT'])('%s is refused', (method) => {
+  expect(read(['Host', 'shop'], { method })).toMatchObject({ status: 405 });
+});
+
 test('an asterisk is for OPTIONS', () => {
   expect(read(['Host', 'shop'], { url: '*', method: 'OPTIONS' })).toMatchObject({ target: '*' });
 });

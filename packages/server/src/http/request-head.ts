@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { HEADER_COUNT_LIMIT } from '../front/http-listener.ts';
-import { badRequest, type Refusal } from './refusals.ts';
+import { badRequest, METHOD_REFUSED, type Refusal } from './refusals.ts';
 
 /** Name or address, and a port. Whatever could mean something else to somebody behind (RFC 9112, section 3.2) is not a host. */
 const AUTHORITY = /^(\[[\da-f:.]+\]|[^\s@/\\?#:[\]<>"'`{}|^%,]*)(?::(\d*))?$/i;
@@ -42,6 +42,8 @@ export function readRequestHead({ method = '', url = '', httpVersion, rawHeaders
   if ((httpVersion !== '1.1' && httpVersion !== '1.0') || RTSP_METHODS.has(method)) {
     return badRequest('The request is not one of HTTP/1.1.');
   }
+  // CONNECT is for forward proxies, and TRACE would show a visitor the fields that the tunnel adds.
+  if (method === 'CONNECT' || method === 'TRACE') return METHOD_REFUSED;
   const codings = valuesOf(rawHeaders, 'transfer-encoding');
   if (codings.length > 0 && httpVersion === '1.0') return badRequest('HTTP/1.0 has no Transfer-Encoding.');
   if (codings.length > 1 || codings.some((coding) => coding.toLowerCase() !== 'chunked')) {
