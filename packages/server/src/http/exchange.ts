@@ -1,9 +1,9 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Visit } from '../endpoints/endpoint.ts';
-import { answerHead } from './answer-head.ts';
+import { answerHead, isStatusLine } from './answer-head.ts';
 import { forwardResponseHeaders } from './forwarded-headers.ts';
 import { sendAnswer } from './own-answer.ts';
-import { badGateway, refusalOf } from './refusals.ts';
+import { BAD_ANSWER, badGateway, refusalOf } from './refusals.ts';
 import type { HttpTerms } from './terms.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -56,7 +56,7 @@ export class Exchange {
     upstreamRequest.on('response', (answer) => this.#onAnswer(answer));
     upstreamRequest.on('information', ({ statusCode, statusMessage, rawHeaders }) => {
       // HTTP/1.0 knows no answers that are not final (RFC 9110, section 15.2).
-      if (request.httpVersion === '1.0') return;
+      if (request.httpVersion === '1.0' || !isStatusLine({ statusCode, statusMessage })) return;
       if (statusCode === 100) response.writeContinue();
       else response.socket?.write(answerHead(statusCode, statusMessage, rawHeaders), 'latin1');
     });
@@ -111,11 +111,17 @@ export class Exchange {
   }
 
   #onAnswer(answer: IncomingMessage): void {
-    const { response, terms } = this.#options;
+    const { request, response, terms } = this.#options;
     this.#isAnswered = true;
+    if (!isStatusLine(answer)) {
+      sendAnswer(request, response, BAD_ANSWER);
+      this.#upstreamRequest?.destroy();
+      return;
+    }
     const { statusCode = 502, statusMessage = '', rawHeaders } = answer;
     response.sendDate = false;
-    response.writeHead(statusCode, statusMessage, forwardResponseHeaders(rawHeaders, terms) as never);
+    const headers = forwardResponseHeaders(rawHeaders, terms, this.#mayHaveTrailers(answer));
+    response.writeHead(statusCode, statusMessage, headers as never);
     // Together with what came behind it; but an answer whose body takes its time must not hold its head back.
     const { socket } = response;
     socket?.cork();
@@ -135,6 +141,13 @@ export class Exchange {
       if (!answer.complete) this.#options.reset();
     });
     answer.on('error', () => {});
+  }
+
+  /** Whether Node sends this answer in chunks. */
+  #mayHaveTrailers({ statusCode, headers }: IncomingMessage): boolean {
+    const { request, method } = this.#options;
+    const isBodiless = method === 'HEAD' || statusCode === 204 || statusCode === 304;
+    return !isBodiless && request.httpVersion !== '1.0' && headers['content-length'] === undefined;
   }
 
   #onError(

@@ -101,6 +101,17 @@ describe('to the service', () => {
     expect(forward({ method: 'GET' }).join()).not.toContain('Content-Length');
   });
 
+  test('trailers are announced only where there can be some', () => {
+    const headers = ['Trailer: X-Sum'];
+    expect(forward({ headers, method: 'POST' }).join()).not.toContain('Trailer');
+    expect(forward({ headers: ['Transfer-Encoding: chunked', ...headers], method: 'POST' })).toContain(
+      'Trailer: X-Sum',
+    );
+    const answer = (mayHaveTrailers: boolean): string[] =>
+      forwardResponseHeaders(raw(headers), httpTermsOf([]), mayHaveTrailers);
+    expect([answer(true), answer(false)]).toEqual([['Trailer', 'X-Sum'], []]);
+  });
+
   test('an upgrade keeps its headers', () => {
     const given = forward({
       headers: ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Key: x'],
@@ -140,7 +151,7 @@ test('to the visitor: headers of the hop go, terms hold', () => {
     'Set-Cookie: b',
     'Transfer-Encoding: chunked',
   ];
-  expect(lines(forwardResponseHeaders(raw(headers), terms))).toEqual([
+  expect(lines(forwardResponseHeaders(raw(headers), terms, true))).toEqual([
     'Set-Cookie: a',
     'Set-Cookie: b',
     'Server: mine',

@@ -59,6 +59,7 @@ export function forwardRequestHeaders(options: RequestHeadOptions): string[] {
   let isFramed = false;
   let isChunked = false;
   let hasHost = false;
+  const hasTrailers = valuesOf(rawHeaders, 'transfer-encoding').length > 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const value = rawHeaders[index + 1] ?? '';
@@ -70,6 +71,8 @@ export function forwardRequestHeaders(options: RequestHeadOptions): string[] {
     if (FORWARDING.has(key) && !arrival.isTrusted) continue;
     if (key === 'x-forwarded-for' || key === 'forwarded') continue;
     if (key === 'authorization' && terms.credentials) continue;
+    // Only what comes in chunks has trailers, and Node throws at anything else that announces some.
+    if (key === 'trailer' && !hasTrailers) continue;
     if (key === 'host') {
       hasHost = true;
       headers.push(name, terms.host ?? value);
@@ -90,14 +93,19 @@ export function forwardRequestHeaders(options: RequestHeadOptions): string[] {
   return headers;
 }
 
-/** The raw headers that the visitor gets. */
-export function forwardResponseHeaders(rawHeaders: readonly string[], terms: HttpTerms): string[] {
+/** The raw headers that the visitor gets. `mayHaveTrailers`: it gets the body in chunks; Node throws at anything else that announces trailers. */
+export function forwardResponseHeaders(
+  rawHeaders: readonly string[],
+  terms: HttpTerms,
+  mayHaveTrailers: boolean,
+): string[] {
   const named = namedInConnection(rawHeaders);
   const headers: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const key = name.toLowerCase();
     if (HOP_BY_HOP.has(key) || named?.has(key) === true || terms.removedFromResponse.has(key)) continue;
+    if (key === 'trailer' && !mayHaveTrailers) continue;
     headers.push(name, rawHeaders[index + 1] ?? '');
   }
   for (const { name, value } of terms.setInResponse) headers.push(name, value);

@@ -43,10 +43,12 @@ export function refusalOf(code: string): Refusal {
   return { ...known, code: /^[a-z-]{1,32}$/.test(code) ? code : 'stream-reset' };
 }
 
+export const BAD_ANSWER: Refusal = { status: 502, code: 'bad-answer', words: 'The service did not answer with HTTP.' };
+
 /** The service ended the connection without an answer, or with something that is not HTTP. */
 export function badGateway({ code = '' }: NodeJS.ErrnoException): Refusal {
   return code.startsWith('HPE_')
-    ? { status: 502, code: 'bad-answer', words: 'The service did not answer with HTTP.' }
+    ? BAD_ANSWER
     : { status: 502, code: 'no-answer', words: 'The service closed the connection before it answered.' };
 }
 
