@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Visit } from '../endpoints/endpoint.ts';
-import { answerHead } from './answer-head.ts';
+import { answerHead, isStatusLine } from './answer-head.ts';
 import { forwardResponseHeaders, forwardTrailers } from './forwarded-headers.ts';
 import { sendAnswer } from './own-answer.ts';
 import { BAD_ANSWER, badGateway, refusalOf } from './refusals.ts';
@@ -57,7 +57,7 @@ export class Exchange {
     upstreamRequest.on('response', (answer) => this.#onAnswer(answer));
     upstreamRequest.on('information', ({ statusCode, statusMessage, rawHeaders }) => {
       // HTTP/1.0 knows no answers that are not final (RFC 9110, section 15.2).
-      if (request.httpVersion === '1.0') return;
+      if (request.httpVersion === '1.0' || !isStatusLine({ statusCode, statusMessage })) return;
       if (statusCode === 100) response.writeContinue();
       else response.socket?.write(answerHead(statusCode, statusMessage, rawHeaders), 'latin1');
     });
@@ -179,10 +179,10 @@ export class Exchange {
 }
 
 /** Node reads statuses and reasons that it throws at when it writes them, and takes codings off that it cannot undo. */
-function isPassable({ statusCode = 0, statusMessage = '', headers }: IncomingMessage): boolean {
-  const { 'transfer-encoding': coding = 'identity' } = headers;
+function isPassable(answer: IncomingMessage): boolean {
+  const { 'transfer-encoding': coding = 'identity' } = answer.headers;
   const isDecoded = /^(chunked|identity)$/i.test(coding);
-  return isDecoded && statusCode >= 200 && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusMessage);
+  return isDecoded && (answer.statusCode ?? 0) >= 200 && isStatusLine(answer);
 }
 
 function isBodiless(method: string, status: number): boolean {

@@ -182,7 +182,7 @@ test('to the visitor: headers of the hop go, terms hold', () => {
     'Set-Cookie: b',
     'Transfer-Encoding: chunked',
   ];
-  expect(lines(forwardResponseHeaders(raw(headers), terms))).toEqual([
+  expect(lines(forwardResponseHeaders(raw(headers), terms, true))).toEqual([
     'Set-Cookie: a',
     'Set-Cookie: b',
     'Server: mine',

@@ -26,6 +26,7 @@ export interface HttpVisitorsOptions {
 
 /** A request that may go on to its service. */
 interface Admitted {
+  readonly handlers: VisitorHandlers;
   readonly visit: Visit;
   readonly terms: HttpTerms;
   readonly headers: readonly string[];
@@ -106,12 +107,12 @@ export class HttpVisitors {
       sendAnswer(request, response, admitted);
       return;
     }
-    const { visit, terms, headers, attributes } = admitted;
+    const { handlers, visit, terms, headers, attributes } = admitted;
     response.once('close', () => visit.end());
     new Exchange({
       request,
       response,
-      upstream: connection.upstreamTo(head.host, attributes),
+      upstream: connection.upstreamTo(head.host, handlers, attributes),
       visit,
       method: request.method ?? 'GET',
       target: head.target,
@@ -157,7 +158,7 @@ export class HttpVisitors {
     const { destination } = peer;
     const { address, port } = from;
     const attributes = { address, port, destination, destinationPort: socket.localPort ?? 0 };
-    return { visit, terms, headers, attributes };
+    return { handlers, visit, terms, headers, attributes };
   }
 
   #denialOf(

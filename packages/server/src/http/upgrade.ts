@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Visit } from '../endpoints/endpoint.ts';
-import { answerHead } from './answer-head.ts';
+import { answerHead, isStatusLine } from './answer-head.ts';
 import { forwardResponseHeaders } from './forwarded-headers.ts';
 import { rawAnswer } from './own-answer.ts';
-import { badGateway, type Refusal, refusalOf } from './refusals.ts';
+import { BAD_ANSWER, badGateway, type Refusal, refusalOf } from './refusals.ts';
 import { splice } from './splice.ts';
 import type { HttpTerms } from './terms.ts';
 import type { Upstream } from './upstream.ts';
@@ -54,6 +54,7 @@ export class Upgrade {
     socket.on('data', this.#onEarlyData).once('end', this.#onEarlyEnd);
     upstreamRequest.on('upgrade', (answer, stream, first) => this.#join(answer, stream, first));
     upstreamRequest.on('information', ({ statusCode, statusMessage, rawHeaders }) => {
+      if (!isStatusLine({ statusCode, statusMessage })) return;
       socket.write(answerHead(statusCode, statusMessage, rawHeaders), 'latin1');
     });
     upstreamRequest.on('response', (answer) => this.#passAnswer(answer));
@@ -74,9 +75,14 @@ export class Upgrade {
 
   #join(answer: IncomingMessage, stream: Duplex, first: Buffer): void {
     const { socket, terms, reset } = this.#options;
+    if (!isStatusLine(answer)) {
+      this.#refuse(BAD_ANSWER);
+      stream.destroy();
+      return;
+    }
     this.#isAnswered = true;
     const { statusCode, statusMessage, rawHeaders } = answer;
-    const headers = forwardResponseHeaders(rawHeaders, terms);
+    const headers = forwardResponseHeaders(rawHeaders, terms, false);
     socket.write(
       answerHead(statusCode, statusMessage, [...headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket']),
       'latin1',
@@ -95,9 +101,14 @@ export class Upgrade {
   /** The service wants no WebSocket. Its answer is the last that this connection carries. */
   #passAnswer(answer: IncomingMessage): void {
     const { socket, terms, reset } = this.#options;
+    if (!isStatusLine(answer)) {
+      this.#refuse(BAD_ANSWER);
+      answer.destroy();
+      return;
+    }
     this.#isAnswered = true;
     const { statusCode, statusMessage, rawHeaders } = answer;
-    const headers = [...forwardResponseHeaders(rawHeaders, terms), 'Connection', 'close'];
+    const headers = [...forwardResponseHeaders(rawHeaders, terms, false), 'Connection', 'close'];
     socket.write(answerHead(statusCode, statusMessage, headers), 'latin1');
     answer.pipe(socket);
     socket.off('data', this.#onEarlyData).resume();

@@ -20,3 +20,14 @@ test('a connection on which more wait is closed, and none of them runs', () => {
   for (let request = 0; request < 1_000; request += 1) connection.inTurn(() => (runs += 1));
   expect([socket.destroyed, runs]).toEqual([true, 1]);
 });
+
+test('a host that somebody else has now gets another stream', () => {
+  const connection = new VisitorConnection(new Socket());
+  const attributes = { address: '192.0.2.1', port: 1, destinationPort: 80 };
+  const [first, second] = [{}, {}];
+  const upstream = connection.upstreamTo('shop.example.org', first, attributes);
+  expect(connection.upstreamTo('shop.example.org', first, attributes)).toBe(upstream);
+  const next = connection.upstreamTo('shop.example.org', second, attributes);
+  expect(next).not.toBe(upstream);
+  expect(connection.upstreamTo('shop.example.org', second, attributes)).toBe(next);
+});

@@ -9,9 +9,15 @@ const UPSTREAM_LIMIT = 8;
 /** Requests that wait for their turn. A connection with more is reset: Node cannot be kept from reading on. */
 const PIPELINE_LIMIT = 128;
 
+interface HostUpstream {
+  /** Who had the host when it was opened. */
+  readonly owner: object;
+  readonly upstream: Upstream;
+}
+
 /** A visitor's connection to the front door: its requests come one after another, and each host has a stream of its own. */
 export class VisitorConnection {
-  readonly #upstreams = new Map<string, Upstream>();
+  readonly #upstreams = new Map<string, HostUpstream>();
   readonly #socket: Socket;
   #isBusy = false;
   readonly #waiting: (() => void)[] = [];
@@ -20,7 +26,7 @@ export class VisitorConnection {
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.once('close', () => {
-      for (const upstream of this.#upstreams.values()) upstream.close();
+      for (const { upstream } of this.#upstreams.values()) upstream.close();
       this.#upstreams.clear();
       this.#waiting.length = 0;
     });
@@ -55,18 +61,22 @@ export class VisitorConnection {
     else this.#isBusy = false;
   }
 
-  upstreamTo(host: string, attributes: VisitorAttributes): Upstream {
+  /** `owner`: who has the host now. A stream to another one, who had it before, is not used any more. */
+  upstreamTo(host: string, owner: object, attributes: VisitorAttributes): Upstream {
     const known = this.#upstreams.get(host);
-    if (known) return known;
+    if (known?.owner === owner) return known.upstream;
+    if (known) this.#closeUpstream(host, known);
     const upstream = new Upstream(attributes);
-    this.#upstreams.set(host, upstream);
+    this.#upstreams.set(host, { owner, upstream });
     if (this.#upstreams.size > UPSTREAM_LIMIT) {
       const [oldest] = this.#upstreams;
-      if (oldest) {
-        this.#upstreams.delete(oldest[0]);
-        oldest[1].close();
-      }
+      if (oldest) this.#closeUpstream(...oldest);
     }
     return upstream;
+  }
+
+  #closeUpstream(host: string, { upstream }: HostUpstream): void {
+    this.#upstreams.delete(host);
+    upstream.close();
   }
 }
