@@ -55,7 +55,7 @@ const REASONS: readonly string[] = [
 
 export function answerExchanges(): readonly Exchange[] {
   return [
-    ...METHODS.filter((method) => method !== 'CONNECT').map(ofMethod),
+    ...METHODS.filter((method) => method !== 'CONNECT' && method !== 'TRACE').map(ofMethod),
     single('OPTIONS *', { method: 'OPTIONS', target: '*' }),
     ...REASONS.map((status) => single(`status ${JSON.stringify(status)}`, {}, { status, body: 'x' })),
     ...framings(),

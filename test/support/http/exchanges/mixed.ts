@@ -9,7 +9,7 @@ import type { Scene } from '../scene.ts';
 const WITHOUT_BODY = [' 204 No Content', ' 304 Not Modified'];
 const STATUSES = [' 200 OK', ' 201 ', ' 202 Acc\xe9pted', ' 302 Found', ' 404 Not Found', ' 500 Oh', ' 599 Odd'];
 const INTERIM = ['HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n', 'HTTP/1.1 102 Processing\r\n\r\n'];
-const METHODS_USED = METHODS.filter((method) => method !== 'CONNECT');
+const METHODS_USED = METHODS.filter((method) => method !== 'CONNECT' && method !== 'TRACE');
 
 export function mixedExchanges(seed: number, count: number): readonly Exchange[] {
   const random = seededRandom(seed);
@@ -37,7 +37,7 @@ function mixedExchange(name: string, random: Random): Exchange {
 function drawPair(random: Random, at: number): { readonly request: RequestSpec; readonly spec: AnswerSpec } {
   const method = one(random, random() < 0.5 ? ['GET', 'POST', 'HEAD', 'PUT'] : METHODS_USED);
   const up = drawBody(random);
-  const hasUpload = !['GET', 'HEAD', 'TRACE'].includes(method) && random() < 0.7;
+  const hasUpload = !['GET', 'HEAD'].includes(method) && random() < 0.7;
   const request: RequestSpec = {
     method,
     target: `/${at}?${'q'.repeat(randomInteger(random, 0, 50))}`,
