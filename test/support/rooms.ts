@@ -59,7 +59,9 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'server/endpoints/http': ['server/access', 'server/endpoints'],
   'server/endpoints/tcp': ['server/access', 'server/endpoints', 'server/front'],
   'server/front': ['server', 'server/certificates', 'server/shares'],
-  'server/http': ['server/endpoints', 'server/front'],
+  'server/http': ['server/endpoints', 'server/front', 'server/http/http1', 'server/http/http2'],
+  'server/http/http1': ['server/endpoints', 'server/http'],
+  'server/http/http2': ['server/endpoints', 'server/front', 'server/http'],
   'server/links': ['server/access', 'server/front', 'server/shares'],
   'server/observe': [],
   'server/sessions': [

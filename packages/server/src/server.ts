@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { isIPv6 } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import {
   DEFAULT_CONTROL_PORT,
@@ -265,7 +265,8 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       viaName: `tunnel-${this.serverKey.slice(0, 16)}`,
     });
     const isVisited = (host: string): boolean => this.#hosts.find(host) !== undefined || bounds.isForVisitors(host);
-    return new FrontDoor({ acceptor, visitors, isVisited });
+    const reset = (socket: Socket): void => this.#connections.reset(socket);
+    return new FrontDoor({ acceptor, visitors, isVisited, reset });
   }
 
   async #followKeys(access: Access, sessions: Sessions): Promise<AccessUpdates | undefined> {

@@ -30,7 +30,7 @@ export class ClientAddresses {
   }
 
   /** `peer` is at the other end of the connection. Through a trusted proxy it is the address that the proxy tells. */
-  of({ headers }: IncomingMessage, peer: Peer): ClientAddress {
+  of({ headers }: Pick<IncomingMessage, 'headers'>, peer: Peer): ClientAddress {
     const isForwarded = this.#trustedProxies.has(peer.address);
     const forwarded = isForwarded ? this.#forwardedFor(headers['x-forwarded-for']) : undefined;
     return {

@@ -4,7 +4,7 @@ import {
   type Server as HttpServer,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { ServerHttp2Stream } from 'node:http2';
 import {
   type AddressInfo,
   createServer as createTcpServer,
@@ -12,24 +12,14 @@ import {
   type Server as TcpServer,
   type Socket,
 } from 'node:net';
-import type { TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError, prepareSocket } from '@tunnel/shared/node';
 import type { CertificateStore, KeyPair } from '../certificates/certificate-store.ts';
 import type { Connections } from './connections.ts';
+import { HEAD_TIMEOUT_MS, HEADER_COUNT_LIMIT, KEEP_ALIVE_MS, MAX_HEAD_BYTES } from './http-limits.ts';
+import { Http2Connections } from './http2-connections.ts';
 import type { PeerReader } from './peer-reader.ts';
-
-/** A connection that does not send the head of a request within this is ended, in ms. Bodies may take as long as they like. */
-const HEAD_TIMEOUT_MS = 10_000;
-
-/** The head of a request, in bytes; a longer one is answered with 431. */
-const MAX_HEAD_BYTES = 64 * 1024;
-
-/** Headers of a request. Node would drop further ones without a word. */
-export const HEADER_COUNT_LIMIT = 1000;
-
-/** Visitors' connections without a request stay open this long, in ms. */
-const KEEP_ALIVE_MS = 75_000;
 
 /** How long connections whose links were told to close may take, in ms. */
 const CLOSE_GRACE_MS = 1_000;
@@ -43,6 +33,8 @@ export interface HttpListenerOptions {
     request(request: IncomingMessage, response: ServerResponse): void;
     upgrade(request: IncomingMessage, socket: Socket, rest: Buffer, again: (socket: Socket) => void): void;
     unreadable(error: Error, socket: Socket): void;
+    /** A request of HTTP/2. `endsWithHead`: it has no body. */
+    stream(stream: ServerHttp2Stream, rawHeaders: readonly string[], endsWithHead: boolean, socket: TLSSocket): void;
   };
   readonly peers: PeerReader;
   /** A connection came to nothing before there was a request. */
@@ -55,22 +47,26 @@ export interface HttpListenerOptions {
 export class HttpListener {
   readonly #options: HttpListenerOptions;
   readonly #tcp: TcpServer;
-  readonly #http: HttpServer | HttpsServer;
+  /** Undefined: without TLS. */
+  readonly #tls: TlsServer | undefined;
+  readonly #http: HttpServer;
+  readonly #http2: Http2Connections;
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
     const { door, certificates } = options;
-    this.#http = createHttp(certificates);
+    this.#http = createHttp();
+    this.#http2 = new Http2Connections((...request) => door.stream(...request));
+    this.#tls = certificates && this.#createTls(certificates);
     certificates?.onFallback((pair) => this.#setFallback(pair));
-    const again = (socket: Socket): void =>
-      void this.#http.emit(certificates ? 'secureConnection' : 'connection', socket);
+    const again = (socket: Socket): void => void this.#http.emit('connection', socket);
     this.#http.on('upgrade', (request, socket, rest) => door.upgrade(request, socket as Socket, rest, again));
     this.#http.on('request', (request, response) => door.request(request, response));
     this.#http.on('connect', (request, socket, rest) => door.upgrade(request, socket as Socket, rest, again));
     this.#http.on('clientError', (error, socket) => door.unreadable(error, socket as Socket));
     // It is up to the service whether the body is sent.
     this.#http.on('checkContinue', (request, response) => door.request(request, response));
-    // As the servers of `node:http` and `node:https` do by themselves.
+    // As the servers of `node:http` and `node:tls` do by themselves.
     this.#tcp = createTcpServer({ allowHalfOpen: !certificates }, (socket) => this.#onConnection(socket));
   }
 
@@ -99,12 +95,31 @@ export class HttpListener {
   /** After `close`, and where links were told to close: waits for their connections, a second at most. */
   async closed(): Promise<void> {
     this.#http.closeIdleConnections();
+    this.#http2.close();
     await this.#options.connections.ended(CLOSE_GRACE_MS);
   }
 
   /** For hellos with a name that no certificate is for, and with none. */
   #setFallback({ cert, key }: KeyPair): void {
-    if ('setSecureContext' in this.#http) this.#http.setSecureContext({ cert, key });
+    this.#tls?.setSecureContext({ cert, key });
+  }
+
+  /**
+   * Both versions of HTTP share the port, and a server of its own has each: `http2.createSecureServer` with `allowHTTP1` would
+   * apply none of the limits to HTTP/1.1.
+   */
+  #createTls(certificates: CertificateStore): TlsServer {
+    const options: TlsOptions = {
+      cert: certificates.fallback?.cert,
+      key: certificates.fallback?.key,
+      handshakeTimeout: HEAD_TIMEOUT_MS,
+      ALPNProtocols: ['h2', 'http/1.1'],
+      SNICallback: (name, choose) => choose(null, certificates.contextFor(name)),
+    };
+    return createTlsServer(options, (socket) => {
+      if (socket.alpnProtocol === 'h2') this.#http2.add(socket);
+      else this.#http.emit('connection', socket);
+    }).on('tlsClientError', (_error, socket) => void socket.destroy());
   }
 
   #onConnection(socket: Socket): void {
@@ -116,7 +131,7 @@ export class HttpListener {
     peers.read(socket, {
       onPeer: (peer) => {
         connections.identify(socket, peer);
-        this.#http.emit('connection', socket);
+        (this.#tls ?? this.#http).emit('connection', socket);
       },
       onUnusable: (reason) => {
         onRefused(new TunnelError('proxy-header-unusable', { detail: reason }), formatEnd(address, port));
@@ -125,8 +140,8 @@ export class HttpListener {
   }
 }
 
-function createHttp(certificates: CertificateStore | undefined): HttpServer | HttpsServer {
-  const options = {
+function createHttp(): HttpServer {
+  const http = createHttpServer({
     headersTimeout: HEAD_TIMEOUT_MS,
     requestTimeout: 0,
     connectionsCheckingInterval: 1_000,
@@ -134,22 +149,10 @@ function createHttp(certificates: CertificateStore | undefined): HttpServer | Ht
     maxHeaderSize: MAX_HEAD_BYTES,
     // The door does: Node would go on with requests that came together with the one that it refuses.
     requireHostHeader: false,
-  };
-  const http = certificates
-    ? createHttpsServer({ ...options, ...secureOptions(certificates) })
-    : createHttpServer(options);
+  });
   // One more than is allowed, so that the door sees that there are too many.
   http.maxHeadersCount = HEADER_COUNT_LIMIT + 1;
   return http;
-}
-
-function secureOptions(certificates: CertificateStore): TlsOptions {
-  return {
-    cert: certificates.fallback?.cert,
-    key: certificates.fallback?.key,
-    handshakeTimeout: HEAD_TIMEOUT_MS,
-    SNICallback: (name, choose) => choose(null, certificates.contextFor(name)),
-  };
 }
 
 function listen(tcp: TcpServer, host: string | undefined, port: number): Promise<void> {

@@ -1,26 +1,20 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Visit } from '../endpoints/endpoint.ts';
-import { answerHead, isStatusLine } from './answer-head.ts';
 import { forwardResponseHeaders, forwardTrailers } from './forwarded-headers.ts';
 import { sendAnswer } from './own-answer.ts';
-import { BAD_ANSWER, badGateway, refusalOf } from './refusals.ts';
+import { BAD_ANSWER, badGateway, type Refusal, refusalOf } from './refusals.ts';
 import type { HttpTerms } from './terms.ts';
-import type { Upstream } from './upstream.ts';
+import type { OutgoingRequest, ServiceAnswer, ServiceError, ServiceRequest, Upstream } from './upstream.ts';
+import type { VisitorRequest } from './visitor-request.ts';
 
 /** Methods that may be sent twice (RFC 9110, section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 export interface ExchangeOptions {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly visitor: VisitorRequest;
   readonly upstream: Upstream;
   readonly visit: Visit;
-  readonly method: string;
-  readonly target: string;
-  readonly headers: readonly string[];
+  readonly request: OutgoingRequest;
   readonly terms: HttpTerms;
-  /** Resets the visitor's connection, so that nobody takes what came for whole. */
-  readonly reset: () => void;
 }
 
 /**
@@ -31,165 +25,111 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   /** Bytes of the request's body that were read. Nobody can send those again. */
   #bodyBytes = 0;
-  #isAnswered = false;
-  #answer: IncomingMessage | undefined;
-  #upstreamRequest: ClientRequest | undefined;
+  #answer: ServiceAnswer | undefined;
+  #serviceRequest: ServiceRequest | undefined;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    const { request, response } = options;
-    response.once('close', () => {
-      // The visitor left: the service learns it.
-      if (!response.writableFinished) this.#upstreamRequest?.destroy();
-      else if (!request.complete) this.#watchBody();
-    });
+    // The service learns it.
+    options.visitor.whenLeft(() => this.#serviceRequest?.destroy());
   }
 
   start(): void {
-    const { upstream, visit, method, target, headers, request, response } = this.#options;
+    const { upstream, visit, request, visitor, terms } = this.#options;
     const isReused = upstream.isUsed;
-    const upstreamRequest = upstream.request(visit, method, target, headers);
-    if (typeof upstreamRequest === 'string') {
-      sendAnswer(request, response, refusalOf(upstreamRequest));
-      return;
-    }
-    this.#upstreamRequest = upstreamRequest;
-    upstreamRequest.on('response', (answer) => this.#onAnswer(answer));
-    upstreamRequest.on('information', ({ statusCode, statusMessage, rawHeaders }) => {
-      // HTTP/1.0 knows no answers that are not final (RFC 9110, section 15.2).
-      if (request.httpVersion === '1.0' || !isStatusLine({ statusCode, statusMessage })) return;
-      if (statusCode === 100) response.writeContinue();
-      else response.socket?.write(answerHead(statusCode, statusMessage, rawHeaders), 'latin1');
-    });
-    let isOver = false;
-    upstreamRequest.on('error', (error) => {
-      isOver = true;
-      this.#onError(upstreamRequest, error, isReused);
-    });
-    upstreamRequest.once('close', () => {
-      // A 101 that nobody asked for closes the connection without an error.
-      if (!isOver && !this.#isAnswered) this.#onError(upstreamRequest, new Error('closed without an answer'), false);
-    });
-    this.#passBody(upstreamRequest);
-  }
-
-  /** The answer is given, and the body still on its way: Node tells no more if the visitor leaves. */
-  #watchBody(): void {
-    const { socket } = this.#options.request;
-    const upstreamRequest = this.#upstreamRequest;
-    if (!upstreamRequest || upstreamRequest.destroyed) return;
-    const onClose = (): void => void upstreamRequest.destroy();
-    socket.once('close', onClose);
-    upstreamRequest.once('close', () => socket.off('close', onClose));
-  }
-
-  #passBody(upstreamRequest: ClientRequest): void {
-    const { request } = this.#options;
-    if (!hasBody(request)) {
-      upstreamRequest.end();
-      return;
-    }
+    const { body } = visitor;
     const onData = (chunk: Buffer): void => {
       this.#bodyBytes += chunk.length;
-      if (!upstreamRequest.write(chunk)) request.pause();
+      if (this.#serviceRequest?.write(chunk) === false) body.pause();
     };
     const onEnd = (): void => {
-      const { rawTrailers } = request;
-      if (rawTrailers.length > 0) {
-        upstreamRequest.addTrailers(forwardTrailers(rawTrailers, this.#options.terms.removed) as never);
-      }
-      upstreamRequest.end();
+      if (!visitor.isBodyWhole) return;
+      this.#serviceRequest?.end(forwardTrailers(visitor.trailers, terms.removed));
     };
-    const onDrain = (): void => void request.resume();
-    request.on('data', onData).once('end', onEnd);
-    upstreamRequest.on('drain', onDrain);
-    // Once the answer is whole Node no longer tells, and more of the body may be on its way.
-    upstreamRequest.once('socket', (stream) => stream.on('drain', onDrain));
-    upstreamRequest.once('close', () => {
-      // It was answered, or broke: what is left of the body goes nowhere.
-      request.off('data', onData).off('end', onEnd);
-      upstreamRequest.socket?.off('drain', onDrain);
-      if (!request.readableEnded && this.#upstreamRequest === upstreamRequest && this.#isAnswered) request.resume();
+    const stopBody = (): void => {
+      if (request.hasBody) body.off('data', onData).off('end', onEnd);
+    };
+    const serviceRequest = upstream.request(visit, request, {
+      onInformation: (status, reason, rawHeaders) => visitor.sendInformation(status, reason, rawHeaders),
+      onAnswer: (answer) => this.#onAnswer(answer),
+      onDrain: () => body.resume(),
+      onError: (error) => {
+        stopBody();
+        this.#onError(error, isReused);
+      },
+      onClose: () => {
+        // It was answered, or broke: what is left of the body goes nowhere.
+        stopBody();
+        const isLast = this.#serviceRequest === serviceRequest;
+        if (isLast && request.hasBody && !body.readableEnded && this.#answer) body.resume();
+      },
     });
-  }
-
-  #onAnswer(answer: IncomingMessage): void {
-    const { request, response, method, terms } = this.#options;
-    this.#isAnswered = true;
-    const { statusCode = 502, statusMessage = '', rawHeaders, headers } = answer;
-    const mayHaveTrailers =
-      headers['transfer-encoding'] !== undefined && request.httpVersion !== '1.0' && !isBodiless(method, statusCode);
-    if (!isPassable(answer)) {
-      answer.on('error', () => {}).destroy();
-      sendAnswer(request, response, BAD_ANSWER);
+    if (typeof serviceRequest === 'string') {
+      sendAnswer(visitor, refusalOf(serviceRequest));
       return;
     }
+    this.#serviceRequest = serviceRequest;
+    if (!request.hasBody) return;
+    // It ended already if this is not the first try.
+    if (body.readableEnded) onEnd();
+    else body.on('data', onData).once('end', onEnd);
+  }
+
+  #onAnswer(answer: ServiceAnswer): void {
+    const { visitor, request, terms } = this.#options;
+    const { status, reason, rawHeaders, endsWithHead, body } = answer;
     this.#answer = answer;
-    response.sendDate = false;
-    const forwarded = forwardResponseHeaders(rawHeaders, terms, mayHaveTrailers);
-    response.writeHead(statusCode, statusMessage, forwarded as never);
-    // Together with what came behind it; but an answer whose body takes its time must not hold its head back.
-    const { socket } = response;
-    socket?.cork();
-    // `flushHeaders` would send the head as UTF-8, and so each of its bytes beyond ASCII as two.
-    response.write('', 'latin1');
-    setImmediate(() => socket?.uncork());
-    answer.on('data', (chunk: Buffer) => {
-      if (!response.write(chunk)) answer.pause();
+    const mayHaveTrailers =
+      answer.mayHaveTrailers && visitor.httpVersion !== '1.0' && !isBodiless(request.method, status);
+    visitor.sendHead(status, reason, forwardResponseHeaders(rawHeaders, terms, mayHaveTrailers), endsWithHead);
+    body.on('data', (chunk: Buffer) => {
+      if (!visitor.answer.write(chunk)) body.pause();
     });
-    response.on('drain', () => answer.resume());
-    answer.once('end', () => {
-      if (!answer.complete) return;
-      if (answer.rawTrailers.length > 0) {
-        response.addTrailers(forwardTrailers(answer.rawTrailers, terms.removedFromResponse) as never);
-      }
-      response.end();
+    visitor.answer.on('drain', () => body.resume());
+    body.once('end', () => {
+      if (answer.isWhole) visitor.endAnswer(forwardTrailers(answer.trailers, terms.removedFromResponse));
     });
-    answer.once('close', () => {
-      if (!answer.complete) this.#options.reset();
+    body.once('close', () => {
+      if (!answer.isWhole) visitor.reset(answer.http2Code);
     });
-    answer.on('error', () => {});
+    body.on('error', () => {});
   }
 
-  #onError(
-    upstreamRequest: ClientRequest,
-    error: Error & { resetCode?: string; code?: string },
-    isReused: boolean,
-  ): void {
-    const { request, response, method, reset } = this.#options;
-    if (this.#isAnswered) {
+  #onError(error: ServiceError, isReused: boolean): void {
+    const { visitor } = this.#options;
+    const { answer } = visitor;
+    if (this.#answer) {
       // A service may answer early, and close before it read the whole body, or send more than its answer.
-      if (!response.writableEnded && this.#answer?.complete !== true) reset();
-      else response.once('finish', () => request.socket.destroySoon());
+      if (answer.writableEnded || this.#answer.isWhole) visitor.refuseBody();
+      else visitor.reset(error.http2Code);
       return;
     }
-    if (response.destroyed) return;
-    // The service closed a connection that it had kept, and cannot have done anything: a request may be sent once more if it
-    // could be done twice, or did not arrive as a whole.
-    const isHangUp = error.resetCode === undefined || error.resetCode === 'stream-reset';
-    const mayRepeat = isReused && isHangUp && this.#bodyBytes === 0;
-    if (mayRepeat && (IDEMPOTENT.has(method) || hasBody(request))) {
-      this.#upstreamRequest = undefined;
-      upstreamRequest.removeAllListeners('drain');
+    if (answer.destroyed) return;
+    if (this.#mayRepeat(error, isReused)) {
+      this.#serviceRequest = undefined;
       this.start();
       return;
     }
-    sendAnswer(request, response, error.resetCode === undefined ? badGateway(error) : refusalOf(error.resetCode));
+    sendAnswer(visitor, refusalFor(error));
+  }
+
+  /**
+   * The service closed a connection that it had kept, and cannot have done anything: a request may be sent once more if it could
+   * be done twice, or did not arrive as a whole.
+   */
+  #mayRepeat({ resetCode, isUntouched = false, isBadAnswer = false }: ServiceError, isReused: boolean): boolean {
+    const { method, hasBody } = this.#options.request;
+    if (this.#bodyBytes > 0 || !isReused || isBadAnswer) return false;
+    const isHangUp = resetCode === undefined || resetCode === 'stream-reset';
+    return isUntouched || (isHangUp && (IDEMPOTENT.has(method) || hasBody));
   }
 }
 
-/** Node reads statuses and reasons that it throws at when it writes them, and takes codings off that it cannot undo. */
-function isPassable(answer: IncomingMessage): boolean {
-  const { 'transfer-encoding': coding = 'identity' } = answer.headers;
-  const isDecoded = /^(chunked|identity)$/i.test(coding);
-  return isDecoded && (answer.statusCode ?? 0) >= 200 && isStatusLine(answer);
+function refusalFor(error: ServiceError): Refusal {
+  if (error.isBadAnswer === true) return BAD_ANSWER;
+  return error.resetCode === undefined ? badGateway(error) : refusalOf(error.resetCode);
 }
 
 function isBodiless(method: string, status: number): boolean {
   return method === 'HEAD' || status === 204 || status === 304;
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  const { 'content-length': length } = headers;
-  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
 }

@@ -1,15 +1,24 @@
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { Http1VisitorRequest } from './http1/http1-visitor-request.ts';
+import { isCovered } from './http2/certificate-cover.ts';
+import { readHttp2Head } from './http2/http2-head.ts';
+import { Http2VisitorRequest } from './http2/http2-visitor-request.ts';
 import type { HttpVisitors } from './http-visitors.ts';
 import { rawAnswer, sendAnswer } from './own-answer.ts';
-import { unreadableRequest } from './refusals.ts';
+import { MISDIRECTED, unreadableRequest } from './refusals.ts';
 import { readRequestHead, type RequestHead } from './request-head.ts';
 import { Unanswered } from './unanswered.ts';
+import type { VisitorRequest } from './visitor-request.ts';
 
 export interface FrontDoorOptions {
   /** Takes the links of clients. */
   readonly acceptor: { upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void };
   readonly visitors: Pick<HttpVisitors, 'request' | 'upgrade' | 'unreadable'>;
+  /** Ends a visitor's connection with a reset. */
+  readonly reset: (socket: Socket) => void;
   /** Whether requests for a host are for visitors' services: somebody has it, or it is below the domain. */
   readonly isVisited: (host: string) => boolean;
 }
@@ -29,14 +38,25 @@ export class FrontDoor {
     const { socket } = request;
     if (this.#ending.has(socket)) return;
     this.#unanswered.add(socket, response);
-    const head = readRequestHead(request);
+    const visitor = new Http1VisitorRequest(request, response, this.#options.reset);
+    const head = readRequestHead(visitor);
     if (!('status' in head) && this.#options.isVisited(head.host)) {
-      this.#options.visitors.request(request, response, head);
+      this.#options.visitors.request(visitor, head);
       return;
     }
     this.#ending.add(socket);
-    if ('status' in head) sendAnswer(request, response, head);
-    else answerItself(request, response, head);
+    if ('status' in head) sendAnswer(visitor, head);
+    else answerItself(visitor, head);
+  }
+
+  stream(stream: ServerHttp2Stream, rawFields: readonly string[], endsWithHead: boolean, socket: TLSSocket): void {
+    const http2Head = readHttp2Head(rawFields, endsWithHead);
+    const visitor = new Http2VisitorRequest(stream, http2Head, socket);
+    const head = http2Head.refusal ?? readRequestHead(visitor);
+    if ('status' in head) sendAnswer(visitor, head);
+    else if (!isCovered(socket, head.host)) sendAnswer(visitor, MISDIRECTED);
+    else if (this.#options.isVisited(head.host)) this.#options.visitors.request(visitor, head);
+    else answerItself(visitor, head);
   }
 
   /** What came is not HTTP, too long, or not there in time. */
@@ -98,14 +118,19 @@ function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessag
 
 const HEALTHY = 'ok\n';
 
+const WORDS = 'This is a tunnel server. Reach it with: tunnel local <port> --to <this address>\n';
+
 /** `/healthz` says that the process answers, also while it drains: links are resumed here then. */
-function answerItself({ method }: IncomingMessage, response: ServerResponse, { target }: RequestHead): void {
-  const headers = { Connection: 'close', 'Content-Type': 'text/plain' };
+function answerItself(visitor: VisitorRequest, { target }: RequestHead): void {
+  const { method, httpVersion } = visitor;
+  const headers = { 'Content-Type': 'text/plain' };
   if ((method === 'GET' || method === 'HEAD') && target.split('?', 1)[0] === '/healthz') {
-    response.writeHead(200, { ...headers, 'Cache-Control': 'no-store', 'Content-Length': HEALTHY.length });
-    response.end(HEALTHY);
-    return;
+    const length = String(HEALTHY.length);
+    visitor.sendOwn(200, { ...headers, 'Cache-Control': 'no-store', 'Content-Length': length }, HEALTHY, true);
+  } else if (httpVersion === '2') {
+    // 426 has to say what to upgrade to, and HTTP/2 has no header for that.
+    visitor.sendOwn(404, headers, WORDS, true);
+  } else {
+    visitor.sendOwn(426, { ...headers, Upgrade: 'websocket' }, WORDS, true);
   }
-  response.writeHead(426, { ...headers, Upgrade: 'websocket' });
-  response.end('This is a tunnel server. Reach it with: tunnel local <port> --to <this address>\n');
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { monotonicNow } from '@tunnel/shared/node';
 import type { Visit, VisitorAttributes, VisitorHandlers } from '../endpoints/endpoint.ts';
@@ -11,9 +11,10 @@ import { rawAnswer, sendAnswer } from './own-answer.ts';
 import { LOOP, NO_SUCH_HOST, type Refusal, refusalOf, tooManyGuesses, UNAUTHORIZED } from './refusals.ts';
 import { type RequestHead, valuesOf } from './request-head.ts';
 import { type HttpTerms, httpTermsOf } from './terms.ts';
-import { Upgrade } from './upgrade.ts';
-import { Upstream } from './upstream.ts';
+import { Http1Upstream } from './http1/http1-upstream.ts';
+import { Upgrade } from './http1/upgrade.ts';
 import { VisitorConnection } from './visitor-connection.ts';
+import type { RequestFields, VisitorRequest } from './visitor-request.ts';
 
 export interface HttpVisitorsOptions {
   /** Where requests for a host go; undefined if nobody has the name. */
@@ -44,15 +45,19 @@ export class HttpVisitors {
   }
 
   /** Answers a request for a name that is not the server's own. */
-  request(request: IncomingMessage, response: ServerResponse, head: RequestHead): void {
-    const { socket } = request;
+  request(visitor: VisitorRequest, head: RequestHead): void {
+    const { socket } = visitor;
     const connection = this.#connectionOf(socket);
+    if (visitor.httpVersion === '2') {
+      void this.#serve(visitor, head, connection);
+      return;
+    }
     connection.inTurn(() => {
       // The answer before was the last.
       if (!socket.writable) return;
-      response.once('close', () => connection.next());
-      void this.#serve(request, response, head, connection);
-    }, request);
+      visitor.answer.once('close', () => connection.next());
+      void this.#serve(visitor, head, connection);
+    }, visitor);
   }
 
   /** What came is not a request. It is answered once those before it are, and ends the connection. */
@@ -77,7 +82,7 @@ export class HttpVisitors {
       return;
     }
     const { visit, terms, headers, attributes } = admitted;
-    const upstream = new Upstream(attributes);
+    const upstream = new Http1Upstream(attributes);
     socket.once('close', () => {
       visit.end();
       upstream.close();
@@ -95,36 +100,28 @@ export class HttpVisitors {
     }).start();
   }
 
-  async #serve(
-    request: IncomingMessage,
-    response: ServerResponse,
-    head: RequestHead,
-    connection: VisitorConnection,
-  ): Promise<void> {
-    const admitted = await this.#admit(request, head, false, () => response.destroyed);
+  async #serve(visitor: VisitorRequest, head: RequestHead, connection: VisitorConnection): Promise<void> {
+    const { method, hasBody, answer } = visitor;
+    const admitted = await this.#admit(visitor, head, false, () => answer.destroyed);
     if (admitted === undefined) return;
     if ('status' in admitted) {
-      sendAnswer(request, response, admitted);
+      sendAnswer(visitor, admitted);
       return;
     }
     const { handlers, visit, terms, headers, attributes } = admitted;
-    response.once('close', () => visit.end());
-    new Exchange({
-      request,
-      response,
-      upstream: connection.upstreamTo(head.host, handlers, attributes),
-      visit,
-      method: request.method ?? 'GET',
-      target: head.target,
-      headers,
-      terms,
-      reset: () => this.#options.connections.reset(request.socket),
-    }).start();
+    const request = { method, target: head.target, headers, hasBody };
+    const giveBack = connection.withUpstream(head.host, handlers, attributes, (upstream) => {
+      new Exchange({ visitor, upstream, visit, request, terms }).start();
+    });
+    answer.once('close', () => {
+      giveBack();
+      visit.end();
+    });
   }
 
   /** Undefined if the visitor left meanwhile. */
   async #admit(
-    request: IncomingMessage,
+    request: RequestFields,
     head: RequestHead,
     isUpgrade: boolean,
     hasLeft: () => boolean,
@@ -162,7 +159,7 @@ export class HttpVisitors {
   }
 
   #denialOf(
-    { headers }: IncomingMessage,
+    { headers }: RequestFields,
     { source }: ClientAddress,
     host: string,
     { credentials }: HttpTerms,

@@ -1,5 +1,6 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Refusal } from './refusals.ts';
+import type { VisitorRequest } from './visitor-request.ts';
 
 const TEXT = 'text/plain; charset=utf-8';
 
@@ -42,15 +43,11 @@ export function answerTo({ headers }: Pick<IncomingMessage, 'headers'>, refusal:
 const IN_DOUBT: ReadonlySet<number> = new Set([400, 405, 408, 431]);
 
 /** Answers, and closes the connection if the request has a body that nobody reads, or is not in order. */
-export function sendAnswer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
-  const { status, headers, body } = answerTo(request, refusal);
-  const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
-  response.writeHead(status, {
-    ...headers,
-    'Content-Length': Buffer.byteLength(body),
-    ...((hasBody || IN_DOUBT.has(status)) && { Connection: 'close' }),
-  });
-  response.end(body);
+export function sendAnswer(visitor: VisitorRequest, refusal: Refusal): void {
+  const { status, headers, body } = answerTo(visitor, refusal);
+  const { 'content-length': length, 'transfer-encoding': coding } = visitor.headers;
+  const closes = length !== undefined || coding !== undefined || IN_DOUBT.has(status);
+  visitor.sendOwn(status, { ...headers, 'Content-Length': String(Buffer.byteLength(body)) }, body, closes);
 }
 
 /** The same as bytes, for a connection that no HTTP server reads any more. It is to be closed after them. */

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERRORS } from '@tunnel/shared';
 import { expect, test } from 'vitest';
-import { HEADER_COUNT_LIMIT } from '../front/http-listener.ts';
+import { HEADER_COUNT_LIMIT } from '../front/http-limits.ts';
 import {
   badGateway,
   badRequest,
   LOOP,
   METHOD_REFUSED,
+  MISDIRECTED,
   NO_SUCH_HOST,
   type Refusal,
   refusalOf,
@@ -37,6 +38,7 @@ test('docs/http.md has every answer of the server, and no other', () => {
   const answers = [
     badRequest(''),
     METHOD_REFUSED,
+    MISDIRECTED,
     unreadableRequest('HPE_HEADER_OVERFLOW'),
     unreadableRequest('ERR_HTTP_REQUEST_TIMEOUT'),
     UNAUTHORIZED,

@@ -16,7 +16,7 @@ export function badRequest(words: string): Refusal {
 export function unreadableRequest(code: string | undefined): Refusal {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return { status: 431, code: 'head-too-large', words: 'The head of the request is too large.' };
+      return HEAD_TOO_LARGE;
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return { status: 408, code: 'head-too-slow', words: 'The head of the request did not come in time.' };
     default:
@@ -78,6 +78,18 @@ export const METHOD_REFUSED: Refusal = {
 };
 
 export const LOOP: Refusal = { status: 508, code: 'loop', words: 'This address leads back to itself.' };
+
+export const HEAD_TOO_LARGE: Refusal = {
+  status: 431,
+  code: 'head-too-large',
+  words: 'The head of the request is too large.',
+};
+
+export const MISDIRECTED: Refusal = {
+  status: 421,
+  code: 'misdirected',
+  words: 'The certificate of this connection is not for the host that the request is for.',
+};
 
 export const UNAUTHORIZED: Refusal = {
   status: 401,

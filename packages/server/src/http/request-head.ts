@@ -1,11 +1,14 @@
-import type { IncomingMessage } from 'node:http';
-import { HEADER_COUNT_LIMIT } from '../front/http-listener.ts';
+import { HEADER_COUNT_LIMIT } from '../front/http-limits.ts';
 import { badRequest, METHOD_REFUSED, type Refusal } from './refusals.ts';
+import type { RequestFields } from './visitor-request.ts';
 
 /** Name or address, and a port. Whatever could mean something else to somebody behind (RFC 9112, section 3.2) is not a host. */
 const AUTHORITY = /^(\[[\da-f:.]+\]|[^\s@/\\?#:[\]<>"'`{}|^%,]*)(?::(\d*))?$/i;
 
 const ABSOLUTE = /^(https?):\/\/([^/?#]*)(.*)$/is;
+
+/** That of HTTP/2 is not `2.0`, for which Node's parser takes what an HTTP/1.1 connection may claim. */
+const VERSIONS: ReadonlySet<string> = new Set(['1.0', '1.1', '2']);
 
 /** Node's parser also takes RTSP, and these are methods of that. */
 const RTSP_METHODS: ReadonlySet<string> = new Set([
@@ -31,7 +34,7 @@ export interface RequestHead {
   readonly target: string;
 }
 
-type Head = Pick<IncomingMessage, 'method' | 'url' | 'httpVersion' | 'rawHeaders'>;
+type Head = Pick<RequestFields, 'method' | 'url' | 'httpVersion' | 'rawHeaders'>;
 
 /** What a request asks whom for, or why nobody should be asked: another reader might take it for something else. */
 export function readRequestHead({ method = '', url = '', httpVersion, rawHeaders }: Head): RequestHead | Refusal {
@@ -39,7 +42,7 @@ export function readRequestHead({ method = '', url = '', httpVersion, rawHeaders
     return { status: 431, code: 'too-many-headers', words: `A request may have ${HEADER_COUNT_LIMIT} headers.` };
   }
   // Node's parser takes 0.9 and 2.0 with headers, which no other reader would find there.
-  if ((httpVersion !== '1.1' && httpVersion !== '1.0') || RTSP_METHODS.has(method)) {
+  if (!VERSIONS.has(httpVersion) || RTSP_METHODS.has(method)) {
     return badRequest('The request is not one of HTTP/1.1.');
   }
   // CONNECT is for forward proxies, and TRACE would show a visitor the fields that the tunnel adds.

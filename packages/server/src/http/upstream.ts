@@ -1,103 +1,76 @@
-import { type ClientRequest, request as startRequest, type RequestOptions } from 'node:http';
-import { type VisitorEnds, VisitorSocket } from '@tunnel/shared/node';
 import type { ErrorCode } from '@tunnel/shared';
+import type { Readable } from 'node:stream';
 import type { Visit, VisitorAttributes } from '../endpoints/endpoint.ts';
+import type { Trailers } from './visitor-request.ts';
 
-/** The head of a service's answer, in bytes; a longer one is an answer that nobody understands: 502. */
-const MAX_ANSWER_HEAD_BYTES = 64 * 1024;
+/** A request as the service gets it. */
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly target: string;
+  /** Raw, as HTTP/1.1 has them. */
+  readonly headers: readonly string[];
+  readonly hasBody: boolean;
+}
 
-/** What `node:http` needs of an agent: it is asked for each request, and the request brings its stream along. */
-const agent = {
-  defaultPort: 80,
-  protocol: 'http:',
-  keepAlive: true,
-  maxSockets: 1,
-  addRequest: (request: ClientRequest, { stream }: { readonly stream: VisitorSocket }) =>
-    request.onSocket(stream as never),
-  destroy: () => {},
-};
+/** What a service answers. */
+export interface ServiceAnswer {
+  readonly status: number;
+  readonly reason: string;
+  readonly rawHeaders: readonly string[];
+  readonly mayHaveTrailers: boolean;
+  /** It has no body and no trailers, and said so in its head. */
+  readonly endsWithHead: boolean;
+  readonly body: Readable;
+  /** Whether all of the body arrived. It may end or close without that. */
+  readonly isWhole: boolean;
+  /** Raw, once it is whole. */
+  readonly trailers: readonly string[];
+  /** Of HTTP/2, with which the service broke it off. */
+  readonly http2Code: number | undefined;
+}
 
-/**
- * The stream of one visitor's connection to the service behind one host, kept from request to request. No other connection uses
- * it, so that no request can reach into another visitor's.
- */
-export class Upstream {
-  readonly #attributes: VisitorAttributes;
-  #stream: VisitorSocket | undefined;
-  #isBusy = false;
-  #isClosed = false;
+export interface ServiceError extends Error {
+  /** Of Node. */
+  readonly code?: string;
+  /** Why the client reset the stream: one of the product's codes. */
+  readonly resetCode?: string | undefined;
+  /** Of HTTP/2, with which the service broke the request off. */
+  readonly http2Code?: number | undefined;
+  /** What came is no answer, or not one that can be passed on. */
+  readonly isBadAnswer?: boolean;
+  /** The service says that it did not begin with the request. */
+  readonly isUntouched?: boolean;
+}
 
-  constructor(attributes: VisitorAttributes) {
-    this.#attributes = attributes;
-  }
+export interface ServiceHandlers {
+  onInformation(status: number, reason: string, rawHeaders: readonly string[]): void;
+  onAnswer(answer: ServiceAnswer): void;
+  /** There is room for more of the body. */
+  onDrain(): void;
+  /** Before the answer, or behind it while the body was still on its way. Called once. */
+  onError(error: ServiceError): void;
+  /** The request is over, in whatever way. */
+  onClose(): void;
+}
 
+/** A request that is on its way to the service. */
+export interface ServiceRequest {
+  readonly isOver: boolean;
+  /** Whether there is room for more. */
+  write(chunk: Buffer): boolean;
+  end(trailers: Trailers): void;
+  /** Gives it up: nobody waits for the answer any more. */
+  destroy(): void;
+}
+
+/** Where the requests of one visitor's connection for one host go. No other connection shares it. */
+export interface Upstream {
   /** Whether the next request would go out on a stream that served one before: the service may be about to close it. */
-  get isUsed(): boolean {
-    return this.#stream !== undefined && !this.#isBusy;
-  }
-
-  /**
-   * Begins a request. One that was answered before its body was whole may still be on its way: it keeps its stream, and this one
-   * gets another. Returns why there is no stream for it.
-   */
-  request(visit: Visit, method: string, path: string, headers: readonly string[]): ClientRequest | ErrorCode {
-    const stream = this.#stream && !this.#isBusy ? this.#stream : this.#open(visit);
-    if (typeof stream === 'string') return stream;
-    this.#isBusy = true;
-    stream.off('data', refuseData);
-    const options: RequestOptions & { readonly stream: VisitorSocket } = {
-      agent: agent as never,
-      method,
-      path,
-      headers,
-      setHost: false,
-      maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
-      stream,
-    };
-    const request = startRequest(options);
-    // Any number: their size has a bound, and further ones would be dropped without a word.
-    request.maxHeadersCount = 0;
-    return request;
-  }
-
+  readonly isUsed: boolean;
+  /** Begins a request. Returns why there is no stream for it. */
+  request(visit: Visit, request: OutgoingRequest, handlers: ServiceHandlers): ServiceRequest | ErrorCode;
   /** The visitor's connection is over. */
-  close(): void {
-    this.#isClosed = true;
-    if (!this.#isBusy) this.#stream?.end();
-  }
-
-  #open(visit: Visit): VisitorSocket | ErrorCode {
-    const { address, port, destination = '', destinationPort } = this.#attributes;
-    const ends: VisitorEnds = { address, port, destination, destinationPort };
-    const { tunnel, program } = VisitorSocket.pair(ends, { allowHalfOpen: false, resetOn: 'destroy' });
-    const refusal = visit.open(tunnel, this.#attributes);
-    if (refusal !== undefined) {
-      program.destroy();
-      tunnel.destroy();
-      return refusal;
-    }
-    const forget = (): void => {
-      if (this.#stream !== program) return;
-      this.#stream = undefined;
-      this.#isBusy = false;
-    };
-    program.on('free', () => this.#onFree(program));
-    program.once('end', forget).once('close', forget);
-    this.#stream = program;
-    return program;
-  }
-
-  #onFree(stream: VisitorSocket): void {
-    if (this.#isClosed || this.#stream !== stream) {
-      stream.end();
-      return;
-    }
-    this.#isBusy = false;
-    stream.on('data', refuseData);
-  }
+  close(): void;
 }
 
-/** What a service says without being asked would pass for the answer to the next request. */
-function refuseData(this: VisitorSocket): void {
-  this.destroy();
-}
+export type OpenUpstream = (attributes: VisitorAttributes) => Upstream;

@@ -25,9 +25,14 @@ test('a host that somebody else has now gets another stream', () => {
   const connection = new VisitorConnection(new Socket());
   const attributes = { address: '192.0.2.1', port: 1, destinationPort: 80 };
   const [first, second] = [{}, {}];
-  const upstream = connection.upstreamTo('shop.example.org', first, attributes);
-  expect(connection.upstreamTo('shop.example.org', first, attributes)).toBe(upstream);
-  const next = connection.upstreamTo('shop.example.org', second, attributes);
+  const take = (owner: object): unknown => {
+    let taken: unknown;
+    connection.withUpstream('shop.example.org', owner, attributes, (upstream) => (taken = upstream))();
+    return taken;
+  };
+  const upstream = take(first);
+  expect(take(first)).toBe(upstream);
+  const next = take(second);
   expect(next).not.toBe(upstream);
-  expect(connection.upstreamTo('shop.example.org', second, attributes)).toBe(next);
+  expect(take(second)).toBe(next);
 });

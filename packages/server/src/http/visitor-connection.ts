@@ -1,33 +1,35 @@
-import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { VisitorAttributes } from '../endpoints/endpoint.ts';
-import { Upstream } from './upstream.ts';
+import { Http1Upstream } from './http1/http1-upstream.ts';
+import type { Upstream } from './upstream.ts';
+import { type GiveBack, UpstreamPool } from './upstream-pool.ts';
+import type { VisitorRequest } from './visitor-request.ts';
 
-/** Streams that one connection may have: a proxy may bring requests for several hosts on it. Beyond it the oldest is closed. */
-const UPSTREAM_LIMIT = 8;
+/** Hosts that one connection has streams for: a proxy may bring requests for several. Beyond it those of the oldest are closed. */
+const HOST_LIMIT = 8;
 
 /** Requests that wait for their turn. A connection with more is reset: Node cannot be kept from reading on. */
 const PIPELINE_LIMIT = 128;
 
-interface HostUpstream {
-  /** Who had the host when it was opened. */
+interface HostUpstreams {
+  /** Who had the host when they were opened. */
   readonly owner: object;
-  readonly upstream: Upstream;
+  readonly pool: UpstreamPool;
 }
 
-/** A visitor's connection to the front door: its requests come one after another, and each host has a stream of its own. */
+/** A visitor's connection to the front door. Each host has streams of its own. */
 export class VisitorConnection {
-  readonly #upstreams = new Map<string, HostUpstream>();
+  readonly #hosts = new Map<string, HostUpstreams>();
   readonly #socket: Socket;
   #isBusy = false;
   readonly #waiting: (() => void)[] = [];
-  #last: IncomingMessage | undefined;
+  #last: Pick<VisitorRequest, 'isBodyWhole'> | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.once('close', () => {
-      for (const { upstream } of this.#upstreams.values()) upstream.close();
-      this.#upstreams.clear();
+      for (const { pool } of this.#hosts.values()) pool.close();
+      this.#hosts.clear();
       this.#waiting.length = 0;
     });
   }
@@ -38,11 +40,11 @@ export class VisitorConnection {
 
   /** Whether the last request came to its end, body and all. */
   get isLastWhole(): boolean {
-    return this.#last?.complete !== false;
+    return this.#last?.isBodyWhole !== false;
   }
 
-  /** Calls `run` once those that came before are over: also requests that were sent without waiting for an answer. */
-  inTurn(run: () => void, request?: IncomingMessage): void {
+  /** In HTTP/1.1: calls `run` once those that came before are over, also requests that were sent without waiting for an answer. */
+  inTurn(run: () => void, request?: Pick<VisitorRequest, 'isBodyWhole'>): void {
     if (this.#socket.destroyed) return;
     this.#last = request ?? this.#last;
     if (this.#isBusy) {
@@ -61,22 +63,34 @@ export class VisitorConnection {
     else this.#isBusy = false;
   }
 
-  /** `owner`: who has the host now. A stream to another one, who had it before, is not used any more. */
-  upstreamTo(host: string, owner: object, attributes: VisitorAttributes): Upstream {
-    const known = this.#upstreams.get(host);
-    if (known?.owner === owner) return known.upstream;
-    if (known) this.#closeUpstream(host, known);
-    const upstream = new Upstream(attributes);
-    this.#upstreams.set(host, { owner, upstream });
-    if (this.#upstreams.size > UPSTREAM_LIMIT) {
-      const [oldest] = this.#upstreams;
-      if (oldest) this.#closeUpstream(...oldest);
-    }
-    return upstream;
+  /**
+   * Calls `run` with an upstream to a host that is the request's alone until it is given back, at once or later. `owner`: who
+   * has the host now. Streams to another one, who had it before, are not used any more.
+   */
+  withUpstream(
+    host: string,
+    owner: object,
+    attributes: VisitorAttributes,
+    run: (upstream: Upstream) => void,
+  ): GiveBack {
+    return this.#poolOf(host, owner).take(attributes, run);
   }
 
-  #closeUpstream(host: string, { upstream }: HostUpstream): void {
-    this.#upstreams.delete(host);
-    upstream.close();
+  #poolOf(host: string, owner: object): UpstreamPool {
+    const known = this.#hosts.get(host);
+    if (known?.owner === owner) return known.pool;
+    if (known) this.#close(host, known);
+    const pool = new UpstreamPool((attributes) => new Http1Upstream(attributes));
+    this.#hosts.set(host, { owner, pool });
+    if (this.#hosts.size > HOST_LIMIT) {
+      const [oldest] = this.#hosts;
+      if (oldest) this.#close(...oldest);
+    }
+    return pool;
+  }
+
+  #close(host: string, { pool }: HostUpstreams): void {
+    this.#hosts.delete(host);
+    pool.close();
   }
 }

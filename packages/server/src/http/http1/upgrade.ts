@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Visit } from '../endpoints/endpoint.ts';
+import type { Visit } from '../../endpoints/endpoint.ts';
 import { answerHead, isStatusLine } from './answer-head.ts';
-import { forwardResponseHeaders } from './forwarded-headers.ts';
-import { rawAnswer } from './own-answer.ts';
-import { BAD_ANSWER, badGateway, type Refusal, refusalOf } from './refusals.ts';
+import { forwardResponseHeaders } from '../forwarded-headers.ts';
+import { rawAnswer } from '../own-answer.ts';
+import { BAD_ANSWER, badGateway, type Refusal, refusalOf } from '../refusals.ts';
 import { splice } from './splice.ts';
-import type { HttpTerms } from './terms.ts';
-import type { Upstream } from './upstream.ts';
+import type { HttpTerms } from '../terms.ts';
+import type { Http1Upstream } from './http1-upstream.ts';
 
 /** What a visitor may send before the service agreed, in bytes; more waits until then. */
 const EARLY_BYTES_LIMIT = 64 * 1024;
@@ -19,7 +19,7 @@ export interface UpgradeOptions {
   /** What came behind the request's head. */
   readonly rest: Buffer;
   /** Of its own: it becomes the WebSocket's. */
-  readonly upstream: Upstream;
+  readonly upstream: Http1Upstream;
   readonly visit: Visit;
   readonly target: string;
   readonly headers: readonly string[];
@@ -42,7 +42,7 @@ export class Upgrade {
 
   start(): void {
     const { socket, upstream, visit, target, headers } = this.#options;
-    const upstreamRequest = upstream.request(visit, 'GET', target, headers);
+    const upstreamRequest = upstream.begin(visit, { method: 'GET', target, headers });
     if (typeof upstreamRequest === 'string') {
       this.#refuse(refusalOf(upstreamRequest));
       return;

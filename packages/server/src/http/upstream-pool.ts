@@ -1,0 +1,85 @@
+import type { VisitorAttributes } from '../endpoints/endpoint.ts';
+import type { OpenUpstream, Upstream } from './upstream.ts';
+
+/**
+ * Connections to the service that requests of one visitor's connection open for one host before they wait for each other. The
+ * page of a development server asks for some hundred files at once.
+ */
+const EAGER_LIMIT = 16;
+
+/** A request that waited so long opens another one, in ms: what it waits for may be event streams that never end. */
+const PATIENCE_MS = 1_000;
+
+interface Waiting {
+  readonly run: (upstream: Upstream) => void;
+  readonly attributes: VisitorAttributes;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** Gives the upstream back, or stops waiting for one. */
+export type GiveBack = () => void;
+
+/** The upstreams of one visitor's connection for one host, where each carries one request at a time. */
+export class UpstreamPool {
+  readonly #open: OpenUpstream;
+  /** The last one was used last. */
+  readonly #idle: Upstream[] = [];
+  readonly #busy = new Set<Upstream>();
+  readonly #waiting = new Set<Waiting>();
+  #isClosed = false;
+
+  constructor(open: OpenUpstream) {
+    this.#open = open;
+  }
+
+  /** Calls `run` with an upstream that nobody else uses until it is given back, at once or later. */
+  take(attributes: VisitorAttributes, run: (upstream: Upstream) => void): GiveBack {
+    let taken: Upstream | undefined;
+    const use = (upstream: Upstream): void => {
+      taken = upstream;
+      this.#busy.add(upstream);
+      run(upstream);
+    };
+    const idle = this.#idle.pop();
+    if (idle || this.#busy.size < EAGER_LIMIT) {
+      use(idle ?? this.#open(attributes));
+      return () => this.#giveBack(taken);
+    }
+    const timer = setTimeout(() => {
+      this.#waiting.delete(waiting);
+      use(this.#open(attributes));
+    }, PATIENCE_MS);
+    const waiting: Waiting = { run: use, attributes, timer };
+    this.#waiting.add(waiting);
+    return () => {
+      clearTimeout(timer);
+      this.#waiting.delete(waiting);
+      this.#giveBack(taken);
+    };
+  }
+
+  /** The visitor's connection is over. */
+  close(): void {
+    this.#isClosed = true;
+    for (const upstream of this.#idle.splice(0)) upstream.close();
+    for (const upstream of this.#busy) upstream.close();
+  }
+
+  #giveBack(upstream: Upstream | undefined): void {
+    if (!upstream || !this.#busy.delete(upstream)) return;
+    if (this.#isClosed) {
+      upstream.close();
+      return;
+    }
+    const [next] = this.#waiting;
+    if (next) {
+      clearTimeout(next.timer);
+      this.#waiting.delete(next);
+      next.run(upstream);
+    } else if (this.#idle.length < EAGER_LIMIT) {
+      this.#idle.push(upstream);
+    } else {
+      upstream.close();
+    }
+  }
+}
