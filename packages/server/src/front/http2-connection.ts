@@ -5,7 +5,7 @@ import { FloodCount } from './flood-count.ts';
 import { HEAD_TIMEOUT_MS, HEADER_COUNT_LIMIT, KEEP_ALIVE_MS, MAX_HEAD_BYTES } from './http-limits.ts';
 
 /** Requests at once. Further ones are refused with REFUSED_STREAM, and the client sends them again later. */
-const STREAM_LIMIT = 128;
+const HTTP2_STREAM_LIMIT = 128;
 
 /** Of a request's body that may be on its way before somebody reads it. 64 KiB, the default, is 1.3 MB/s at 50 ms. */
 const WINDOW_BYTES = 1024 * 1024;
@@ -14,12 +14,12 @@ const WINDOW_BYTES = 1024 * 1024;
 const FLOOD_WINDOW_MS = 10_000;
 
 /** Requests that their sender reset before there was an answer: a page that is left early does so with some dozen. */
-const RESET_LIMIT = 200;
+const HTTP2_RESET_LIMIT = 200;
 
 /** gRPC measures with one for each round trip while data flows. */
-const PING_LIMIT = 20_000;
+const HTTP2_PING_LIMIT = 20_000;
 
-const SETTINGS_LIMIT = 100;
+const HTTP2_SETTINGS_LIMIT = 100;
 
 /** How long a connection that was told to close may take, in ms. */
 const CLOSE_GRACE_MS = 1_000;
@@ -33,7 +33,7 @@ const OPTIONS = {
   settings: {
     enablePush: false,
     initialWindowSize: WINDOW_BYTES,
-    maxConcurrentStreams: STREAM_LIMIT,
+    maxConcurrentStreams: HTTP2_STREAM_LIMIT,
     maxHeaderListSize: 2 * MAX_HEAD_BYTES,
   },
 };
@@ -53,9 +53,9 @@ export class Http2Connection {
   #timer: NodeJS.Timeout;
   #isUsed = false;
   readonly #open = new Set<ServerHttp2Stream>();
-  readonly #resets = new FloodCount(RESET_LIMIT, FLOOD_WINDOW_MS);
-  readonly #pings = new FloodCount(PING_LIMIT, FLOOD_WINDOW_MS);
-  readonly #settings = new FloodCount(SETTINGS_LIMIT, FLOOD_WINDOW_MS);
+  readonly #resets = new FloodCount(HTTP2_RESET_LIMIT, FLOOD_WINDOW_MS);
+  readonly #pings = new FloodCount(HTTP2_PING_LIMIT, FLOOD_WINDOW_MS);
+  readonly #settings = new FloodCount(HTTP2_SETTINGS_LIMIT, FLOOD_WINDOW_MS);
 
   constructor(socket: TLSSocket, { onStream, onClosed }: Http2ConnectionHandlers) {
     const session = performServerHandshake(socket, OPTIONS);
