@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constantTimeEqual } from '@tunnel/shared/node';
-import type { HttpTerms } from './terms.ts';
+import type { HttpTerms } from './messages/terms.ts';
 
 /** Wrong credentials that an address may give within the window; then it has to wait until the window is over. */
 const FAILURE_LIMIT = 10;

@@ -1,10 +1,10 @@
 import type { Visit } from '../endpoints/endpoint.ts';
-import { forwardResponseHeaders, forwardTrailers } from './forwarded-headers.ts';
-import { sendAnswer } from './own-answer.ts';
-import { BAD_ANSWER, badGateway, type Refusal, refusalOf } from './refusals.ts';
-import type { HttpTerms } from './terms.ts';
-import type { OutgoingRequest, ServiceAnswer, ServiceError, ServiceRequest, Upstream } from './upstream.ts';
-import type { VisitorRequest } from './visitor-request.ts';
+import { forwardResponseHeaders, forwardTrailers } from './messages/forwarded-headers.ts';
+import { sendAnswer } from './messages/own-answer.ts';
+import { BAD_ANSWER, badGateway, type Refusal, refusalOf } from './messages/refusals.ts';
+import type { HttpTerms } from './messages/terms.ts';
+import type { OutgoingRequest, ServiceAnswer, ServiceError, ServiceRequest, Upstream } from './messages/upstream.ts';
+import type { VisitorRequest } from './messages/visitor-request.ts';
 
 /** Methods that may be sent twice (RFC 9110, section 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);

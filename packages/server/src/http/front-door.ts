@@ -7,11 +7,11 @@ import { isCovered } from './http2/certificate-cover.ts';
 import { readHttp2Head } from './http2/http2-head.ts';
 import { Http2VisitorRequest } from './http2/http2-visitor-request.ts';
 import type { HttpVisitors } from './http-visitors.ts';
-import { rawAnswer, sendAnswer } from './own-answer.ts';
-import { MISDIRECTED, unreadableRequest } from './refusals.ts';
-import { readRequestHead, type RequestHead } from './request-head.ts';
+import { rawAnswer, sendAnswer } from './messages/own-answer.ts';
+import { MISDIRECTED, unreadableRequest } from './messages/refusals.ts';
+import { readRequestHead, type RequestHead } from './messages/request-head.ts';
 import { Unanswered } from './unanswered.ts';
-import type { VisitorRequest } from './visitor-request.ts';
+import type { VisitorRequest } from './messages/visitor-request.ts';
 
 export interface FrontDoorOptions {
   /** Takes the links of clients. */

@@ -6,15 +6,15 @@ import type { ClientAddress, ClientAddresses } from '../front/client-address.ts'
 import type { Connections } from '../front/connections.ts';
 import { BasicAuth } from './basic-auth.ts';
 import { Exchange } from './exchange.ts';
-import { type Arrival, forwardRequestHeaders } from './forwarded-headers.ts';
-import { rawAnswer, sendAnswer } from './own-answer.ts';
-import { LOOP, NO_SUCH_HOST, type Refusal, refusalOf, tooManyGuesses, UNAUTHORIZED } from './refusals.ts';
-import { type RequestHead, valuesOf } from './request-head.ts';
-import { type HttpTerms, httpTermsOf } from './terms.ts';
+import { type Arrival, forwardRequestHeaders } from './messages/forwarded-headers.ts';
+import { rawAnswer, sendAnswer } from './messages/own-answer.ts';
+import { LOOP, NO_SUCH_HOST, type Refusal, refusalOf, tooManyGuesses, UNAUTHORIZED } from './messages/refusals.ts';
+import { type RequestHead, valuesOf } from './messages/request-head.ts';
+import { type HttpTerms, httpTermsOf } from './messages/terms.ts';
 import { Http1Upstream } from './http1/http1-upstream.ts';
 import { Upgrade } from './http1/upgrade.ts';
 import { VisitorConnection } from './visitor-connection.ts';
-import type { RequestFields, VisitorRequest } from './visitor-request.ts';
+import type { RequestFields, VisitorRequest } from './messages/visitor-request.ts';
 
 export interface HttpVisitorsOptions {
   /** Where requests for a host go; undefined if nobody has the name. */

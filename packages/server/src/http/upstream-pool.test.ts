@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { VisitorAttributes } from '../endpoints/endpoint.ts';
-import type { Upstream } from './upstream.ts';
+import type { Upstream } from './messages/upstream.ts';
 import { type GiveBack, UpstreamPool } from './upstream-pool.ts';
 
 beforeEach(() => void vi.useFakeTimers());

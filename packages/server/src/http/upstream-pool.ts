@@ -1,5 +1,5 @@
 import type { VisitorAttributes } from '../endpoints/endpoint.ts';
-import type { OpenUpstream, Upstream } from './upstream.ts';
+import type { OpenUpstream, Upstream } from './messages/upstream.ts';
 
 /**
  * Connections to the service that requests of one visitor's connection open for one host before they wait for each other. The

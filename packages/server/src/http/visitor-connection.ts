@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { VisitorAttributes } from '../endpoints/endpoint.ts';
 import { Http1Upstream } from './http1/http1-upstream.ts';
-import type { Upstream } from './upstream.ts';
+import type { Upstream } from './messages/upstream.ts';
 import { type GiveBack, UpstreamPool } from './upstream-pool.ts';
-import type { VisitorRequest } from './visitor-request.ts';
+import type { VisitorRequest } from './messages/visitor-request.ts';
 
 /** Hosts that one connection has streams for: a proxy may bring requests for several. Beyond it those of the oldest are closed. */
 const HOST_LIMIT = 8;

@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { ServiceAnswer, ServiceError, ServiceHandlers, ServiceRequest } from '../upstream.ts';
-import type { Trailers } from '../visitor-request.ts';
+import type { ServiceAnswer, ServiceError, ServiceHandlers, ServiceRequest } from '../messages/upstream.ts';
+import type { Trailers } from '../messages/visitor-request.ts';
 import { isStatusLine } from './answer-head.ts';
 
 /** A request to a service that speaks HTTP/1.1. */

@@ -2,7 +2,7 @@ import { type ClientRequest, request as startRequest, type RequestOptions } from
 import { type VisitorEnds, VisitorSocket } from '@tunnel/shared/node';
 import type { ErrorCode } from '@tunnel/shared';
 import type { Visit, VisitorAttributes } from '../../endpoints/endpoint.ts';
-import type { OutgoingRequest, ServiceHandlers, ServiceRequest, Upstream } from '../upstream.ts';
+import type { OutgoingRequest, ServiceHandlers, ServiceRequest, Upstream } from '../messages/upstream.ts';
 import { Http1ServiceRequest } from './http1-service-request.ts';
 
 /** The head of a service's answer, in bytes; a longer one is an answer that nobody understands: 502. */

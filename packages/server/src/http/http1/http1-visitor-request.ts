@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Trailers, VisitorRequest } from '../visitor-request.ts';
+import type { Trailers, VisitorRequest } from '../messages/visitor-request.ts';
 import { answerHead } from './answer-head.ts';
 
 /** A visitor's request in HTTP/1.1 or 1.0. */

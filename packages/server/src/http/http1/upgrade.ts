@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Visit } from '../../endpoints/endpoint.ts';
 import { answerHead, isStatusLine } from './answer-head.ts';
-import { forwardResponseHeaders } from '../forwarded-headers.ts';
-import { rawAnswer } from '../own-answer.ts';
-import { BAD_ANSWER, badGateway, type Refusal, refusalOf } from '../refusals.ts';
+import { forwardResponseHeaders } from '../messages/forwarded-headers.ts';
+import { rawAnswer } from '../messages/own-answer.ts';
+import { BAD_ANSWER, badGateway, type Refusal, refusalOf } from '../messages/refusals.ts';
 import { splice } from './splice.ts';
-import type { HttpTerms } from '../terms.ts';
+import type { HttpTerms } from '../messages/terms.ts';
 import type { Http1Upstream } from './http1-upstream.ts';
 
 /** What a visitor may send before the service agreed, in bytes; more waits until then. */

@@ -1,5 +1,5 @@
 import { MAX_HEAD_BYTES } from '../../front/http-limits.ts';
-import { badRequest, HEAD_TOO_LARGE, type Refusal } from '../refusals.ts';
+import { badRequest, HEAD_TOO_LARGE, type Refusal } from '../messages/refusals.ts';
 import { fromHttp2 } from './fields.ts';
 
 /** nghttp2 lets bytes above ASCII pass, as the parser of HTTP/1.1 does. A space would end the target there. */

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Trailers, VisitorRequest } from '../visitor-request.ts';
+import type { Trailers, VisitorRequest } from '../messages/visitor-request.ts';
 import { toHttp2 } from './fields.ts';
 import type { Http2Head } from './http2-head.ts';
 import { resetStream, watchEnd } from './stream-endings.ts';

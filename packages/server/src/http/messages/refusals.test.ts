@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERRORS } from '@tunnel/shared';
 import { expect, test } from 'vitest';
-import { HEADER_COUNT_LIMIT } from '../front/http-limits.ts';
+import { HEADER_COUNT_LIMIT } from '../../front/http-limits.ts';
 import {
   badGateway,
   badRequest,
@@ -19,7 +19,7 @@ import {
 } from './refusals.ts';
 import { readRequestHead } from './request-head.ts';
 
-const document = readFileSync(join(import.meta.dirname, '../../../../docs/http.md'), 'utf8');
+const document = readFileSync(join(import.meta.dirname, '../../../../../docs/http.md'), 'utf8');
 
 function tooManyHeaders(): Refusal {
   const rawHeaders = Array.from({ length: 2 * HEADER_COUNT_LIMIT + 2 }, () => 'X');

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '@tunnel/shared';
 import type { Readable } from 'node:stream';
-import type { Visit, VisitorAttributes } from '../endpoints/endpoint.ts';
+import type { Visit, VisitorAttributes } from '../../endpoints/endpoint.ts';
 import type { Trailers } from './visitor-request.ts';
 
 /** A request as the service gets it. */

@@ -1,4 +1,4 @@
-import { HEADER_COUNT_LIMIT } from '../front/http-limits.ts';
+import { HEADER_COUNT_LIMIT } from '../../front/http-limits.ts';
 import { badRequest, METHOD_REFUSED, type Refusal } from './refusals.ts';
 import type { RequestFields } from './visitor-request.ts';
 
