@@ -212,3 +212,21 @@ test('an answer announces trailers only if there can be some', () => {
   expect(lines(forwardResponseHeaders(headers, terms))).toEqual(['A: b']);
   expect(lines(forwardResponseHeaders(headers, terms, true))).toEqual(['Trailer: Checksum', 'A: b']);
 });
+
+test.each([
+  ['http://localhost:3000/a?b#c', '/a?b#c'],
+  ['HTTP://LOCALHOST:3000', '/'],
+  ['http://localhost:3000?x', '/?x'],
+  ['http://localhost:30001/a', undefined],
+  ['http://localhost:3000@evil.example/', undefined],
+  ['http://localhost:3000.evil.example/', undefined],
+  ['http://localhost:3000//evil.example/', undefined],
+  ['http://localhost:3000/\\evil.example/', undefined],
+  ['https://elsewhere.example/', undefined],
+  ['/a', undefined],
+])('a redirect to %s', (location, forwarded = location) => {
+  const local = { term: 'host-header', host: 'localhost:3000', rewritesOrigin: true } as const;
+  const answer = (terms: HttpTerms): readonly string[] => forwardResponseHeaders(['Location', location], terms);
+  expect(answer(httpTermsOf([local]))).toEqual(['Location', forwarded]);
+  expect(answer(httpTermsOf([{ ...local, rewritesOrigin: false }]))).toEqual(['Location', location]);
+});

@@ -126,10 +126,22 @@ export function forwardResponseHeaders(
     const key = name.toLowerCase();
     if (HOP_BY_HOP.has(key) || named?.has(key) === true || terms.removedFromResponse.has(key)) continue;
     if (key === 'trailer' && !mayHaveTrailers) continue;
-    headers.push(name, rawHeaders[index + 1] ?? '');
+    const value = rawHeaders[index + 1] ?? '';
+    headers.push(name, key === 'location' ? withoutLocalAddress(value, terms) : value);
   }
   for (const { name, value } of terms.setInResponse) headers.push(name, value);
   return headers;
+}
+
+/** A service that believes it was asked at its own address also sends visitors there: the path alone is the same at the public one. */
+function withoutLocalAddress(location: string, { host, rewritesOrigin }: HttpTerms): string {
+  if (!rewritesOrigin || host === undefined) return location;
+  const origin = `http://${host}`;
+  const path = location.slice(origin.length);
+  // What begins with two slashes would be another host.
+  const isLocal = location.toLowerCase().startsWith(origin.toLowerCase()) && /^(?:$|[?#]|\/(?![/\\]))/.test(path);
+  if (!isLocal) return location;
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
 /** Trailers that may pass, as pairs. `removed` has names in lower case. */
