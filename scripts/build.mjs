@@ -12,6 +12,7 @@ const root = join(import.meta.dirname, '..');
 const source = join(root, 'packages/cli/src');
 const dist = join(root, 'packages/cli/dist');
 const program = join(dist, 'main.mjs');
+const acmeProgram = join(dist, 'acme-client.mjs');
 const starter = join(dist, 'tunnel.js');
 const starterKind = join(dist, 'package.json');
 
@@ -30,7 +31,8 @@ function newestMs(folder) {
 
 function isStale() {
   const builtMs = modifiedMs(program);
-  if (builtMs === 0 || modifiedMs(starter) === 0 || modifiedMs(starterKind) === 0) return true;
+  if (builtMs === 0 || modifiedMs(acmeProgram) === 0 || modifiedMs(starter) === 0 || modifiedMs(starterKind) === 0)
+    return true;
   const packages = join(root, 'packages');
   const settings = ['build.mjs', 'bundle.mjs'].map((name) => join(import.meta.dirname, name));
   const inputs = [...settings, join(root, 'pnpm-lock.yaml')].map(modifiedMs);
@@ -60,19 +62,20 @@ const loadedOnCall = {
 
 async function build() {
   // Loaded only where there is something to build: most starts find the bundle as new as its sources.
-  const { bundle } = await import('./bundle.mjs');
+  const { apart, bundle, bundleAcme } = await import('./bundle.mjs');
   const startedAt = new Date();
   const { outputFiles, metafile } = await bundle({
     entryPoints: [join(source, 'tunnel.ts')],
     outfile: program,
     write: false,
-    plugins: [loadedOnCall],
+    plugins: [loadedOnCall, apart],
     // Less to read at every start. Names stay, and lines stay short, so that a stack trace says something.
     minifyWhitespace: true,
     minifySyntax: true,
     lineLimit: 120,
     metafile: true,
   });
+  const { outputFiles: acmeFiles, metafile: acmeMetafile } = await bundleAcme({ outfile: acmeProgram, write: false });
   const { outputFiles: starterFiles } = await bundle({
     entryPoints: [join(source, 'entry.js')],
     outfile: starter,
@@ -104,11 +107,12 @@ async function build() {
   mkdirSync(dist, { recursive: true });
   // Whoever starts the bundle meanwhile sees the old one or the new one, never half of one. A source that was
   // edited during the build stays newer than the bundle.
-  const inputs = [...inputsOf(metafile), ...inputsOf(pageMetafile)];
+  const inputs = [metafile, acmeMetafile, pageMetafile].flatMap((each) => inputsOf(each));
   const files = [
     { path: `${program}.inputs.json`, contents: JSON.stringify(inputs) },
     { path: starterKind, contents: `${JSON.stringify({ type: 'commonjs' })}\n` },
     ...outputFiles,
+    ...acmeFiles,
     ...starterFiles,
     ...pageFiles,
   ];

@@ -21,3 +21,34 @@ export function bundle(options) {
     ...options,
   });
 }
+
+/**
+ * Only servers that get certificates by themselves need it, and it is as large as all the rest: a file of its own, so that
+ * nobody else reads it.
+ */
+const ACME = 'acme-client';
+
+/** For bundles beside which the one of `bundleAcme` lies. */
+export const apart = {
+  name: 'apart',
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^${ACME}$`) }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: `./${ACME}.mjs`, external: true } : undefined,
+    );
+  },
+};
+
+export function bundleAcme(options) {
+  return bundle({
+    stdin: {
+      contents: `export { default } from '${ACME}';`,
+      resolveDir: join(import.meta.dirname, '../packages/server'),
+    },
+    sourcemap: false,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 120,
+    metafile: true,
+    ...options,
+  });
+}

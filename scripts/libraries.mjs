@@ -3,7 +3,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { bundle } from './bundle.mjs';
+import { apart, bundle, bundleAcme } from './bundle.mjs';
 import { declarationsOf } from './declarations.mjs';
 import { inputsOf, npmPack, readJson, thirdPartyLicences } from './npm-pack.mjs';
 
@@ -40,7 +40,12 @@ for (const name of ['client', 'server']) {
     entryPoints: [join(packages, name, 'src/index.ts')],
     outfile: join(dist, 'index.js'),
     metafile: true,
+    plugins: [apart],
   });
+  const inputs = inputsOf(metafile);
+  if (name === 'server') {
+    inputs.push(...inputsOf((await bundleAcme({ outfile: join(dist, 'acme-client.mjs') })).metafile));
+  }
   writeFileSync(join(dist, 'index.d.ts'), await declarationsOf(name));
-  pack(name, inputsOf(metafile));
+  pack(name, inputs);
 }

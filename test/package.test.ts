@@ -68,6 +68,7 @@ test('it holds what somebody needs who has no checkout, and nothing else', async
       'completions/_tunnel',
       'completions/tunnel.bash',
       'completions/tunnel.fish',
+      'dist/acme-client.mjs',
       'dist/main.mjs',
       'dist/package.json',
       'dist/tunnel.js',

@@ -59,6 +59,7 @@ const FRAMES: { readonly [Type in Frame['type']]: Extract<Frame, { readonly type
   void: { type: 'void', count: 1 },
   'tunnel-request': { type: 'tunnel-request', tunnelId: 0, kind: 1, name: '', label: '', terms: [] },
   'tunnel-granted': { type: 'tunnel-granted', tunnelId: 0, name: '', addresses: [] },
+  'tunnel-addresses': { type: 'tunnel-addresses', tunnelId: 0, addresses: [] },
   'tunnel-refused': { type: 'tunnel-refused', tunnelId: 0, code: '', detail: '' },
   'tunnel-close': { type: 'tunnel-close', tunnelId: 0, code: '' },
 };

@@ -109,8 +109,29 @@ describe('wss', () => {
     await using client = await startClient(port, [service.port], { server: to, ca });
     await certificateFiles(second);
     await server.waitForStderr(/second.*the new certificate is in use/);
+    expect(server.stderr).not.toContain('certificate-unfit');
     expect(await serialNumberAt(port, 'other.example')).toBe(fallback);
     expect(client.log.names).toEqual(['ready']);
+  });
+
+  test('says where no certificate is for the names of HTTP tunnels', async () => {
+    await using directory = await temporaryDirectory();
+    const { certFile, keyFile } = await certificateFiles(directory.path);
+    const args = [
+      '--tls-cert',
+      certFile,
+      '--tls-key',
+      keyFile,
+      '--https',
+      '127.0.0.1:0',
+      '--domain',
+      'tunnel.example.org',
+    ];
+    const { server } = await startServerProcess([...args, '--port', '0']);
+    await using _server = server;
+    const { code, reason } = await server.waitForEvent('warning');
+    expect(code).toBe('certificate-unfit');
+    expect(reason).toBe('no certificate is for the names of HTTP tunnels: *.tunnel.example.org');
   });
 
   test('is found by a client on the same machine, whatever the certificate is for', async () => {

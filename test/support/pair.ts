@@ -23,6 +23,7 @@ const SERVER_EVENTS = [
   'client-resumed',
   'client-expired',
   'client-refused',
+  'certificate-issued',
   'tunnel-opened',
   'tunnel-closed',
   'visitor-refused',

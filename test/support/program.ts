@@ -21,6 +21,8 @@ const packages = {
   // By its full name: `nc` may be another netcat, which knows no -N.
   'nc.openbsd': 'netcat-openbsd',
   nginx: 'nginx-light',
+  pebble: 'pebble',
+  'pebble-challtestsrv': 'pebble',
   promtool: 'prometheus',
   python3: 'python3',
   scp: 'openssh-client',

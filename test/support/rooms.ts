@@ -71,7 +71,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'server/http/http2': ['server/front', 'server/http/messages'],
   'server/http/messages': ['server/endpoints', 'server/front'],
   'server/links': ['server/access', 'server/front', 'server/shares'],
-  'server/observe': [],
+  'server/observe': ['server/certificates'],
   'server/sessions': [
     'server',
     'server/access',

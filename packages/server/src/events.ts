@@ -10,6 +10,8 @@ export interface ServerEvents {
   };
   /** The certificate files were replaced, and new links use them; `validUntil` in ISO 8601. */
   readonly 'certificate-replaced': { readonly certFile: string; readonly validUntil: string };
+  /** An authority issued a certificate for a name, and it is in use; `validUntil` in ISO 8601. */
+  readonly 'certificate-issued': { readonly host: string; readonly validUntil: string; readonly isRenewal: boolean };
   /** A new session began. */
   readonly 'client-connected': SessionInfo &
     LinkInfo & {

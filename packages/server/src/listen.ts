@@ -1,11 +1,14 @@
 import { join } from 'node:path';
+import { TunnelError } from '@tunnel/shared';
 import { generateIdentity, loadOrCreateIdentity } from '@tunnel/shared/node';
 import { leaseFile } from './claims/lease-file.ts';
-import type { ServerOptions } from './options.ts';
+import type { AcmeOptions, ServerOptions } from './options.ts';
 import { Server } from './server.ts';
 
 /** What `listen` needs: a `secret`, or `authorizedKeys`. */
-export interface ListenOptions extends Omit<ServerOptions, 'identity' | 'leases'> {
+export interface ListenOptions extends Omit<ServerOptions, 'identity' | 'leases' | 'acme'> {
+  /** Gets certificates for `https`; needs a `stateDirectory` to keep them in. */
+  readonly acme?: Omit<AcmeOptions, 'directory'> | undefined;
   /** The server's X25519 private key, 32 bytes. Default: the one in the state directory, or a new one on each call. */
   readonly identity?: Uint8Array;
   /**
@@ -24,11 +27,17 @@ export interface ListenOptions extends Omit<ServerOptions, 'identity' | 'leases'
  * directory.
  */
 export async function listen(options: ListenOptions): Promise<Server> {
-  const { stateDirectory, signal, ...rest } = options;
+  const { stateDirectory, signal, acme, ...rest } = options;
   signal?.throwIfAborted();
   const identity = options.identity ?? (await readIdentity(stateDirectory));
   const leases = stateDirectory === undefined ? undefined : leaseFile(join(stateDirectory, 'leases.json'));
-  const server = new Server({ ...rest, identity, leases });
+  if (acme && stateDirectory === undefined) {
+    throw new TunnelError('usage', {
+      detail: 'acme needs a state directory, or every start would ask for certificates',
+    });
+  }
+  const directory = stateDirectory === undefined ? '' : join(stateDirectory, 'acme');
+  const server = new Server({ ...rest, identity, leases, acme: acme && { ...acme, directory } });
   try {
     await server.start();
     signal?.throwIfAborted();

@@ -10,6 +10,20 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** How a server gets certificates by itself. */
+export interface AcmeOptions {
+  /** For the account. Giving it agrees to the authority's terms of service. */
+  readonly email: string;
+  /** URL of the authority's directory; default Let's Encrypt's. */
+  readonly directoryUrl?: string | undefined;
+  /** Authorities that vouch for the authority's own server, in PEM; default Node's. */
+  readonly ca?: string | undefined;
+  /** Certificates for new names of tunnels within a week; default 40. */
+  readonly weeklyLimit?: number | undefined;
+  /** A directory, for this server alone, where the account's key and the certificates are kept. */
+  readonly directory: string;
+}
+
 export interface ServerOptions {
   /** The address that the control port listens on; default all addresses. */
   readonly host?: string | undefined;
@@ -61,8 +75,12 @@ export interface ServerOptions {
   readonly allowHosts?: readonly string[];
   /** A further port for visitors and links; the host's default is `host`. */
   readonly http?: ListenAddress | undefined;
-  /** As `http`, with TLS. Needs `tls`. */
+  /** As `http`, with TLS. Needs `tls` or `acme`. */
   readonly https?: ListenAddress | undefined;
+  /** Gets certificates for `https`: for the domain and the public host at the start, and for each host name of a tunnel. */
+  readonly acme?: AcmeOptions | undefined;
+  /** Whether `http` sends visitors of names that have a certificate to `https`. Default true. */
+  readonly redirect?: boolean | undefined;
   /** Keeps leases across restarts; without it they last as long as the server. */
   readonly leases?: LeaseStore | undefined;
   /** Program and version, told to clients. */

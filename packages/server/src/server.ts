@@ -9,12 +9,10 @@ import {
   MemoryBudget,
   TunnelError,
 } from '@tunnel/shared';
-import { derivePsk, encodeKey, hostToDial, monotonicNow, nodeCrypto } from '@tunnel/shared/node';
+import { derivePsk, encodeKey, hostToDial, monotonicNow, nodeCrypto, parseHostName } from '@tunnel/shared/node';
 import { Access, type Requirement } from './access/access.ts';
 import { AccessUpdates } from './access/access-updates.ts';
-import { CertificatePairs } from './certificates/certificate-pairs.ts';
-import { CertificateStore } from './certificates/certificate-store.ts';
-import type { CertificateFiles } from './certificates/certificate-files.ts';
+import { type AcmeSettings, ServerCertificates } from './certificates/server-certificates.ts';
 import { LocalClaims } from './claims/local-claims.ts';
 import { Endpoints } from './endpoints/endpoints.ts';
 import type { EndpointKind } from './endpoints/endpoint.ts';
@@ -25,15 +23,16 @@ import { TcpPorts } from './endpoints/tcp/tcp-ports.ts';
 import type { ServerEvents } from './events.ts';
 import { Connections } from './front/connections.ts';
 import { ClientAddresses } from './front/client-address.ts';
-import { Listeners } from './front/listeners.ts';
+import { httpsRedirect } from './front/https-redirect.ts';
+import { Listeners, type ListenersOptions } from './front/listeners.ts';
 import { FrontDoor } from './http/front-door.ts';
 import { HttpVisitors } from './http/http-visitors.ts';
 import { FairTurns } from './shares/fair-turns.ts';
 import { LinkAcceptor } from './links/link-acceptor.ts';
-import type { ServerOptions } from './options.ts';
+import type { AcmeOptions, ServerOptions } from './options.ts';
 import { PeerReader } from './front/peer-reader.ts';
 import type { PortRange } from './access/port-ranges.ts';
-import { HostBounds } from './access/host-bounds.ts';
+import { HostBounds, isLocalName } from './access/host-bounds.ts';
 import { HostPolicy } from './access/host-policy.ts';
 import { PortPolicy } from './access/port-policy.ts';
 import { Sessions } from './sessions/sessions.ts';
@@ -56,7 +55,6 @@ type State =
   | {
       readonly kind: 'listening' | 'draining';
       readonly listeners: Listeners;
-      readonly certificatePairs: CertificatePairs;
       readonly acceptor: LinkAcceptor;
       readonly sessions: Sessions;
       readonly updates: AccessUpdates | undefined;
@@ -81,26 +79,29 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   readonly #hosts = new HostTable();
   readonly #hostBounds: HostBounds;
   readonly #peers: PeerReader;
-  readonly #tlsFiles: readonly CertificateFiles[];
-  readonly #certificates = new CertificateStore();
+  readonly #hasTls: boolean;
+  readonly #certificates: ServerCertificates;
   readonly #requirement: Requirement;
   #state: State = { kind: 'new' };
 
   /** Throws `usage` if what clients must prove is not given, or a host or the domain is invalid. */
   constructor(options: ServerOptions) {
     super();
-    const { publicHost, allowHosts = [], https, tls } = options;
+    const { publicHost, allowHosts = [], https, tls, acme } = options;
     const { domain = publicHost === undefined ? DEFAULT_DOMAIN : undefined } = options;
     if (publicHost !== undefined && !isPublicHost(publicHost)) {
       throw new TunnelError('usage', {
         detail: `publicHost ${JSON.stringify(publicHost)} is not a host name or address`,
       });
     }
-    this.#tlsFiles = [tls ?? []].flat();
-    if (https !== undefined && this.#tlsFiles.length === 0)
-      throw new TunnelError('usage', { detail: 'https needs tls' });
+    const tlsFiles = [tls ?? []].flat();
+    this.#hasTls = tlsFiles.length > 0;
+    if (https !== undefined && !this.#hasTls && !acme) {
+      throw new TunnelError('usage', { detail: 'https needs tls or acme' });
+    }
     this.#hostBounds = new HostBounds({ domain, allowHosts, publicHost });
     this.#options = options;
+    this.#certificates = new ServerCertificates({ files: tlsFiles, acme: acme && this.#acmeSettings(acme) });
     this.#requirement = requirementOf(options);
     this.#peers = new PeerReader(options.acceptProxyProtocol ?? []);
   }
@@ -111,7 +112,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
    */
   async start(): Promise<ServerEvents['listening']> {
     const { identity, secret, previousSecret, host, port = DEFAULT_CONTROL_PORT, http, https } = this.#options;
-    const certificatePairs = await CertificatePairs.read(this.#tlsFiles, this.#certificates);
+    await this.#certificates.read();
     const secrets = [secret, previousSecret].filter((each) => each !== undefined);
     const access = new Access(this.#requirement, await Promise.all(secrets.map((each) => derivePsk(each))));
     const kinds = this.#endpointKinds(access);
@@ -129,12 +130,13 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     });
     const updates = await this.#followKeys(access, sessions);
     const listeners = new Listeners({
-      certificates: this.#certificates,
+      certificates: this.#certificates.store,
+      challenges: this.#certificates.challenges,
       control: { host, port, isTls: this.#hasTls },
       http: http && { host, ...http },
       https: https && { host, ...https },
       connections: this.#connections,
-      door: this.#openDoor(acceptor, addresses),
+      ...this.#openDoors(acceptor, addresses),
       peers: this.#peers,
       onRefused: (error, address) => this.#onRefused(error, address),
       onWarning: (reason) => this.emit('warning', { code: 'tcp-failed', reason }),
@@ -148,22 +150,22 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       throw error;
     }
     names.keepFresh();
-    this.#watchCertificates(certificatePairs);
     this.#state = {
       kind: 'listening',
       listeners,
-      certificatePairs,
       acceptor,
       sessions,
       updates,
       names,
     };
+    this.#startCertificates(sessions);
     const listening = {
       port: this.port,
       serverKey: this.serverKey,
       url: this.#urlAt(this.port),
     };
     this.emit('listening', listening);
+    this.#tellUnfit();
     return listening;
   }
 
@@ -195,6 +197,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     const state = this.#state;
     if (state.kind === 'listening' || state.kind === 'draining') {
       this.#state = { ...state, kind: 'draining' };
+      this.#certificates[Symbol.dispose]();
       await this.#drain(state.sessions);
       state.listeners.close();
       await state.listeners.closed();
@@ -209,7 +212,7 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     if (state.kind === 'stopped') return;
     this.#state = { kind: 'stopped' };
     if (state.kind === 'listening' || state.kind === 'draining') {
-      state.certificatePairs[Symbol.dispose]();
+      this.#certificates[Symbol.dispose]();
       state.listeners.close();
       state.acceptor.close();
       state.updates?.[Symbol.dispose]();
@@ -228,8 +231,11 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
   /** What it is doing now and has carried since its start. */
   status(): ServerStatus {
     const state = this.#state;
-    if (state.kind === 'new' || state.kind === 'stopped') return { ...NO_SESSIONS, state: state.kind, handshakes: 0 };
-    return { ...state.sessions.status, state: state.kind, handshakes: state.acceptor.handshakeCount };
+    const certificates = this.#certificates.store.status;
+    if (state.kind === 'new' || state.kind === 'stopped') {
+      return { ...NO_SESSIONS, state: state.kind, handshakes: 0, certificates };
+    }
+    return { ...state.sessions.status, state: state.kind, handshakes: state.acceptor.handshakeCount, certificates };
   }
 
   /** Tells clients to come back later, lets visitors finish, and ends each session after its last one. */
@@ -256,17 +262,33 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     });
   }
 
-  #openDoor(acceptor: LinkAcceptor, addresses: ClientAddresses): FrontDoor {
+  #openDoors(acceptor: LinkAcceptor, addresses: ClientAddresses): Pick<ListenersOptions, 'door' | 'httpDoor'> {
     const bounds = this.#hostBounds;
+    const connections = this.#connections;
+    const { store, challenges } = this.#certificates;
     const visitors = new HttpVisitors({
       find: (host) => this.#hosts.find(host),
       addresses,
-      connections: this.#connections,
+      connections,
       viaName: `tunnel-${this.serverKey.slice(0, 16)}`,
     });
-    const isVisited = (host: string): boolean => this.#hosts.find(host) !== undefined || bounds.isForVisitors(host);
-    const reset = (socket: Socket): void => this.#connections.reset(socket);
-    return new FrontDoor({ acceptor, visitors, isVisited, reset });
+    const door = {
+      acceptor,
+      visitors,
+      reset: (socket: Socket) => connections.reset(socket),
+      isVisited: (host: string) => this.#hosts.find(host) !== undefined || bounds.isForVisitors(host),
+      challengeText: (host: string, target: string) => challenges.textFor(host, target),
+    };
+    const redirect = {
+      addresses,
+      connections,
+      port: () => (this.#options.redirect === false ? undefined : this.#listeners?.httpsPort),
+      covers: (host: string) => this.#hosts.find(host) !== undefined && store.covers(host),
+    };
+    return {
+      door: new FrontDoor({ ...door, redirectOf: () => undefined }),
+      httpDoor: new FrontDoor({ ...door, redirectOf: (request, head) => httpsRedirect(redirect, request, head) }),
+    };
   }
 
   async #followKeys(access: Access, sessions: Sessions): Promise<AccessUpdates | undefined> {
@@ -304,7 +326,9 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       table: this.#hosts,
       policy: new HostPolicy(access, this.#hostBounds),
       labels: new DerivedLabels(identity),
-      addressesOf: (name) => this.#listeners?.addressesOf(name) ?? [],
+      addressesOf: (name) => this.#listeners?.addressesOf(name, this.#certificates.serves(name)) ?? [],
+      onGranted: (name, share) => isPublicName(name) && this.#certificates.granted(name, share),
+      onClosed: (name) => this.#certificates.closed(name),
     });
     return [tcpPorts, httpHosts, ...endpointKinds];
   }
@@ -334,17 +358,50 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     );
   }
 
-  #watchCertificates(pairs: CertificatePairs): void {
-    pairs.watch({
-      onReplaced: (event) => this.emit('certificate-replaced', event),
-      onFailure: ({ code, message }) => {
-        this.emit('warning', { code, reason: `${message}; the previous certificate stays in use` });
+  #startCertificates(sessions: Sessions): void {
+    this.#certificates.start({
+      onReplaced: (event) => {
+        this.emit('certificate-replaced', event);
+        this.#tellUnfit();
+      },
+      onIssued: (host, validUntil, isRenewal) => {
+        this.emit('certificate-issued', { host, validUntil, isRenewal });
+        if (!isRenewal) sessions.moved(host);
+      },
+      onWarning: ({ code, message }) => {
+        const rest = code === 'tls-unusable' ? '; the previous certificate stays in use' : '';
+        this.emit('warning', { code, reason: `${message}${rest}` });
       },
     });
   }
 
-  get #hasTls(): boolean {
-    return this.#tlsFiles.length > 0;
+  /** Certificates in files may be for whatever their owner likes; that visitors cannot use them should be no surprise. */
+  #tellUnfit(): void {
+    const { https, acme } = this.#options;
+    const { domain } = this.#hostBounds;
+    if (!https || acme || domain === undefined || isLocalName(domain)) return;
+    if (this.#certificates.store.covers(`name.${domain}`)) return;
+    const { message } = new TunnelError('certificate-unfit', { detail: `*.${domain}` });
+    this.emit('warning', { code: 'certificate-unfit', reason: message });
+  }
+
+  /** Throws `usage`. */
+  #acmeSettings(acme: AcmeOptions): AcmeSettings {
+    const { publicHost, http, https, port, agent = 'tunnel' } = this.#options;
+    if (!https) throw new TunnelError('usage', { detail: 'acme needs https' });
+    const own = [this.#hostBounds.domain, publicHost === undefined ? undefined : parseHostName(publicHost)];
+    const ownNames = own.filter((name) => name !== undefined).filter(isPublicName);
+    if (ownNames.length === 0 && this.#hostBounds.patternsForAll.every(isLocalName)) {
+      throw new TunnelError('usage', { detail: 'acme needs a domain' });
+    }
+    // Authorities look at port 80 and nowhere else.
+    const hasHttp = http !== undefined || (port === 80 && !this.#hasTls);
+    return {
+      ...acme,
+      ownNames: [...new Set(ownNames)],
+      kinds: hasHttp ? ['http-01', 'tls-alpn-01'] : ['tls-alpn-01'],
+      agent,
+    };
   }
 
   #urlAt(port: number): string {
@@ -357,6 +414,11 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
     const claimed = clientKey && { clientKey: encodeKey(clientKey) };
     this.emit('client-refused', { code, reason: message, address, ...claimed, sessionId });
   }
+}
+
+/** Whether an authority could know it. */
+function isPublicName(host: string): boolean {
+  return host.includes('.') && !isLocalName(host);
 }
 
 function requirementOf({ require, secret, authorizedKeys }: ServerOptions): Requirement {

@@ -28,6 +28,10 @@ export function serverMetrics(server: Server, version: string): Metrics {
     'state',
   );
   const ports = gauge('public_ports', 'Public ports and host names that are open.');
+  const certificateEnd = gauge(
+    'certificate_end_seconds',
+    'When the first of the certificates in use ends (Unix time); 0 without any.',
+  );
   const streams = gauge('streams', "Visitors' connections that are open.");
   const logBytes = gauge(
     'resume_log_bytes',
@@ -88,6 +92,8 @@ export function serverMetrics(server: Server, version: string): Metrics {
   server.on('visitor-refused', ({ code }) => visitorsRefused.inc({ code: codeLabel(code) }));
 
   const refresh = (status: ServerStatus): void => {
+    const ends = status.certificates.map(({ validUntil }) => Date.parse(validUntil) / 1000);
+    certificateEnd.set(ends.length === 0 ? 0 : Math.min(...ends));
     sessions.set({ state: 'linked' }, status.linkedSessions);
     sessions.set({ state: 'waiting' }, status.waitingSessions);
     links.set({ state: 'handshake' }, status.handshakes);

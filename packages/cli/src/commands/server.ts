@@ -3,7 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { createServer as createProbe } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { authorizedKeysFile, createServer, leaseFile, type Requirement, type ServerEvents } from '@tunnel/server';
+import {
+  type AcmeOptions,
+  authorizedKeysFile,
+  createServer,
+  leaseFile,
+  type Requirement,
+  type ServerEvents,
+} from '@tunnel/server';
 import { TunnelError } from '@tunnel/shared';
 import {
   decodeKey,
@@ -19,6 +26,8 @@ import {
 import { openServerAdmin } from '../admin/admin.ts';
 import { addressForClients, namesInCertificate } from './client-address.ts';
 import { type GivenSecret, readGivenSecret } from '../settings/common-flags.ts';
+import type { AcmeGiven } from '../settings/front-door-settings.ts';
+import { readAuthorities } from '../settings/client-plan.ts';
 import { type ConfigFile, loadConfig, requireConfig } from '../config/config-file.ts';
 import { changedKeys, reloadConfig } from './reload.ts';
 import type { Context } from '../process/context.ts';
@@ -156,6 +165,8 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     allowHosts: settings.allowHosts,
     http: settings.http,
     https: settings.https,
+    acme: settings.acme && (await readAcme(settings.acme, settings.state.server.acme)),
+    redirect: settings.redirect,
     resumeWindowMs: settings.resumeWindowMs,
     drainTimeoutMs: settings.drainTimeoutMs,
     heartbeat: settings.heartbeat,
@@ -229,6 +240,11 @@ async function serve(beginning: Beginning, context: Context): Promise<number> {
     emit('stopped', { exitCode, code: 'stopped', reason: `stopped by ${stopSignal ?? 'itself'}` });
   }
   return exitCode;
+}
+
+/** Reads the file that it names. */
+async function readAcme({ caFile, ...given }: AcmeGiven, directory: string): Promise<AcmeOptions> {
+  return { ...given, directory, ca: caFile && (await readAuthorities(caFile)) };
 }
 
 /** A server does not take over a changed configuration while it runs: says whether it is right, and what is for a restart. */

@@ -123,6 +123,15 @@ export const ADVICE_BY_CODE: Readonly<Record<ErrorCode, Advice>> = {
   'listen-failed': advise('give --host an address of this machine, or leave it out'),
 
   // ── why a stream was reset ──
+  'certificate-unfit': advise(
+    'give a wildcard certificate for the names below the domain with --tls-cert and --tls-key, or --acme EMAIL',
+  ),
+  'certificate-failed': advise(
+    "see what the authority says: the name's DNS record has to lead to this server, and port 80 (--http) or 443 (--https) has to be open from everywhere",
+  ),
+  'certificate-limit': advise(
+    'wait, or give a wildcard certificate with --tls-cert and --tls-key; --acme-limit changes how many there are in a week',
+  ),
   'stream-reset': noNeed(),
   'service-unavailable': advise('start the service, or correct the target of the tunnel'),
   'target-loop': advise('give the service itself as the target, not its public address'),

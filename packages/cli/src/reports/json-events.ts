@@ -53,6 +53,7 @@ export function serverJsonReporter(emit: Emit): Reporter<ServerEvents> {
     'client-expired': (event) => emit('client-expired', event),
     'client-refused': (event) => emit('client-refused', event),
     'keys-changed': (event) => emit('keys-changed', event),
+    'certificate-issued': (event) => emit('certificate-issued', event),
     warning: ({ code, reason }, repeats) => emit('warning', { code, reason, ...repeatFields(repeats) }),
   };
 }

@@ -17,6 +17,9 @@ export function serverLogReporter(log: Logger, fingerprint: (key: string) => str
     'certificate-replaced': ({ certFile, validUntil }) => {
       log.info({ certFile, validUntil }, 'the new certificate is in use');
     },
+    'certificate-issued': ({ host, validUntil, isRenewal }) => {
+      log.info({ host, validUntil }, isRenewal ? 'the certificate was renewed' : 'there is a certificate now');
+    },
     'client-connected': (event, repeats) => {
       const { address, agent, comment } = event;
       const listed = comment === undefined ? {} : { comment };

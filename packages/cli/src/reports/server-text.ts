@@ -52,6 +52,11 @@ export function serverTextReporter(say: (line: string) => void, context: ServerT
     'certificate-replaced': ({ certFile, validUntil }) => {
       tell(`the new certificate in ${certFile} is in use, valid until ${validUntil.slice(0, 10)}`);
     },
+    'certificate-issued': ({ host, validUntil, isRenewal }) => {
+      tell(
+        `${isRenewal ? 'renewed the certificate' : 'got a certificate'} for ${host}, valid until ${validUntil.slice(0, 10)}`,
+      );
+    },
     warning: (event, repeats) => tell(`warning: ${event.reason}${repeatedText(repeats)}`),
     stopped: () => tell('stopped'),
   };

@@ -60,7 +60,7 @@ export async function planClient(
   stores: ClientStores,
   agent: string,
 ): Promise<ClientPlan> {
-  const ca = settings.caFile === undefined ? undefined : await readCa(settings.caFile);
+  const ca = settings.caFile === undefined ? undefined : await readAuthorities(settings.caFile);
   const { server, findServer, serverKey, secret } = await chooseServer(settings, givenSecret);
   const { state, identityFile } = settings;
   const { credentials, files, areExposed } = await readCredentials(settings.credentials ?? NO_CREDENTIALS);
@@ -162,7 +162,8 @@ async function readServerSecret({ secretFile: file, admitsKeys }: RunningServer)
   return { secret: await readSecretFile(file, 'the secret of the server on this machine,'), file, isExposed: false };
 }
 
-async function readCa(given: Given): Promise<string> {
+/** Reads a file with certificates of authorities. Throws `usage`. */
+export async function readAuthorities(given: Given): Promise<string> {
   let text: string;
   try {
     text = await readFile(given.text, 'utf8');

@@ -1,5 +1,7 @@
 import type { Flag, GivenFlags } from './flags.ts';
-import { unusable } from '../values/given.ts';
+import { parseCount } from '../values/count.ts';
+import { parseDirectoryUrl, parseEmail } from '../values/acme.ts';
+import { type Given, unusable } from '../values/given.ts';
 import { parseDomainName, parseHostPatterns } from '../values/host.ts';
 import { type ListenAddress, parseListenAddress } from '../values/listen-address.ts';
 
@@ -25,9 +27,34 @@ export const FRONT_DOOR_FLAGS = {
     read: parseListenAddress,
   },
   https: {
-    describe: 'as --http, with TLS; needs a certificate',
+    describe: 'as --http, with TLS; needs a certificate or --acme',
     default: 'off',
     read: parseListenAddress,
+  },
+  acme: {
+    describe:
+      'get certificates by itself: e-mail address for the account at the authority, whose terms of service that agrees to',
+    default: 'off',
+    read: parseEmail,
+  },
+  'acme-directory': {
+    describe: "URL of the authority's ACME directory",
+    default: "Let's Encrypt's",
+    read: parseDirectoryUrl,
+  },
+  'acme-ca': {
+    describe: "file with CA certificates for the authority's own server, in PEM",
+    default: "Node's",
+    isPath: true,
+  },
+  'acme-limit': {
+    describe: 'certificates for new names of tunnels within a week',
+    default: '40',
+    read: parseCount,
+  },
+  'no-redirect': {
+    describe: 'keep visitors on --http also where a name has a certificate',
+    isSwitch: true,
   },
 } as const satisfies Readonly<Record<string, Flag>>;
 
@@ -40,6 +67,18 @@ export interface FrontDoorSettings {
   /** Undefined: off. */
   readonly http: ListenAddress | undefined;
   readonly https: ListenAddress | undefined;
+  /** Undefined: certificates only from files. */
+  readonly acme: AcmeGiven | undefined;
+  readonly redirect: boolean;
+}
+
+/** How certificates are got from an authority. */
+export interface AcmeGiven {
+  readonly email: string;
+  readonly directoryUrl: string | undefined;
+  /** As it was given. */
+  readonly caFile: Given | undefined;
+  readonly weeklyLimit: number | undefined;
 }
 
 /** Other settings of the server that these have to fit. */
@@ -56,6 +95,32 @@ export function readFrontDoorSettings(flags: FrontDoorFlags, surroundings: Front
     domain,
     allowHosts: readAllowHosts(flags, ['localhost', domain, surroundings.publicHost]),
     ...readPorts(flags, surroundings),
+    acme: readAcme(flags, [domain, surroundings.publicHost]),
+    redirect: !flags.has('no-redirect'),
+  };
+}
+
+function readAcme(flags: FrontDoorFlags, own: readonly (string | undefined)[]): AcmeGiven | undefined {
+  const given = flags.get('acme');
+  const email = flags.read('acme');
+  if (given === undefined || email === undefined) {
+    const alone = flags.get('acme-directory') ?? flags.get('acme-ca') ?? flags.get('acme-limit');
+    if (alone === undefined) return undefined;
+    throw unusable(alone, 'certificates are not got from an authority', 'give --acme EMAIL as well');
+  }
+  if (flags.get('https') === undefined) {
+    throw unusable(given, 'nothing would use the certificates', 'give --https 443 as well');
+  }
+  const names = own.filter((name) => name?.includes('.') && !name.endsWith('.localhost'));
+  if (names.length === 0 && flags.get('allow-hosts') === undefined) {
+    const hint = 'give --domain with a name whose DNS record, and a wildcard record below it, lead to this server';
+    throw unusable(given, 'there is no name for which an authority would issue a certificate', hint);
+  }
+  return {
+    email,
+    directoryUrl: flags.read('acme-directory'),
+    caFile: flags.get('acme-ca'),
+    weeklyLimit: flags.read('acme-limit'),
   };
 }
 
@@ -75,8 +140,8 @@ function readPorts(
 ): Pick<FrontDoorSettings, 'http' | 'https'> {
   const [http, https] = [flags.read('http'), flags.read('https')];
   const secure = flags.get('https');
-  if (secure !== undefined && !hasCertificate) {
-    throw unusable(secure, 'there is no certificate for it', 'give --tls-cert and --tls-key as well');
+  if (secure !== undefined && !hasCertificate && flags.get('acme') === undefined) {
+    throw unusable(secure, 'there is no certificate for it', 'give --acme EMAIL, or --tls-cert and --tls-key as well');
   }
   const controlHint = 'it takes visitors too: leave the flag out, or give another port';
   const taken = [{ ...control, name: 'the control port', hint: controlHint }];

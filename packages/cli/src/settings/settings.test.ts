@@ -147,6 +147,47 @@ describe('HTTP tunnels', () => {
     expect(server({})).toMatchObject(nothing);
   });
 
+  test('can have certificates that the server gets by itself', () => {
+    const least = { domain: 'tunnel.example.org', https: '443', acme: 'me@example.org' };
+    const acme = { email: 'me@example.org', directoryUrl: undefined, caFile: undefined, weeklyLimit: undefined };
+    expect(server({}).acme).toBeUndefined();
+    expect(server(least)).toMatchObject({ acme, redirect: true });
+    const more = {
+      'acme-directory': 'https://acme.example/dir',
+      'acme-ca': '/ca',
+      'acme-limit': '7',
+      'no-redirect': true,
+    };
+    expect(server({ ...least, ...more })).toMatchObject({
+      acme: { directoryUrl: 'https://acme.example/dir', caFile: { text: '/ca' }, weeklyLimit: 7 },
+      redirect: false,
+    });
+  });
+
+  test.each<[Arguments, string]>([
+    [{ acme: 'me' }, '--acme me: not an e-mail address'],
+    [
+      { acme: 'a@b.c', https: '443' },
+      '--acme a@b.c: there is no name for which an authority would issue a certificate',
+    ],
+    [
+      { acme: 'a@b.c', https: '443', domain: 'a.localhost' },
+      '--acme a@b.c: there is no name for which an authority would issue a certificate',
+    ],
+    [{ acme: 'a@b.c', domain: 'b.c' }, '--acme a@b.c: nothing would use the certificates'],
+    [{ 'acme-limit': '7' }, '--acme-limit 7: certificates are not got from an authority'],
+    [
+      { acme: 'a@b.c', https: '443', domain: 'b.c', 'acme-limit': '0' },
+      '--acme-limit 0: not a whole number of at least 1',
+    ],
+    [
+      { acme: 'a@b.c', https: '443', domain: 'b.c', 'acme-directory': 'http://b.c' },
+      '--acme-directory http://b.c: not an https URL',
+    ],
+  ])('%j gets no certificates', (given, message) => {
+    expect(refusal(() => server(given))).toBe(`usage: ${message}`);
+  });
+
   test('have names and ports', () => {
     const given = {
       domain: 'Tunnel.Example.org.',

@@ -11,6 +11,8 @@ export interface StateDirectory {
     readonly identity: string;
     readonly secret: string;
     readonly lock: string;
+    /** A directory with the account at a certificate authority, and the certificates. */
+    readonly acme: string;
     /** Which client had which public port. */
     readonly leases: string;
     /** Tells clients on the same machine where the server is. */
@@ -38,6 +40,7 @@ export function stateDirectory(given: Given | undefined, environment: Environmen
       identity: join(server, 'identity'),
       secret: join(server, 'secret'),
       lock: join(server, 'lock'),
+      acme: join(server, 'acme'),
       leases: join(server, 'leases.json'),
       running: join(server, 'running.json'),
     },

@@ -17,6 +17,7 @@ const DEFAULT_PORT = { http: 80, https: 443 } as const;
 
 export type StreamOpened = Extract<DriverEvent, { type: 'stream-opened' }>;
 export type TunnelFrame = Extract<DriverEvent, { type: 'tunnel-granted' | 'tunnel-refused' | 'tunnel-close' }>;
+export type AddressesFrame = Extract<DriverEvent, { type: 'tunnel-addresses' }>;
 
 /** What the server gave a tunnel. */
 export interface Grant {
@@ -33,7 +34,10 @@ export function tunnelRequest({ id, name, options, terms }: ClientTunnel, wanted
 }
 
 /** A server that does not know its public host is reached where the client dialed it. */
-export function readGrant({ name, addresses }: TunnelGrantedFrame, dialedHost: string): Grant {
+export function readGrant(
+  { name, addresses }: Pick<TunnelGrantedFrame, 'name' | 'addresses'>,
+  dialedHost: string,
+): Grant {
   const known = addresses.flatMap((address) => parsePublicAddress(address) ?? []);
   return { name, addresses: known.map((address) => ({ ...address, host: address.host || dialedHost })) };
 }

@@ -201,6 +201,9 @@ export class UplinkSession {
       case 'tunnel-close':
         if (!this.#tunnels.take(event)) this.#handlers.onUnasked(this, event.type);
         return;
+      case 'tunnel-addresses':
+        this.#tunnels.takeAddresses(event);
+        return;
       case 'visitors-refused':
         this.#tunnels.visitorsRefused(event.tunnelId, event);
         return;

@@ -41,6 +41,7 @@ function startTunnels(
     {
       onProgress: () => told.push('progress'),
       onClosed: () => told.push('closed'),
+      onMoved: () => told.push('moved'),
       onRetrying: ({ code }) => told.push(`retrying ${code}`),
       onFatal: ({ code }) => told.push(`fatal ${code}`),
       onGivenUp: (_name, { code }) => told.push(`given up ${code}`),
@@ -186,6 +187,25 @@ describe('the tunnels of an uplink', () => {
     uplink.lost();
     uplink.begin(driver);
     expect(requests().at(-1)).toMatchObject({ kind: ENDPOINT_KIND.http, name: 'shop.example.org' });
+  });
+
+  test('with a host name have the addresses that the server tells later, where they are open', () => {
+    const { uplink, driver, told } = startTunnels([{ target: { host: 'localhost', port: 3000 }, http: {} }]);
+    const name = 'web-x.example.org';
+    const addresses = [`https://${name}:443`, `http://${name}:80`];
+    const move = (tunnelId: number): void => uplink.takeAddresses({ type: 'tunnel-addresses', tunnelId, addresses });
+    uplink.begin(driver);
+    move(1);
+    uplink.take({ type: 'tunnel-granted', tunnelId: 1, name, addresses: [`http://${name}:80`] });
+    move(2);
+    expect(told).toEqual(['progress']);
+    move(1);
+    move(1);
+    expect(told).toEqual(['progress', 'moved']);
+    expect(uplink.open).toMatchObject([{ url: `https://${name}`, urls: [`https://${name}`, `http://${name}`] }]);
+    uplink.giveAllBack();
+    move(1);
+    expect(told).toEqual(['progress', 'moved']);
   });
 
   test('with a host name that nobody chose get another one where that is not allowed any more', () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Backoff, kindOf, TunnelError } from '@tunnel/shared';
 import { monotonicNow, type SessionDriver } from '@tunnel/shared/node';
 import type { OpenTunnel, RefusedCounts } from '../events.ts';
@@ -8,7 +9,14 @@ import type { ClientTunnel, TunnelChanges, TunnelSet } from '../tunnels/tunnel-s
 import { asError } from './establish-link.ts';
 import { normalHostName } from '../tunnels/host-name.ts';
 import { TunnelAnswers } from '../tunnels/tunnel-answers.ts';
-import { type Grant, placeOf, readGrant, type TunnelFrame, tunnelRequest } from './tunnel-frames.ts';
+import {
+  type AddressesFrame,
+  type Grant,
+  placeOf,
+  readGrant,
+  type TunnelFrame,
+  tunnelRequest,
+} from './tunnel-frames.ts';
 import type { UplinkOptions } from './uplink-options.ts';
 
 type TunnelState =
@@ -51,6 +59,8 @@ export interface UplinkTunnelsHandlers {
   onProgress(): void;
   /** The server refused one, or took it away. */
   onClosed(): void;
+  /** An open one has other addresses. */
+  onMoved(): void;
   /** One is asked for again after a while. */
   onRetrying(error: TunnelError, attempt: number, delayMs: number): void;
   /** One was refused for good, and that is the end. */
@@ -214,6 +224,16 @@ export class UplinkTunnels {
     const otherwise = entry.tunnel.options.http === undefined ? 'port-unavailable' : 'host-unavailable';
     this.#refused(this.#driver, entry, asError({ code: frame.code, detail, retryAfterMs: 0 }, otherwise));
     return true;
+  }
+
+  /** It may have crossed with whatever ended the tunnel. */
+  takeAddresses({ tunnelId, addresses }: AddressesFrame): void {
+    const entry = this.#tunnels.get(tunnelId);
+    if (!entry?.grant || !this.#driver) return;
+    const grant = readGrant({ name: entry.grant.name, addresses }, this.#options.server.host);
+    if (isDeepStrictEqual(grant, entry.grant)) return;
+    entry.grant = grant;
+    if (entry.state.kind === 'open') this.#handlers.onMoved();
   }
 
   #granted(entry: UplinkTunnel, grant: Grant): void {

@@ -100,6 +100,10 @@ export class Uplink {
     this.tunnels = new UplinkTunnels(set, options, {
       onProgress: () => this.#readyIfAllOpen(),
       onClosed: () => this.#report.tunnelClosed(),
+      onMoved: () => {
+        this.#report.tunnelsChanged(this.tunnels.areAllOpen);
+        this.#readyIfAllOpen();
+      },
       onRetrying: (error, attempt, delayMs) => this.#report.retrying(error, { attempt, delayMs, downMs: 0 }),
       onFatal: (error) => this.end(error),
       onGivenUp: (name, error) => this.#report.tunnelGivenUp(name, error),

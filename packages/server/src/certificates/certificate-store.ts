@@ -7,10 +7,19 @@ export interface KeyPair {
   readonly key: string;
 }
 
+/** What a certificate is for, and when it ends. */
+export interface CertificateStatus {
+  /** Host names, perhaps with an asterisk for the first label. */
+  readonly names: readonly string[];
+  /** ISO 8601. */
+  readonly validUntil: string;
+}
+
 interface Entry {
   readonly pair: KeyPair;
   /** In lower case, perhaps with an asterisk for the first label. */
   readonly names: readonly string[];
+  readonly validUntil: string;
   readonly context: SecureContext;
   readonly isFallback: boolean;
 }
@@ -29,7 +38,14 @@ export class CertificateStore {
   put(source: string, pair: KeyPair, isFallback: boolean): void {
     const before = this.fallback;
     const { cert, key } = pair;
-    this.#entries.set(source, { pair, names: namesOf(cert), context: createSecureContext({ cert, key }), isFallback });
+    const leaf = new X509Certificate(cert);
+    this.#entries.set(source, {
+      pair,
+      names: namesOf(leaf),
+      validUntil: new Date(leaf.validTo).toISOString(),
+      context: createSecureContext({ cert, key }),
+      isFallback,
+    });
     this.#index();
     const { fallback } = this;
     if (fallback && fallback !== before) for (const tell of this.#onFallback) tell(fallback);
@@ -60,6 +76,10 @@ export class CertificateStore {
     return this.#find(host) !== undefined;
   }
 
+  get status(): readonly CertificateStatus[] {
+    return [...this.#entries.values()].map(({ names, validUntil }) => ({ names, validUntil }));
+  }
+
   #find(host: string): Entry | undefined {
     const name = host.toLowerCase().replace(/\.$/, '');
     return this.#byName.get(name) ?? this.#byName.get(name.replace(/^[^.]+/, '*'));
@@ -75,8 +95,7 @@ export class CertificateStore {
 }
 
 /** The host names that a certificate is for. Without any its common name, which only old clients look at. */
-function namesOf(cert: string): readonly string[] {
-  const { subject, subjectAltName = '' } = new X509Certificate(cert);
+function namesOf({ subject, subjectAltName = '' }: X509Certificate): readonly string[] {
   const names = [...subjectAltName.matchAll(/\bDNS:([^\s,"]+)/g)].map(([, name = '']) => name.toLowerCase());
   if (names.length > 0) return names;
   return (

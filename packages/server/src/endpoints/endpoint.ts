@@ -46,6 +46,8 @@ export interface VisitorHandlers {
 export interface OpenEndpoint {
   /** URLs, the best first. An empty host is the one that the client dialed. */
   readonly addresses: readonly string[];
+  /** It is the tunnel's. `share`: whom it counts for. */
+  granted?(share: string): void;
   /** Takes no more visitors; those that are there stay. */
   close(): void;
 }

@@ -116,7 +116,9 @@ export class Endpoints {
     const held = await this.#places.fill(holder.clientKey, () => this.#choose(kind, wanted, holder));
     return {
       name: held.name,
-      addresses: held.endpoint?.addresses ?? [],
+      get addresses() {
+        return held.endpoint?.addresses ?? [];
+      },
       codes: kind.codes,
       get refusal() {
         return kind.permits(held.name, holder.clientKey) ? undefined : kind.refusalOf(held.name, holder.clientKey);
@@ -216,6 +218,7 @@ export class Endpoints {
       throw error;
     }
     held.endpoint = endpoint;
+    endpoint.granted?.(holder.share);
     this.#held.set(publicName(kind, name), held);
     return held;
   }

@@ -12,14 +12,16 @@ import {
   type Server as TcpServer,
   type Socket,
 } from 'node:net';
-import { createServer as createTlsServer, type Server as TlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import { TunnelError } from '@tunnel/shared';
 import { describeSystemError, prepareSocket } from '@tunnel/shared/node';
+import { ACME_PROTOCOL, type AcmeChallenges } from '../certificates/acme-challenges.ts';
 import type { CertificateStore, KeyPair } from '../certificates/certificate-store.ts';
 import type { Connections } from './connections.ts';
 import { HEAD_TIMEOUT_MS, HEADER_COUNT_LIMIT, KEEP_ALIVE_MS, MAX_HEAD_BYTES } from './http-limits.ts';
 import { Http2Connections } from './http2-connections.ts';
 import type { PeerReader } from './peer-reader.ts';
+import { secureOptions } from './secure-options.ts';
 
 /** How long connections whose links were told to close may take, in ms. */
 const CLOSE_GRACE_MS = 1_000;
@@ -27,6 +29,8 @@ const CLOSE_GRACE_MS = 1_000;
 export interface HttpListenerOptions {
   /** Undefined: without TLS. */
   readonly certificates: CertificateStore | undefined;
+  /** What authorities are answered that look whether a name leads here. */
+  readonly challenges: AcmeChallenges;
   readonly connections: Connections;
   /** Takes all requests. */
   readonly door: {
@@ -54,10 +58,10 @@ export class HttpListener {
 
   constructor(options: HttpListenerOptions) {
     this.#options = options;
-    const { door, certificates } = options;
+    const { door, certificates, challenges } = options;
     this.#http = createHttp();
     this.#http2 = new Http2Connections((...request) => door.stream(...request));
-    this.#tls = certificates && this.#createTls(certificates);
+    this.#tls = certificates && this.#createTls(certificates, challenges);
     certificates?.onFallback((pair) => this.#setFallback(pair));
     const again = (socket: Socket): void => void this.#http.emit('connection', socket);
     this.#http.on('upgrade', (request, socket, rest) => door.upgrade(request, socket as Socket, rest, again));
@@ -108,16 +112,11 @@ export class HttpListener {
    * Both versions of HTTP share the port, and a server of its own has each: `http2.createSecureServer` with `allowHTTP1` would
    * apply none of the limits to HTTP/1.1.
    */
-  #createTls(certificates: CertificateStore): TlsServer {
-    const options: TlsOptions = {
-      cert: certificates.fallback?.cert,
-      key: certificates.fallback?.key,
-      handshakeTimeout: HEAD_TIMEOUT_MS,
-      ALPNProtocols: ['h2', 'http/1.1'],
-      SNICallback: (name, choose) => choose(null, certificates.contextFor(name)),
-    };
-    return createTlsServer(options, (socket) => {
+  #createTls(certificates: CertificateStore, challenges: AcmeChallenges): TlsServer {
+    return createTlsServer(secureOptions(certificates, challenges), (socket) => {
       if (socket.alpnProtocol === 'h2') this.#http2.add(socket);
+      // RFC 8737, section 3: the certificate was all.
+      else if (socket.alpnProtocol === ACME_PROTOCOL) socket.end();
       else this.#http.emit('connection', socket);
     }).on('tlsClientError', (_error, socket) => void socket.destroy());
   }

@@ -8,7 +8,7 @@ import { readHttp2Head } from './http2/http2-head.ts';
 import { Http2VisitorRequest } from './http2/http2-visitor-request.ts';
 import type { HttpVisitors } from './http-visitors.ts';
 import { rawAnswer, sendAnswer } from './messages/own-answer.ts';
-import { MISDIRECTED, unreadableRequest } from './messages/refusals.ts';
+import { MISDIRECTED, type Refusal, redirectTo, unreadableRequest } from './messages/refusals.ts';
 import { readRequestHead, type RequestHead } from './messages/request-head.ts';
 import { Unanswered } from './unanswered.ts';
 import type { VisitorRequest } from './messages/visitor-request.ts';
@@ -21,6 +21,10 @@ export interface FrontDoorOptions {
   readonly reset: (socket: Socket) => void;
   /** Whether requests for a host are for visitors' services: somebody has it, or it is below the domain. */
   readonly isVisited: (host: string) => boolean;
+  /** What an authority is answered that looks whether a host leads here. */
+  readonly challengeText: (host: string, target: string) => string | undefined;
+  /** Where a visitor's request is to be sent again, if not here. */
+  readonly redirectOf: (request: IncomingMessage, head: RequestHead) => string | undefined;
 }
 
 /** What every HTTP listener of the server does with a request: the host alone decides whom it is for. */
@@ -40,13 +44,22 @@ export class FrontDoor {
     this.#unanswered.add(socket, response);
     const visitor = new Http1VisitorRequest(request, response, this.#options.reset);
     const head = readRequestHead(visitor);
-    if (!('status' in head) && this.#options.isVisited(head.host)) {
-      this.#options.visitors.request(visitor, head);
-      return;
-    }
-    this.#ending.add(socket);
-    if ('status' in head) sendAnswer(visitor, head);
-    else answerItself(visitor, head);
+    const answer = this.#ownAnswer(visitor, head, request);
+    if (answer) {
+      this.#ending.add(socket);
+      answer();
+    } else if (!('status' in head)) this.#options.visitors.request(visitor, head);
+  }
+
+  /** Undefined for a request that is for a visitor's service. */
+  #ownAnswer(visitor: VisitorRequest, head: RequestHead | Refusal, request: IncomingMessage): (() => void) | undefined {
+    if ('status' in head) return () => sendAnswer(visitor, head);
+    const { isVisited, challengeText, redirectOf } = this.#options;
+    const text = challengeText(head.host, head.target);
+    if (text !== undefined) return () => sendText(visitor, text);
+    if (!isVisited(head.host)) return () => answerItself(visitor, head);
+    const location = redirectOf(request, head);
+    return location === undefined ? undefined : () => sendAnswer(visitor, redirectTo(location));
   }
 
   stream(stream: ServerHttp2Stream, rawFields: readonly string[], endsWithHead: boolean, socket: TLSSocket): void {
@@ -114,6 +127,12 @@ function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessag
     if (kept.length > 0) head += `${name}: ${kept.join(',')}\r\n`;
   }
   return `${head}\r\n`;
+}
+
+/** To an authority that looks whether a name leads here (RFC 8555, section 8.3). */
+function sendText(visitor: VisitorRequest, text: string): void {
+  const headers = { 'Content-Type': 'application/octet-stream', 'Content-Length': String(text.length) };
+  visitor.sendOwn(200, headers, text, true);
 }
 
 const HEALTHY = 'ok\n';

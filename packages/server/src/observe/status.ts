@@ -1,3 +1,5 @@
+import type { CertificateStatus } from '../certificates/certificate-store.ts';
+
 /** A snapshot of what a server is doing and what it has carried since its start. */
 export interface ServerStatus {
   /** `draining`: it accepts no new clients or visitors, and lets existing ones finish. */
@@ -8,6 +10,8 @@ export interface ServerStatus {
   readonly waitingSessions: number;
   /** Links whose client is not authenticated yet, including those waiting for their turn. */
   readonly handshakes: number;
+  /** Those in use, from files and from authorities. */
+  readonly certificates: readonly CertificateStatus[];
   readonly publicPorts: number;
   /** Currently open connections of visitors. */
   readonly streams: number;
@@ -24,7 +28,7 @@ export interface ServerStatus {
 }
 
 /** The part of a status that concerns sessions. */
-export type SessionsStatus = Omit<ServerStatus, 'state' | 'handshakes'>;
+export type SessionsStatus = Omit<ServerStatus, 'state' | 'handshakes' | 'certificates'>;
 
 export const NO_SESSIONS: SessionsStatus = {
   linkedSessions: 0,

@@ -175,6 +175,11 @@ export class ServerSession {
     this.end('key-refused');
   }
 
+  /** The endpoint with this name is reached under other addresses from here on. */
+  moved(name: string): void {
+    this.#tunnels.moved(name);
+  }
+
   #carry({ records, hello, features, knowsSecret, isLocal, roundTripMs }: ProvenLink, point: ResumePoint): void {
     this.#linkNumber = hello.linkNumber;
     this.#knowsSecret = knowsSecret;

@@ -109,6 +109,11 @@ export class Sessions {
     for (const session of this.all) session.review();
   }
 
+  /** The endpoint with this name is reached under other addresses from here on. */
+  moved(name: string): void {
+    for (const session of this.all) session.moved(name);
+  }
+
   endAll(code: ErrorCode): void {
     for (const session of this.all) session.end(code);
   }

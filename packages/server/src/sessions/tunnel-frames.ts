@@ -14,6 +14,11 @@ export function sendGrant(driver: SessionDriver, tunnelId: number, { name, addre
   driver.sendTunnelFrame({ type: 'tunnel-granted', tunnelId, name, addresses });
 }
 
+/** It is reached under other addresses than it was granted with. */
+export function sendAddresses(driver: SessionDriver, tunnelId: number, { addresses }: GrantedEndpoint): void {
+  driver.sendTunnelFrame({ type: 'tunnel-addresses', tunnelId, addresses });
+}
+
 /** Undefined if the session has as many streams as it may. */
 export function openStream(
   driver: SessionDriver,

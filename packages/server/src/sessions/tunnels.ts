@@ -15,7 +15,7 @@ import type { FairTurns, Worker } from '../shares/fair-turns.ts';
 import { Lobby } from '../visitors/lobby.ts';
 import { VisitorGate } from '../visitors/visitor-gate.ts';
 import { Tunnel, type TunnelSurroundings } from './tunnel.ts';
-import { placeOf, readRequest, sendGrant } from './tunnel-frames.ts';
+import { placeOf, readRequest, sendAddresses, sendGrant } from './tunnel-frames.ts';
 import { type TunnelRequest, TunnelRequests } from './tunnel-requests.ts';
 
 /** Endpoints that a session opens at a time; further requests wait. Some wait a second for another process to answer. */
@@ -114,6 +114,13 @@ export class SessionTunnels implements Worker {
       this.#close(tunnelId, code);
       tunnel.resetVisitors(code);
       this.#options.driver.sendTunnelFrame({ type: 'tunnel-close', tunnelId, code });
+    }
+  }
+
+  /** The endpoint with this name is reached under other addresses from here on. */
+  moved(name: string): void {
+    for (const { id, endpoint } of this.#tunnels.values()) {
+      if (endpoint?.name === name) sendAddresses(this.#options.driver, id, endpoint);
     }
   }
 

@@ -120,6 +120,11 @@ export const ERRORS = {
   'listen-denied': kind('fatal', 'usage', 6, 'no permission to listen on this address'),
   'listen-failed': kind('fatal', 'usage', 6, 'cannot listen on this address'),
 
+  // ── certificates of a server ──
+  'certificate-unfit': kind('retry', 'usage', 1, 'no certificate is for the names of HTTP tunnels'),
+  'certificate-failed': kind('retry', 'server', 1, 'no certificate was issued'),
+  'certificate-limit': kind('retry', 'server', 1, 'no more certificates are asked for at the moment'),
+
   // ── stream resets ──
   'stream-reset': kind('retry', 'nobody', 1, 'the connection was reset'),
   'service-unavailable': kind('retry', 'service', 4, 'the local service did not accept the connection'),

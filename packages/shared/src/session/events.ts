@@ -2,6 +2,7 @@ import type { Attribute } from '../wire/attributes.ts';
 import type {
   AcceptedFrame,
   DrainFrame,
+  TunnelAddressesFrame,
   TunnelCloseFrame,
   TunnelGrantedFrame,
   TunnelRefusedFrame,
@@ -39,6 +40,7 @@ export type SessionEvent =
   | TunnelGrantedFrame
   | TunnelRefusedFrame
   | TunnelCloseFrame
+  | TunnelAddressesFrame
   | VisitorsRefusedFrame
   | { readonly type: 'goodbye'; readonly code: string }
   | DrainFrame;

@@ -240,6 +240,7 @@ class Pair {
       () => ({ type: 'tunnel-granted', tunnelId, name: '1', addresses: ['tcp://:1'] }),
       () => ({ type: 'tunnel-refused', tunnelId, code, detail: '' }),
       () => ({ type: 'tunnel-close', tunnelId, code }),
+      () => ({ type: 'tunnel-addresses', tunnelId, addresses: ['tcp://:1'] }),
     ])();
   }
 }

@@ -487,6 +487,7 @@ export class Session {
         return;
       case 'tunnel-granted':
       case 'tunnel-refused':
+      case 'tunnel-addresses':
         if (this.#role === 'server') throw malformed('only servers grant tunnels');
         this.#events.push(frame);
         return;

@@ -138,6 +138,8 @@ function decodePayload(type: number, p: ByteReader): Frame | undefined {
       return { type: 'tunnel-refused', tunnelId: p.u32(), code: p.text(p.u8()), detail: p.text(p.u16()) };
     case FRAME_TYPE.tunnelClose:
       return { type: 'tunnel-close', tunnelId: p.u32(), code: p.text(p.u8()) };
+    case FRAME_TYPE.tunnelAddresses:
+      return { type: 'tunnel-addresses', tunnelId: p.u32(), addresses: decodePublicAddresses(p) };
     default:
       if (type >= IGNORABLE_TYPES.first && type <= IGNORABLE_TYPES.last) return undefined;
       throw malformed(`a frame of unknown type 0x${type.toString(16).padStart(2, '0')}`);
@@ -147,9 +149,13 @@ function decodePayload(type: number, p: ByteReader): Frame | undefined {
 function decodeGrant(p: ByteReader): TunnelGrantedFrame {
   const tunnelId = p.u32();
   const name = p.text(p.u8());
+  return { type: 'tunnel-granted', tunnelId, name, addresses: decodePublicAddresses(p) };
+}
+
+function decodePublicAddresses(p: ByteReader): readonly string[] {
   const count = p.u8();
   if (count < 1 || count > PUBLIC_ADDRESS_LIMIT) throw malformed(`a grant of ${count} addresses`);
-  return { type: 'tunnel-granted', tunnelId, name, addresses: Array.from({ length: count }, () => decodeAddress(p)) };
+  return Array.from({ length: count }, () => decodeAddress(p));
 }
 
 function decodeAddress(p: ByteReader): string {

@@ -95,11 +95,13 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
       return payload.frame();
     }
     case 'tunnel-granted': {
-      const payload = new Payload(FRAME_TYPE.tunnelGranted)
-        .u32(frame.tunnelId)
-        .shortText(frame.name)
-        .u8(frame.addresses.length);
-      for (const address of frame.addresses) payload.longText(address, PUBLIC_ADDRESS_BYTES);
+      const payload = new Payload(FRAME_TYPE.tunnelGranted).u32(frame.tunnelId).shortText(frame.name);
+      addAddresses(payload, frame.addresses);
+      return payload.frame();
+    }
+    case 'tunnel-addresses': {
+      const payload = new Payload(FRAME_TYPE.tunnelAddresses).u32(frame.tunnelId);
+      addAddresses(payload, frame.addresses);
       return payload.frame();
     }
     case 'tunnel-refused':
@@ -111,6 +113,11 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): Uint8Array {
     case 'tunnel-close':
       return new Payload(FRAME_TYPE.tunnelClose).u32(frame.tunnelId).shortText(frame.code).frame();
   }
+}
+
+function addAddresses(payload: Payload, addresses: readonly string[]): void {
+  payload.u8(addresses.length);
+  for (const address of addresses) payload.longText(address, PUBLIC_ADDRESS_BYTES);
 }
 
 function addTerm(payload: Payload, term: Term): void {

@@ -25,6 +25,7 @@ export const FRAME_TYPE = {
   tunnelGranted: 0x49,
   tunnelRefused: 0x4a,
   tunnelClose: 0x4b,
+  tunnelAddresses: 0x4c,
 } as const;
 
 /** Wire numbers of what a TUNNEL-REQUEST can ask for: a public TCP port, a host name for HTTP. */
@@ -188,6 +189,13 @@ export interface TunnelCloseFrame {
   readonly code: string;
 }
 
+/** A granted tunnel has these addresses from here on, the best first. */
+export interface TunnelAddressesFrame {
+  readonly type: 'tunnel-addresses';
+  readonly tunnelId: number;
+  readonly addresses: readonly string[];
+}
+
 export type UnnumberedFrame =
   | AcceptedFrame
   | RefusedFrame
@@ -207,6 +215,7 @@ export type NumberedFrame =
   | TunnelRequestFrame
   | TunnelGrantedFrame
   | TunnelRefusedFrame
-  | TunnelCloseFrame;
+  | TunnelCloseFrame
+  | TunnelAddressesFrame;
 
 export type Frame = UnnumberedFrame | NumberedFrame;

@@ -117,6 +117,10 @@ const LITERALS: readonly (readonly [Frame, string])[] = [
     '4a 000013 00000001 0b 706f72742d696e2d757365 0001 78',
   ],
   [{ type: 'tunnel-close', tunnelId: 1, code: 'stopped' }, '4b 00000c 00000001 07 73746f70706564'],
+  [
+    { type: 'tunnel-addresses', tunnelId: 1, addresses: ['https://a.b:443'] },
+    '4c 000016 00000001 01 000f 68747470733a2f2f612e623a343433',
+  ],
 ];
 
 const u8 = fc.integer({ min: 0, max: 0xff });
@@ -223,6 +227,11 @@ const FRAME: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({ type: fc.constant('tunnel-refused' as const), tunnelId: u32, code: text, detail: text }),
   fc.record({ type: fc.constant('tunnel-close' as const), tunnelId: u32, code: text }),
+  fc.record({
+    type: fc.constant('tunnel-addresses' as const),
+    tunnelId: u32,
+    addresses: fc.array(ADDRESS, { minLength: 1, maxLength: PUBLIC_ADDRESS_LIMIT }),
+  }),
 );
 
 /** Every frame of a record, or the one error that is allowed. Anything else fails the test. */
@@ -348,6 +357,8 @@ describe('what a reader refuses and what it passes over', () => {
     for (const count of [0, PUBLIC_ADDRESS_LIMIT + 1]) {
       expect(() => decodeFrames(granted(Array<string>(count).fill(longest)))).toThrow(PROTOCOL_ERROR);
     }
+    const none: Frame = { type: 'tunnel-addresses', tunnelId: 1, addresses: [] };
+    expect(() => decodeFrames(encodeFrame(none))).toThrow(PROTOCOL_ERROR);
     const tooLong = unhex(`49 000107 00000001 00 01 0100 ${Buffer.from(`${longest}0`).toString('hex')}`);
     expect(() => decodeFrames(tooLong)).toThrow(PROTOCOL_ERROR);
   });

@@ -21,6 +21,9 @@ export interface HttpHostsOptions {
   readonly labels: DerivedLabels;
   /** URLs at which visitors reach a host, the best first. */
   readonly addressesOf: (host: string) => readonly string[];
+  /** A tunnel has a host from here on; `share`: whom it counts for. */
+  readonly onGranted?: (host: string, share: string) => void;
+  readonly onClosed?: (host: string) => void;
 }
 
 /** Host names for HTTP, each for one tunnel. Their names are whole host names in their one spelling. */
@@ -55,7 +58,7 @@ export class HttpHosts implements EndpointKind {
   }
 
   async open(name: string, handlers: VisitorHandlers): Promise<OpenEndpoint> {
-    const { table, addressesOf } = this.#options;
+    const { table, addressesOf, onGranted, onClosed } = this.#options;
     // It is being claimed for another tunnel just now.
     if (table.find(name)) throw somebodyElses('host-in-use', name, 'another client');
     table.open(name, handlers);
@@ -63,7 +66,12 @@ export class HttpHosts implements EndpointKind {
       get addresses() {
         return addressesOf(name);
       },
-      close: () => (table.find(name) === handlers ? table.close(name) : undefined),
+      granted: (share) => onGranted?.(name, share),
+      close: () => {
+        if (table.find(name) !== handlers) return;
+        table.close(name);
+        onClosed?.(name);
+      },
     };
   }
 

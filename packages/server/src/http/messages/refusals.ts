@@ -106,3 +106,13 @@ export function tooManyGuesses(waitS: number): Refusal {
     headers: { 'Retry-After': String(waitS) },
   };
 }
+
+/** The same request, with the same method and body (RFC 9110, section 15.4.9). */
+export function redirectTo(location: string): Refusal {
+  return {
+    status: 308,
+    code: 'use-https',
+    words: 'This address is used with https.',
+    headers: { Location: location, Connection: 'close' },
+  };
+}
