@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { ServiceAnswer, ServiceError, ServiceHandlers, ServiceRequest } from '../messages/upstream.ts';
 import type { Trailers } from '../messages/visitor-request.ts';
 import { isStatusLine } from './answer-head.ts';
+import { gatherSmallChunks } from './small-chunks.ts';
 
 /** A request to a service that speaks HTTP/1.1. */
 export class Http1ServiceRequest implements ServiceRequest {
@@ -79,6 +80,7 @@ class Http1Answer implements ServiceAnswer {
   readonly http2Code = undefined;
 
   constructor(message: IncomingMessage) {
+    gatherSmallChunks(message);
     this.body = message;
   }
 

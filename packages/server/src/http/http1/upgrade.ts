@@ -6,6 +6,7 @@ import { answerHead, isStatusLine } from './answer-head.ts';
 import { forwardResponseHeaders } from '../messages/forwarded-headers.ts';
 import { rawAnswer } from '../messages/own-answer.ts';
 import { BAD_ANSWER, badGateway, type Refusal, refusalOf } from '../messages/refusals.ts';
+import { gatherSmallChunks } from './small-chunks.ts';
 import { splice } from './splice.ts';
 import type { HttpTerms } from '../messages/terms.ts';
 import type { Http1Upstream } from './http1-upstream.ts';
@@ -110,6 +111,7 @@ export class Upgrade {
     const { statusCode, statusMessage, rawHeaders } = answer;
     const headers = [...forwardResponseHeaders(rawHeaders, terms, false), 'Connection', 'close'];
     socket.write(answerHead(statusCode, statusMessage, headers), 'latin1');
+    gatherSmallChunks(answer);
     answer.pipe(socket);
     socket.off('data', this.#onEarlyData).resume();
     socket.once('finish', () => socket.destroySoon());
