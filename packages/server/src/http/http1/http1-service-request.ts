@@ -1,7 +1,9 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { ServiceAnswer, ServiceError, ServiceHandlers, ServiceRequest } from '../messages/upstream.ts';
 import type { Trailers } from '../messages/visitor-request.ts';
 import { isStatusLine } from './answer-head.ts';
+import { holdBack } from './hold-back.ts';
 import { gatherSmallChunks } from './small-chunks.ts';
 
 /** A request to a service that speaks HTTP/1.1. */
@@ -54,6 +56,10 @@ export class Http1ServiceRequest implements ServiceRequest {
   end(trailers: Trailers): void {
     if (trailers.length > 0) this.#request.addTrailers(trailers as never);
     this.#request.end();
+  }
+
+  waitFor(visitor: Duplex): void {
+    holdBack(this.#request.socket, visitor);
   }
 
   destroy(): void {
