@@ -8,7 +8,7 @@ RUN node scripts/setup.mjs && node scripts/build.mjs
 FROM node:22-alpine
 RUN mkdir -m 0700 /state && chown node:node /state
 COPY --from=build /build/packages/cli/package.json /app/package.json
-COPY --from=build /build/packages/cli/dist/*.js /build/packages/cli/dist/*.mjs /build/packages/cli/dist/package.json /app/dist/
+COPY --from=build /build/packages/cli/dist/*.js /build/packages/cli/dist/*.mjs /build/packages/cli/dist/*.css /build/packages/cli/dist/package.json /app/dist/
 USER node
 # The admin endpoint is the container's own: nobody outside reaches its loopback address.
 ENV TUNNEL_STATE_DIR=/state TUNNEL_ADMIN=127.0.0.1:9090

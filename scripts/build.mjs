@@ -1,9 +1,12 @@
 // Bundles the command into packages/cli/dist/main.mjs, unless the bundle is newer than all it is made of. Next to it go
-// tunnel.js, which starts it, a package.json that makes that one CommonJS, and the list of the bundle's inputs, for the licences
-// of `npm run pack`.
+// tunnel.js, which starts it, a package.json that makes that one CommonJS, the pages that it serves, and the list of what all
+// this is made of, for the licences of `npm run pack`.
 import { chmodSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputsOf } from './npm-pack.mjs';
+
+/** What browsers have to know: those of the last two years. */
+const BROWSERS = ['chrome120', 'firefox121', 'safari17'];
 
 const root = join(import.meta.dirname, '..');
 const source = join(root, 'packages/cli/src');
@@ -83,14 +86,31 @@ async function build() {
     sourcemap: false,
     banner: { js: '#!/usr/bin/env node' },
   });
+  const { outputFiles: pageFiles, metafile: pageMetafile } = await bundle({
+    entryPoints: ['main.ts', 'inspector.css'].map((name) => ({
+      in: join(root, 'packages/pages/src/inspector', name),
+      out: 'inspector',
+    })),
+    outdir: dist,
+    write: false,
+    platform: 'browser',
+    target: BROWSERS,
+    minify: true,
+    sourcemap: false,
+    legalComments: 'none',
+    banner: {},
+    metafile: true,
+  });
   mkdirSync(dist, { recursive: true });
   // Whoever starts the bundle meanwhile sees the old one or the new one, never half of one. A source that was
   // edited during the build stays newer than the bundle.
+  const inputs = [...inputsOf(metafile), ...inputsOf(pageMetafile)];
   const files = [
-    { path: `${program}.inputs.json`, contents: JSON.stringify(inputsOf(metafile)) },
+    { path: `${program}.inputs.json`, contents: JSON.stringify(inputs) },
     { path: starterKind, contents: `${JSON.stringify({ type: 'commonjs' })}\n` },
     ...outputFiles,
     ...starterFiles,
+    ...pageFiles,
   ];
   for (const { path, contents } of files) {
     const half = `${path}.${process.pid}`;

@@ -20,7 +20,8 @@ function stage(folder) {
   // The map is four times as large as the program.
   const program = readFileSync(bundle, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\n*$/, '\n');
   writeFileSync(join(folder, 'dist/main.mjs'), program);
-  for (const name of ['tunnel.js', 'package.json']) cpSync(join(dist, name), join(folder, 'dist', name));
+  for (const name of ['tunnel.js', 'package.json', 'inspector.js', 'inspector.css'])
+    cpSync(join(dist, name), join(folder, 'dist', name));
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest(), null, 2)}\n`);
   writeFileSync(
     join(folder, 'THIRD-PARTY-LICENCES'),

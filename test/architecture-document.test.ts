@@ -15,7 +15,7 @@ test('the files that it names exist', () => {
 });
 
 test('it names every room', () => {
-  const told = tableRows(document, /^(?:shared|client|server|cli)$/).flatMap(([name = '', rooms = '']) =>
+  const told = tableRows(document, /^(?:shared|client|server|pages|cli)$/).flatMap(([name = '', rooms = '']) =>
     [...rooms.matchAll(/`([a-z]+)`/g)].map(([, room = '']) => `${name}/${room}`),
   );
   const rooms = Object.keys(ROOMS).filter((room) => room.split('/').length === 2);

@@ -105,7 +105,8 @@ describe('packages', () => {
     shared: [],
     client: ['shared'],
     server: ['shared'],
-    cli: ['client', 'server', 'shared'],
+    pages: [],
+    cli: ['client', 'pages', 'server', 'shared'],
   };
 
   test('the table names every package', () => {

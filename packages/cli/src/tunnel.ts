@@ -79,6 +79,7 @@ hideSecrets(args);
 const exitCode = await runCommandLine(args, {
   version: manifest.version,
   command: process.env['TUNNEL_STARTED_AS'] || 'tunnel',
+  bundleFolder: new URL('../dist/', import.meta.url),
   environment: process.env,
   writers,
   outputIs: (format) => {

@@ -3,6 +3,7 @@ import { kindOf, MEMORY_BUDGET_BYTES, MemoryBudget, TunnelError } from '@tunnel/
 import { formatServerAddress } from './dial/address.ts';
 import type { ClientEvents } from './events.ts';
 import type { ClientOptions, TunnelOptions } from './options.ts';
+import type { ExchangeRecorder } from './http/exchange-recorder.ts';
 import { RequestObserver } from './http/request-observer.ts';
 import { formatTarget } from './services/target.ts';
 import type { ClientStatus } from './status.ts';
@@ -13,6 +14,11 @@ import { asTunnelError, causeOf } from './uplink/causes.ts';
 import { mergedStatus } from './uplink/merged-status.ts';
 import type { InternalClientOptions } from './uplink/uplink-options.ts';
 import { Uplink } from './uplink/uplink.ts';
+
+/** Where the exchanges of HTTP tunnels are recorded. */
+export interface RecordingOptions {
+  readonly recorder?: ExchangeRecorder | undefined;
+}
 
 /** Makes a client. Nothing happens before `start`. Throws `TunnelError` for options that cannot work. */
 export function createClient(options: ClientOptions): Client {
@@ -25,6 +31,7 @@ export function createClient(options: ClientOptions): Client {
  */
 export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEvents[K]] }> implements AsyncDisposable {
   readonly #options: ClientOptions;
+  readonly #recorder: ExchangeRecorder | undefined;
   readonly #tunnels: TunnelSet;
   /** At least one. */
   readonly #uplinks: readonly Uplink[];
@@ -37,8 +44,10 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
 
   constructor(options: ClientOptions) {
     super();
-    const { tunnels, localWaitMs, ports, looksAtTargets, uplinks = [{}], ...shared }: InternalClientOptions = options;
+    const all: InternalClientOptions & RecordingOptions = options;
+    const { tunnels, localWaitMs, ports, looksAtTargets, uplinks = [{}], recorder, ...shared } = all;
     this.#options = options;
+    this.#recorder = recorder;
     this.#tunnels = new TunnelSet(
       { tunnels, localWaitMs, ports, looksAtTargets, server: formatServerAddress(options.server) },
       {
@@ -144,15 +153,18 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   /** Looking on costs time for every byte: only where somebody wants to know. */
   #observe(tunnel: ClientTunnel, address: string, publicHost: string): RequestObserver | undefined {
     const { http } = tunnel.options;
-    if (http === undefined || this.listenerCount('request') === 0) return undefined;
+    const recorder = this.#recorder;
+    if (http === undefined || (recorder === undefined && this.listenerCount('request') === 0)) return undefined;
+    const { target } = tunnel.service;
     const { hostHeader = 'keep' } = http;
+    // Then nothing in the request tells the public name.
+    const host = hostHeader === 'local' ? publicHost : undefined;
     const mayHint = hostHeader === 'keep' && !this.#hinted.has(tunnel);
     return new RequestObserver({
       onExchange: ({ target: path, ...exchange }) => {
-        // With `local` nothing in the request tells the public name.
-        const host = hostHeader === 'local' ? publicHost : exchange.host;
-        this.emit('request', { ...exchange, host, target: tunnel.service.target, path, address });
+        this.emit('request', { ...exchange, host: host ?? exchange.host, target, path, address });
       },
+      recording: recorder && { recorder, origin: { target, address, host } },
       onHostRefused: mayHint ? (server) => this.#hintAtHostHeader(tunnel, server) : undefined,
     });
   }

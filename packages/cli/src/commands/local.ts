@@ -1,4 +1,5 @@
-import { createClient, type ClientEvents, LastPorts, PinDirectory } from '@tunnel/client';
+import { type ClientEvents, LastPorts, PinDirectory } from '@tunnel/client';
+import { createInternalClient } from '@tunnel/client/internal';
 import { openClientAdmin } from '../admin/admin.ts';
 import { planClient } from '../settings/client-plan.ts';
 import { readGivenSecret } from '../settings/common-flags.ts';
@@ -6,6 +7,7 @@ import { loadConfig } from '../config/config-file.ts';
 import type { Context } from '../process/context.ts';
 import { openControl } from '../control/open-control.ts';
 import { watchEnterKey } from '../process/enter-key.ts';
+import { openInspector } from '../inspector/open-inspector.ts';
 import { tellEnvironment } from '../notices/environment-notices.ts';
 import { type Arguments, GivenFlags } from '../settings/flags.ts';
 import { warnAboutFiles } from '../notices/file-access.ts';
@@ -53,7 +55,9 @@ export async function runLocal(
   warnAboutConfig(config, output);
   warnAboutFiles(plan.exposures, output);
 
-  const client = createClient(plan.options);
+  const inspect = type === 'http' ? flags.read('inspect') : 'off';
+  await using inspector = await openInspector(inspect, output, context);
+  const client = createInternalClient({ ...plan.options, recorder: inspector?.recorder });
   const canPressEnter = output.audience === 'people' && settings.reconnect && process.stdin.isTTY;
   const introduction = {
     server: plan.address,

@@ -13,6 +13,7 @@ import { warnAboutFiles } from '../notices/file-access.ts';
 import { type Arguments, type FileTable, type Flag, GivenFlags } from '../settings/flags.ts';
 import { CLIENT_FLAGS, type ClientFlags, readTunnelSettings } from '../settings/http-settings.ts';
 import { readSupervision } from '../settings/local-settings.ts';
+import { openInspector } from '../inspector/open-inspector.ts';
 import { nearest } from '../usage/nearest.ts';
 import { jsonEmitter } from '../reports/json-events.ts';
 import { openOutput, type Output, say, tellNewKey, warn, tellStopping } from '../output/output.ts';
@@ -52,7 +53,10 @@ export async function runTunnels(names: readonly string[], given: Arguments, con
   const { admin: adminAddress, watchdog } = readSupervision(flags);
   await using admin = await openClientAdmin(adminAddress, output, context.version);
   await using service = new ClientService(environment, output, watchdog);
-  const sessions = new RunningSessions(control, output, canPressEnter, {
+  const hasHttp = plans.some(({ options }) => options.tunnels.some(({ http }) => http !== undefined));
+  const inspect = flags.read('inspect') ?? (hasHttp ? undefined : 'off');
+  await using inspector = await openInspector(inspect, output, context);
+  const sessions = new RunningSessions(control, output, canPressEnter, inspector?.recorder, {
     onStarting: (client, plan) => {
       admin?.watch(client);
       service.watch(client, plan);

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Client, type ClientEvents, createClient } from '@tunnel/client';
+import type { Client, ClientEvents } from '@tunnel/client';
+import { createInternalClient, type ExchangeRecorder } from '@tunnel/client/internal';
 import { type ClientPlan, isSameSession } from '../settings/client-plan.ts';
 import { openControl } from '../control/open-control.ts';
 import { clientReporters, tellConnecting } from '../reports/client-reporters.ts';
@@ -36,15 +37,24 @@ export class RunningSessions {
   readonly #controlDirectory: string;
   readonly #output: Output;
   readonly #canPressEnter: boolean;
+  readonly #recorder: ExchangeRecorder | undefined;
   readonly #watcher: SessionWatcher;
   readonly #resolveEnded: (end: End) => void;
   #sessions: readonly RunningSession[] = [];
   #state: 'applying' | 'running' | 'stopping' = 'running';
 
-  constructor(controlDirectory: string, output: Output, canPressEnter: boolean, watcher: SessionWatcher) {
+  /** `recorder`: where requests are recorded, if they are. */
+  constructor(
+    controlDirectory: string,
+    output: Output,
+    canPressEnter: boolean,
+    recorder: ExchangeRecorder | undefined,
+    watcher: SessionWatcher,
+  ) {
     this.#controlDirectory = controlDirectory;
     this.#output = output;
     this.#canPressEnter = canPressEnter;
+    this.#recorder = recorder;
     this.#watcher = watcher;
     ({ promise: this.ended, resolve: this.#resolveEnded } = withResolvers<End>());
   }
@@ -109,7 +119,7 @@ export class RunningSessions {
   async #start(plan: ClientPlan): Promise<void> {
     const output = this.#output;
     const { address: server } = plan;
-    const client = createClient(plan.options);
+    const client = createInternalClient({ ...plan.options, recorder: this.#recorder });
     const { promise: ended, resolve } = withResolvers<void>();
     const session: RunningSession = { plan, client, end: undefined, ended };
     this.#sessions = [...this.#sessions, session];

@@ -3,6 +3,7 @@ import { TERM_LIMIT } from '@tunnel/shared';
 import { type Given, unusable } from '../values/given.ts';
 import { parseHeader, parseHeaderName } from '../values/header.ts';
 import { parseHostHeader, parsePublicHost } from '../values/host.ts';
+import { parseInspectChoice } from '../values/inspect-choice.ts';
 import { type GivenCredentials, parseCredentials } from './credentials.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import {
@@ -64,6 +65,12 @@ const HOST_FLAGS = {
     isSensitive: true,
     read: parseHeader,
     place: 'tunnel',
+  },
+  inspect: {
+    describe: 'show requests and answers on a page of this machine: its port, or off',
+    default: 'on a terminal 4040 or the next free port, else off',
+    read: parseInspectChoice,
+    place: 'process',
   },
 } as const satisfies Readonly<Record<string, Flag>>;
 

@@ -6,6 +6,7 @@ import { parseChoice } from './choice.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import type { Given } from './given.ts';
 import { parseHost } from './host.ts';
+import { parseInspectChoice } from './inspect-choice.ts';
 import { parsePort } from './port.ts';
 import { expandPortRange } from './port-range.ts';
 import { formatTarget, parseTarget } from './target.ts';
@@ -203,4 +204,14 @@ describe('admin addresses', () => {
 test('choices are told', () => {
   expect(parseChoice(given('json'), ['text', 'json'])).toBe('json');
   expect(refusal('xml', (value) => parseChoice(value, ['text', 'json'])).advice).toBe('give one of text, json');
+});
+
+describe('the inspector', () => {
+  test('a port, or off', () => {
+    expect(['off', '4040', '0'].map((text) => parseInspectChoice(given(text)))).toEqual(['off', 4040, 0]);
+  });
+
+  test.each(['', 'on', '65536', '127.0.0.1:4040', '-1'])('%j is neither', (text) => {
+    expect(refusal(text, parseInspectChoice).advice).toBe('give a port of this machine, as in 4040, or off');
+  });
 });

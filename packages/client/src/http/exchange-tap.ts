@@ -21,7 +21,26 @@ export interface Exchange {
   readonly sentBytes: number;
 }
 
+/** Is told all of an exchange while it passes. Data is valid during the call only. */
+export interface ExchangeRecording {
+  /** Of the request's body, as it travels. */
+  requestFramed(data: Uint8Array): void;
+  /** The same without its framing. */
+  requestData(data: Uint8Array): void;
+  requestEnded(now: number): void;
+  /** `text` is the head as it travels. Not told of interim answers. */
+  answered(head: AnswerHead, text: string, now: number): void;
+  answerFramed(data: Uint8Array): void;
+  answerData(data: Uint8Array, now: number): void;
+  upgradedReceived(data: Uint8Array, now: number): void;
+  upgradedSent(data: Uint8Array, now: number): void;
+  ended(how: 'whole' | 'cut' | 'unread', now: number): void;
+}
+
 export interface ExchangeHandlers {
+  /** A request begins. Undefined: nobody records it. */
+  onRequest?(head: RequestHead, text: string, now: number): ExchangeRecording | undefined;
+
   /** It came to its end; an upgraded one is told when that begins. */
   onExchange(exchange: Exchange): void;
   /** Whether the body of this answer is to be told by `onBody`. */
@@ -32,6 +51,7 @@ export interface ExchangeHandlers {
 type OpenExchange = { -readonly [K in keyof Omit<Exchange, 'durationMs'>]: Exchange[K] } & {
   readonly beganAt: number;
   readonly wantsUpgrade: boolean;
+  readonly recording: ExchangeRecording | undefined;
   answer: AnswerHead | undefined;
 };
 
@@ -48,21 +68,30 @@ export class ExchangeTap {
   /** Whose body comes. */
   #receiving: OpenExchange | undefined;
   #tellsBody = false;
+  /** Of the exchange that ended with another protocol. */
+  #upgraded: ExchangeRecording | undefined;
   #now = 0;
 
   constructor(handlers: ExchangeHandlers) {
     this.#handlers = handlers;
+    const isRecorded = handlers.onRequest !== undefined;
     this.#requests = new MessageReader({
-      onHead: (text) => this.#onRequest(readRequestHead(text)),
-      onBody: (data) => {
-        if (this.#receiving) this.#receiving.receivedBytes += data.length;
-      },
-      onEnd: () => (this.#receiving = undefined),
+      onHead: (text) => this.#onRequest(readRequestHead(text), text),
+      onBody: (data) => this.#onRequestBody(data),
+      onEnd: () => this.#onRequestEnd(),
+      ...(isRecorded && {
+        onFramed: (data) => this.#receiving?.recording?.requestFramed(data),
+        onOpaque: (data) => this.#upgraded?.upgradedReceived(data, this.#now),
+      }),
     });
     this.#answers = new MessageReader({
-      onHead: (text) => this.#onAnswer(readAnswerHead(text)),
+      onHead: (text) => this.#onAnswer(readAnswerHead(text), text),
       onBody: (data) => this.#onAnswerBody(data),
       onEnd: () => this.#onAnswerEnd(),
+      ...(isRecorded && {
+        onFramed: (data) => this.#open[0]?.recording?.answerFramed(data),
+        onOpaque: (data) => this.#upgraded?.upgradedSent(data, this.#now),
+      }),
     });
   }
 
@@ -90,10 +119,14 @@ export class ExchangeTap {
     const isRead = !this.#requests.hasFailed && !this.#answers.hasFailed;
     const open = this.#open;
     this.#open = [];
-    if (isRead) for (const exchange of open) this.#tell(exchange);
+    for (const exchange of open) {
+      exchange.recording?.ended(isRead ? 'cut' : 'unread', now);
+      if (isRead) this.#tell(exchange);
+    }
+    this.#upgraded?.ended('whole', now);
   }
 
-  #onRequest(head: RequestHead | undefined): Framing | undefined {
+  #onRequest(head: RequestHead | undefined, text: string): Framing | undefined {
     if (!head || this.#open.length >= UNANSWERED_LIMIT) return undefined;
     const { method, target, host, length, wantsUpgrade } = head;
     const exchange: OpenExchange = {
@@ -105,6 +138,7 @@ export class ExchangeTap {
       sentBytes: 0,
       beganAt: this.#now,
       wantsUpgrade,
+      recording: this.#handlers.onRequest?.(head, text, this.#now),
       answer: undefined,
     };
     this.#open.push(exchange);
@@ -113,15 +147,28 @@ export class ExchangeTap {
     return wantsUpgrade ? { kind: 'held' } : { kind: 'none' };
   }
 
-  #onAnswer(head: AnswerHead | undefined): Framing | undefined {
+  #onRequestBody(data: Buffer): void {
+    if (!this.#receiving) return;
+    this.#receiving.receivedBytes += data.length;
+    this.#receiving.recording?.requestData(data);
+  }
+
+  #onRequestEnd(): void {
+    this.#receiving?.recording?.requestEnded(this.#now);
+    this.#receiving = undefined;
+  }
+
+  #onAnswer(head: AnswerHead | undefined, text: string): Framing | undefined {
     const exchange = this.#open[0];
     if (!head || !exchange) return undefined;
     const { status, length } = head;
+    if (status >= 200 || status === 101) exchange.recording?.answered(head, text, this.#now);
     const isUpgrade = status === 101 || (exchange.method === 'CONNECT' && status >= 200 && status < 300);
     if (isUpgrade) {
       exchange.status = status;
       this.#open.shift();
       this.#tell(exchange);
+      this.#upgraded = exchange.recording;
       this.#requests.becomeOpaque();
       return { kind: 'opaque' };
     }
@@ -136,7 +183,10 @@ export class ExchangeTap {
 
   #onAnswerBody(data: Uint8Array): void {
     const exchange = this.#open[0];
-    if (exchange) exchange.sentBytes += data.length;
+    if (exchange) {
+      exchange.sentBytes += data.length;
+      exchange.recording?.answerData(data, this.#now);
+    }
     if (this.#tellsBody) this.#handlers.onBody?.(data);
   }
 
@@ -145,6 +195,7 @@ export class ExchangeTap {
     if (this.#open[0]?.answer === undefined) return;
     const exchange = this.#open.shift();
     this.#tellsBody = false;
+    exchange?.recording?.ended('whole', this.#now);
     if (exchange) this.#tell(exchange);
   }
 

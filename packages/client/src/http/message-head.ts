@@ -59,6 +59,21 @@ export function readAnswerHead(text: string): AnswerHead | undefined {
   return { status: Number(status), length, isEncoded: fields['content-encoding'] !== undefined };
 }
 
+/** A header as it travelled. */
+export interface HeaderLine {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The headers of a head, in order and case. What is no header is left out. */
+export function headerLines(text: string): readonly HeaderLine[] {
+  return text.split('\r\n').flatMap((line, index) => {
+    const colon = line.indexOf(':');
+    if (index === 0 || colon < 1) return [];
+    return { name: line.slice(0, colon), value: line.slice(colon + 1).trim() };
+  });
+}
+
 type Fields = { readonly [Name in NonNullable<Known>]?: string };
 
 function readFields(text: string): { readonly startLine: string; readonly fields: Fields } {

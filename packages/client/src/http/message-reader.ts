@@ -16,6 +16,10 @@ export interface MessageHandlers {
   onHead(text: string): Framing | undefined;
   /** A part of a body, without its framing. Valid during the call only. */
   onBody(data: Buffer): void;
+  /** The same with its framing and trailers. Valid during the call only. */
+  onFramed?(data: Buffer): void;
+  /** What comes once it is no HTTP any more. Valid during the call only. */
+  onOpaque?(data: Buffer): void;
   /** A message is over, with body and trailers. */
   onEnd(): void;
 }
@@ -44,11 +48,22 @@ type State =
   | { readonly kind: 'opaque' }
   | { readonly kind: 'failed' };
 
+const IN_BODY: ReadonlySet<State['kind']> = new Set([
+  'body',
+  'chunk-size',
+  'chunk',
+  'chunk-end',
+  'trailers',
+  'until-close',
+]);
+
 /** Finds the messages of one direction of an HTTP/1.1 connection, however its bytes are cut into pieces. */
 export class MessageReader {
   readonly #handlers: MessageHandlers;
   readonly #head = new HeadBuffer();
   #state: State = { kind: 'head' };
+  /** A message came to its end, which is not told yet. */
+  #isEndDue = false;
 
   constructor(handlers: MessageHandlers) {
     this.#handlers = handlers;
@@ -61,8 +76,12 @@ export class MessageReader {
 
   push(data: Uint8Array): void {
     let rest = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    while (rest.length > 0 && this.#state.kind !== 'failed' && this.#state.kind !== 'opaque') {
-      rest = rest.subarray(this.#take(rest));
+    while (rest.length > 0 && this.#state.kind !== 'failed') {
+      const isFramed = this.#handlers.onFramed !== undefined && IN_BODY.has(this.#state.kind);
+      const used = this.#take(rest);
+      if (isFramed) this.#handlers.onFramed?.(rest.subarray(0, used));
+      rest = rest.subarray(used);
+      this.#tellEnd();
     }
   }
 
@@ -76,13 +95,16 @@ export class MessageReader {
 
   /** What follows is no HTTP. */
   becomeOpaque(): void {
+    const held = this.#state.kind === 'held' ? this.#state.bytes : undefined;
     this.#state = { kind: 'opaque' };
     this.#head.clear();
+    if (held) this.push(held);
   }
 
   /** No more bytes come. */
   end(): void {
     if (this.#state.kind === 'until-close') this.#finish();
+    this.#tellEnd();
   }
 
   /** Returns how many of these bytes were used, at least one. */
@@ -118,7 +140,10 @@ export class MessageReader {
         if (state.bytes.length + data.length > HELD_LIMIT_BYTES) return this.#fail();
         state.bytes = Buffer.concat([state.bytes, data]);
         return data.length;
-      default:
+      case 'opaque':
+        this.#handlers.onOpaque?.(data);
+        return data.length;
+      case 'failed':
         return data.length;
     }
   }
@@ -201,6 +226,13 @@ export class MessageReader {
 
   #finish(): void {
     this.#state = { kind: 'head' };
+    this.#isEndDue = true;
+  }
+
+  /** Behind its last byte. */
+  #tellEnd(): void {
+    if (!this.#isEndDue) return;
+    this.#isEndDue = false;
     this.#handlers.onEnd();
   }
 

@@ -1,0 +1,12 @@
+export type {
+  BodyForm,
+  EditedRequest,
+  ExchangeDetail,
+  ExchangeList,
+  ExchangeSummary,
+  Header,
+  InspectorEvent,
+  Message,
+  ReplayAnswer,
+  ShownBody,
+} from './api/inspector.ts';
