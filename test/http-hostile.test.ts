@@ -1,8 +1,10 @@
 // HTTP tunnels, and visitors and services that mean harm.
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { randomBytes } from '@tunnel/shared/node';
 import { expect, test } from 'vitest';
-import { startClient, startServer } from './support/pair.ts';
+import { cutOff, startClient, startServer } from './support/pair.ts';
+import { startRelay } from './support/relay.ts';
 
 interface Service extends AsyncDisposable {
   readonly port: number;
@@ -104,3 +106,39 @@ test.each(['HTTP/1.1 200 \u0001', 'HTTP/1.1 200 \u007f', 'HTTP/1.1 099 Low', 'HT
     }
   },
 );
+
+test('on a kept connection, requests go to the client that has the name now, not to the one that gave it back', async () => {
+  const word = (text: string) =>
+    startRaw((socket) => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${text}`));
+  await using first = await word('1');
+  await using second = await word('2');
+  await using server = await startServer({ resumeWindowMs: 0 });
+  await using one = await startClient(server.port, [], tunnelTo(first.port));
+  const visitor = connect(server.port, '127.0.0.1').setEncoding('latin1');
+  const ask = async (): Promise<string> => {
+    visitor.write('GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n');
+    const [answer] = (await once(visitor, 'data')) as [string];
+    return answer.slice(9);
+  };
+  expect(await ask()).toMatch(/^200 [^]*1$/);
+  const closed = server.log.waitForNext('tunnel-closed');
+  await one.client.setTunnels(tunnelTo(first.port, 'elsewhere').tunnels);
+  await closed;
+  await using _two = await startClient(server.port, [], tunnelTo(second.port));
+  expect(await ask()).toMatch(/^200 [^]*2$/);
+  visitor.destroy();
+});
+
+test('a request that waited for a client which came back with a password needs it', async () => {
+  await using service = await startRaw((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
+  await using server = await startServer();
+  await using relay = await startRelay({ targetPort: server.port });
+  const identity = randomBytes(32);
+  await using _before = await startClient(relay.port, [], { identity, ...tunnelTo(service.port) });
+  await cutOff(server, relay);
+  const answer = exchange(server.port, get('/'));
+  const target = { host: '127.0.0.1', port: service.port };
+  const tunnels = [{ target, http: { host: 'shop', basicAuth: ['ben:secret'] } }] as never;
+  await using _after = await startClient(server.port, [], { identity, tunnels });
+  expect(await answer).toMatch(/^HTTP\/1\.1 401 /);
+});

@@ -28,9 +28,13 @@ export function httpTermsOf({ target, http = {} }: TunnelOptions, salt: Uint8Arr
   ];
 }
 
+/** Servers take longer ones for wrong. */
+const CREDENTIALS_LIMIT = 4096;
+
 /** Why these cannot be credentials; undefined if they can. They are not in what is returned. */
 export function problemOfCredentials(text: string): string | undefined {
   if (!text.includes(':')) return 'credentials are a user, a colon and a password';
+  if (Buffer.byteLength(text) > CREDENTIALS_LIMIT) return `credentials have at most ${CREDENTIALS_LIMIT} bytes`;
   return CONTROL.test(text) ? 'credentials have no control characters' : undefined;
 }
 

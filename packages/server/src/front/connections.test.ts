@@ -7,10 +7,12 @@ class FakeSocket extends EventEmitter {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress = '192.0.2.9';
+  readonly localPort: number;
   destroyed = false;
 
-  constructor(remoteAddress: string, remotePort: number) {
+  constructor(remoteAddress: string, remotePort: number, localPort = 7835) {
     super();
+    this.localPort = localPort;
     this.remoteAddress = remoteAddress;
     this.remotePort = remotePort;
   }
@@ -56,4 +58,16 @@ test('TLS in a connection has the same peer as the connection, also where a load
   expect(connections.peerOf(new FakeSocket('10.0.0.9', 1) as unknown as Socket)).toEqual(peer);
   socket.destroy();
   expect(connections.peerOf(new FakeSocket('10.0.0.9', 1) as unknown as Socket).address).toBe('10.0.0.9');
+});
+
+test('connections from one port to two listeners have a peer each', () => {
+  const connections = new Connections();
+  const peers = [80, 443].map((localPort) => {
+    const socket = new FakeSocket('10.0.0.9', 1, localPort) as unknown as Socket;
+    const peer = { address: '203.0.113.7', port: localPort, destination: '192.0.2.1' };
+    connections.add(socket);
+    connections.identify(socket, peer);
+    return { socket, peer };
+  });
+  for (const { socket, peer } of peers) expect(connections.peerOf(socket)).toEqual(peer);
 });

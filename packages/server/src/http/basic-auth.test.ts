@@ -36,3 +36,8 @@ test('to be asked is no guess', () => {
   for (let request = 0; request < 20; request += 1) expect(check(auth, undefined)).toBe('wrong');
   expect(check(auth, header('anna:pass'))).toBe('right');
 });
+
+test('endless credentials are wrong, even those of the tunnel: nothing is hashed', () => {
+  const long = `anna:${'x'.repeat(5_000)}`;
+  expect(new BasicAuth().check(header(long), [credential(long, 1)], 'a', 'shop', 0).kind).toBe('wrong');
+});

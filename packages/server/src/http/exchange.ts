@@ -50,7 +50,10 @@ export class Exchange {
       if (request.hasBody) body.off('data', onData).off('end', onEnd);
     };
     const serviceRequest = upstream.request(visit, request, {
-      onInformation: (status, reason, rawHeaders) => visitor.sendInformation(status, reason, rawHeaders),
+      onInformation: (status, reason, rawHeaders) => {
+        visitor.sendInformation(status, reason, rawHeaders);
+        this.#serviceRequest?.waitFor(visitor.socket);
+      },
       onAnswer: (answer) => this.#onAnswer(answer),
       onDrain: () => body.resume(),
       onError: (error) => {

@@ -144,6 +144,13 @@ export class HttpVisitors {
       visit.end();
       return undefined;
     }
+    const termsNow = httpTermsOf(handlers.terms);
+    // The client came back with other ones while the visitor waited for it.
+    const deniedNow = termsNow === terms ? undefined : this.#denialOf(request, from, host, termsNow);
+    if (deniedNow) {
+      visit.end();
+      return deniedNow;
+    }
     const arrival: Arrival = {
       isTls: 'encrypted' in socket,
       address: peer.address,
@@ -151,11 +158,11 @@ export class HttpVisitors {
       authority,
       httpVersion,
     };
-    const headers = forwardRequestHeaders({ method, rawHeaders, arrival, terms, viaName, isUpgrade });
+    const headers = forwardRequestHeaders({ method, rawHeaders, arrival, terms: termsNow, viaName, isUpgrade });
     const { destination } = peer;
     const { address, port } = from;
     const attributes = { address, port, destination, destinationPort: socket.localPort ?? 0 };
-    return { handlers, visit, terms, headers, attributes };
+    return { handlers, visit, terms: termsNow, headers, attributes };
   }
 
   #denialOf(

@@ -36,3 +36,13 @@ test('a host that somebody else has now gets another stream', () => {
   expect(next).not.toBe(upstream);
   expect(take(second)).toBe(next);
 });
+
+test('a connection whose waiting requests have long heads is closed sooner', () => {
+  const socket = new Socket();
+  const connection = new VisitorConnection(socket);
+  const request = { isBodyWhole: true, rawHeaders: ['Cookie', 'x'.repeat(60_000)] };
+  for (let count = 0; count < 5; count += 1) connection.inTurn(() => {}, request);
+  expect(socket.destroyed).toBe(false);
+  connection.inTurn(() => {}, request);
+  expect(socket.destroyed).toBe(true);
+});

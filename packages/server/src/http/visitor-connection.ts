@@ -11,6 +11,12 @@ const HOST_LIMIT = 8;
 /** Requests that wait for their turn. A connection with more is reset: Node cannot be kept from reading on. */
 const PIPELINE_LIMIT = 128;
 
+/** What the heads of those may take up, in bytes. */
+const PIPELINE_BYTES = 256 * 1024;
+
+/** Of each header in memory, besides its text. */
+const HEADER_OVERHEAD_BYTES = 64;
+
 interface HostUpstreams {
   /** Who had the host when they were opened. */
   readonly owner: object;
@@ -22,7 +28,8 @@ export class VisitorConnection {
   readonly #hosts = new Map<string, HostUpstreams>();
   readonly #socket: Socket;
   #isBusy = false;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly run: () => void; readonly bytes: number }[] = [];
+  #waitingBytes = 0;
   #last: Pick<VisitorRequest, 'isBodyWhole'> | undefined;
 
   constructor(socket: Socket) {
@@ -44,12 +51,15 @@ export class VisitorConnection {
   }
 
   /** In HTTP/1.1: calls `run` once those that came before are over, also requests that were sent without waiting for an answer. */
-  inTurn(run: () => void, request?: Pick<VisitorRequest, 'isBodyWhole'>): void {
+  inTurn(run: () => void, request?: Pick<VisitorRequest, 'isBodyWhole' | 'rawHeaders'>): void {
     if (this.#socket.destroyed) return;
     this.#last = request ?? this.#last;
     if (this.#isBusy) {
-      this.#waiting.push(run);
-      if (this.#waiting.length > PIPELINE_LIMIT) this.#socket.destroy();
+      const bytes = sizeOf(request?.rawHeaders ?? []);
+      this.#waiting.push({ run, bytes });
+      this.#waitingBytes += bytes;
+      const isTooMuch = this.#waiting.length > PIPELINE_LIMIT || this.#waitingBytes > PIPELINE_BYTES;
+      if (isTooMuch) this.#socket.destroy();
       return;
     }
     this.#isBusy = true;
@@ -58,9 +68,13 @@ export class VisitorConnection {
 
   /** The exchange whose turn it was is over. */
   next(): void {
-    const run = this.#waiting.shift();
-    if (run) run();
-    else this.#isBusy = false;
+    const next = this.#waiting.shift();
+    if (!next) {
+      this.#isBusy = false;
+      return;
+    }
+    this.#waitingBytes -= next.bytes;
+    next.run();
   }
 
   /**
@@ -93,4 +107,10 @@ export class VisitorConnection {
     this.#hosts.delete(host);
     pool.close();
   }
+}
+
+function sizeOf(rawHeaders: readonly string[]): number {
+  let bytes = (rawHeaders.length / 2) * HEADER_OVERHEAD_BYTES;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
 }

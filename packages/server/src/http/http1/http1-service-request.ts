@@ -1,7 +1,10 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { ServiceAnswer, ServiceError, ServiceHandlers, ServiceRequest } from '../messages/upstream.ts';
 import type { Trailers } from '../messages/visitor-request.ts';
 import { isStatusLine } from './answer-head.ts';
+import { holdBack } from './hold-back.ts';
+import { gatherSmallChunks } from './small-chunks.ts';
 
 /** A request to a service that speaks HTTP/1.1. */
 export class Http1ServiceRequest implements ServiceRequest {
@@ -55,6 +58,10 @@ export class Http1ServiceRequest implements ServiceRequest {
     this.#request.end();
   }
 
+  waitFor(visitor: Duplex): void {
+    holdBack(this.#request.socket, visitor);
+  }
+
   destroy(): void {
     if (!this.#request.destroyed) this.#request.destroy();
   }
@@ -79,6 +86,7 @@ class Http1Answer implements ServiceAnswer {
   readonly http2Code = undefined;
 
   constructor(message: IncomingMessage) {
+    gatherSmallChunks(message);
     this.body = message;
   }
 

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Socket } from 'node:net';
 import type { Trailers, VisitorRequest } from '../messages/visitor-request.ts';
 import { answerHead } from './answer-head.ts';
+import { gatherSmallChunks } from './small-chunks.ts';
 
 /** A visitor's request in HTTP/1.1 or 1.0. */
 export class Http1VisitorRequest implements VisitorRequest {
@@ -11,6 +12,7 @@ export class Http1VisitorRequest implements VisitorRequest {
 
   /** `resetConnection`: so that the visitor sees a reset, and not an end, also where TLS is between. */
   constructor(request: IncomingMessage, response: ServerResponse, resetConnection: (socket: Socket) => void) {
+    gatherSmallChunks(request);
     this.body = request;
     this.answer = response;
     this.#resetConnection = resetConnection;

@@ -6,6 +6,8 @@ import { answerHead, isStatusLine } from './answer-head.ts';
 import { forwardResponseHeaders } from '../messages/forwarded-headers.ts';
 import { rawAnswer } from '../messages/own-answer.ts';
 import { BAD_ANSWER, badGateway, type Refusal, refusalOf } from '../messages/refusals.ts';
+import { holdBack } from './hold-back.ts';
+import { gatherSmallChunks } from './small-chunks.ts';
 import { splice } from './splice.ts';
 import type { HttpTerms } from '../messages/terms.ts';
 import type { Http1Upstream } from './http1-upstream.ts';
@@ -56,6 +58,7 @@ export class Upgrade {
     upstreamRequest.on('information', ({ statusCode, statusMessage, rawHeaders }) => {
       if (!isStatusLine({ statusCode, statusMessage })) return;
       socket.write(answerHead(statusCode, statusMessage, rawHeaders), 'latin1');
+      holdBack(upstreamRequest.socket, socket);
     });
     upstreamRequest.on('response', (answer) => this.#passAnswer(answer));
     upstreamRequest.on('error', (error: Error & { readonly resetCode?: string }) => {
@@ -110,6 +113,7 @@ export class Upgrade {
     const { statusCode, statusMessage, rawHeaders } = answer;
     const headers = [...forwardResponseHeaders(rawHeaders, terms, false), 'Connection', 'close'];
     socket.write(answerHead(statusCode, statusMessage, headers), 'latin1');
+    gatherSmallChunks(answer);
     answer.pipe(socket);
     socket.off('data', this.#onEarlyData).resume();
     socket.once('finish', () => socket.destroySoon());

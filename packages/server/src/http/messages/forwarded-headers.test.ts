@@ -88,6 +88,12 @@ describe('to the service', () => {
     ]);
   });
 
+  test('a visitor cannot take out what a trusted proxy says, by naming it in Connection', () => {
+    const headers = ['Connection: X-Forwarded-Port, X-Real-IP', 'X-Forwarded-Port: 443', 'X-Real-IP: 198.51.100.1'];
+    const given = forward({ headers, arrival: { isTrusted: true } });
+    expect(given).toEqual(expect.arrayContaining(['X-Forwarded-Port: 443', 'X-Real-IP: 198.51.100.1']));
+  });
+
   test('IPv6 addresses and TLS are told as RFC 7239 wants', () => {
     const given = forward({ arrival: { address: '2001:db8::1', isTls: true, authority: 'shop' } });
     expect(given).toContain('Forwarded: for="[2001:db8::1]";host=shop;proto=https');

@@ -86,11 +86,11 @@ export function forwardRequestHeaders(options: RequestHeadOptions): string[] {
     const key = name.toLowerCase();
     if (key === 'content-length') isFramed = true;
     if (key === 'te' && value.toLowerCase().includes('trailers')) headers.push(name, 'trailers');
-    if (HOP_BY_HOP.has(key) || named?.has(key) === true || terms.removed.has(key)) continue;
-    if (passesForAnother(key, terms.removed)) continue;
+    if (HOP_BY_HOP.has(key) || terms.removed.has(key) || passesForAnother(key, terms.removed)) continue;
     // Node throws at an announcement of trailers that cannot come.
     if (key === 'trailer' && !isChunked) continue;
-    if (FORWARDING.has(key) && !arrival.isTrusted) continue;
+    // What a trusted proxy says of a visitor is not for the visitor to take out.
+    if (FORWARDING.has(key) ? !arrival.isTrusted : named?.has(key) === true) continue;
     if (SAID_AGAIN.has(key)) continue;
     if (key === 'authorization' && terms.credentials) continue;
     if (key === 'host') {

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@tunnel/shared';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Visit, VisitorAttributes } from '../../endpoints/endpoint.ts';
 import type { Trailers } from './visitor-request.ts';
 
@@ -59,6 +59,8 @@ export interface ServiceRequest {
   /** Whether there is room for more. */
   write(chunk: Buffer): boolean;
   end(trailers: Trailers): void;
+  /** Reads nothing more of the service while a visitor's connection has no room. */
+  waitFor(visitor: Duplex): void;
   /** Gives it up: nobody waits for the answer any more. */
   destroy(): void;
 }
