@@ -10,6 +10,9 @@ import { AcmeCertificates } from './acme-certificates.ts';
 import { AcmeFiles } from './acme-files.ts';
 import { CertificateStore, type KeyPair } from './certificate-store.ts';
 
+/** 253 characters: a file of that name could not be written. */
+const LONGEST = `${`${'x'.repeat(60)}.`.repeat(4)}example`.padStart(253, 'y');
+
 let directory: string;
 
 beforeEach(async () => {
@@ -92,13 +95,16 @@ describe.runIf(process.platform !== 'win32')('what an authority gives', () => {
       expect(await scene.next()).toBe('issued own.example.org');
       scene.certificates.want('a.example.org', 'key');
       expect(await scene.next()).toBe('issued a.example.org');
+      scene.certificates.want(LONGEST, 'key');
+      expect(await scene.next()).toBe(`issued ${LONGEST}`);
       expect(scene.store.covers('a.example.org')).toBe(true);
       expect(scene.store.fallback?.cert).toContain('BEGIN CERTIFICATE');
     }
     using scene = await open(() => {
       throw new Error('nothing should be asked for');
     });
-    scene.certificates.want('a.example.org', 'key');
+    for (const host of ['a.example.org', LONGEST]) scene.certificates.want(host, 'key');
+    expect(scene.store.covers(LONGEST)).toBe(true);
     expect(scene.orders).toEqual([]);
     expect([scene.store.covers('a.example.org'), scene.store.covers('own.example.org')]).toEqual([true, true]);
   });

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TunnelError } from '@tunnel/shared';
@@ -16,6 +16,9 @@ import type { KeyPair } from './certificate-store.ts';
 import { checkKeyPair, type CheckedKeyPair } from './key-pair.ts';
 
 const SUFFIX = '.pem';
+
+/** In characters, without the suffix. */
+const FILE_NAME_LIMIT = 180;
 
 /** What was found on disk. */
 export interface KeptCertificates {
@@ -53,7 +56,8 @@ export class AcmeFiles {
       const path = join(this.#certificates, name);
       try {
         const text = (await readTextFile(path)) ?? '';
-        certificates.set(name.slice(0, -SUFFIX.length), checkKeyPair(split(text)));
+        const pair = checkKeyPair(split(text));
+        certificates.set(hostOf(pair), pair);
       } catch (error) {
         damage.push(await setAside(path, error));
       }
@@ -73,16 +77,31 @@ export class AcmeFiles {
   /** Rejects with `state-unusable`. */
   async write(host: string, { cert, key }: KeyPair): Promise<void> {
     await makePrivateDirectory(this.#certificates);
-    await writeFileAtomic(join(this.#certificates, `${host}${SUFFIX}`), `${key.trim()}\n${cert.trim()}\n`);
+    await writeFileAtomic(this.#pathOf(host), `${key.trim()}\n${cert.trim()}\n`);
   }
 
   async remove(host: string): Promise<void> {
-    await removeFile(join(this.#certificates, `${host}${SUFFIX}`));
+    await removeFile(this.#pathOf(host));
+  }
+
+  /** Names can be longer than what file systems take, with what is added while a file is written. */
+  #pathOf(host: string): string {
+    const digest = createHash('sha256').update(host).digest('hex');
+    const name =
+      host.length <= FILE_NAME_LIMIT ? host : `${host.slice(0, FILE_NAME_LIMIT - digest.length - 1)}-${digest}`;
+    return join(this.#certificates, `${name}${SUFFIX}`);
   }
 
   async writeRecords(records: readonly IssuerRecord[]): Promise<void> {
     await this.#records.write(records);
   }
+}
+
+/** Each is for one name. */
+function hostOf({ cert }: KeyPair): string {
+  const [, host] = /\bDNS:([^\s,"]+)/.exec(new X509Certificate(cert).subjectAltName ?? '') ?? [];
+  if (host === undefined) throw new Error('the certificate is for no name');
+  return host.toLowerCase();
 }
 
 function split(text: string): KeyPair {
