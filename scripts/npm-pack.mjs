@@ -25,10 +25,10 @@ export function npmPack(folder, destination) {
   );
 }
 
-/** The sources, relative to the root of the checkout, of which something is in the one bundle that esbuild made. */
+/** The sources, relative to the root of the checkout, of which something is in what esbuild made. */
 export function inputsOf({ outputs }) {
-  const { inputs } = Object.values(outputs).find(({ entryPoint }) => entryPoint !== undefined);
-  return Object.keys(inputs).filter((path) => inputs[path].bytesInOutput > 0);
+  const made = Object.values(outputs).filter(({ entryPoint }) => entryPoint !== undefined);
+  return made.flatMap(({ inputs }) => Object.keys(inputs).filter((path) => inputs[path].bytesInOutput > 0));
 }
 
 /** The text of a file with the licences of all packages that have a part in a bundle. */

@@ -26,6 +26,9 @@ const LARGE_BYTES = process.env['TUNNEL_TEST_FULL'] === '1' ? 1_000_000_000 : 10
 /** What a recorded body of that size may leave in memory, with all that a test has around it. */
 const LEFT_BYTES = 16_000_000;
 
+/** Of all pages together, compressed: this one takes half at most. */
+const PAGE_LIMIT_BYTES = 60_000;
+
 const ATTACK = '<img src=x onerror=alert(1)>';
 
 let server: { readonly server: TunnelProcess; readonly port: number };
@@ -369,6 +372,21 @@ test('a port that is taken: the next free one', async () => {
   expect(
     (await other.ask('/api/exchanges', { headers: { authorization: `Bearer ${first.inspector.token}` } })).status,
   ).toBe(401);
+});
+
+test('the public name is shown, whatever the service sees', async () => {
+  await using service = await startHttpService(({ headers }, response) => response.end(headers.host));
+  await using scene = await inspect(service.port, '--host-header', 'local');
+  await visit(scene.tunnel.url);
+  await expect.poll(() => scene.inspector.list()).toMatchObject([{ host: new URL(scene.tunnel.url).host }]);
+});
+
+test('the page is small', async () => {
+  await using service = await startHttpService((_request, response) => response.end());
+  await using scene = await inspect(service.port);
+  const files = await Promise.all(['/', '/inspector.js', '/inspector.css'].map((path) => scene.inspector.ask(path)));
+  const bytes = files.map(({ body }) => gzipSync(body).length).reduce((sum, each) => sum + each);
+  expect(bytes).toBeLessThan(PAGE_LIMIT_BYTES);
 });
 
 test('there is none for scripts that do not ask for it', async () => {
