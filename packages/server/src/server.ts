@@ -271,6 +271,10 @@ export class Server extends EventEmitter<{ [K in keyof ServerEvents]: [ServerEve
       addresses,
       connections,
       viaName: `tunnel-${this.serverKey.slice(0, 16)}`,
+      onFault: (cause) => {
+        const { code, message } = new TunnelError('internal', { cause, detail: String(cause) });
+        this.emit('warning', { code, reason: message });
+      },
     });
     const door = {
       acceptor,

@@ -1,7 +1,7 @@
 import { describeSystemError, monotonicNow } from '@tunnel/shared/node';
 import { ExchangeRecorder } from '@tunnel/client/internal';
 import { type Output, warn } from '../output/output.ts';
-import type { InspectChoice } from '../values/inspect-choice.ts';
+import type { InspectChoice } from '../values/port.ts';
 
 const DEFAULT_PORT = 4040;
 

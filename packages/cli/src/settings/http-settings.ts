@@ -3,7 +3,7 @@ import { TERM_LIMIT } from '@tunnel/shared';
 import { type Given, unusable } from '../values/given.ts';
 import { parseHeader, parseHeaderName } from '../values/header.ts';
 import { parseHostHeader, parsePublicHost } from '../values/host.ts';
-import { parseInspectChoice } from '../values/inspect-choice.ts';
+import { parseInspectChoice } from '../values/port.ts';
 import { type GivenCredentials, parseCredentials } from './credentials.ts';
 import type { Environment, Flag, GivenFlags } from './flags.ts';
 import {

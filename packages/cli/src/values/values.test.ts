@@ -6,8 +6,7 @@ import { parseChoice } from './choice.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import type { Given } from './given.ts';
 import { parseHost } from './host.ts';
-import { parseInspectChoice } from './inspect-choice.ts';
-import { parsePort } from './port.ts';
+import { parseInspectChoice, parsePort } from './port.ts';
 import { expandPortRange } from './port-range.ts';
 import { formatTarget, parseTarget } from './target.ts';
 

@@ -19,7 +19,7 @@ const GREATEST_LOOK_MS = 5_000;
 const ANSWER_LIMIT_BYTES = 1024 * 1024;
 
 /** People read it, and logs keep it. */
-const MESSAGE_LIMIT = 500;
+const AUTHORITY_WORDS_LIMIT = 500;
 
 export interface AcmeClientOptions {
   readonly directoryUrl: string;
@@ -222,11 +222,11 @@ function toAuthorityError(cause: unknown, call: Call | undefined): AuthorityErro
 }
 
 function wordsOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause).slice(0, MESSAGE_LIMIT);
+  if (!(cause instanceof Error)) return String(cause).slice(0, AUTHORITY_WORDS_LIMIT);
   const { code } = cause as NodeJS.ErrnoException;
   const text = code !== undefined && /^E[A-Z]+$/.test(code) ? describeSystemError(cause) : cause.message;
   // Some of them are written over several lines, or empty.
-  return (text || code || cause.name).replace(/\s+/g, ' ').slice(0, MESSAGE_LIMIT);
+  return (text || code || cause.name).replace(/\s+/g, ' ').slice(0, AUTHORITY_WORDS_LIMIT);
 }
 
 /** RFC 9110, section 10.2.3: seconds or a date. */

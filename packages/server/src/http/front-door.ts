@@ -96,7 +96,7 @@ export class FrontDoor {
     }
     const { acceptor, visitors, isVisited } = this.#options;
     if (!isVisited(head.host)) acceptor.upgrade(request, socket, rest);
-    else if (isWebSocket(request)) void visitors.upgrade(request, socket, rest, head);
+    else if (isWebSocket(request)) visitors.upgrade(request, socket, rest, head);
     else {
       // Node takes every upgrade out of its hands. Other kinds may be ignored (RFC 9110, section 7.8): then it is a request.
       socket.unshift(Buffer.concat([Buffer.from(withoutUpgrade(request), 'latin1'), rest]));

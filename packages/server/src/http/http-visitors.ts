@@ -23,6 +23,8 @@ export interface HttpVisitorsOptions {
   readonly connections: Pick<Connections, 'peerOf' | 'visitorOf' | 'reset'>;
   /** What this server calls itself in `Via`: no other one does. */
   readonly viaName: string;
+  /** A request could not be served for a reason that nobody expects. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** A request that may go on to its service. */
@@ -49,14 +51,14 @@ export class HttpVisitors {
     const { socket } = visitor;
     const connection = this.#connectionOf(socket);
     if (visitor.httpVersion === '2') {
-      void this.#serve(visitor, head, connection);
+      this.#guard(this.#serve(visitor, head, connection), socket);
       return;
     }
     connection.inTurn(() => {
       // The answer before was the last.
       if (!socket.writable) return;
       visitor.answer.once('close', () => connection.next());
-      void this.#serve(visitor, head, connection);
+      this.#guard(this.#serve(visitor, head, connection), socket);
     }, visitor);
   }
 
@@ -73,7 +75,19 @@ export class HttpVisitors {
   }
 
   /** The same for one that wants to become a WebSocket. `rest`: what came behind its head. */
-  async upgrade(request: IncomingMessage, socket: Socket, rest: Buffer, head: RequestHead): Promise<void> {
+  upgrade(request: IncomingMessage, socket: Socket, rest: Buffer, head: RequestHead): void {
+    this.#guard(this.#upgrade(request, socket, rest, head), socket);
+  }
+
+  /** Whatever goes wrong with one request must not end the server. */
+  #guard(served: Promise<void>, socket: Socket): void {
+    served.catch((error: unknown) => {
+      this.#options.onFault(error);
+      this.#options.connections.reset(socket);
+    });
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Socket, rest: Buffer, head: RequestHead): Promise<void> {
     socket.on('error', () => {});
     const admitted = await this.#admit(request, head, true, () => socket.destroyed);
     if (admitted === undefined) return;
