@@ -378,7 +378,7 @@ test('the public name is shown, whatever the service sees', async () => {
   await using service = await startHttpService(({ headers }, response) => response.end(headers.host));
   await using scene = await inspect(service.port, '--host-header', 'local');
   await visit(scene.tunnel.url);
-  await expect.poll(() => scene.inspector.list()).toMatchObject([{ host: new URL(scene.tunnel.url).host }]);
+  await expect.poll(() => scene.inspector.list()).toMatchObject([{ host: new URL(scene.tunnel.url).hostname }]);
 });
 
 test('the page is small', async () => {
