@@ -16,6 +16,8 @@ export interface ClientAddress {
   readonly port: number;
   /** Whether a trusted proxy is at the other end of the connection. */
   readonly isForwarded: boolean;
+  /** The address, and those of the trusted proxies behind it, up to the other end of the connection. */
+  readonly route: readonly string[];
   /** What it counts as where places are shared: see `sourceOf`. */
   readonly source: string;
 }
@@ -32,8 +34,10 @@ export class ClientAddresses {
   /** `peer` is at the other end of the connection. Through a trusted proxy it is the address that the proxy tells. */
   of({ headers }: Pick<IncomingMessage, 'headers'>, peer: Peer): ClientAddress {
     const isForwarded = this.#trustedProxies.has(peer.address);
-    const forwarded = isForwarded ? this.#forwardedFor(headers['x-forwarded-for']) : undefined;
+    const forwardedFor = isForwarded ? this.#forwardedFor(headers['x-forwarded-for']) : [];
+    const [forwarded] = forwardedFor;
     return {
+      route: [...forwardedFor, peer.address],
       address: forwarded ?? peer.address,
       port: forwarded === undefined ? peer.port : 0,
       isForwarded,
@@ -42,16 +46,16 @@ export class ClientAddresses {
     };
   }
 
-  /** Each proxy puts whom it serves behind what it was told: from the right, the first that is no trusted proxy itself. */
-  #forwardedFor(header: string | readonly string[] = []): string | undefined {
-    let outermost: string | undefined;
+  /** Each proxy puts whom it serves behind what it was told: from the right, up to the first that is not a trusted proxy itself. */
+  #forwardedFor(header: string | readonly string[] = []): readonly string[] {
+    const addresses: string[] = [];
     for (const entry of [header].flat().join(',').split(',').toReversed()) {
       const address = withoutPort(entry.trim());
       if (isIP(address) === 0) break;
-      outermost = address;
+      addresses.unshift(address);
       if (!this.#trustedProxies.has(address)) break;
     }
-    return outermost;
+    return addresses;
   }
 }
 

@@ -166,9 +166,8 @@ export class HttpVisitors {
       return deniedNow;
     }
     const arrival: Arrival = {
-      isTls: 'encrypted' in socket,
-      address: peer.address,
-      isTrusted: from.isForwarded,
+      proto: protoOf(request, from),
+      route: from.route,
       authority,
       httpVersion,
     };
@@ -204,6 +203,13 @@ export class HttpVisitors {
     this.#connections.set(socket, connection);
     return connection;
   }
+}
+
+/** A trusted proxy may have ended the visitor's TLS. */
+function protoOf({ headers, socket }: RequestFields, { isForwarded }: ClientAddress): Arrival['proto'] {
+  const told = isForwarded ? headers['x-forwarded-proto'] : undefined;
+  if (told === 'http' || told === 'https') return told;
+  return 'encrypted' in socket ? 'https' : 'http';
 }
 
 /** Lets a visitor in and waits for a link. */

@@ -12,21 +12,13 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** What a visitor says of itself; we know better. */
+/** What a visitor, or somebody in front, says of where the request comes from: what is known here takes its place. */
 const FORWARDING: ReadonlySet<string> = new Set([
   'x-forwarded-for',
   'x-forwarded-proto',
   'x-forwarded-host',
   'x-forwarded-port',
   'x-real-ip',
-  'forwarded',
-]);
-
-/** They come after the visitor's own, with what is known here. */
-const SAID_AGAIN: ReadonlySet<string> = new Set([
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
   'forwarded',
 ]);
 
@@ -51,11 +43,9 @@ const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS
 
 /** How the request came. */
 export interface Arrival {
-  readonly isTls: boolean;
-  /** Of whoever is at the other end of the connection, without a port. */
-  readonly address: string;
-  /** Whether that is a proxy that is believed what it says of the visitor. */
-  readonly isTrusted: boolean;
+  readonly proto: 'http' | 'https';
+  /** Addresses without ports: the visitor's, and those of the trusted proxies in front, up to the other end of the connection. */
+  readonly route: readonly string[];
   /** As the visitor wrote the host, with the port. */
   readonly authority: string;
   readonly httpVersion: string;
@@ -90,8 +80,7 @@ export function forwardRequestHeaders(options: RequestHeadOptions): string[] {
     // Node throws at an announcement of trailers that cannot come.
     if (key === 'trailer' && !isChunked) continue;
     // What a trusted proxy says of a visitor is not for the visitor to take out.
-    if (FORWARDING.has(key) ? !arrival.isTrusted : named?.has(key) === true) continue;
-    if (SAID_AGAIN.has(key)) continue;
+    if (FORWARDING.has(key) || named?.has(key) === true) continue;
     if (key === 'authorization' && terms.credentials) continue;
     if (key === 'host') {
       hasHost = true;
@@ -103,7 +92,7 @@ export function forwardRequestHeaders(options: RequestHeadOptions): string[] {
     }
   }
   if (!hasHost) headers.push('Host', terms.host ?? arrival.authority);
-  addForwarding(headers, rawHeaders, arrival, terms);
+  addForwarding(headers, arrival, terms);
   headers.push('Via', `${arrival.httpVersion} ${viaName}`);
   for (const { name, value } of terms.set) headers.push(name, value);
   if (isUpgrade) headers.push('Connection', 'Upgrade', 'Upgrade', 'websocket');
@@ -169,26 +158,15 @@ function passesForAnother(key: string, removed: ReadonlySet<string>): boolean {
   return NEVER_TRAILERS.has(other) || removed.has(other);
 }
 
-function addForwarding(
-  headers: string[],
-  rawHeaders: readonly string[],
-  arrival: Arrival,
-  { removed }: HttpTerms,
-): void {
-  const { address, isTrusted } = arrival;
-  const before = (name: string): string[] => (isTrusted ? valuesOf(rawHeaders, name) : []);
+function addForwarding(headers: string[], { route, authority, proto }: Arrival, { removed }: HttpTerms): void {
   const add = (name: string, value: string): void => {
     if (!removed.has(name.toLowerCase())) headers.push(name, value);
   };
-  add('X-Forwarded-For', [...before('x-forwarded-for'), address].join(', '));
-  // What a trusted proxy knows better is said in both forms: it may know only one of them.
-  const [proto = arrival.isTls ? 'https' : 'http'] = before('x-forwarded-proto');
-  const [authority = arrival.authority] = before('x-forwarded-host');
+  const nodes = route.map((address) => `for=${address.includes(':') ? `"[${address}]"` : address}`);
+  add('X-Forwarded-For', route.join(', '));
   add('X-Forwarded-Proto', proto);
   add('X-Forwarded-Host', authority);
-  const node = address.includes(':') ? `"[${address}]"` : address;
-  const element = `for=${node};host=${quotedIfNeeded(authority)};proto=${proto}`;
-  add('Forwarded', [...before('forwarded'), element].join(', '));
+  add('Forwarded', `${nodes.join(', ')};host=${quotedIfNeeded(authority)};proto=${proto}`);
 }
 
 /** RFC 7239, section 4: a port makes it more than a token. */
