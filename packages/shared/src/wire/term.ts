@@ -17,7 +17,7 @@ export const AUTH_DIGEST_BYTES = 32;
 
 /** Their numbers on the wire are their places. */
 export const UPSTREAMS = ['http', 'h2c'] as const;
-export type Upstream = (typeof UPSTREAMS)[number];
+type Upstream = (typeof UPSTREAMS)[number];
 
 /** Flag of a host-header term. */
 export const REWRITES_ORIGIN = 1;

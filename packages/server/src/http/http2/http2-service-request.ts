@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
 import type { ServiceAnswer, ServiceError, ServiceHandlers, ServiceRequest } from '../messages/upstream.ts';
 import type { Trailers } from '../messages/visitor-request.ts';
@@ -85,7 +86,7 @@ function codeOf({ rstCode }: ClientHttp2Stream): number | undefined {
 
 class Http2Answer implements ServiceAnswer {
   readonly status: number;
-  readonly reason = '';
+  readonly reason: string;
   readonly rawHeaders: readonly string[];
   readonly endsWithHead: boolean;
   readonly mayHaveTrailers: boolean;
@@ -101,6 +102,8 @@ class Http2Answer implements ServiceAnswer {
     isEndSaid: () => boolean,
   ) {
     this.status = headers[':status'] ?? 502;
+    // HTTP/2 has none.
+    this.reason = STATUS_CODES[this.status] ?? '';
     this.rawHeaders = rawHeaders;
     this.endsWithHead = endsWithHead;
     this.mayHaveTrailers = !endsWithHead && headers['content-length'] === undefined;
