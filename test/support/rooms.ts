@@ -68,7 +68,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'server/front': ['server', 'server/certificates', 'server/shares'],
   'server/http': ['server/endpoints', 'server/front', 'server/http/http1', 'server/http/http2', 'server/http/messages'],
   'server/http/http1': ['server/endpoints', 'server/http/messages'],
-  'server/http/http2': ['server/front', 'server/http/messages'],
+  'server/http/http2': ['server/endpoints', 'server/front', 'server/http/messages'],
   'server/http/messages': ['server/endpoints', 'server/front'],
   'server/links': ['server/access', 'server/front', 'server/shares'],
   'server/observe': ['server/certificates'],

@@ -154,7 +154,9 @@ export class Client extends EventEmitter<{ [K in keyof ClientEvents]: [ClientEve
   #observe(tunnel: ClientTunnel, address: string, publicHost: string): RequestObserver | undefined {
     const { http } = tunnel.options;
     const recorder = this.#recorder;
-    if (http === undefined || (recorder === undefined && this.listenerCount('request') === 0)) return undefined;
+    // What passes is HTTP/1.1, or nothing that can be read here.
+    if (http === undefined || http.upstream === 'h2c') return undefined;
+    if (recorder === undefined && this.listenerCount('request') === 0) return undefined;
     const { target } = tunnel.service;
     const { hostHeader = 'keep' } = http;
     // Then nothing in the request tells the public name.

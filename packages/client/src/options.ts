@@ -39,6 +39,11 @@ export interface HttpOptions {
    * is the public one), or this name.
    */
   readonly hostHeader?: string | undefined;
+  /**
+   * What the service speaks: HTTP/1.1 (`http`, the default), the same over TLS (`https`), or HTTP/2 without TLS (`h2c`), as gRPC
+   * has it.
+   */
+  readonly upstream?: 'http' | 'https' | 'h2c' | undefined;
   /** Headers of requests that are replaced. */
   readonly setHeaders?: readonly HeaderField[] | undefined;
   /** Names of headers that requests lose. */

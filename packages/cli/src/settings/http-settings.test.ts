@@ -40,6 +40,7 @@ test('all flags', () => {
     host: 'Shop.Example.org.',
     'basic-auth': ['me:sesame', '@/etc/visitors'],
     'host-header': 'local',
+    upstream: 'https',
     'set-header': ['X-Key:  a: b ', 'x-empty:'],
     'remove-header': 'Cookie',
     'set-response-header': 'X-Robots-Tag: noindex',
@@ -58,6 +59,7 @@ test('all flags', () => {
       http: {
         host: 'shop.example.org',
         hostHeader: 'local',
+        upstream: 'https',
         setHeaders: [
           { name: 'X-Key', value: 'a: b' },
           { name: 'x-empty', value: '' },

@@ -1,6 +1,7 @@
 import type { HttpOptions, TunnelOptions } from '@tunnel/client';
 import { TERM_LIMIT } from '@tunnel/shared';
 import { type Given, unusable } from '../values/given.ts';
+import { parseChoice } from '../values/choice.ts';
 import { parseHeader, parseHeaderName } from '../values/header.ts';
 import { parseHostHeader, parsePublicHost } from '../values/host.ts';
 import { parseInspectChoice } from '../values/inspect-choice.ts';
@@ -15,6 +16,9 @@ import {
   readSupervision,
 } from './local-settings.ts';
 import { readVisitorOptions } from './visitor-settings.ts';
+
+/** What the service of an HTTP tunnel speaks. */
+const UPSTREAMS = ['http', 'https', 'h2c'] as const;
 
 /** What visitors reach a tunnel by: a port, or a host name. */
 export const TUNNEL_TYPES = ['tcp', 'http'] as const;
@@ -41,6 +45,13 @@ const HOST_FLAGS = {
     describe: 'what the service sees as Host: keep (what visitors use), local (the target) or a name',
     default: 'keep',
     read: parseHostHeader,
+    place: 'tunnel',
+  },
+  upstream: {
+    describe: 'what the service speaks: http, https, or h2c (HTTP/2 without TLS, as gRPC has it)',
+    default: 'http',
+    choices: UPSTREAMS,
+    read: (given) => parseChoice(given, UPSTREAMS),
     place: 'tunnel',
   },
   'set-header': {
@@ -134,6 +145,7 @@ function readHttpOptions(flags: ClientFlags): HttpOptions {
   return {
     host: flags.read('host'),
     hostHeader: flags.read('host-header'),
+    upstream: flags.read('upstream'),
     setHeaders: flags.all('set-header').map(parseHeader),
     removeHeaders: flags.all('remove-header').map(parseHeaderName),
     setResponseHeaders: flags.all('set-response-header').map(parseHeader),
@@ -142,7 +154,14 @@ function readHttpOptions(flags: ClientFlags): HttpOptions {
 
 /** How many terms these options make. */
 function requireTerms(flags: ClientFlags): number {
-  const names = ['basic-auth', 'host-header', 'set-header', 'remove-header', 'set-response-header'] as const;
+  const names = [
+    'basic-auth',
+    'host-header',
+    'upstream',
+    'set-header',
+    'remove-header',
+    'set-response-header',
+  ] as const;
   const given = names.flatMap((name) => flags.all(name));
   const surplus = given[TERM_LIMIT];
   if (surplus !== undefined) {

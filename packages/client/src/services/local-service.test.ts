@@ -22,6 +22,7 @@ function serviceAt(
   const told: Health[] = [];
   const service = new LocalService({
     target,
+    isTls: false,
     idleTimeoutMs: undefined,
     waitMs: 0,
     onHealth: (report) => told.push(report),

@@ -16,6 +16,8 @@ import type { Visit, VisitorService } from './visitor-service.ts';
 
 export interface LocalServiceOptions {
   readonly target: LocalTarget;
+  /** It speaks TLS. */
+  readonly isTls: boolean;
   /** A connection on which nothing moved for so long, in ms, is reset; undefined for never. */
   readonly idleTimeoutMs: number | undefined;
   /** How long a visitor is held while the service is down, in ms. */
@@ -141,7 +143,7 @@ export class LocalService implements VisitorService {
   async #dial(): Promise<DialOutcome> {
     const abort = new AbortController();
     this.#attempts.add(abort);
-    const outcome = await dialTarget(this.#options.target, { abort, lookup: this.#lookup });
+    const outcome = await dialTarget(this.#options.target, { abort, lookup: this.#lookup, isTls: this.#options.isTls });
     this.#attempts.delete(abort);
     return outcome;
   }

@@ -5,6 +5,7 @@ import { connectToFirst, interleaveFamilies } from '../dial/happy-eyeballs.ts';
 import type { IpAddress, Lookup } from '../dial/name-lookups.ts';
 import type { LocalTarget } from '../options.ts';
 import { rememberedLookup } from './remembered-lookup.ts';
+import { secureConnection } from './target-tls.ts';
 import type { ServiceFailure } from './service-health.ts';
 
 /** A service that does not answer at all is given up after this, in ms. */
@@ -21,6 +22,8 @@ export interface TargetDialOptions {
   readonly abort?: AbortController;
   readonly timeoutMs?: number;
   readonly lookup?: Lookup;
+  /** With TLS. */
+  readonly isTls?: boolean;
 }
 
 /** Makes one connection to a local service, half-open as the visitor's may be. Never rejects. */
@@ -30,6 +33,7 @@ export function dialTarget(
     abort = new AbortController(),
     timeoutMs = CONNECT_TIMEOUT_MS,
     lookup = rememberedLookup(),
+    isTls = false,
   }: TargetDialOptions = {},
 ): Promise<DialOutcome> {
   const { signal } = abort;
@@ -57,7 +61,11 @@ export function dialTarget(
     }, timeoutMs);
     signal.addEventListener('abort', onAbort);
     if (signal.aborted) onAbort();
-    connectTo().then(
+    const connectAll = async (): Promise<Socket> => {
+      const socket = await connectTo();
+      return isTls ? secureConnection(socket, target, signal) : socket;
+    };
+    connectAll().then(
       (socket) => {
         // It may have connected at the very moment at which it was given up.
         if (isSettled) socket.destroy();

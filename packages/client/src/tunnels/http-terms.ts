@@ -18,10 +18,14 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
  */
 export function httpTermsOf({ target, http = {} }: TunnelOptions, salt: Uint8Array): readonly Term[] {
   requireHttpOptions(http);
+  if (http.upstream === 'https' && isInProcess(target)) {
+    throw new TunnelError('usage', { detail: 'upstream https: there is no TLS within this process' });
+  }
   const { basicAuth = [], hostHeader = 'keep', setHeaders = [], removeHeaders = [], setResponseHeaders = [] } = http;
   return [
     ...basicAuth.map((credentials) => ({ term: 'basic-auth', salt, digest: digestOf(salt, credentials) }) as const),
     ...hostHeaderTerms(hostHeader, target),
+    ...(http.upstream === 'h2c' ? [{ term: 'upstream', speaks: 'h2c' } as const] : []),
     ...setHeaders.map(({ name, value }) => ({ term: 'set-header', name, value }) as const),
     ...removeHeaders.map((name) => ({ term: 'remove-header', name }) as const),
     ...setResponseHeaders.map(({ name, value }) => ({ term: 'set-response-header', name, value }) as const),

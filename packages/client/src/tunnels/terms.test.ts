@@ -33,7 +33,8 @@ it.each<Omit<TunnelOptions, 'target'>>([
 
 it('says what the server is to do with requests', () => {
   expect(termsOf({ target, http: {} }, SALT)).toEqual([]);
-  expect(termsOf({ target, http: { hostHeader: 'keep', host: 'shop' } }, SALT)).toEqual([]);
+  expect(termsOf({ target, http: { hostHeader: 'keep', host: 'shop', upstream: 'https' } }, SALT)).toEqual([]);
+  expect(termsOf({ target, http: { upstream: 'h2c' } }, SALT)).toEqual([{ term: 'upstream', speaks: 'h2c' }]);
   const http: HttpOptions = {
     basicAuth: ['me:se:same'],
     hostHeader: 'local',

@@ -175,7 +175,7 @@ export class TunnelSet {
   }
 
   #makeService(
-    { target, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions,
+    { target, http, idleTimeoutMs, localWaitMs = this.#options.localWaitMs ?? 0 }: TunnelOptions,
     idle: IdleCount,
   ): VisitorService {
     const onIdle = (visitor: VisitorEnds): void => {
@@ -188,6 +188,7 @@ export class TunnelSet {
     }
     return new LocalService({
       target,
+      isTls: http?.upstream === 'https',
       waitMs: localWaitMs,
       idleTimeoutMs,
       onHealth: (report) => this.#handlers.onHealth(target, report),

@@ -110,7 +110,7 @@ export class HttpVisitors {
     }
     const { handlers, visit, terms, headers, attributes } = admitted;
     const request = { method, target: head.target, headers, hasBody };
-    const giveBack = connection.withUpstream(head.host, handlers, attributes, (upstream) => {
+    const giveBack = connection.withUpstream(head.host, handlers, terms.isHttp2, attributes, (upstream) => {
       new Exchange({ visitor, upstream, visit, request, terms }).start();
     });
     answer.once('close', () => {

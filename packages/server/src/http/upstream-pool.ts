@@ -19,8 +19,50 @@ interface Waiting {
 /** Gives the upstream back, or stops waiting for one. */
 export type GiveBack = () => void;
 
-/** The upstreams of one visitor's connection for one host, where each carries one request at a time. */
-export class UpstreamPool {
+/** Upstreams of one visitor's connection for one host. */
+export interface Upstreams {
+  /** Calls `run` with one that the request may use until it is given back, at once or later. */
+  take(attributes: VisitorAttributes, run: (upstream: Upstream) => void): GiveBack;
+  /** The visitor's connection is over. */
+  close(): void;
+}
+
+/** One for all requests at once. */
+export class SharedUpstream implements Upstreams {
+  readonly #open: OpenUpstream;
+  #upstream: Upstream | undefined;
+  #users = 0;
+  #isClosed = false;
+
+  constructor(open: OpenUpstream) {
+    this.#open = open;
+  }
+
+  take(attributes: VisitorAttributes, run: (upstream: Upstream) => void): GiveBack {
+    let isGivenBack = false;
+    this.#users += 1;
+    run((this.#upstream ??= this.#open(attributes)));
+    return () => {
+      if (isGivenBack) return;
+      isGivenBack = true;
+      this.#users -= 1;
+      this.#closeIfDue();
+    };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#closeIfDue();
+  }
+
+  /** Requests that run when somebody else gets the host end as they are. */
+  #closeIfDue(): void {
+    if (this.#isClosed && this.#users === 0) this.#upstream?.close();
+  }
+}
+
+/** As many as there are requests at once, up to a limit. */
+export class UpstreamPool implements Upstreams {
   readonly #open: OpenUpstream;
   /** The last one was used last. */
   readonly #idle: Upstream[] = [];
@@ -32,7 +74,6 @@ export class UpstreamPool {
     this.#open = open;
   }
 
-  /** Calls `run` with an upstream that nobody else uses until it is given back, at once or later. */
   take(attributes: VisitorAttributes, run: (upstream: Upstream) => void): GiveBack {
     let taken: Upstream | undefined;
     const use = (upstream: Upstream): void => {
@@ -58,7 +99,6 @@ export class UpstreamPool {
     };
   }
 
-  /** The visitor's connection is over. */
   close(): void {
     this.#isClosed = true;
     for (const upstream of this.#idle.splice(0)) upstream.close();

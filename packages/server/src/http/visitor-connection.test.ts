@@ -27,7 +27,7 @@ test('a host that somebody else has now gets another stream', () => {
   const [first, second] = [{}, {}];
   const take = (owner: object): unknown => {
     let taken: unknown;
-    connection.withUpstream('shop.example.org', owner, attributes, (upstream) => (taken = upstream))();
+    connection.withUpstream('shop.example.org', owner, false, attributes, (upstream) => (taken = upstream))();
     return taken;
   };
   const upstream = take(first);

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import type { VisitorAttributes } from '../endpoints/endpoint.ts';
 import { Http1Upstream } from './http1/http1-upstream.ts';
+import { Http2Upstream } from './http2/http2-upstream.ts';
 import type { Upstream } from './messages/upstream.ts';
-import { type GiveBack, UpstreamPool } from './upstream-pool.ts';
+import { type GiveBack, SharedUpstream, UpstreamPool, type Upstreams } from './upstream-pool.ts';
 import type { VisitorRequest } from './messages/visitor-request.ts';
 
 /** Hosts that one connection has streams for: a proxy may bring requests for several. Beyond it those of the oldest are closed. */
@@ -20,7 +21,8 @@ const HEADER_OVERHEAD_BYTES = 64;
 interface HostUpstreams {
   /** Who had the host when they were opened. */
   readonly owner: object;
-  readonly pool: UpstreamPool;
+  readonly isHttp2: boolean;
+  readonly pool: Upstreams;
 }
 
 /** A visitor's connection to the front door. Each host has streams of its own. */
@@ -78,24 +80,27 @@ export class VisitorConnection {
   }
 
   /**
-   * Calls `run` with an upstream to a host that is the request's alone until it is given back, at once or later. `owner`: who
-   * has the host now. Streams to another one, who had it before, are not used any more.
+   * Calls `run` with an upstream to a host for one request, until it is given back, at once or later. `owner`: who
+   * has the host now, and `isHttp2` what it speaks. Streams to another one, who had it before, are not used any more.
    */
   withUpstream(
     host: string,
     owner: object,
+    isHttp2: boolean,
     attributes: VisitorAttributes,
     run: (upstream: Upstream) => void,
   ): GiveBack {
-    return this.#poolOf(host, owner).take(attributes, run);
+    return this.#poolOf(host, owner, isHttp2).take(attributes, run);
   }
 
-  #poolOf(host: string, owner: object): UpstreamPool {
+  #poolOf(host: string, owner: object, isHttp2: boolean): Upstreams {
     const known = this.#hosts.get(host);
-    if (known?.owner === owner) return known.pool;
+    if (known?.owner === owner && known.isHttp2 === isHttp2) return known.pool;
     if (known) this.#close(host, known);
-    const pool = new UpstreamPool((attributes) => new Http1Upstream(attributes));
-    this.#hosts.set(host, { owner, pool });
+    const pool = isHttp2
+      ? new SharedUpstream((attributes) => new Http2Upstream(attributes))
+      : new UpstreamPool((attributes) => new Http1Upstream(attributes));
+    this.#hosts.set(host, { owner, isHttp2, pool });
     if (this.#hosts.size > HOST_LIMIT) {
       const [oldest] = this.#hosts;
       if (oldest) this.#close(...oldest);

@@ -58,7 +58,7 @@ describe('a gate', () => {
   it.each<readonly [Term, string]>([
     [deny('example.org'), 'example.org is not a valid network'],
     [allow('10.0.0.0/33'), '10.0.0.0/33 is not a valid network'],
-    [{ term: 'unknown', type: 9, value: new Uint8Array() }, 'this server does not know terms of type 9'],
+    [{ term: 'unknown', type: 10, value: new Uint8Array() }, 'this server does not know terms of type 10'],
   ])('does not stand with a rule that it does not understand: %j', (rule, detail) => {
     expect(() => new VisitorGate([allow('::1'), rule])).toThrow(
       expect.objectContaining({ code: 'terms-refused', detail }),

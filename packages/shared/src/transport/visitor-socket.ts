@@ -153,6 +153,13 @@ export class VisitorSocket extends Duplex {
     else taken(systemError('write', 'EPIPE'));
   }
 
+  /** All at once: `node:http2` writes each frame and its head by itself. */
+  override _writev(chunks: { readonly chunk: Buffer }[], taken: (error?: Error) => void): void {
+    const [only] = chunks;
+    if (chunks.length === 1 && only) this._write(only.chunk, 'buffer' as BufferEncoding, taken);
+    else this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer' as BufferEncoding, taken);
+  }
+
   /** Once the other end has read all: nothing is lost by a `destroy` that follows. */
   override _final(done: () => void): void {
     const other = this.#other;

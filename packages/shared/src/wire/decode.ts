@@ -19,7 +19,7 @@ import {
   type TunnelGrantedFrame,
   type TunnelRequestFrame,
 } from './frame.ts';
-import { AUTH_DIGEST_BYTES, AUTH_SALT_BYTES, REWRITES_ORIGIN, TERM_TYPE, type Term } from './term.ts';
+import { AUTH_DIGEST_BYTES, AUTH_SALT_BYTES, REWRITES_ORIGIN, TERM_TYPE, type Term, UPSTREAMS } from './term.ts';
 
 /**
  * Data that is a smaller part of its record than this is copied: a view keeps the whole record in memory for as long as a slow
@@ -219,6 +219,14 @@ function decodeTerm(p: ByteReader): Term {
       return { term: 'remove-header', name: p.text(bytes) };
     case TERM_TYPE.setResponseHeader:
       return { term: 'set-response-header', ...decodeHeader(p, bytes) };
+    case TERM_TYPE.upstream: {
+      if (bytes !== 1) throw malformed('an upstream that is not one byte');
+      const number = p.u8();
+      const speaks = UPSTREAMS[number];
+      return speaks === undefined
+        ? { term: 'unknown', type, value: Uint8Array.of(number) }
+        : { term: 'upstream', speaks };
+    }
     default:
       return { term: 'unknown', type, value: new Uint8Array(p.bytes(bytes)) };
   }

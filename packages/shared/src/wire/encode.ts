@@ -1,6 +1,6 @@
 import { FRAME_HEADER_BYTES, PUBLIC_ADDRESS_BYTES } from './constants.ts';
 import { FRAME_TYPE, type DataFrame, type Frame } from './frame.ts';
-import { REWRITES_ORIGIN, TERM_TYPE, type Term } from './term.ts';
+import { REWRITES_ORIGIN, TERM_TYPE, type Term, UPSTREAMS } from './term.ts';
 
 const utf8 = new TextEncoder();
 
@@ -157,6 +157,9 @@ function addTerm(payload: Payload, term: Term): void {
       payload.u8(TERM_TYPE.removeHeader).u16(name.length).bytes(name);
       return;
     }
+    case 'upstream':
+      payload.u8(TERM_TYPE.upstream).u16(1).u8(UPSTREAMS.indexOf(term.speaks));
+      return;
     case 'unknown':
       payload.u8(term.type).u16(term.value.length).bytes(term.value);
   }

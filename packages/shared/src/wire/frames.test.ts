@@ -99,10 +99,11 @@ const LITERALS: readonly (readonly [Frame, string])[] = [
         { term: 'allow', network: '::1' },
         { term: 'deny', network: '::/0' },
         { term: 'max-connections', limit: 258 },
-        { term: 'unknown', type: 9, value: unhex('0aff') },
+        { term: 'upstream', speaks: 'h2c' },
+        { term: 'unknown', type: 10, value: unhex('0aff') },
       ],
     },
-    '48 000020 00000001 01 00 00 | 01 0003 3a3a31 | 02 0004 3a3a2f30 | 03 0004 00000102 | 09 0002 0aff',
+    '48 000024 00000001 01 00 00 | 01 0003 3a3a31 | 02 0004 3a3a2f30 | 03 0004 00000102 | 09 0001 01 | 0a 0002 0aff',
   ],
   [
     { type: 'tunnel-granted', tunnelId: 1, name: '80', addresses: ['tcp://:80'] },
@@ -139,10 +140,11 @@ const TERM: fc.Arbitrary<Term> = fc.oneof(
   }),
   fc.record({
     term: fc.constant('unknown' as const),
-    type: fc.integer({ min: 9, max: 0xff }),
+    type: fc.integer({ min: 10, max: 0xff }),
     value: fc.uint8Array({ maxLength: 300 }),
   }),
   fc.record({ term: fc.constant('basic-auth' as const), salt: bytes(16), digest: bytes(32) }),
+  fc.record({ term: fc.constant('upstream' as const), speaks: fc.constantFrom('http' as const, 'h2c' as const) }),
   fc.record({ term: fc.constant('host-header' as const), rewritesOrigin: fc.boolean(), host: text }),
   fc.record({
     term: fc.constantFrom('set-header' as const, 'set-response-header' as const),

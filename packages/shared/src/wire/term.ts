@@ -8,16 +8,21 @@ export const TERM_TYPE = {
   setHeader: 6,
   removeHeader: 7,
   setResponseHeader: 8,
+  upstream: 9,
 } as const;
 
 /** Of a basic-auth term, in bytes: its digest is SHA-256. */
 export const AUTH_SALT_BYTES = 16;
 export const AUTH_DIGEST_BYTES = 32;
 
+/** Their numbers on the wire are their places. */
+export const UPSTREAMS = ['http', 'h2c'] as const;
+export type Upstream = (typeof UPSTREAMS)[number];
+
 /** Flag of a host-header term. */
 export const REWRITES_ORIGIN = 1;
 
-/** A term of a tunnel: what holds for its visitors, and what is changed in their requests. Types 4 to 8 are for HTTP hosts only. */
+/** A term of a tunnel: what holds for its visitors, and what is changed in their requests. Types 4 to 9 are for HTTP hosts only. */
 export type Term =
   /** A network or an address as text, in CIDR notation. */
   | { readonly term: 'allow' | 'deny'; readonly network: string }
@@ -31,5 +36,7 @@ export type Term =
   | { readonly term: 'set-header'; readonly name: string; readonly value: string }
   | { readonly term: 'set-response-header'; readonly name: string; readonly value: string }
   | { readonly term: 'remove-header'; readonly name: string }
+  /** What the service speaks: HTTP/1.1, or HTTP/2 from the first byte on. */
+  | { readonly term: 'upstream'; readonly speaks: Upstream }
   /** From a later version. A tunnel must not be opened without it. */
   | { readonly term: 'unknown'; readonly type: number; readonly value: Uint8Array };

@@ -16,6 +16,7 @@ test.each<Term>([
   { term: 'allow', network: '10.0.0.0/8' },
   { term: 'max-connections', limit: 3 },
   { term: 'basic-auth', salt: new Uint8Array(16), digest: new Uint8Array(32) },
+  { term: 'upstream', speaks: 'h2c' },
   { term: 'host-header', host: 'localhost:3000', rewritesOrigin: true },
   { term: 'host-header', host: '[::1]:3000', rewritesOrigin: false },
   { term: 'host-header', host: 'my_app', rewritesOrigin: false },

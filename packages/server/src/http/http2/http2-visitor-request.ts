@@ -54,7 +54,7 @@ export class Http2VisitorRequest implements VisitorRequest {
   whenLeft(onLeft: () => void): void {
     const { body } = this;
     body.once('close', () => {
-      if (!this.#isAnswered || body.rstCode !== NGHTTP2_NO_ERROR || !this.isBodyWhole) onLeft();
+      if (!this.#isAnswered || !this.isBodyWhole) onLeft();
     });
   }
 

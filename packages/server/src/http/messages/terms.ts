@@ -15,6 +15,8 @@ interface HeaderChange {
 
 /** The terms of a tunnel that concern its requests and answers. */
 export interface HttpTerms {
+  /** Whether the service speaks HTTP/2. */
+  readonly isHttp2: boolean;
   /** Undefined: nobody is asked for credentials. */
   readonly credentials: readonly { readonly salt: Uint8Array; readonly digest: Uint8Array }[] | undefined;
   /** The Host that the service sees; undefined: the visitor's. */
@@ -42,6 +44,7 @@ export function httpTermsOf(terms: readonly Term[]): HttpTerms {
     .filter((each) => each.term === 'remove-header')
     .map(({ name }) => changeOf({ name, value: '' }).key);
   const result: HttpTerms = {
+    isHttp2: terms.findLast((each) => each.term === 'upstream')?.speaks === 'h2c',
     credentials: credentials.length === 0 ? undefined : credentials,
     host: host?.host,
     rewritesOrigin,
