@@ -50,8 +50,9 @@ interface Asked extends Pick<RequestOptions, 'agent' | 'method' | 'path'> {
   readonly headers?: Readonly<Record<string, number>>;
 }
 
+/** Without the five minutes that Node gives a request. */
 function startHttp(listener: RequestListener): Promise<TcpService> {
-  return TcpService.start(createServer(listener), {});
+  return TcpService.start(createServer({ requestTimeout: 0 }, listener), {});
 }
 
 /** Resolves with the answer, whose body is still to be read. */
