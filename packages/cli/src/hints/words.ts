@@ -5,6 +5,8 @@ const CORRECT_CREDENTIALS =
   "correct the user name and password in the proxy's URL, user:password@host:port; write @ as %40 and : as %3A in them";
 const SECRET_OF_SERVER =
   'use the secret of that server: it prints the client command when it starts on a terminal, and keeps the secret in `server/secret` in its state directory';
+const GIVE_SECRET =
+  'give the secret with --secret-file FILE, --secret SECRET or TUNNEL_SECRET: that server prints the client command when it starts on a terminal, and keeps the secret in `server/secret` in its state directory';
 const SET_CLOCK = "set this machine's clock (`date` shows it); certificates are checked against it";
 const ANOTHER_STATE_DIRECTORY = 'give another directory with --state-dir';
 const ANOTHER_SERVER_RUNS = 'stop the other server, or give this one its own directory with --state-dir';
@@ -215,6 +217,7 @@ export const SPECIAL_ADVICE: SpecialAdvice = {
     ),
 
   // ── identity ──
+  'secret-not-given': () => advise(GIVE_SECRET),
   'secret-suspicious': ({ oddity }) => advise(`${doubt(oddity)}${SECRET_OF_SERVER}`),
   'key-not-listed': ({ publicKey }) =>
     advise(`ask the server's admin to add this line to its authorized keys: ${publicKey}`),
