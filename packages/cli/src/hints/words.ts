@@ -120,8 +120,8 @@ export const ADVICE_BY_CODE: Readonly<Record<ErrorCode, Advice>> = {
   'protocol-error': advise('install the same version on both sides; if they are the same, please report it'),
 
   // ── server ──
-  'listen-in-use': advise('stop what listens there, or choose another port with --port'),
-  'listen-denied': advise('use --port 1024 or higher: lower ports need privileges'),
+  'listen-in-use': advise('stop what listens there, or choose another port (--port, --http, --https)'),
+  'listen-denied': advise('use a port from 1024 on (--port, --http, --https): lower ones need privileges'),
   'listen-failed': advise('give --host an address of this machine, or leave it out'),
 
   // ── why a stream was reset ──
