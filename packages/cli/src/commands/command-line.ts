@@ -98,8 +98,11 @@ export async function runCommandLine(args: readonly string[], context: Context):
       COMMANDS.server.describe,
       (command) =>
         addFlags(command, SERVER_FLAGS)
-          .usage('$0 server\n\nAccepts clients and opens public ports for them.')
+          .usage(
+            '$0 server\n\nAccepts clients, opens public ports for them, and gives them host names for web addresses.',
+          )
           .example('$0 server --public-host tunnel.example.org', 'names clients and visitors can use')
+          .example('$0 server --domain tunnel.example.org --http 80', 'web addresses for `tunnel http`')
           .example('$0 server --min-port 9000 --max-port 9099', 'opens no other ports'),
       (given: Arguments) => {
         throw new Chosen(async () => (await import('./server.ts')).runServer(given, context));
@@ -125,7 +128,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       (command) =>
         addFlags(command, HTTP_FLAGS)
           .usage(
-            '$0 http <target> [target…]\n\nGives each target a web address on the server: 3000, host:3000, [::1]:3000 or unix:/run/app.sock.',
+            '$0 http <target> [target…]\n\nGives each target a web address on the server: 3000, host:3000, [::1]:3000, unix:/run/app.sock or a range such as 3000-3002.',
           )
           .example('$0 http 3000', 'through the server on this machine')
           .example('$0 http 3000 --to tunnel.example.org --host shop', 'with a name of your choice')
@@ -155,7 +158,7 @@ export async function runCommandLine(args: readonly string[], context: Context):
       (command) =>
         addFlags(command, STATUS_FLAGS)
           .usage(
-            '$0 status\n\nShows every client of this state directory: `tunnel local` and the sessions of `tunnel run`.',
+            '$0 status\n\nShows every client of this state directory: `tunnel local`, `tunnel http` and the sessions of `tunnel run`.',
           )
           .example('$0 status --watch', 'follows them')
           .example("$0 status --json | jq -r '.[].state'", ''),

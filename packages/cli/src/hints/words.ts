@@ -5,6 +5,8 @@ const CORRECT_CREDENTIALS =
   "correct the user name and password in the proxy's URL, user:password@host:port; write @ as %40 and : as %3A in them";
 const SECRET_OF_SERVER =
   'use the secret of that server: it prints the client command when it starts on a terminal, and keeps the secret in `server/secret` in its state directory';
+const GIVE_SECRET =
+  'give the secret with --secret-file FILE, --secret SECRET or TUNNEL_SECRET: that server prints the client command when it starts on a terminal, and keeps the secret in `server/secret` in its state directory';
 const SET_CLOCK = "set this machine's clock (`date` shows it); certificates are checked against it";
 const ANOTHER_STATE_DIRECTORY = 'give another directory with --state-dir';
 const ANOTHER_SERVER_RUNS = 'stop the other server, or give this one its own directory with --state-dir';
@@ -118,8 +120,8 @@ export const ADVICE_BY_CODE: Readonly<Record<ErrorCode, Advice>> = {
   'protocol-error': advise('install the same version on both sides; if they are the same, please report it'),
 
   // ── server ──
-  'listen-in-use': advise('stop what listens there, or choose another port with --port'),
-  'listen-denied': advise('use --port 1024 or higher: lower ports need privileges'),
+  'listen-in-use': advise('stop what listens there, or choose another port (--port, --http, --https)'),
+  'listen-denied': advise('use a port from 1024 on (--port, --http, --https): lower ones need privileges'),
   'listen-failed': advise('give --host an address of this machine, or leave it out'),
 
   // ── why a stream was reset ──
@@ -215,6 +217,7 @@ export const SPECIAL_ADVICE: SpecialAdvice = {
     ),
 
   // ── identity ──
+  'secret-not-given': () => advise(GIVE_SECRET),
   'secret-suspicious': ({ oddity }) => advise(`${doubt(oddity)}${SECRET_OF_SERVER}`),
   'key-not-listed': ({ publicKey }) =>
     advise(`ask the server's admin to add this line to its authorized keys: ${publicKey}`),

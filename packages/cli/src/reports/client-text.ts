@@ -55,7 +55,7 @@ export function clientTextReporter(
       } else {
         const downMs = disconnectedAt === undefined ? undefined : now().getTime() - disconnectedAt;
         if (downMs !== undefined) tell(`${reconnected(event, downMs)}${repeatedText(repeats)}`);
-        else if (addresses === previous) tell(`all tunnels are open${repeatedText(repeats)}`);
+        else if (addresses === previous) tell(`${count(event.tunnels.length, 'tunnel')} open${repeatedText(repeats)}`);
         if (addresses !== previous) {
           tell(downMs === undefined ? 'the tunnels changed:' : 'the public address changed:');
           for (const line of addresses.split('\n')) say(line);

@@ -104,6 +104,15 @@ describe('client text', () => {
     ]);
   });
 
+  test('that the tunnels are open again does not include those that stay closed', () => {
+    const [lines, reporter] = start();
+    reporter.ready(ready);
+    lines.length = 0;
+    reporter.warning({ code: 'port-in-use', reason: 'the tunnel db stays closed', advice: noNeed() });
+    reporter.ready(ready);
+    expect(lines).toEqual(['08:05:09  warning: the tunnel db stays closed', '08:05:09  1 tunnel open']);
+  });
+
   test('tells every retry with cause, wait and what to press, and each hint once', () => {
     const [lines, reporter] = start();
     reporter.retrying(refused);

@@ -3,7 +3,8 @@ import type { Repeats } from '../output/reporter.ts';
 /** What is put behind a line that stands for several; empty for one that stands for itself. */
 export function repeatedText(repeats: Repeats | undefined): string {
   if (!repeats) return '';
-  return ` (${repeats.count} times since the last line${repeats.areMixed ? ', with others like it' : ''})`;
+  const times = repeats.count === 1 ? 'once' : `${repeats.count} times`;
+  return ` (${times} since the last line${repeats.areMixed ? ', with others like it' : ''})`;
 }
 
 /** `repeats`: like events since the last line, of which this is the last; `mixed`: not all of them from there. */

@@ -88,6 +88,13 @@ test('more addresses than can be told apart share their lines', () => {
   expect(lines).toHaveLength(35);
 });
 
+test('a single like event is not "1 times"', () => {
+  const [lines, reporter] = start();
+  for (let port = 1; port <= 2; port += 1) reporter.warning({ code: 'tcp-failed', reason: `no keepalive ${port}` });
+  reporter.stopped({});
+  expect(lines[1]).toBe('warning: no keepalive 2 (once since the last line)');
+});
+
 test('what was counted is told before the end', () => {
   const [lines, reporter] = start();
   for (let port = 1; port <= 3; port += 1) reporter.warning({ code: 'tcp-failed', reason: `no keepalive ${port}` });

@@ -16,6 +16,12 @@ test('a refused secret that looks as if something were left around it', () => {
   expect(hintFor('key-refused', '"sesame"')).toMatchObject({ id: 'key-and-secret-refused', oddity });
 });
 
+test('a server that wants a secret did not reject one that nobody gave', () => {
+  const refused = withHint(new TunnelError('secret-refused'), { identity, secret: undefined });
+  expect(refused.hint).toEqual({ id: 'secret-not-given' });
+  expect(refused.message).toBe('the server rejected the secret: none was given');
+});
+
 test('a client that is refused names its key', () => {
   const key = encodeKey(publicKey);
   expect(hintFor('key-refused', undefined)).toEqual({ id: 'key-not-listed', publicKey: key });

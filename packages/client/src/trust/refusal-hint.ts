@@ -7,7 +7,8 @@ import { publicKeyOf } from './public-key.ts';
 export function withHint(error: TunnelError, options: Pick<ClientOptions, 'identity' | 'secret'>): TunnelError {
   const hint = hintFor(error, options);
   if (hint === undefined) return error;
-  return new TunnelError(error.code, { detail: error.detail, hint, cause: error });
+  const detail = hint.id === 'secret-not-given' ? 'none was given' : error.detail;
+  return new TunnelError(error.code, { detail, hint, cause: error });
 }
 
 function hintFor(
@@ -17,6 +18,7 @@ function hintFor(
   const oddity = secret === undefined ? undefined : oddityOf(secret);
   switch (code) {
     case 'secret-refused':
+      if (secret === undefined) return { id: 'secret-not-given' };
       return oddity === undefined ? undefined : { id: 'secret-suspicious', oddity };
     case 'key-refused': {
       const publicKey = publicKeyOf(identity);

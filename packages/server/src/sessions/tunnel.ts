@@ -21,7 +21,7 @@ type State =
   | { readonly kind: 'opening' }
   | { readonly kind: 'open'; readonly endpoint: GrantedEndpoint }
   /** The client gave it back, another process has it, or the session is over. */
-  | { readonly kind: 'closed' };
+  | { readonly kind: 'closed'; readonly endpoint: GrantedEndpoint | undefined };
 
 /** One tunnel of a session: its endpoint, who is let in, and the visitors that are there. */
 export class Tunnel {
@@ -55,6 +55,11 @@ export class Tunnel {
     return this.#state.kind === 'open' ? this.#state.endpoint : undefined;
   }
 
+  /** As `endpoint`, and still known of a tunnel that is closed: its visitors are turned away after that. */
+  get lastEndpoint(): GrantedEndpoint | undefined {
+    return this.#state.kind === 'opening' ? undefined : this.#state.endpoint;
+  }
+
   opened(endpoint: GrantedEndpoint): void {
     this.#state = { kind: 'open', endpoint };
   }
@@ -62,7 +67,7 @@ export class Tunnel {
   /** Gives the endpoint back and returns it, if there was one. Visitors that are there stay. */
   close(): GrantedEndpoint | undefined {
     const { endpoint } = this;
-    this.#state = { kind: 'closed' };
+    this.#state = { kind: 'closed', endpoint: this.lastEndpoint };
     this.#refused.close();
     this.#surroundings.lobby.leaveAll(this);
     endpoint?.close();

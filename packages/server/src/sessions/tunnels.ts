@@ -302,7 +302,7 @@ export class SessionTunnels implements Worker {
     this.#options.emit('tunnel-closed', { ...this.#options.info, ...placeOf(endpoint), code: known });
   }
 
-  #onVisitorRefused({ endpoint }: Tunnel, code: ErrorCode): void {
-    this.#options.emit('visitor-refused', { ...this.#options.info, ...placeOf(endpoint), code });
+  #onVisitorRefused({ lastEndpoint }: Tunnel, code: ErrorCode): void {
+    this.#options.emit('visitor-refused', { ...this.#options.info, ...placeOf(lastEndpoint), code });
   }
 }

@@ -48,6 +48,8 @@ export type SpecialHint =
   | { readonly id: 'proxy-scheme-unsupported' }
 
   // ── identity ──
+  /** The server wants a secret, and the client has none. */
+  | { readonly id: 'secret-not-given' }
   /**
    * `oddity`: a clause describing what is suspicious about the secret, such as `begins and ends with a quotation mark`.
    */
