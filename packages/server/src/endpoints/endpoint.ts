@@ -21,6 +21,8 @@ export interface Visit {
    * too many wait already, or if the tunnel is gone meanwhile.
    */
   linked(): Promise<ErrorCode | undefined>;
+  /** The visitor was turned away for what `linked` returned: nobody else had the name who could serve it. */
+  turnedAway(code: ErrorCode): void;
   /**
    * Opens a stream for a connection, on which nothing was read yet. It belongs to the session from here on, unless a refusal is
    * returned. Also without a link: then the stream is reset if there is none in time.

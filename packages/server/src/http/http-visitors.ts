@@ -220,7 +220,9 @@ async function enter(handlers: VisitorHandlers, address: string): Promise<Return
     const refusal = await visit.linked();
     if (refusal === undefined) return visit;
     visit.end();
-    // Unless another process of the client took the name over while the visitor waited for the first one.
-    if (!handlers.hasLink) return refusal;
+    // Another process of the client may have taken the name over while the visitor waited for the first one.
+    if (handlers.hasLink) continue;
+    visit.turnedAway(refusal);
+    return refusal;
   }
 }

@@ -98,6 +98,7 @@ export class Tunnel {
     let isOver = false;
     return {
       linked: () => this.#linked(),
+      turnedAway: (code) => void this.#refuse(code),
       open: (connection, attributes) => this.#open(connection, attributes),
       end: () => {
         if (!isOver) this.#visitCount -= 1;
@@ -110,7 +111,7 @@ export class Tunnel {
     const { driver, lobby } = this.#surroundings;
     if (driver.hasLink) return undefined;
     const isLinked = await lobby.wait(this);
-    return isLinked && !this.isClosed ? undefined : this.#refuse('session-lost');
+    return isLinked && !this.isClosed ? undefined : 'session-lost';
   }
 
   #open(connection: PipeSocket, attributes: VisitorAttributes): ErrorCode | undefined {
