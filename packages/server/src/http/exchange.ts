@@ -1,3 +1,4 @@
+import { freeMemory } from '@tunnel/shared/node';
 import type { Visit } from '../endpoints/endpoint.ts';
 import { forwardResponseHeaders, forwardTrailers } from './messages/forwarded-headers.ts';
 import { sendAnswer } from './messages/own-answer.ts';
@@ -85,8 +86,11 @@ export class Exchange {
     const mayHaveTrailers =
       answer.mayHaveTrailers && visitor.httpVersion !== '1.0' && !isBodiless(request.method, status);
     visitor.sendHead(status, reason, forwardResponseHeaders(rawHeaders, terms, mayHaveTrailers), endsWithHead);
+    // The stream's end of the connection made a copy, which nobody else has.
+    const isFreed = visitor.httpVersion !== '2';
     body.on('data', (chunk: Buffer) => {
-      if (!visitor.answer.write(chunk)) body.pause();
+      const isTaken = isFreed ? visitor.answer.write(chunk, () => freeMemory(chunk)) : visitor.answer.write(chunk);
+      if (!isTaken) body.pause();
     });
     visitor.answer.on('drain', () => body.resume());
     body.once('end', () => {

@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { Duplex } from 'node:stream';
 
 /** What is handed over at once; also how much either side holds before its reader has to ask. */
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /** Both ends of a visitor's connection. */
 export interface VisitorEnds {
