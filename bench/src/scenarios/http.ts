@@ -35,6 +35,8 @@ export const http: Scenario = {
     const ways = await openWays(opened, settings);
     const wrk = findProgram('wrk');
     if (!wrk) console.error('requests are not measured: install wrk');
+    // Uncounted: code is compiled, and windows grow.
+    for (const way of ways) await download(way);
     for (let round = 0; round < settings.rounds; round += 1) {
       for (const way of ways) {
         if (wrk && way.name !== 'local') {
