@@ -121,7 +121,8 @@ test('errors come with their trailers, and deadlines and cancels reach the servi
   await expect.poll(() => service.cancelled).toEqual(['never']);
   const call = client.unary('never', new Metadata(), {}, () => {});
   const told = once(call, 'status');
-  setTimeout(() => call.cancel(), 100);
+  await expect.poll(() => service.waiting).toBe(2);
+  call.cancel();
   expect((await told)[0]).toMatchObject({ code: status.CANCELLED });
   await expect.poll(() => service.cancelled).toEqual(['never', 'never']);
   // The connection goes on.

@@ -179,8 +179,8 @@ test('requests of one connection keep their order and their service connection',
   const ports = new Set<number | undefined>();
   await using service = await startHttp((request, response) => {
     ports.add(request.socket.remotePort);
-    const delayMs = request.url === '/0' ? 50 : 0;
-    setTimeout(() => response.end(`<${request.url}>`), delayMs);
+    // After all that came in the same segment was looked at.
+    setImmediate(() => response.end(`<${request.url}>`));
   });
   await using server = await startServer();
   await using _client = await startClient(server.port, [], tunnelTo(service.port, { host: 'shop' }));
@@ -234,7 +234,7 @@ test('a service that upgrades without being asked is 502', async () => {
 
 test('what is not a request is answered after those before it, and ends the connection', async () => {
   await using service = await startHttp((request, response) => {
-    setTimeout(() => response.end(`<${request.url}>`), 50);
+    setImmediate(() => response.end(`<${request.url}>`));
   });
   await using server = await startServer();
   await using _client = await startClient(server.port, [], tunnelTo(service.port, { host: 'shop' }));

@@ -51,17 +51,21 @@ export interface EchoService extends AsyncDisposable {
   readonly port: number;
   /** Calls that were not answered, and that the client gave up. */
   readonly cancelled: readonly string[];
+  /** Calls of `never` that came so far. */
+  readonly waiting: number;
 }
 
 /** A gRPC service: `unary` fails for `fail`, never answers for `never`, and tells in trailers what metadata it got. */
 export async function startEchoService(): Promise<EchoService> {
   const cancelled: string[] = [];
+  let waiting = 0;
   const server = new grpc.Server();
   server.addService(ECHO, {
     unary: (call: grpc.ServerUnaryCall<string, string>, done: grpc.sendUnaryData<string>) => {
       const trailer = new grpc.Metadata();
       trailer.set('seen', String(call.metadata.get('key')[0]));
       if (call.request === 'never') {
+        waiting += 1;
         // Of answered calls it is told, too.
         call.on('cancelled', () => cancelled.push(call.request));
         return;
@@ -93,5 +97,12 @@ export async function startEchoService(): Promise<EchoService> {
       else resolve(bound);
     });
   });
-  return { port, cancelled, [Symbol.asyncDispose]: async () => server.forceShutdown() };
+  return {
+    port,
+    cancelled,
+    get waiting() {
+      return waiting;
+    },
+    [Symbol.asyncDispose]: async () => server.forceShutdown(),
+  };
 }
